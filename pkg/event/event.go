@@ -1,0 +1,156 @@
+// Package event is the one door into the functions: it turns the bytes of an
+// invocation into typed events, whatever envelopes they came in.
+//
+// Every function calls [Parse] once per invocation. Envelopes nest (an
+// EventBridge event in an SQS message, an SNS notification in an SQS message,
+// SNS straight to Lambda), and the same fact comes in several shapes; what
+// leaves this package has one shape per kind of fact.
+//
+// Events are hints. They come at least once, late, in any order, or never, so
+// a consumer takes the names from an event and asks AWS for everything else.
+package event
+
+import "encoding/json"
+
+// Event is one of the types of this package: [Deployment],
+// [DeploymentInstance], [LifecycleAction], [SpotInterruption],
+// [RebalanceRecommendation], [Test], [Request] or [Unknown].
+type Event interface{ isEvent() }
+
+// Batch is one invocation, opened.
+type Batch struct {
+	// Queued says that the messages came through SQS, so that a failed one is
+	// reported by its ID instead of failing the invocation.
+	Queued   bool
+	Messages []Message
+}
+
+// Message is one message of a batch. Either Event or Err is set.
+type Message struct {
+	// ID is the SQS message ID, empty for messages that came another way.
+	ID string
+	// Receives is how often SQS has handed this message out, this time
+	// included; 0 where it is not known.
+	Receives int
+	Event    Event
+	// Err says what is wrong with a message that can never be understood. It
+	// is always a *[MalformedError].
+	Err error
+}
+
+// State is the state of a deployment, in one vocabulary for the two that
+// CodeDeploy uses.
+type State string
+
+// The states of a deployment. EventBridge says START, READY, SUCCESS, FAILURE
+// and STOP; SNS triggers say CREATED or IN_PROGRESS, READY, SUCCEEDED, FAILED
+// and STOPPED.
+const (
+	Started   State = "started"
+	Ready     State = "ready"
+	Succeeded State = "succeeded"
+	Failed    State = "failed"
+	Stopped   State = "stopped"
+)
+
+// Deployment says that a CodeDeploy deployment has changed its state.
+type Deployment struct {
+	Account     string
+	Region      string
+	Application string
+	Group       string // the deployment group's name
+	ID          string // d-…
+	State       State
+	// RolledBack is the ID of the deployment that this one undoes, empty for
+	// one that is no automatic rollback, or where the event does not say.
+	RolledBack string
+	// Error is CodeDeploy's own words on a failed deployment, empty where the
+	// event does not say.
+	Error string
+}
+
+// DeploymentInstance says that a deployment has changed its state on one
+// instance.
+type DeploymentInstance struct {
+	Account     string
+	Region      string
+	Application string
+	Group       string // empty in an SNS notification of AWS's old form
+	ID          string // of the deployment
+	Instance    string // i-…
+	State       State
+}
+
+// LifecycleAction says that an instance waits in Pending:Wait or
+// Terminating:Wait for somebody to complete the action.
+type LifecycleAction struct {
+	Account    string
+	Region     string
+	Token      string
+	Group      string // the Auto Scaling group's name
+	Hook       string
+	Instance   string
+	Transition Transition
+	// Metadata is the hook's notification metadata, as its owner wrote it.
+	Metadata string
+	// Origin and Destination are "EC2", "AutoScalingGroup" or "WarmPool", or
+	// empty where the event does not say. An instance whose destination is
+	// the warm pool does not die.
+	Origin      string
+	Destination string
+}
+
+// Transition tells which way an instance is going.
+type Transition string
+
+// The transitions of Auto Scaling lifecycle hooks.
+const (
+	Launching   Transition = "autoscaling:EC2_INSTANCE_LAUNCHING"
+	Terminating Transition = "autoscaling:EC2_INSTANCE_TERMINATING"
+)
+
+// SpotInterruption says that EC2 takes a Spot instance back in two minutes.
+type SpotInterruption struct {
+	Account  string
+	Region   string
+	Instance string
+	Action   string // "terminate", "stop" or "hibernate"
+}
+
+// RebalanceRecommendation says that a Spot instance is at elevated risk.
+type RebalanceRecommendation struct {
+	Account  string
+	Region   string
+	Instance string
+}
+
+// Test is a message that AWS sends to see whether the way is open: on the
+// creation of a CodeDeploy trigger, or of a lifecycle hook with a notification
+// target. It asks for nothing.
+type Test struct {
+	Service string
+}
+
+// Request is an order to a function: from an operator by direct invocation,
+// from a schedule, or from the function to itself by way of its queue. It is
+// any JSON object with a string member "action".
+type Request struct {
+	Action string
+	Body   json.RawMessage // the whole object, Action included
+}
+
+// Unknown is a well-formed message that this package has no type for. It is a
+// quiet no-op for every function.
+type Unknown struct {
+	Source string // EventBridge source, or the service's name, if there is one
+	Kind   string // EventBridge detail-type, if there is one
+}
+
+func (Deployment) isEvent()              {}
+func (DeploymentInstance) isEvent()      {}
+func (LifecycleAction) isEvent()         {}
+func (SpotInterruption) isEvent()        {}
+func (RebalanceRecommendation) isEvent() {}
+func (Test) isEvent()                    {}
+func (Request) isEvent()                 {}
+func (Unknown) isEvent()                 {}
