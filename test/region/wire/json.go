@@ -1,0 +1,344 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"reflect"
+	"strconv"
+	"time"
+
+	smithytime "github.com/aws/smithy-go/time"
+)
+
+// jsonCodec speaks awsJson1_0 and awsJson1_1.
+type jsonCodec struct {
+	protocol Protocol
+	shapes
+	queryCodes map[string]string
+}
+
+func (c jsonCodec) contentType() string {
+	if c.protocol == JSON10 {
+		return "application/x-amz-json-1.0"
+	}
+	return "application/x-amz-json-1.1"
+}
+
+func (c jsonCodec) decode(req *request, input any) error {
+	if len(bytes.TrimSpace(req.body)) == 0 {
+		return nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(req.body))
+	decoder.UseNumber()
+	var document any
+	if err := decoder.Decode(&document); err != nil {
+		return fmt.Errorf("the body is not JSON: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("the body goes on after its JSON object")
+	}
+	return c.set(reflect.ValueOf(input).Elem(), document)
+}
+
+// set fills v from a JSON document. Members that v lacks are ignored, as by AWS.
+func (c jsonCodec) set(v reflect.Value, document any) error {
+	if document == nil {
+		return nil
+	}
+	switch {
+	case v.Kind() == reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		return c.set(v.Elem(), document)
+	case isTime(v.Type()):
+		return setEpoch(v, document)
+	}
+	switch document := document.(type) {
+	case map[string]any:
+		return c.setObject(v, document)
+	case []any:
+		return c.setList(v, document)
+	case string:
+		return setString(v, document)
+	case json.Number:
+		if v.Kind() == reflect.String {
+			return mismatch(v, document)
+		}
+		return parse(v, document.String())
+	case bool:
+		if v.Kind() != reflect.Bool {
+			return mismatch(v, document)
+		}
+		v.SetBool(document)
+	}
+	return nil
+}
+
+func (c jsonCodec) setObject(v reflect.Value, object map[string]any) error {
+	switch v.Kind() {
+	case reflect.Struct:
+		for name, field := range c.fields(v) {
+			if err := c.set(field, object[name]); err != nil {
+				return within(name, err)
+			}
+		}
+		return nil
+	case reflect.Map:
+		v.Set(reflect.MakeMapWithSize(v.Type(), len(object)))
+		for key, document := range object {
+			element := reflect.New(v.Type().Elem()).Elem()
+			if err := c.set(element, document); err != nil {
+				return within(key, err)
+			}
+			v.SetMapIndex(reflect.ValueOf(key).Convert(v.Type().Key()), element)
+		}
+		return nil
+	case reflect.Interface:
+		return c.setUnion(v, object)
+	}
+	return mismatch(v, object)
+}
+
+func (c jsonCodec) setList(v reflect.Value, list []any) error {
+	if v.Kind() != reflect.Slice || isBlob(v.Type()) {
+		return mismatch(v, list)
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(list), len(list)))
+	for i, document := range list {
+		if err := c.set(v.Index(i), document); err != nil {
+			return within(strconv.Itoa(i), err)
+		}
+	}
+	return nil
+}
+
+func (c jsonCodec) setUnion(v reflect.Value, object map[string]any) error {
+	for name, document := range object {
+		if document == nil {
+			continue
+		}
+		if v.IsValid() && !v.IsNil() {
+			return fmt.Errorf("more than one member of the union %s is set", v.Type().Name())
+		}
+		member, value, err := c.memberNamed(v.Type(), name)
+		if err != nil {
+			return err
+		}
+		if err := c.set(value, document); err != nil {
+			return within(name, err)
+		}
+		v.Set(member)
+	}
+	return nil
+}
+
+func setString(v reflect.Value, s string) error {
+	switch {
+	case v.Kind() == reflect.String:
+		v.SetString(s)
+		return nil
+	case isBlob(v.Type()):
+		return setBlob(v, s)
+	case v.Kind() == reflect.Float64 || v.Kind() == reflect.Float32:
+		return parse(v, s) // "NaN", "Infinity"
+	}
+	return mismatch(v, s)
+}
+
+func setEpoch(v reflect.Value, document any) error {
+	number, ok := document.(json.Number)
+	if !ok {
+		return mismatch(v, document)
+	}
+	seconds, err := number.Float64()
+	if err != nil {
+		return fmt.Errorf("%s is no time in seconds since 1970", number)
+	}
+	// Rounded, because the milliseconds are not exact in a floating-point
+	// number, and cutting them off, as the SDK does, loses one now and then.
+	v.Set(reflect.ValueOf(time.UnixMilli(int64(math.Round(seconds * 1000))).UTC()))
+	return nil
+}
+
+func mismatch(v reflect.Value, document any) error {
+	return fmt.Errorf("%s found where %s belongs", kindOfJSON(document), kindOfGo(v.Type()))
+}
+
+func kindOfJSON(document any) string {
+	switch document.(type) {
+	case map[string]any:
+		return "an object"
+	case []any:
+		return "a list"
+	case string:
+		return "a string"
+	case json.Number:
+		return "a number"
+	}
+	return "a boolean"
+}
+
+func kindOfGo(t reflect.Type) string {
+	switch {
+	case isTime(t):
+		return "a number of seconds since 1970"
+	case isBlob(t):
+		return "a base64 string"
+	case t.Kind() == reflect.Struct, t.Kind() == reflect.Map, t.Kind() == reflect.Interface:
+		return "an object"
+	case t.Kind() == reflect.Slice:
+		return "a list"
+	case t.Kind() == reflect.String:
+		return "a string"
+	case t.Kind() == reflect.Bool:
+		return "a boolean"
+	}
+	return "a number"
+}
+
+// within adds a step to the path at which a request's document is wrong.
+func within(step string, err error) error { return fmt.Errorf("%s: %w", step, err) }
+
+func (c jsonCodec) output(_, _ string, output any) ([]byte, error) {
+	document, err := c.document(reflect.ValueOf(output).Elem())
+	if err != nil {
+		return nil, err
+	}
+	return marshal(document)
+}
+
+// document turns a value into what [json.Marshal] writes as AWS would.
+func (c jsonCodec) document(v reflect.Value) (any, error) {
+	switch {
+	case isTime(v.Type()):
+		return json.Number(strconv.FormatFloat(smithytime.FormatEpochSeconds(v.Interface().(time.Time)), 'f', -1, 64)), nil
+	case isBlob(v.Type()):
+		return blobText(v), nil
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return nil, nil
+		}
+		return c.document(v.Elem())
+	case reflect.Struct:
+		return c.object(v)
+	case reflect.Slice:
+		list := make([]any, v.Len())
+		for i := range list {
+			var err error
+			if list[i], err = c.document(v.Index(i)); err != nil {
+				return nil, within(strconv.Itoa(i), err)
+			}
+		}
+		return list, nil
+	case reflect.Map:
+		object := make(map[string]any, v.Len())
+		for key, element := range v.Seq2() {
+			var err error
+			if object[key.String()], err = c.document(element); err != nil {
+				return nil, within(key.String(), err)
+			}
+		}
+		return object, nil
+	case reflect.Interface:
+		return c.union(v)
+	}
+	return scalar(v)
+}
+
+func (c jsonCodec) object(v reflect.Value) (any, error) {
+	object := map[string]any{}
+	for name, field := range c.fields(v) {
+		if isAbsent(field) {
+			continue
+		}
+		document, err := c.document(field)
+		if err != nil {
+			return nil, within(name, err)
+		}
+		object[name] = document
+	}
+	return object, nil
+}
+
+func (c jsonCodec) union(v reflect.Value) (any, error) {
+	if v.IsNil() {
+		return nil, nil
+	}
+	name, value, err := c.memberOf(v)
+	if err != nil {
+		return nil, err
+	}
+	document, err := c.document(value)
+	if err != nil {
+		return nil, within(name, err)
+	}
+	return map[string]any{name: document}, nil
+}
+
+func scalar(v reflect.Value) (any, error) {
+	text, err := format(v)
+	if err != nil {
+		return nil, err
+	}
+	switch v.Kind() {
+	case reflect.String:
+		return text, nil
+	case reflect.Bool:
+		return v.Bool(), nil
+	case reflect.Float32, reflect.Float64:
+		if f := v.Float(); math.IsNaN(f) || math.IsInf(f, 0) {
+			return text, nil
+		}
+	}
+	return json.Number(text), nil
+}
+
+// fault writes an error. Clients differ in whether they read "message" or
+// "Message", and services in what they send, so both are there.
+func (c jsonCodec) fault(f fault, _ string, header http.Header) []byte {
+	object := map[string]any{}
+	if f.members.IsValid() {
+		// The error itself is what is being told, so a member that cannot be
+		// written is left out.
+		if document, err := c.document(f.members); err == nil {
+			object = document.(map[string]any)
+		}
+	}
+	object["__type"] = f.name()
+	object["message"], object["Message"] = f.message, f.message
+	if code := c.queryCode(f); code != "" {
+		header.Set("X-Amzn-Query-Error", code+";"+f.side())
+	}
+	body, err := marshal(object)
+	if err != nil {
+		return []byte(`{"__type":"InternalFailure"}`)
+	}
+	return body
+}
+
+// queryCode is the code that clients of a service which once spoke awsQuery
+// report instead of the error's name.
+func (c jsonCodec) queryCode(f fault) string {
+	if c.queryCodes == nil {
+		return ""
+	}
+	if code, ok := c.queryCodes[f.name()]; ok {
+		return code
+	}
+	return f.code
+}
+
+// marshal is json.Marshal without escaping what only HTML cares for.
+func marshal(document any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(document)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}

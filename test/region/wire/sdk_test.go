@@ -1,0 +1,122 @@
+package wire_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/smithy-go/middleware"
+
+	"deployhooks/test/region/wire"
+)
+
+// api is one AWS API: how the SDK's client for it is made, and how this
+// package describes it.
+type api struct {
+	service func(client any) wire.Service
+	client  func(aws.Config) any
+	// used are the operations that the functions here call.
+	used []string
+}
+
+func apis() []api {
+	return []api{
+		{wire.AutoScaling, func(c aws.Config) any { return autoscaling.NewFromConfig(c) }, []string{
+			"DescribeAutoScalingGroups", "DescribeTrafficSources", "AttachTrafficSources",
+			"ResumeProcesses", "DescribeLifecycleHooks", "PutLifecycleHook"}},
+		{wire.ELBV2, func(c aws.Config) any { return elasticloadbalancingv2.NewFromConfig(c) }, []string{
+			"DescribeTargetGroups", "DescribeTargetHealth", "RegisterTargets"}},
+		{wire.CodeDeploy, func(c aws.Config) any { return codedeploy.NewFromConfig(c) }, []string{
+			"GetDeployment", "GetDeploymentGroup", "ListDeployments",
+			"ListApplications", "ListDeploymentGroups", "BatchGetDeploymentGroups"}},
+		{wire.SSM, func(c aws.Config) any { return ssm.NewFromConfig(c) }, []string{"PutParameter"}},
+		{wire.SNS, func(c aws.Config) any { return sns.NewFromConfig(c) }, []string{"Publish"}},
+		{wire.SQS, func(c aws.Config) any { return sqs.NewFromConfig(c) }, []string{"SendMessage"}},
+		{wire.EventBridge, func(c aws.Config) any { return eventbridge.NewFromConfig(c) }, []string{"PutEvents"}},
+		{wire.DynamoDB, func(c aws.Config) any { return dynamodb.NewFromConfig(c) }, []string{"BatchGetItem", "PutItem"}},
+	}
+}
+
+// config is an SDK configuration that knows an endpoint and otherwise nothing
+// but what the SDK itself sets.
+func config(endpoint string, options ...func(*middleware.Stack) error) aws.Config {
+	return aws.Config{
+		Region:           "eu-west-1",
+		BaseEndpoint:     aws.String(endpoint),
+		Credentials:      credentials.NewStaticCredentialsProvider("test", "test", ""),
+		RetryMaxAttempts: 1,
+		APIOptions:       options,
+	}
+}
+
+// view is a client of the SDK that never calls AWS: it records the input of a
+// call and answers with what it is told. It has every operation that the SDK
+// has, which no hand-written fake would.
+type view struct {
+	mu     sync.Mutex
+	input  any
+	output any
+	err    error
+}
+
+func (v *view) config() aws.Config {
+	return config("http://view.invalid", func(stack *middleware.Stack) error {
+		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("view", v.answer), middleware.Before)
+	})
+}
+
+func (v *view) answer(_ context.Context, in middleware.InitializeInput, _ middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.input = in.Parameters
+	return middleware.InitializeOutput{Result: v.output}, middleware.Metadata{}, v.err
+}
+
+// tell sets what the next calls are answered with.
+func (v *view) tell(output any, err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.input, v.output, v.err = nil, output, err
+}
+
+func (v *view) received() any {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.input
+}
+
+// connect serves a view of the API and returns it with the unmodified client
+// that reaches it over HTTP.
+func connect(t *testing.T, a api) (*view, any) {
+	t.Helper()
+	v := &view{}
+	server := serve(t, wire.New(a.service(a.client(v.config()))))
+	return v, a.client(config(server.URL))
+}
+
+func serve(t *testing.T, handler http.Handler) *httptest.Server {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return server
+}
+
+// call calls an operation of a client by its name.
+func call(ctx context.Context, client any, operation string, input any) (any, error) {
+	results := reflect.ValueOf(client).MethodByName(operation).Call([]reflect.Value{reflect.ValueOf(ctx), reflect.ValueOf(input)})
+	err, _ := results[1].Interface().(error)
+	return results[0].Interface(), err
+}
