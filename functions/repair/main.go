@@ -1,0 +1,42 @@
+// The function repair gives the Auto Scaling groups of blue/green deployments
+// their load balancing back. What it does is in pkg/repair; this only wires it.
+package main
+
+import (
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"deployhooks/pkg/boot"
+	"deployhooks/pkg/notice"
+	"deployhooks/pkg/repair"
+)
+
+type config struct {
+	repair.Config
+	Notices notice.Config
+}
+
+func main() {
+	cfg := boot.MustLoad[config]()
+	aws := boot.AWS()
+	notices := notice.New(cfg.Notices, "repair", sns.NewFromConfig(aws), eventbridge.NewFromConfig(aws), os.Stdout, time.Now)
+	clients := repair.Clients{
+		Deployments: codedeploy.NewFromConfig(aws),
+		Groups:      autoscaling.NewFromConfig(aws),
+		Balancers:   elasticloadbalancingv2.NewFromConfig(aws),
+		Parameters:  ssm.NewFromConfig(aws),
+		Queue:       sqs.NewFromConfig(aws),
+		Database:    dynamodb.NewFromConfig(aws),
+	}
+	lambda.Start(repair.New(cfg.Config, clients, notices, boot.Logger(), time.Now))
+}

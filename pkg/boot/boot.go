@@ -1,0 +1,84 @@
+// Package boot is what every function's main needs: its configuration from the
+// environment, a logger, and the AWS configuration. Only mains call it; nothing
+// else reads the environment or the system's clock.
+//
+// It is written for a short cold start. The SDK's own config package would look
+// for profiles, single sign-on and instance metadata that do not exist in
+// Lambda, and brings a megabyte of code along; here the credentials come from
+// the environment, where Lambda puts them.
+package boot
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/caarlos0/env/v11"
+)
+
+// MustLoad reads the configuration T from the environment, by its env tags. It
+// ends the process with a message that names every faulty variable: Lambda
+// shows that as the reason why the function does not start.
+func MustLoad[T any]() T {
+	cfg, err := env.ParseAs[T]()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "configuration of the function is wrong; the stack in infra sets these variables: %v\n", err)
+		os.Exit(1)
+	}
+	return cfg
+}
+
+// Logger writes structured logs where Lambda reads them, in the format and from
+// the level that the function's logging settings say, each line with the
+// request's ID.
+func Logger() *slog.Logger { return lambdacontext.NewLogger() }
+
+// attempts bounds how often the SDK tries one call, the first time included.
+// With its back-off of up to 5 s that is under 15 s; what still fails then, the
+// queue delivers again minutes later.
+const (
+	attempts   = 5
+	maxBackoff = 5 * time.Second
+)
+
+// AWS is the configuration of all AWS clients. The per-service variables
+// AWS_ENDPOINT_URL_<SERVICE> and AWS_ENDPOINT_URL are honoured, as in the SDKs.
+//
+// It also loads the system's certificate authorities, which otherwise costs the
+// first HTTPS call of a cold start more than anything else: initialisation has
+// a full CPU, an invocation only its share by memory.
+func AWS() aws.Config {
+	_, _ = x509.SystemCertPool() // an error comes again with the first call
+	return aws.Config{
+		Region:        os.Getenv("AWS_REGION"),
+		Credentials:   credentials.NewStaticCredentialsProvider(os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN")),
+		ConfigSources: []any{endpoints{}},
+		Retryer: func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = attempts; o.MaxBackoff = maxBackoff })
+		},
+	}
+}
+
+// endpoints resolves the SDKs' endpoint variables; the SDK asks the
+// configuration's sources for this method.
+type endpoints struct{}
+
+// GetServiceBaseEndpoint returns the endpoint of a service, such as "Auto
+// Scaling", if the environment sets one.
+func (endpoints) GetServiceBaseEndpoint(_ context.Context, service string) (string, bool, error) {
+	name := "AWS_ENDPOINT_URL_" + strings.ToUpper(strings.ReplaceAll(service, " ", "_"))
+	for _, variable := range []string{name, "AWS_ENDPOINT_URL"} {
+		if url := os.Getenv(variable); url != "" {
+			return url, true, nil
+		}
+	}
+	return "", false, nil
+}

@@ -1,0 +1,143 @@
+package repair
+
+import (
+	"slices"
+	"time"
+)
+
+// Observed is everything that a decision on one deployment group rests on, as
+// AWS tells it now.
+type Observed struct {
+	Key Key
+	// Hint is what made us look. Nothing in a decision rests on it but names,
+	// and how patient to be.
+	Hint Hint
+	// Gone means that the deployment group does not exist.
+	Gone bool
+	// DeploymentGroup is the deployment group's configuration.
+	DeploymentGroup DeploymentGroup
+	// InProgress lists the deployments of the group that have not ended, the
+	// hint's own not among them if it has.
+	InProgress []string
+	// Subject is the deployment in question: the hint's, or the last one.
+	Subject *Deployment
+	// Failed is a failed or stopped blue/green deployment whose remains are to
+	// be looked at: the subject, or the one that the subject rolls back.
+	Failed *Deployment
+	// Group is the Auto Scaling group that the deployment group names; nil if
+	// it does not exist.
+	Group *Group
+	// Left is the replacement group of Failed; nil if it is gone.
+	Left *Group
+	// Targets holds what is registered in each target group that is wanted
+	// and exists, by ARN.
+	Targets map[string]TargetGroup
+	// Missing lists target groups that the deployment group names and that do
+	// not exist.
+	Missing []string
+	Record  Record
+	Now     time.Time
+}
+
+// DeploymentGroup is the part of a deployment group's configuration that
+// matters here.
+type DeploymentGroup struct {
+	Platform string // "Server", "Lambda" or "ECS"
+	// BlueGreen means deployments of type blue/green.
+	BlueGreen bool
+	// Copies means that the green fleet is a copy of the Auto Scaling group.
+	Copies       bool
+	Groups       []string // names of its Auto Scaling groups
+	TargetGroups []string // names of its target groups
+	Classic      []string // names of its Classic Load Balancers
+	// Last is the last deployment that was attempted.
+	Last string
+	// Deployed means that a deployment has succeeded at least once.
+	Deployed bool
+	// Ended is when the last deployment ended; zero if unknown.
+	Ended time.Time
+}
+
+// Deployment is one CodeDeploy deployment.
+type Deployment struct {
+	ID string
+	// Over means that it has ended, and Succeeded that it has ended well.
+	Over      bool
+	Succeeded bool
+	// Scaling means that Auto Scaling made it, to deploy to one launching or
+	// terminating instance.
+	Scaling bool
+	// Undoes is the deployment that this one rolls back; empty for none.
+	Undoes string
+	// Replacement names the Auto Scaling groups of its green fleet.
+	Replacement []string
+}
+
+// Group is an Auto Scaling group.
+type Group struct {
+	Name string
+	// ELBChecked means that the group replaces what a load balancer reports
+	// unhealthy.
+	ELBChecked bool
+	Suspended  []string
+	Instances  []Instance
+	Tags       map[string]string
+	// Sources holds the state of each of its traffic sources: Adding, Added,
+	// InService, Removing or Removed. Other groups than the deployment group's
+	// current one come without.
+	Sources map[Source]string
+	// Hooks are its lifecycle hooks but CodeDeploy's own, sorted by name.
+	Hooks []Hook
+}
+
+// Instance is an instance of an Auto Scaling group.
+type Instance struct {
+	ID        string
+	InService bool
+}
+
+// TargetGroup is an Elastic Load Balancing target group.
+type TargetGroup struct {
+	ARN string
+	// Kind is its target type; only "instance" works with Auto Scaling.
+	Kind string
+	// Health holds the worst state of each registered instance over its ports,
+	// as in DescribeTargetHealth.
+	Health map[string]string
+}
+
+// ours tells whether the deployment group is one whose deployments lose their
+// load balancing. All others need no second look.
+func (o *Observed) ours() bool {
+	g := o.DeploymentGroup
+	return !o.Gone && g.Platform == "Server" && g.BlueGreen && g.Copies
+}
+
+// remembered is a failed deployment other than the subject that is still to be
+// looked at; empty for none.
+func (o *Observed) remembered() string {
+	switch s := o.Subject; {
+	case s == nil:
+		return o.Record.Failed
+	case s.failed():
+		return ""
+	case s.Undoes != "":
+		return s.Undoes
+	default:
+		return o.Record.Failed
+	}
+}
+
+func (t TargetGroup) source() Source { return Source{ELBV2, t.ARN} }
+
+// sources are the baseline's sources of one type; none of no baseline.
+func (b *Baseline) sources(kind string) []Source {
+	if b == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(b.Sources), func(s Source) bool { return s.Type != kind })
+}
+
+// failed tells whether the deployment ended badly and may have left a green
+// group. Deployments to single instances that Auto Scaling asks for have none.
+func (d *Deployment) failed() bool { return d.Over && !d.Succeeded && !d.Scaling }
