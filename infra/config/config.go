@@ -1,0 +1,140 @@
+// Package config reads what an operator may decide about a deployment of the
+// hooks: the CDK context keys that begin with "deployhooks:".
+//
+// The infra program calls [Parse] once, before it builds anything, so that a
+// mistake costs a second and not a failed deployment. Keys come from cdk.json
+// or from the command line (cdk deploy -c deployhooks:mode=plan); the command
+// line has only strings, so every key may be given as one. The package knows
+// nothing of the CDK.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Prefix is what every context key of this project begins with.
+const Prefix = "deployhooks:"
+
+// Architecture is the instruction set that the functions are built for, in
+// Lambda's words.
+type Architecture string
+
+// The architectures of Lambda.
+const (
+	ARM64  Architecture = "arm64"
+	X86_64 Architecture = "x86_64"
+)
+
+// GOARCH is the architecture in Go's words.
+func (a Architecture) GOARCH() string {
+	if a == X86_64 {
+		return "amd64"
+	}
+	return string(a)
+}
+
+// Mode says whether the hooks change anything.
+type Mode string
+
+// The modes. In [Plan] the hooks say what they would do, and their role may
+// not do it.
+const (
+	Apply Mode = "apply"
+	Plan  Mode = "plan"
+)
+
+// Hooks is the configuration of the hooks stack. [Parse] returns only valid
+// ones, with defaults where nothing was given.
+type Hooks struct {
+	// Architecture of the functions; arm64 costs a fifth less.
+	Architecture Architecture
+	// SweepEveryMinutes is how long a lost event may go unnoticed, 1 to 1440.
+	SweepEveryMinutes int
+	// Applications are the CodeDeploy applications in scope; empty means all.
+	Applications []string
+	// DeploymentGroups is a glob pattern ([path.Match]) on the names of the
+	// deployment groups in scope; empty means all.
+	DeploymentGroups string
+	// Tag is the tag that an Auto Scaling group must carry to be in scope;
+	// without a key, all are.
+	Tag Tag
+	// Mode is [Apply] or [Plan].
+	Mode Mode
+	// NotifyEmails are subscribed to the notices topic.
+	NotifyEmails []string
+	// LogLevel is the least severe level that is logged.
+	LogLevel string
+	// LogRetentionDays is how long CloudWatch Logs keeps the functions' logs.
+	LogRetentionDays int
+	// ParameterPrefix is the path that the names of the current Auto Scaling
+	// groups are published under, without a slash at its end.
+	ParameterPrefix string
+	// AlarmTopicARN is the SNS topic that alarms go to; empty means the
+	// notices topic.
+	AlarmTopicARN string
+	// HookRoleARNs are the roles of users' lifecycle hooks with a notification
+	// target, which the repair must pass on when it puts such a hook back.
+	HookRoleARNs []string
+	// EventBus is the name of the bus that outcomes are put on. CodeDeploy's
+	// own events always come on the default bus.
+	EventBus string
+	// BuildDirectory holds <function>/bootstrap for each function.
+	BuildDirectory string
+}
+
+// Tag is a tag of an Auto Scaling group.
+type Tag struct{ Key, Value string }
+
+// String is the form that an operator writes, empty for no tag.
+func (t Tag) String() string {
+	if t.Key == "" {
+		return ""
+	}
+	return t.Key + "=" + t.Value
+}
+
+// Parse reads the configuration from a CDK context, which may hold keys of
+// others. The error names every faulty or unknown key at once, with what was
+// given and what is allowed. An empty string or a null means the default.
+func Parse(context map[string]any) (Hooks, error) {
+	var (
+		hooks  Hooks
+		faults []error
+		known  []string
+	)
+	for _, s := range settings() {
+		key := Prefix + s.Key
+		known = append(known, key)
+		given := context[key]
+		if given == nil || given == "" {
+			given = s.Default
+		}
+		if given == "" {
+			continue
+		}
+		if err := s.read(&hooks, given); err != nil {
+			faults = append(faults, fmt.Errorf("context key %s: got %s: %w; allowed: %s", key, quote(given), err, s.Allowed))
+		}
+	}
+	faults = append(faults, unknown(context, known)...)
+	if len(faults) > 0 {
+		return Hooks{}, errors.Join(faults...)
+	}
+	return hooks, nil
+}
+
+// unknown reports the keys that look like ours and are not, so that a typing
+// mistake does not silently leave a default in force.
+func unknown(context map[string]any, known []string) []error {
+	var faults []error
+	for key, value := range context {
+		if strings.HasPrefix(strings.ToLower(key), strings.TrimSuffix(Prefix, ":")) && !slices.Contains(known, key) {
+			faults = append(faults, fmt.Errorf("context key %s: unknown (given %s); known keys: %s", key, quote(value), strings.Join(known, ", ")))
+		}
+	}
+	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return faults
+}

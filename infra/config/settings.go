@@ -1,0 +1,152 @@
+package config
+
+// A Setting is one context key, as documentation shows it.
+type Setting struct {
+	Key     string // without the prefix
+	Default string // empty for none
+	Allowed string // in words
+	Purpose string
+}
+
+// Settings lists every key there is, in the order in which people read them.
+func Settings() []Setting {
+	var all []Setting
+	for _, s := range settings() {
+		all = append(all, s.Setting)
+	}
+	return all
+}
+
+// setting is one context key and the code that reads it into a configuration.
+type setting struct {
+	Setting
+	read func(*Hooks, any) error
+}
+
+func settings() []setting {
+	return append(append(scope(), behaviour()...), operation()...)
+}
+
+// scope is what the hooks look after.
+func scope() []setting {
+	return []setting{{
+		Setting{
+			Key:     "applications",
+			Allowed: "CodeDeploy application names of at most 100 characters without , * ? or $, as a list or separated by commas",
+			Purpose: "the applications in scope; none means all",
+		},
+		func(h *Hooks, v any) (err error) { h.Applications, err = list(v, application); return },
+	}, {
+		Setting{
+			Key:     "deploymentGroups",
+			Allowed: "a glob pattern with * ? and [a-z], such as *-production",
+			Purpose: "the deployment groups in scope; none means all",
+		},
+		func(h *Hooks, v any) (err error) { h.DeploymentGroups, err = glob(v); return },
+	}, {
+		Setting{
+			Key:     "tag",
+			Allowed: "key=value, both of letters, digits, spaces and _ . : / + - @, the key at most 128 long and not beginning with aws:, the value at most 256",
+			Purpose: "the tag of the Auto Scaling groups in scope; none means all; with one, the function may change no other group",
+		},
+		func(h *Hooks, v any) (err error) { h.Tag, err = tag(v); return },
+	}}
+}
+
+// behaviour is what the hooks do.
+func behaviour() []setting {
+	return []setting{{
+		Setting{
+			Key:     "mode",
+			Default: string(Apply),
+			Allowed: "apply or plan",
+			Purpose: "plan says what it would do, and may not do it",
+		},
+		func(h *Hooks, v any) (err error) { h.Mode, err = oneOf(v, Apply, Plan); return },
+	}, {
+		Setting{
+			Key:     "sweepEveryMinutes",
+			Default: "5",
+			Allowed: "a whole number from 1 to 1440",
+			Purpose: "how often everything in scope is looked at, whether events came or not",
+		},
+		func(h *Hooks, v any) (err error) { h.SweepEveryMinutes, err = between(v, 1, 1440); return },
+	}, {
+		Setting{
+			Key:     "hookRoleArns",
+			Allowed: "IAM role ARNs, as a list or separated by commas",
+			Purpose: "roles of your own lifecycle hooks with a notification target, needed to put a lost one back",
+		},
+		func(h *Hooks, v any) (err error) { h.HookRoleARNs, err = list(v, roleARN); return },
+	}, {
+		Setting{
+			Key:     "parameterPrefix",
+			Default: "/deployhooks",
+			Allowed: "a path of at most 10 levels of letters, digits and _ . - that begins with /, does not end with / and begins with neither /aws nor /ssm",
+			Purpose: "the SSM path of the current Auto Scaling groups' names",
+		},
+		func(h *Hooks, v any) (err error) { h.ParameterPrefix, err = parameterPrefix(v); return },
+	}, {
+		Setting{
+			Key:     "eventBus",
+			Default: "default",
+			Allowed: "an event bus name of at most 256 letters, digits and . - _ /",
+			Purpose: "the bus that outcomes are put on",
+		},
+		func(h *Hooks, v any) (err error) { h.EventBus, err = eventBus(v); return },
+	}}
+}
+
+// operation is who hears of it, and how it runs.
+func operation() []setting {
+	return []setting{{
+		Setting{
+			Key:     "notifyEmails",
+			Allowed: "e-mail addresses, as a list or separated by commas",
+			Purpose: "people who get the notices; each confirms once, by mail",
+		},
+		func(h *Hooks, v any) (err error) { h.NotifyEmails, err = list(v, email); return },
+	}, {
+		Setting{
+			Key:     "alarmTopicArn",
+			Allowed: "the ARN of a standard SNS topic",
+			Purpose: "where alarms go; none means the notices topic",
+		},
+		func(h *Hooks, v any) (err error) { h.AlarmTopicARN, err = topicARN(v); return },
+	}, {
+		Setting{
+			Key:     "logLevel",
+			Default: "INFO",
+			Allowed: "DEBUG, INFO, WARN or ERROR",
+			Purpose: "the least severe level that is logged",
+		},
+		func(h *Hooks, v any) (err error) {
+			h.LogLevel, err = oneOf(v, "DEBUG", "INFO", "WARN", "ERROR")
+			return
+		},
+	}, {
+		Setting{
+			Key:     "logRetentionDays",
+			Default: "30",
+			Allowed: "a retention of CloudWatch Logs: " + retentionWords() + " days",
+			Purpose: "how long logs are kept",
+		},
+		func(h *Hooks, v any) (err error) { h.LogRetentionDays, err = retention(v); return },
+	}, {
+		Setting{
+			Key:     "architecture",
+			Default: string(ARM64),
+			Allowed: "arm64 or x86_64",
+			Purpose: "what the functions are built for and run on",
+		},
+		func(h *Hooks, v any) (err error) { h.Architecture, err = oneOf(v, ARM64, X86_64); return },
+	}, {
+		Setting{
+			Key:     "buildDirectory",
+			Default: "build",
+			Allowed: "a directory",
+			Purpose: "where <function>/bootstrap is found",
+		},
+		func(h *Hooks, v any) (err error) { h.BuildDirectory, err = text(v); return },
+	}}
+}
