@@ -239,7 +239,10 @@ func TestDecide(t *testing.T) {
 			harm: "two hands pull at one group",
 		},
 		"one of two target groups was deleted": {
-			vary:    []func(*Observed){func(o *Observed) { o.DeploymentGroup.TargetGroups = []string{"web", "gone"}; o.Missing = []string{"gone"} }},
+			vary: []func(*Observed){func(o *Observed) {
+				o.DeploymentGroup.TargetGroups = []string{"web", "gone"}
+				o.Missing = []string{"gone"}
+			}},
 			outcome: Planned, changes: []string{"attach target group web to " + green}, reason: "do not exist: gone", again: true,
 			harm: "a target group that is gone keeps the others from being attached",
 		},
