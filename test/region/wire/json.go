@@ -65,7 +65,7 @@ func (c jsonCodec) set(v reflect.Value, document any) error {
 	case string:
 		return setString(v, document)
 	case json.Number:
-		if v.Kind() == reflect.String {
+		if !v.CanInt() && !v.CanFloat() {
 			return mismatch(v, document)
 		}
 		return parse(v, document.String())
@@ -143,8 +143,8 @@ func setString(v reflect.Value, s string) error {
 		return nil
 	case isBlob(v.Type()):
 		return setBlob(v, s)
-	case v.Kind() == reflect.Float64 || v.Kind() == reflect.Float32:
-		return parse(v, s) // "NaN", "Infinity"
+	case v.CanFloat() && (s == "NaN" || s == "Infinity" || s == "-Infinity"):
+		return parse(v, s)
 	}
 	return mismatch(v, s)
 }

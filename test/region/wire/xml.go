@@ -42,6 +42,14 @@ func (c queryCodec) fault(f fault, requestID string, _ http.Header) []byte {
 	e.text("Type", f.side())
 	e.text("Code", f.code)
 	e.text("Message", f.message)
+	if f.members.IsValid() {
+		for name, member := range e.fields(f.members) {
+			if name != "Message" && !isAbsent(member) {
+				// What cannot be written is left out: the error counts more.
+				_ = e.element(name, member)
+			}
+		}
+	}
 	e.shut("Error")
 	e.text("RequestId", requestID)
 	e.shut("ErrorResponse")
