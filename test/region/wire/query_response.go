@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// queryCodec speaks awsQuery: forms in (query.go), XML out.
+// queryCodec speaks awsQuery: forms in (query_request.go), XML out.
 type queryCodec struct {
 	namespace string
 	shapes
