@@ -6,6 +6,11 @@
 // SNS straight to Lambda), and the same fact comes in several shapes; what
 // leaves this package has one shape per kind of fact.
 //
+// A payload that cannot be read is a [MalformedError], which says what is wrong
+// and where, but never quotes it. What is well formed but nobody's business
+// here is [Unknown] and no error. What a payload can look like is in the
+// package deployhooks/events, a file each.
+//
 // Events are hints. They come at least once, late, in any order, or never, so
 // a consumer takes the names from an event and asks AWS for everything else.
 package event
@@ -25,7 +30,7 @@ type Batch struct {
 	Messages []Message
 }
 
-// Message is one message of a batch. Either Event or Err is set.
+// Message is one message of a batch. Either Event or Err is set, never both.
 type Message struct {
 	// ID is the SQS message ID, empty for messages that came another way.
 	ID string
@@ -43,8 +48,8 @@ type Message struct {
 type State string
 
 // The states of a deployment. EventBridge says START, READY, SUCCESS, FAILURE
-// and STOP; SNS triggers say CREATED or IN_PROGRESS, READY, SUCCEEDED, FAILED
-// and STOPPED.
+// and STOP (EventBridge User Guide, "AWS CodeDeploy events"); SNS triggers say
+// CREATED or IN_PROGRESS, SUCCEEDED, FAILED and STOPPED (recorded), and READY.
 const (
 	Started   State = "started"
 	Ready     State = "ready"
@@ -64,20 +69,20 @@ type Deployment struct {
 	// RolledBack is the ID of the deployment that this one undoes, empty for
 	// one that is no automatic rollback, or where the event does not say.
 	RolledBack string
-	// Error is CodeDeploy's own words on a failed deployment, empty where the
-	// event does not say.
+	// Error is CodeDeploy's code and words on a failed deployment, at most a
+	// thousand characters, empty where the event does not say.
 	Error string
 }
 
 // DeploymentInstance says that a deployment has changed its state on one
-// instance.
+// instance. SNS triggers leave out the application and the deployment group.
 type DeploymentInstance struct {
 	Account     string
 	Region      string
-	Application string
-	Group       string // empty in an SNS notification of AWS's old form
+	Application string // empty where the event does not say
+	Group       string // the deployment group's name, empty where the event does not say
 	ID          string // of the deployment
-	Instance    string // i-…
+	Instance    string // i-…, or the name of an instance on premises
 	State       State
 }
 
@@ -85,8 +90,8 @@ type DeploymentInstance struct {
 // Terminating:Wait for somebody to complete the action.
 type LifecycleAction struct {
 	Account    string
-	Region     string
-	Token      string
+	Region     string // empty in a message straight to a topic or queue, which does not say
+	Token      string // empty where the event does not say; the instance's ID completes the action as well
 	Group      string // the Auto Scaling group's name
 	Hook       string
 	Instance   string
@@ -114,7 +119,7 @@ type SpotInterruption struct {
 	Account  string
 	Region   string
 	Instance string
-	Action   string // "terminate", "stop" or "hibernate"
+	Action   string // "terminate", "stop" or "hibernate", empty where the event does not say
 }
 
 // RebalanceRecommendation says that a Spot instance is at elevated risk.
@@ -128,7 +133,7 @@ type RebalanceRecommendation struct {
 // creation of a CodeDeploy trigger, or of a lifecycle hook with a notification
 // target. It asks for nothing.
 type Test struct {
-	Service string
+	Service string // "AWS Auto Scaling" or "AWS CodeDeploy"
 }
 
 // Request is an order to a function: from an operator by direct invocation,
@@ -142,8 +147,8 @@ type Request struct {
 // Unknown is a well-formed message that this package has no type for. It is a
 // quiet no-op for every function.
 type Unknown struct {
-	Source string // EventBridge source, or the service's name, if there is one
-	Kind   string // EventBridge detail-type, if there is one
+	Source string // EventBridge source, or what else names the sender, if there is one
+	Kind   string // EventBridge detail-type, or what else names the kind, if there is one
 }
 
 func (Deployment) isEvent()              {}

@@ -1,0 +1,142 @@
+// Package events holds every payload a function can receive, one JSON file
+// each, as bytes that tests, the demo and people can use: to see what a
+// function is sent, to replay it (`aws lambda invoke --payload
+// file://events/….json`), or to publish it with other names put in.
+//
+// All files tell of one invented place: account 123456789012 in eu-west-1, the
+// CodeDeploy application "shop" with its deployment group "web", whose
+// deployment d-4X8QK2M1Z replaces the Auto Scaling group and whose deployment
+// d-7R3BNC95W rolls that back. Instances are i-0a1b2c3d4e5f60718 and
+// i-0f9e8d7c6b5a41302.
+//
+// # Names
+//
+// A file is named source-envelope-what. The source is the service that speaks,
+// or "deployhooks" for an order to a function, or "several". The envelope is
+//
+//	direct           the payload of a direct invocation
+//	eventbridge      an EventBridge event, as a rule hands it to Lambda
+//	message          what a service publishes to a topic, without its envelope;
+//	                 raw message delivery puts the same into an SQS body
+//	sns              SNS straight to Lambda
+//	sqs              a message that its sender puts into the queue itself
+//	sqs-eventbridge  EventBridge to SQS to Lambda
+//	sqs-raw          SNS to SQS with raw message delivery
+//	sqs-sns          SNS to SQS, wrapped in the notification
+//
+// # Where the forms come from
+//
+// "Documented" is a form in AWS documentation, "recorded" is one captured in a
+// real account and published since; names, IDs and times are invented in both.
+// "Inferred" follows a recorded form and has not been seen itself.
+//
+// Auto Scaling:
+//
+//	autoscaling-eventbridge-launch                    documented (EC2 Auto Scaling User Guide, "Warm pool example events and patterns")
+//	autoscaling-eventbridge-launch-successful         documented (the same guide, "Auto Scaling group events"); no lifecycle action, so nobody's business here
+//	autoscaling-eventbridge-launch-to-warm-pool       documented
+//	autoscaling-eventbridge-terminate                 documented
+//	autoscaling-eventbridge-terminate-to-warm-pool    documented; this instance does not die
+//	autoscaling-eventbridge-terminate-without-origin  documented, before Origin and Destination were added
+//	autoscaling-message-launch                        recorded
+//	autoscaling-message-terminate                     recorded
+//	autoscaling-message-terminate-with-metadata       recorded
+//	autoscaling-message-test                          recorded; sent when a hook gets a notification target
+//	autoscaling-sns-terminate                         recorded
+//	autoscaling-sqs-eventbridge-terminate             documented
+//	autoscaling-sqs-sns-terminate                     recorded
+//	autoscaling-sqs-terminate                         recorded
+//	autoscaling-sqs-test                              recorded
+//
+// CodeDeploy:
+//
+//	codedeploy-eventbridge-failure                    documented (EventBridge User Guide, "AWS CodeDeploy events"), as the next six
+//	codedeploy-eventbridge-instance-failure
+//	codedeploy-eventbridge-instance-success
+//	codedeploy-eventbridge-ready
+//	codedeploy-eventbridge-start
+//	codedeploy-eventbridge-stop
+//	codedeploy-eventbridge-success
+//	codedeploy-message-created                        recorded (2016 to 2022)
+//	codedeploy-message-documented-failed              documented (CodeDeploy User Guide, "JSON data formats for CodeDeploy triggers"); real accounts send other types
+//	codedeploy-message-documented-instance-succeeded  documented
+//	codedeploy-message-documented-succeeded           documented
+//	codedeploy-message-failed                         recorded
+//	codedeploy-message-in-progress                    inferred from the recorded IN_PROGRESS of a rollback
+//	codedeploy-message-rollback-created               recorded
+//	codedeploy-message-rollback-succeeded             recorded
+//	codedeploy-message-stopped                        inferred
+//	codedeploy-message-succeeded                      recorded
+//	codedeploy-sns-eventbridge-success                recorded; an EventBridge rule whose target is a topic
+//	codedeploy-sns-succeeded                          recorded
+//	codedeploy-sns-test                               recorded (2016); sent when a trigger is created, and plain text
+//	codedeploy-sqs-eventbridge-start                  documented
+//	codedeploy-sqs-eventbridge-success                documented
+//	codedeploy-sqs-raw-succeeded                      recorded
+//	codedeploy-sqs-raw-test                           inferred
+//	codedeploy-sqs-sns-succeeded                      recorded
+//	codedeploy-sqs-sns-test                           inferred
+//
+// EC2:
+//
+//	ec2-eventbridge-rebalance-recommendation          documented (EC2 User Guide, "EC2 instance rebalance recommendations")
+//	ec2-eventbridge-spot-interruption                 documented (EC2 User Guide, "Spot Instance interruption notices"); the ARN as recorded, with a zone and no account
+//
+// Orders to a function, which are this project's own:
+//
+//	deployhooks-direct-plan                           what a repair would change
+//	deployhooks-direct-repair                         repair one deployment group
+//	deployhooks-direct-status                         what is known of every deployment group
+//	deployhooks-direct-sweep                          repair everything in scope
+//	deployhooks-sqs-repair                            the function to itself: look again later
+//	deployhooks-sqs-sweep                             the schedule
+//
+// What else may reach a queue or a function, and must do no harm there:
+//
+//	events-eventbridge-scheduled                      documented; a schedule without an input of its own
+//	sns-sqs-subscription-confirmation                 documented (SNS Developer Guide, "HTTP/HTTPS subscription confirmation JSON format")
+//
+// Several messages in one invocation:
+//
+//	several-sns                                       a CodeDeploy notification, a lifecycle action, a rollback
+//	several-sqs                                       every envelope an SQS message can hold
+//	several-sqs-one-cut-off                           a message that can never be read, between two good ones
+package events
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+// FS holds the files of this package, at its root.
+//
+//go:embed *.json
+var FS embed.FS
+
+const extension = ".json"
+
+// Names returns the name of every payload, in alphabetical order, without the
+// file's extension.
+func Names() []string {
+	files, err := fs.ReadDir(FS, ".")
+	if err != nil {
+		return nil // an embedded directory can always be read
+	}
+	names := make([]string, 0, len(files))
+	for _, file := range files {
+		names = append(names, strings.TrimSuffix(file.Name(), extension))
+	}
+	return names
+}
+
+// Read returns a payload by the name that [Names] has for it. The bytes are
+// the caller's to change.
+func Read(name string) ([]byte, error) {
+	payload, err := FS.ReadFile(name + extension)
+	if err != nil {
+		return nil, fmt.Errorf("no payload %q in the events directory: %w", name, err)
+	}
+	return payload, nil
+}

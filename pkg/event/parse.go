@@ -1,0 +1,208 @@
+package event
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+)
+
+// Parse opens an invocation's payload.
+//
+// It fails, with a [*MalformedError], where the payload holds no message that
+// could be told from another: it is not JSON, or it is one message come
+// straight and that is malformed. In a payload of several records, a malformed
+// one spoils only its own [Message.Err].
+//
+// What is well formed but of no known kind becomes [Unknown]; it is no error.
+// A payload without records gives an empty batch.
+func Parse(payload []byte) (Batch, error) {
+	var faults faults
+	root := readObject(payload, MaxPayload, nil, &faults)
+	if root == nil {
+		return Batch{}, faults.err()
+	}
+	if root.has("Records") {
+		return openRecords(root)
+	}
+	event := openObject(root, 0)
+	if err := faults.err(); err != nil {
+		return Batch{}, err
+	}
+	return Batch{Messages: []Message{{Event: event}}}, nil
+}
+
+// openRecords opens the records that SQS or SNS hands to Lambda. A fault in
+// what they write around the messages fails the whole, because such a record
+// cannot be reported by its ID.
+func openRecords(root *object) (Batch, error) {
+	records := root.array("Records")
+	if len(records) > maxRecords {
+		root.fault("Records", "has "+strconv.Itoa(len(records))+" elements, more than the "+strconv.Itoa(maxRecords)+" that Lambda hands over")
+		records = nil
+	}
+	batch := Batch{Messages: make([]Message, 0, len(records))}
+	list := root.at.in("Records")
+	for i, text := range records {
+		if text[0] != '{' {
+			root.faults.add(list.at(i), mismatch(text, "an object"))
+			continue
+		}
+		record := newObject(text, list.at(i), root.faults)
+		switch {
+		case record.has("body") || record.peek("eventSource") == "aws:sqs":
+			batch.Queued = true
+			batch.Messages = append(batch.Messages, openQueued(record))
+		case record.has("Sns"):
+			batch.Messages = append(batch.Messages, openPublished(record))
+		default:
+			source := Unknown{Source: cut(record.peek("eventSource"))}
+			batch.Messages = append(batch.Messages, Message{Event: source})
+		}
+	}
+	if err := root.faults.err(); err != nil {
+		return Batch{}, err
+	}
+	return batch, nil
+}
+
+// openQueued opens an SQS message.
+func openQueued(record *object) Message {
+	message := Message{
+		ID:       record.name("messageId", maxMessageID),
+		Receives: receives(record),
+	}
+	message.Event, message.Err = openApart(record, func(record *object) Event {
+		return openText(record, "body", "", 1)
+	})
+	return message
+}
+
+// receives reads how often SQS has handed a message out. It only ever serves
+// patience, so what cannot be read counts as not known.
+func receives(record *object) int {
+	if value := record.find("attributes"); value != nil && value[0] == '{' {
+		attributes := newObject(value, nil, record.faults)
+		count, err := strconv.Atoi(attributes.peek("ApproximateReceiveCount"))
+		if err == nil && count > 0 {
+			return count
+		}
+	}
+	return 0
+}
+
+// openPublished opens an SNS notification that came straight to Lambda.
+func openPublished(record *object) Message {
+	var message Message
+	message.Event, message.Err = openApart(record, func(record *object) Event {
+		notification := record.object("Sns")
+		if notification == nil {
+			return nil
+		}
+		return openNotification(notification, 0)
+	})
+	return message
+}
+
+// openApart opens one message of several, so that its faults are its own.
+func openApart(record *object, open func(*object) Event) (Event, error) {
+	var faults faults
+	apart := *record
+	apart.faults = &faults
+	event := open(&apart)
+	if err := faults.err(); err != nil {
+		return nil, err
+	}
+	return event, nil
+}
+
+// openNotification opens what SNS says about a message: the notification
+// itself, or the request to confirm a subscription.
+func openNotification(notification *object, envelopes int) Event {
+	if kind := notification.peek("Type"); kind != "" && kind != "Notification" {
+		return Unknown{Source: "aws.sns", Kind: cut(kind)}
+	}
+	return openText(notification, "Message", notification.peek("Subject"), envelopes+1)
+}
+
+// openText opens a message that travels as a string in a field of its
+// envelope. The subject is what the envelope says above it, if anything.
+func openText(envelope *object, field, subject string, envelopes int) Event {
+	if envelopes > maxEnvelopes {
+		envelope.fault(field, "is wrapped more than "+strconv.Itoa(maxEnvelopes)+" times")
+		return nil
+	}
+	value := envelope.find(field)
+	switch {
+	case value == nil:
+		envelope.fault(field, "is missing")
+		return nil
+	case value[0] != '"':
+		envelope.fault(field, mismatch(value, "a string"))
+		return nil
+	}
+	text := unquote(value)
+	if isTriggerTest(subject, text) {
+		return Test{Service: codeDeploy}
+	}
+	message := readObject([]byte(text), MaxMessage, envelope.at.in(field), envelope.faults)
+	if message == nil {
+		return nil
+	}
+	return openObject(message, envelopes)
+}
+
+// openObject opens a message, or the next envelope around it.
+func openObject(message *object, envelopes int) Event {
+	switch {
+	case message.has("action"):
+		return readRequest(message)
+	case message.has("TopicArn") && message.has("Type"):
+		return openNotification(message, envelopes)
+	case message.has("detail-type"):
+		return openEventBridge(message)
+	}
+	if read := readerOfShape(message); read != nil {
+		return read(message)
+	}
+	return Unknown{Source: cut(message.peek("Service"))}
+}
+
+// openEventBridge opens an event in EventBridge's envelope (EventBridge User
+// Guide, "Event structure").
+func openEventBridge(event *object) Event {
+	kind := eventKind{
+		source:     event.name("source", maxSource),
+		detailType: event.name("detail-type", maxDetailType),
+	}
+	read := readerOfEvent(kind)
+	if read == nil {
+		return Unknown{Source: kind.source, Kind: kind.detailType}
+	}
+	detail := event.object("detail")
+	if detail == nil {
+		return nil
+	}
+	return read(event, detail)
+}
+
+// readRequest reads an order to a function. What else is in it is the
+// domain's, which decodes it with [Request.Decode].
+func readRequest(message *object) Event {
+	return Request{
+		Action: message.name("action", maxWord),
+		Body:   bytes.Clone(bytes.TrimSpace(message.text)),
+	}
+}
+
+// isTriggerTest reports the message that CodeDeploy publishes when a trigger
+// is created. It is the only one that is plain text: "Your AWS CodeDeploy
+// trigger arn:… is able to send notifications …", under the subject "SUCCESS:
+// AWS CodeDeploy notification setup for trigger …" (recorded 2016). Raw
+// delivery leaves the subject out.
+func isTriggerTest(subject, text string) bool {
+	if strings.HasPrefix(text, "{") {
+		return false
+	}
+	return strings.Contains(subject, "CodeDeploy notification setup") ||
+		strings.HasPrefix(text, "Your ") && strings.Contains(text, "CodeDeploy trigger ")
+}

@@ -1,0 +1,366 @@
+package event_test
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"deployhooks/events"
+	"deployhooks/pkg/event"
+)
+
+const (
+	account  = "123456789012"
+	region   = "eu-west-1"
+	deployed = "d-4X8QK2M1Z"
+	rollback = "d-7R3BNC95W"
+	instance = "i-0a1b2c3d4e5f60718"
+	other    = "i-0f9e8d7c6b5a41302"
+	group    = "CodeDeploy_web_d-4X8QK2M1Z"
+	token    = "c613620e-07e2-4ed2-a9e2-ef8258911ade"
+	metadata = `{"drain":"120s"}`
+)
+
+// deployment is what every notification about the deployment comes to.
+func deployment(state event.State) event.Deployment {
+	return event.Deployment{Account: account, Region: region, Application: "shop", Group: "web", ID: deployed, State: state}
+}
+
+func failedWith(words string) event.Deployment {
+	d := deployment(event.Failed)
+	d.Error = words
+	return d
+}
+
+func rolledBack(state event.State) event.Deployment {
+	d := deployment(state)
+	d.ID, d.RolledBack = rollback, deployed
+	return d
+}
+
+func onInstance(id string, state event.State) event.DeploymentInstance {
+	return event.DeploymentInstance{Account: account, Region: region, Application: "shop", Group: "web", ID: deployed, Instance: id, State: state}
+}
+
+// terminating and launching are lifecycle actions as EventBridge tells them.
+func terminating(origin, destination, metadata string) event.LifecycleAction {
+	return event.LifecycleAction{
+		Account: account, Region: region, Token: token, Group: group, Hook: "deployhooks-drain", Instance: instance,
+		Transition: event.Terminating, Metadata: metadata, Origin: origin, Destination: destination,
+	}
+}
+
+func launching(destination string) event.LifecycleAction {
+	a := terminating("EC2", destination, "")
+	a.Hook, a.Transition = "deployhooks-launch", event.Launching
+	return a
+}
+
+// straight is the same action in the form that does not say its region.
+func straight(action event.LifecycleAction) event.LifecycleAction {
+	action.Region = ""
+	return action
+}
+
+func request(action, body string) event.Request {
+	return event.Request{Action: action, Body: json.RawMessage(body)}
+}
+
+const (
+	repairBody = `{"action":"repair","application":"shop","deploymentGroup":"web"}`
+	sweepBody  = `{"action":"sweep"}`
+)
+
+// golden says what each file of the events directory comes to. Messages that
+// came through SQS are checked for their IDs apart.
+var golden = map[string][]event.Event{
+	"autoscaling-eventbridge-launch":                   {launching("AutoScalingGroup")},
+	"autoscaling-eventbridge-launch-successful":        {event.Unknown{Source: "aws.autoscaling", Kind: "EC2 Instance Launch Successful"}},
+	"autoscaling-eventbridge-launch-to-warm-pool":      {launching("WarmPool")},
+	"autoscaling-eventbridge-terminate":                {terminating("AutoScalingGroup", "EC2", metadata)},
+	"autoscaling-eventbridge-terminate-to-warm-pool":   {terminating("AutoScalingGroup", "WarmPool", metadata)},
+	"autoscaling-eventbridge-terminate-without-origin": {terminating("", "", "")},
+	"autoscaling-message-launch":                       {straight(launching("AutoScalingGroup"))},
+	"autoscaling-message-terminate":                    {straight(terminating("AutoScalingGroup", "EC2", ""))},
+	"autoscaling-message-terminate-with-metadata":      {straight(terminating("AutoScalingGroup", "EC2", metadata))},
+	"autoscaling-message-test":                         {event.Test{Service: "AWS Auto Scaling"}},
+	"autoscaling-sns-terminate":                        {straight(terminating("AutoScalingGroup", "EC2", metadata))},
+	"autoscaling-sqs-eventbridge-terminate":            {terminating("AutoScalingGroup", "EC2", metadata)},
+	"autoscaling-sqs-sns-terminate":                    {straight(terminating("AutoScalingGroup", "EC2", metadata))},
+	"autoscaling-sqs-terminate":                        {straight(terminating("AutoScalingGroup", "EC2", ""))},
+	"autoscaling-sqs-test":                             {event.Test{Service: "AWS Auto Scaling"}},
+
+	"codedeploy-eventbridge-failure":          {deployment(event.Failed)},
+	"codedeploy-eventbridge-instance-failure": {onInstance(other, event.Failed)},
+	"codedeploy-eventbridge-instance-success": {onInstance(instance, event.Succeeded)},
+	"codedeploy-eventbridge-ready":            {deployment(event.Ready)},
+	"codedeploy-eventbridge-start":            {deployment(event.Started)},
+	"codedeploy-eventbridge-stop":             {deployment(event.Stopped)},
+	"codedeploy-eventbridge-success":          {deployment(event.Succeeded)},
+	"codedeploy-message-created":              {deployment(event.Started)},
+	"codedeploy-message-documented-failed":    {failedWith("IAM_ROLE_MISSING: IAM Role is missing for deployment group: web")},
+	"codedeploy-message-documented-instance-succeeded": {event.DeploymentInstance{
+		Account: account, Region: region, ID: deployed, Instance: instance, State: event.Succeeded,
+	}},
+	"codedeploy-message-documented-succeeded": {deployment(event.Succeeded)},
+	"codedeploy-message-failed":               {failedWith("HEALTH_CONSTRAINTS: The overall deployment failed because too many individual instances failed deployment.")},
+	"codedeploy-message-in-progress":          {deployment(event.Started)},
+	"codedeploy-message-rollback-created":     {rolledBack(event.Started)},
+	"codedeploy-message-rollback-succeeded":   {rolledBack(event.Succeeded)},
+	"codedeploy-message-stopped":              {deployment(event.Stopped)},
+	"codedeploy-message-succeeded":            {deployment(event.Succeeded)},
+	"codedeploy-sns-eventbridge-success":      {deployment(event.Succeeded)},
+	"codedeploy-sns-succeeded":                {deployment(event.Succeeded)},
+	"codedeploy-sns-test":                     {event.Test{Service: "AWS CodeDeploy"}},
+	"codedeploy-sqs-eventbridge-start":        {deployment(event.Started)},
+	"codedeploy-sqs-eventbridge-success":      {deployment(event.Succeeded)},
+	"codedeploy-sqs-raw-succeeded":            {deployment(event.Succeeded)},
+	"codedeploy-sqs-raw-test":                 {event.Test{Service: "AWS CodeDeploy"}},
+	"codedeploy-sqs-sns-succeeded":            {deployment(event.Succeeded)},
+	"codedeploy-sqs-sns-test":                 {event.Test{Service: "AWS CodeDeploy"}},
+
+	"ec2-eventbridge-rebalance-recommendation": {event.RebalanceRecommendation{Account: account, Region: region, Instance: instance}},
+	"ec2-eventbridge-spot-interruption":        {event.SpotInterruption{Account: account, Region: region, Instance: instance, Action: "terminate"}},
+
+	"deployhooks-direct-plan":   {request("plan", `{"action":"plan","application":"shop","deploymentGroup":"web"}`)},
+	"deployhooks-direct-repair": {request("repair", repairBody)},
+	"deployhooks-direct-status": {request("status", `{"action":"status"}`)},
+	"deployhooks-direct-sweep":  {request("sweep", sweepBody)},
+	"deployhooks-sqs-repair":    {request("repair", repairBody)},
+	"deployhooks-sqs-sweep":     {request("sweep", sweepBody)},
+
+	"events-eventbridge-scheduled":      {event.Unknown{Source: "aws.events", Kind: "Scheduled Event"}},
+	"sns-sqs-subscription-confirmation": {event.Unknown{Source: "aws.sns", Kind: "SubscriptionConfirmation"}},
+
+	"several-sns": {
+		deployment(event.Started),
+		straight(terminating("AutoScalingGroup", "EC2", metadata)),
+		rolledBack(event.Succeeded),
+	},
+	"several-sqs": {
+		deployment(event.Started),
+		deployment(event.Succeeded),
+		event.SpotInterruption{Account: account, Region: region, Instance: other, Action: "terminate"},
+		straight(terminating("AutoScalingGroup", "EC2", "")),
+		request("sweep", sweepBody),
+	},
+	"several-sqs-one-cut-off": {deployment(event.Started), nil, request("sweep", sweepBody)},
+}
+
+func TestEveryRecordedPayloadIsUnderstood(t *testing.T) {
+	for _, name := range events.Names() {
+		t.Run(name, func(t *testing.T) {
+			want, ok := golden[name]
+			if !ok {
+				t.Fatal("this payload has no expectation: a function would be sent something nobody has thought about")
+			}
+			batch, err := event.Parse(read(t, name))
+			if err != nil {
+				t.Fatalf("a payload that AWS sends is refused: %v", err)
+			}
+			var got []event.Event
+			for _, message := range batch.Messages {
+				got = append(got, compacted(t, message.Event))
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("understood as\n%+v\nwant\n%+v", got, want)
+			}
+			if queued := strings.Contains(name, "-sqs"); batch.Queued != queued {
+				t.Errorf("Queued = %t: failures would be reported in the wrong way", batch.Queued)
+			}
+		})
+	}
+	for name := range golden {
+		if !slices.Contains(events.Names(), name) {
+			t.Errorf("%s.json is expected but not there", name)
+		}
+	}
+}
+
+func TestQueuedMessagesKeepTheirIDsAndCounts(t *testing.T) {
+	batch, err := event.Parse(read(t, "several-sqs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var payload struct{ Records []struct{ MessageID string } }
+	if err := json.Unmarshal(read(t, "several-sqs"), &payload); err != nil {
+		t.Fatal(err)
+	}
+	receives := []int{3, 1, 1, 1, 2}
+	for i, message := range batch.Messages {
+		if want := payload.Records[i].MessageID; message.ID != want || want == "" {
+			t.Errorf("message %d has the ID %q, want %q: the wrong message would be retried", i, message.ID, want)
+		}
+		if message.Receives != receives[i] {
+			t.Errorf("message %d has been received %d times, want %d", i, message.Receives, receives[i])
+		}
+	}
+}
+
+func TestOneBadMessageDoesNotSpoilTheOthers(t *testing.T) {
+	batch, err := event.Parse(read(t, "several-sqs-one-cut-off"))
+	if err != nil {
+		t.Fatalf("the whole batch is refused for one bad message: %v", err)
+	}
+	bad := batch.Messages[1]
+	if bad.ID == "" || bad.Receives != 4 || bad.Event != nil {
+		t.Errorf("the bad message is %+v: it could not be reported by its ID", bad)
+	}
+	wantFaults(t, bad.Err, "Records[1].body is not JSON: it is cut off after 420 bytes")
+	for _, i := range []int{0, 2} {
+		if batch.Messages[i].Err != nil {
+			t.Errorf("message %d suffers for its neighbour: %v", i, batch.Messages[i].Err)
+		}
+	}
+}
+
+// TestLetterCase holds that neither the keys nor the states of CodeDeploy's
+// notifications depend on their letter case: its documentation and its
+// practice differ.
+func TestLetterCase(t *testing.T) {
+	cases := map[string]func(string) string{"upper": strings.ToUpper, "lower": strings.ToLower, "title": title}
+	for _, name := range events.Names() {
+		if !strings.HasPrefix(name, "codedeploy-message-") && !strings.HasPrefix(name, "autoscaling-message-") {
+			continue
+		}
+		for how, change := range cases {
+			t.Run(name+"/"+how, func(t *testing.T) {
+				var fields map[string]any
+				if err := json.Unmarshal(read(t, name), &fields); err != nil {
+					t.Fatal(err)
+				}
+				changed := map[string]any{}
+				for key, value := range fields {
+					if key == "status" || key == "instanceStatus" {
+						value = change(value.(string))
+					}
+					changed[change(key)] = value
+				}
+				batch, err := event.Parse(marshal(t, changed))
+				if err != nil {
+					t.Fatalf("refused in another letter case: %v", err)
+				}
+				if got := batch.Messages[0].Event; !reflect.DeepEqual(got, golden[name][0]) {
+					t.Errorf("understood as %+v, want %+v", got, golden[name][0])
+				}
+			})
+		}
+	}
+}
+
+func title(s string) string { return strings.ToUpper(s[:1]) + strings.ToLower(s[1:]) }
+
+func TestWellFormedButNotOurs(t *testing.T) {
+	tests := map[string]struct {
+		payload string
+		want    event.Event
+	}{
+		"an empty object":                {`{}`, event.Unknown{}},
+		"an event of another service":    {`{"source":"aws.s3","detail-type":"Object Created","detail":{}}`, event.Unknown{Source: "aws.s3", Kind: "Object Created"}},
+		"an event without a detail":      {`{"source":"com.example","detail-type":"Nothing"}`, event.Unknown{Source: "com.example", Kind: "Nothing"}},
+		"the input of a CodeDeploy hook": {`{"DeploymentId":"d-1","LifecycleEventHookExecutionId":"x"}`, event.Unknown{}},
+		"the test event of S3":           {`{"Service":"Amazon S3","Event":"s3:TestEvent"}`, event.Unknown{Source: "Amazon S3", Kind: "s3:TestEvent"}},
+		"a notice of scaling": {`{"Service":"AWS Auto Scaling","Event":"autoscaling:EC2_INSTANCE_LAUNCH","AutoScalingGroupName":"web"}`,
+			event.Unknown{Source: "AWS Auto Scaling", Kind: "autoscaling:EC2_INSTANCE_LAUNCH"}},
+		"records of another service": {`{"Records":[{"eventSource":"aws:s3","s3":{}}]}`, event.Unknown{Source: "aws:s3"}},
+		"a deployment in a state that triggers have sent once": {`{"eventTriggerName":"t","applicationName":"shop","deploymentGroupName":"web","deploymentId":"d-1","status":"unknown"}`,
+			event.Unknown{Source: "AWS CodeDeploy"}},
+		"an instance that is skipped": {`{"deploymentId":"d-1","instanceId":"i-1","instanceStatus":"SKIPPED"}`, event.Unknown{Source: "AWS CodeDeploy"}},
+		"a deployment in a state yet to be invented": {`{"source":"aws.codedeploy","detail-type":"CodeDeploy Deployment State-change Notification","detail":{"application":"a","deploymentGroup":"g","deploymentId":"d-1","state":"BAKING"}}`,
+			event.Unknown{Source: "aws.codedeploy", Kind: "CodeDeploy Deployment State-change Notification"}},
+		"a transition yet to be invented": {`{"AutoScalingGroupName":"g","LifecycleHookName":"h","EC2InstanceId":"i-1","LifecycleTransition":"autoscaling:EC2_INSTANCE_RETAINING"}`,
+			event.Unknown{Source: "AWS Auto Scaling"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			batch, err := event.Parse([]byte(test.payload))
+			if err != nil {
+				t.Fatalf("refused, so that it would fill the dead-letter queue: %v", err)
+			}
+			if got := batch.Messages[0].Event; got != test.want {
+				t.Errorf("understood as %#v, want %#v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestNoRecords(t *testing.T) {
+	batch, err := event.Parse([]byte(`{"Records":[]}`))
+	if err != nil || len(batch.Messages) != 0 {
+		t.Errorf("got %+v, %v, want nothing to do", batch, err)
+	}
+}
+
+func TestFormsThatAWSMayChoose(t *testing.T) {
+	message := func(more string) string {
+		return `{"accountId":"` + account + `","region":"` + region + `","eventTriggerName":"t","applicationName":"shop","deploymentGroupName":"web","deploymentId":"` + deployed + `",` + more + `}`
+	}
+	tests := map[string]struct {
+		payload string
+		want    event.Event
+	}{
+		"an error in plain words":       {message(`"status":"FAILED","errorInformation":"no capacity"`), failedWith("no capacity")},
+		"an error without a code":       {message(`"status":"FAILED","errorInformation":{"ErrorMessage":"no capacity"}`), failedWith("no capacity")},
+		"an error that says nothing":    {message(`"status":"FAILED","errorInformation":"{}"`), failedWith("")},
+		"an error that is null":         {message(`"status":"FAILED","errorInformation":null,"rollbackInformation":""`), failedWith("")},
+		"an error as long as a novel":   {message(`"status":"FAILED","errorInformation":"` + strings.Repeat("ü", 5000) + `"`), failedWith(strings.Repeat("ü", 1000) + "…")},
+		"a rollback as an object":       {strings.Replace(message(`"status":"SUCCEEDED","rollbackInformation":{"RollbackTriggeringDeploymentId":"`+deployed+`"}`), deployed, rollback, 1), rolledBack(event.Succeeded)},
+		"ready":                         {message(`"status":"READY"`), deployment(event.Ready)},
+		"names in other scripts":        {strings.Replace(message(`"status":"READY"`), "web", "wéb_/ウェブ", 1), func() event.Event { d := deployment(event.Ready); d.Group = "wéb_/ウェブ"; return d }()},
+		"names in escapes":              {strings.Replace(message(`"status":"READY"`), "web", `w\u0065b`, 1), deployment(event.Ready)},
+		"fields in escapes":             {strings.Replace(message(`"status":"READY"`), "deploymentId", `deployment\u0049d`, 1), deployment(event.Ready)},
+		"white space all around":        {"\r\n\t " + message("\"status\" : \"READY\"\n") + "\n", deployment(event.Ready)},
+		"an instance on premises":       {`{"deploymentId":"d-1","instanceStatus":"Failed","instanceId":"arn:aws:codedeploy:eu-west-1:123456789012:instance/rack-7"}`, event.DeploymentInstance{ID: "d-1", Instance: "rack-7", State: event.Failed}},
+		"an instance without an ARN":    {`{"deploymentId":"d-1","instanceStatus":"InProgress","instanceId":"i-1"}`, event.DeploymentInstance{ID: "d-1", Instance: "i-1", State: event.Started}},
+		"a notification straight":       {`{"Type":"Notification","TopicArn":"t","Message":"{\"Type\":\"Notification\",\"TopicArn\":\"t\",\"Message\":\"{\\\"Event\\\":\\\"autoscaling:TEST_NOTIFICATION\\\"}\"}"}`, event.Test{Service: "AWS Auto Scaling"}},
+		"a Spot warning without action": {`{"source":"aws.ec2","detail-type":"EC2 Spot Instance Interruption Warning","detail":{"instance-id":"i-1"}}`, event.SpotInterruption{Instance: "i-1"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			batch, err := event.Parse([]byte(test.payload))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := batch.Messages[0].Event; got != test.want {
+				t.Errorf("understood as\n%#v\nwant\n%#v", got, test.want)
+			}
+		})
+	}
+}
+
+// read returns a payload of the events directory.
+func read(t testing.TB, name string) []byte {
+	t.Helper()
+	payload, err := events.Read(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return payload
+}
+
+func marshal(t testing.TB, v any) []byte {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// compacted takes the white space out of a request's body, which the files
+// have for their readers.
+func compacted(t testing.TB, e event.Event) event.Event {
+	t.Helper()
+	r, ok := e.(event.Request)
+	if !ok {
+		return e
+	}
+	var body any
+	if err := json.Unmarshal(r.Body, &body); err != nil {
+		t.Fatal(err)
+	}
+	r.Body = marshal(t, body)
+	return r
+}
