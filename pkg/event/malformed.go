@@ -56,18 +56,12 @@ func (f Fault) String() string {
 // on and the error can name everything at once.
 type faults []Fault
 
-// add records a fault at a place, once.
+// add records a fault at a place, unless there are enough already.
 func (f *faults) add(at *place, reason string) {
 	if len(*f) >= maxFaults {
 		return
 	}
-	fault := Fault{Path: cutTo(at.String(), maxPath), Reason: reason}
-	for _, known := range *f {
-		if known == fault {
-			return
-		}
-	}
-	*f = append(*f, fault)
+	*f = append(*f, Fault{Path: cutTo(at.String(), maxPath), Reason: reason})
 }
 
 // err returns the faults as an error, or nil if there are none.

@@ -3,6 +3,7 @@ package event_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -217,6 +218,28 @@ func TestRequestDecode(t *testing.T) {
 				t.Errorf("decoded %+v", got)
 			}
 		})
+	}
+}
+
+// picky refuses everything in words that quote it.
+type picky struct{}
+
+func (*picky) UnmarshalJSON(text []byte) error { return fmt.Errorf("no such time: %s", text) }
+
+func TestRequestDecodeDoesNotQuote(t *testing.T) {
+	var order struct {
+		Action string `json:"action"`
+		Until  picky  `json:"until"`
+	}
+	err := event.Request{Body: json.RawMessage(`{"action":"plan","until":"hunter2"}`)}.Decode(&order)
+	wantFaults(t, err, "the payload does not fit what the action takes")
+}
+
+func TestErrorsAreBounded(t *testing.T) {
+	body := `{"action":"plan"` + strings.Repeat(`,"`+strings.Repeat("x", 500)+`":{"a":1,"a":2}`, 100) + `}`
+	err := event.Request{Body: json.RawMessage(body)}.Decode(&struct{}{})
+	if length := len(err.Error()); length > 2000 {
+		t.Errorf("the error has %d bytes, too many for a log line", length)
 	}
 }
 

@@ -78,7 +78,7 @@ func mismatch(value []byte, want string) string {
 	return "is " + kindOf(value) + ", not " + want
 }
 
-// kindOf names the type of a JSON value.
+// kindOf names the type of a JSON value. No value is null.
 func kindOf(value []byte) string {
 	if len(value) == 0 {
 		return "null"
@@ -201,15 +201,11 @@ func (o *object) object(field string) *object {
 	return newObject(value, o.at.in(field), o.faults)
 }
 
-// array returns the elements of a field that holds an array and is needed, or
+// array returns the elements of a field that is there and holds an array, or
 // nil after a fault.
 func (o *object) array(field string) [][]byte {
 	value := o.find(field)
-	switch {
-	case value == nil:
-		o.fault(field, "is missing")
-		return nil
-	case value[0] != '[':
+	if kindOf(value) != "an array" {
 		o.fault(field, mismatch(value, "an array"))
 		return nil
 	}
