@@ -1,0 +1,284 @@
+package region
+
+import (
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	cd "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+)
+
+// A blue/green deployment that copies an Auto Scaling group goes through its
+// stages in the order of calls that was observed in CloudTrail: provision,
+// install, ready, reroute, terminate. Each function here is a stage or a part
+// of one, and names the next.
+
+// provisioningTag is put on the copy by CodeDeploy (observed).
+const provisioningTag = "CodeDeployProvisioningDeploymentId"
+
+// suspendedByCodeDeploy are the processes that CodeDeploy suspends on the
+// replacement group while it reroutes (observed).
+var suspendedByCodeDeploy = [...]string{addToLoadBalancer, alarmNotification, scheduledActions}
+
+// stepLimit is how long a step may take before the deployment fails: the
+// default of an hour that CodeDeploy gives a lifecycle event.
+const stepLimit = time.Hour
+
+// provision creates the copy, empty, and then gives it its size. The copy has
+// none of the target groups and none of the users' lifecycle hooks: that is
+// the fault to repair.
+func (r *Region) provision(d *deployment) {
+	blue := r.onlyGroup(d)
+	if blue == nil {
+		r.fail(d, cd.ErrorCodeAutoScalingConfiguration, "The deployment group does not name exactly one Auto Scaling group that exists")
+		return
+	}
+	if !r.goesOn(d, StageProvision) {
+		return
+	}
+	d.blue = blue.name
+	green := r.copyGroup(blue, "CodeDeploy_"+d.groupName+"_"+d.id)
+	green.tags[provisioningTag] = asg.Tag{
+		Key: aws.String(provisioningTag), Value: aws.String(d.id), PropagateAtLaunch: aws.Bool(true),
+	}
+	green.bareAnswers = d.group.bareAnswers
+	d.green = green.name
+	r.after(time.Second, func() {
+		green.config.MinSize = blue.config.MinSize
+		green.config.DesiredCapacity = blue.config.DesiredCapacity
+		r.reconcile(green)
+	})
+	r.waitFor(d, r.greenIsUp, r.install)
+}
+
+func (r *Region) onlyGroup(d *deployment) *group {
+	if len(d.group.groups) != 1 {
+		return nil
+	}
+	return r.groups[d.group.groups[0]]
+}
+
+// copyGroup copies what CodeDeploy was observed to copy.
+func (r *Region) copyGroup(blue *group, name string) *group {
+	c := blue.config
+	green := r.newGroup(asg.AutoScalingGroup{
+		AutoScalingGroupName: aws.String(name),
+		MinSize:              aws.Int32(0), DesiredCapacity: aws.Int32(0), MaxSize: c.MaxSize,
+		LaunchConfigurationName: c.LaunchConfigurationName, LaunchTemplate: c.LaunchTemplate, MixedInstancesPolicy: c.MixedInstancesPolicy,
+		VPCZoneIdentifier: c.VPCZoneIdentifier, AvailabilityZones: c.AvailabilityZones,
+		DefaultCooldown: c.DefaultCooldown, HealthCheckType: c.HealthCheckType, HealthCheckGracePeriod: c.HealthCheckGracePeriod,
+		TerminationPolicies: c.TerminationPolicies, NewInstancesProtectedFromScaleIn: c.NewInstancesProtectedFromScaleIn,
+	})
+	for key, t := range blue.tags {
+		if key != provisioningTag {
+			green.tags[key] = t
+		}
+	}
+	green.imageRevision = ""
+	green.early = true
+	return green
+}
+
+func (r *Region) greenIsUp(d *deployment) bool {
+	green := r.groups[d.green]
+	return green != nil && green.desired() > 0 && len(green.inService()) >= green.desired()
+}
+
+func (g *group) inService() []*instance {
+	return slices.DeleteFunc(slices.Clone(g.instances), func(i *instance) bool { return i.lifecycle != asg.LifecycleStateInService })
+}
+
+// install puts the revision on the instances that are there now. Those that
+// green launches from here to the end of the reroute get none.
+func (r *Region) install(d *deployment) {
+	if !r.goesOn(d, StageInstall) {
+		return
+	}
+	installing := r.groups[d.green].inService()
+	for _, i := range installing {
+		d.targets = append(d.targets, i.id)
+	}
+	r.after(r.timings.Install, func() {
+		if d.over() {
+			return
+		}
+		for _, i := range installing {
+			i.revision = d.revision
+			r.answersMayHaveChanged(i)
+		}
+		r.ready(d)
+	})
+}
+
+// ready waits for somebody to continue, where the deployment group says so:
+// "If traffic rerouting is not started before the end of the specified wait
+// period, the deployment status is changed to Stopped" (API reference,
+// DeploymentReadyOption).
+func (r *Region) ready(d *deployment) {
+	if !r.goesOn(d, StageReady) {
+		return
+	}
+	option := d.blueGreen.DeploymentReadyOption
+	if option == nil || option.ActionOnTimeout != cd.DeploymentReadyActionStopDeployment {
+		r.reroute(d)
+		return
+	}
+	d.status = cd.DeploymentStatusReady
+	d.waiting = func() {
+		if d.status == cd.DeploymentStatusReady {
+			d.status = cd.DeploymentStatusInProgress
+			r.reroute(d)
+		}
+	}
+	r.emit(d, stateReady)
+	r.after(time.Duration(option.WaitTimeInMinutes)*time.Minute, func() {
+		if d.status == cd.DeploymentStatusReady {
+			r.stop(d, false)
+		}
+	})
+}
+
+// reroute suspends processes on green and registers its instances.
+func (r *Region) reroute(d *deployment) {
+	green := r.groups[d.green]
+	if green == nil {
+		r.fail(d, cd.ErrorCodeAutoScalingConfiguration, "The replacement Auto Scaling group no longer exists: "+d.green)
+		return
+	}
+	d.stage = StageReroute
+	r.suspend(green, suspendedByCodeDeploy[:]...)
+	r.after(time.Second, func() {
+		if d.over() {
+			return
+		}
+		green.early = false
+		r.registerAll(d, d.targets)
+		if r.goesOn(d, StageReroute) {
+			r.waitFor(d, r.greenIsHealthy, r.leaveBlue)
+		}
+	})
+}
+
+// loadBalancing are the target groups of a deployment group that exist.
+func (r *Region) loadBalancing(d *deployment) []*targetGroup {
+	lb := d.group.config.LoadBalancerInfo
+	if lb == nil {
+		return nil
+	}
+	var found []*targetGroup
+	for _, info := range lb.TargetGroupInfoList {
+		if tg := r.targetGroupNamed(aws.ToString(info.Name)); tg != nil {
+			found = append(found, tg)
+		}
+	}
+	return found
+}
+
+// registerAll registers instances, without a port (observed).
+func (r *Region) registerAll(d *deployment, instances []string) {
+	for _, tg := range r.loadBalancing(d) {
+		for _, id := range instances {
+			if i := r.instances[id]; i != nil && i.ec2 == running {
+				r.register(tg, id, tg.port)
+			}
+		}
+	}
+}
+
+func (r *Region) greenIsHealthy(d *deployment) bool {
+	for _, tg := range r.loadBalancing(d) {
+		for _, id := range d.targets {
+			t := tg.targets[targetKey{id, tg.port}]
+			if i := r.instances[id]; i.ec2 == running && len(tg.balancers) > 0 && (t == nil || !t.isHealthy()) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// leaveBlue deregisters the blue instances. The blue group itself stays
+// attached (likely), so that a scale-out there puts the old version back.
+func (r *Region) leaveBlue(d *deployment) {
+	var ids []string
+	if blue := r.groups[d.blue]; blue != nil {
+		for _, i := range blue.instances {
+			ids = append(ids, i.id)
+		}
+	}
+	draining := r.deregisterAll(d, ids)
+	r.whenDrained(draining, func() {
+		if !d.over() {
+			r.handOver(d)
+		}
+	})
+}
+
+func (r *Region) deregisterAll(d *deployment, instances []string) []*target {
+	var draining []*target
+	for _, tg := range r.loadBalancing(d) {
+		for _, id := range instances {
+			if t := r.deregister(tg, targetKey{id, tg.port}); t != nil {
+				draining = append(draining, t)
+			}
+		}
+	}
+	return draining
+}
+
+// handOver resumes green's processes, moves the launch hook to it and has the
+// deployment group name it.
+func (r *Region) handOver(d *deployment) {
+	green := r.groups[d.green]
+	if green == nil {
+		r.fail(d, cd.ErrorCodeAutoScalingConfiguration, "The replacement Auto Scaling group no longer exists: "+d.green)
+		return
+	}
+	if !d.script.LeaveSuspended {
+		r.resume(green, suspendedByCodeDeploy[:]...)
+	}
+	if d.script.AttachItself {
+		for _, tg := range r.loadBalancing(d) {
+			r.addSource(green, sourceELBV2, tg.arn)
+		}
+	}
+	r.setAutoScalingGroups(d.group, []string{green.name})
+	if d.script.SucceedLast {
+		r.terminateBlue(d, func() { r.succeed(d) })
+		return
+	}
+	r.succeed(d)
+	r.terminateBlue(d, func() {})
+}
+
+// terminateBlue force-deletes the blue group after the wait, unless it is to
+// be kept alive.
+func (r *Region) terminateBlue(d *deployment, then func()) {
+	option := d.blueGreen.TerminateBlueInstancesOnDeploymentSuccess
+	if option != nil && option.Action == cd.InstanceActionKeepAlive {
+		then()
+		return
+	}
+	var wait time.Duration
+	if option != nil {
+		wait = time.Duration(option.TerminationWaitTimeInMinutes) * time.Minute
+	}
+	d.terminating = true
+	d.endWait = func() {
+		if d.endWait == nil {
+			return // over already
+		}
+		d.endWait = nil
+		d.stage = StageTerminate
+		if blue := r.groups[d.blue]; blue != nil && !blue.deleting {
+			r.deleteGroup(blue)
+		}
+		then()
+	}
+	r.after(wait, func() {
+		if d.endWait != nil {
+			d.endWait()
+		}
+	})
+}

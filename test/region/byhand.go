@@ -1,0 +1,205 @@
+package region
+
+import (
+	"github.com/aws/aws-sdk-go-v2/aws"
+	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+)
+
+// What a test does by hand, and what it looks at, besides the API: none of it
+// passes the gate.
+
+// Scale sets a group's desired capacity, and its min and max if they are in
+// the way.
+func (r *Region) Scale(group string, desired int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	g := r.groups[group]
+	if g == nil {
+		return
+	}
+	n := int32(desired)
+	g.config.DesiredCapacity = aws.Int32(n)
+	g.config.MinSize = aws.Int32(min(deref(g.config.MinSize), n))
+	g.config.MaxSize = aws.Int32(max(deref(g.config.MaxSize), n))
+	r.after(0, func() { r.reconcile(g) })
+}
+
+// Crash has the application on an instance cease to answer, and Recover has
+// it answer again.
+func (r *Region) Crash(instance string) { r.setCrashed(instance, true) }
+
+// Recover ends what [Region.Crash] began.
+func (r *Region) Recover(instance string) { r.setCrashed(instance, false) }
+
+func (r *Region) setCrashed(id string, crashed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i := r.instances[id]; i != nil {
+		i.crashed = crashed
+		if crashed {
+			r.dropInFlight(i)
+		}
+		r.answersMayHaveChanged(i)
+	}
+}
+
+// Kill has an instance die, as when its host fails.
+func (r *Region) Kill(instance string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i := r.instances[instance]; i != nil {
+		i.dead = true
+		r.dropInFlight(i)
+		r.answersMayHaveChanged(i)
+	}
+}
+
+// DeleteGroup force-deletes an Auto Scaling group.
+func (r *Region) DeleteGroup(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if g := r.groups[name]; g != nil {
+		r.deleteGroup(g)
+	}
+}
+
+// DeleteTargetGroup deletes a target group with its listeners.
+func (r *Region) DeleteTargetGroup(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if tg := r.targetGroupNamed(name); tg != nil {
+		for _, t := range tg.sortedTargets() {
+			r.drained(tg, t)
+		}
+		delete(r.targets, tg.arn)
+	}
+}
+
+// DeleteDeploymentGroup deletes a service's deployment group.
+func (r *Region) DeleteDeploymentGroup(s Service) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if app := r.apps[s.Application]; app != nil {
+		if g := app.groups[s.DeploymentGroup]; g != nil {
+			r.setAutoScalingGroups(g, nil)
+			g.deleted = true
+			delete(app.groups, g.name)
+		}
+	}
+}
+
+// SetInstanceRefresh begins or ends an instance refresh of a group. All that
+// it does is to be in the way of attaching.
+func (r *Region) SetInstanceRefresh(group string, refreshing bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if g := r.groups[group]; g != nil {
+		g.refreshing = refreshing
+	}
+}
+
+// TargetGroup is what a test asks for in AddTargetGroup.
+type TargetGroup struct {
+	Name string
+	Type elb.TargetTypeEnum // instance unless set
+	Port int32              // 80 unless set
+	// Unused leaves it without a load balancer.
+	Unused bool
+}
+
+// AddTargetGroup makes a target group, behind a load balancer of its own
+// unless it is to be unused, and returns its ARN.
+func (r *Region) AddTargetGroup(t TargetGroup) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	config := elb.TargetGroup{TargetGroupName: aws.String(t.Name), TargetType: t.Type}
+	if t.Type != elb.TargetTypeEnumLambda {
+		if t.Port == 0 {
+			t.Port = 80
+		}
+		config.Port, config.Protocol, config.VpcId = aws.Int32(t.Port), elb.ProtocolEnumHttp, aws.String("vpc-0example")
+		config.HealthCheckIntervalSeconds, config.HealthyThresholdCount = aws.Int32(10), aws.Int32(2)
+	}
+	tg := r.newTargetGroup(config)
+	if !t.Unused {
+		r.balance(tg, "alb-"+t.Name)
+	}
+	return tg.arn
+}
+
+// TargetGroupARN is the ARN of a target group, "" if there is none.
+func (r *Region) TargetGroupARN(name string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if tg := r.targetGroupNamed(name); tg != nil {
+		return tg.arn
+	}
+	return ""
+}
+
+// GroupOf is the name of the Auto Scaling group that a service's deployment
+// group names now, "" if there is none.
+func (r *Region) GroupOf(s Service) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if app := r.apps[s.Application]; app != nil {
+		if g := app.groups[s.DeploymentGroup]; g != nil && len(g.groups) > 0 {
+			return g.groups[0]
+		}
+	}
+	return ""
+}
+
+// Group is an Auto Scaling group as it is described, and whether it exists.
+func (r *Region) Group(name string) (asg.AutoScalingGroup, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if g := r.groups[name]; g != nil {
+		return g.describe(), true
+	}
+	return asg.AutoScalingGroup{}, false
+}
+
+// InService are the IDs of a group's InService instances.
+func (r *Region) InService(group string) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var ids []string
+	if g := r.groups[group]; g != nil {
+		for _, i := range g.inService() {
+			ids = append(ids, i.id)
+		}
+	}
+	return ids
+}
+
+// Attached are the identifiers of a group's attached traffic sources: ARNs of
+// target groups, names of Classic Load Balancers.
+func (r *Region) Attached(group string) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var ids []string
+	if g := r.groups[group]; g != nil {
+		for _, s := range g.sources {
+			if s.attached() {
+				ids = append(ids, s.id)
+			}
+		}
+	}
+	return ids
+}
+
+// Health is the state of each target of a target group, by instance ID; of
+// several ports the highest counts.
+func (r *Region) Health(targetGroup string) map[string]elb.TargetHealthStateEnum {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	states := map[string]elb.TargetHealthStateEnum{}
+	if tg := r.targetGroupNamed(targetGroup); tg != nil {
+		for _, t := range tg.sortedTargets() {
+			states[t.key.id] = t.state
+		}
+	}
+	return states
+}

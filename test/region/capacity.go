@@ -1,0 +1,142 @@
+package region
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+)
+
+// reconcile makes a group's instances as many as desired, as far as the
+// processes Launch and Terminate allow.
+func (r *Region) reconcile(g *group) {
+	if g.deleting {
+		r.finishDelete(g)
+		return
+	}
+	var counted []*instance
+	for _, i := range g.instances {
+		if i.counts() {
+			counted = append(counted, i)
+		}
+	}
+	if !g.isSuspended(launch) {
+		for range g.desired() - len(counted) {
+			r.launch(g)
+		}
+	}
+	if !g.isSuspended(terminate) {
+		for range len(counted) - g.desired() {
+			victim := r.scaleInVictim(counted)
+			if victim == nil {
+				return // all protected
+			}
+			counted = slices.DeleteFunc(counted, func(i *instance) bool { return i == victim })
+			r.terminate(victim, false)
+		}
+	}
+}
+
+// scaleInVictim picks by the default termination policy: among the instances
+// that are not protected, the Availability Zone with the most of them, then
+// the one closest to the next billing hour ("Configure termination policies
+// for Amazon EC2 Auto Scaling", default policy). All instances of a group
+// have the same launch template here, so that step decides nothing.
+func (r *Region) scaleInVictim(from []*instance) *instance {
+	zones := map[string]int{}
+	for _, i := range from {
+		zones[i.zone]++
+	}
+	candidates := slices.DeleteFunc(slices.Clone(from), func(i *instance) bool { return i.protected })
+	if len(candidates) == 0 {
+		return nil
+	}
+	toBillingHour := func(i *instance) time.Duration {
+		return time.Hour - r.clock.now.Sub(i.launched)%time.Hour
+	}
+	return slices.MinFunc(candidates, func(a, b *instance) int {
+		if n := zones[b.zone] - zones[a.zone]; n != 0 {
+			return n
+		}
+		if n := toBillingHour(a) - toBillingHour(b); n != 0 {
+			return int(n)
+		}
+		return strings.Compare(a.id, b.id)
+	})
+}
+
+// suspect has Auto Scaling look at an instance that may have become
+// unhealthy, when it has had the time to notice.
+func (r *Region) suspect(i *instance) {
+	r.after(r.timings.Replace, func() { r.checkHealth(i) })
+}
+
+// checkHealth replaces an instance whose EC2 instance is gone or, in a group
+// with ELB health checks, that an attached target group reports as unhealthy
+// once the grace period is over ("Health checks for instances in an Auto
+// Scaling group"). HealthCheck suspended, nothing is marked; ReplaceUnhealthy
+// suspended, nothing is replaced.
+func (r *Region) checkHealth(i *instance) {
+	g := i.group
+	if i.lifecycle != asg.LifecycleStateInService {
+		return
+	}
+	if !i.unhealthy && !g.isSuspended(healthCheck) {
+		switch {
+		case i.ec2 != running || i.dead:
+			i.unhealthy = true
+		case g.checksELB() && r.failsAttached(i):
+			if ready := i.inService.Add(g.grace()); r.clock.now.Before(ready) {
+				r.at(ready, func() { r.checkHealth(i) })
+				return
+			}
+			i.unhealthy = true
+		}
+	}
+	if i.unhealthy && !g.isSuspended(replaceUnhealthy) && !g.isSuspended(terminate) {
+		r.terminate(i, i.dead)
+		r.reconcile(g)
+	}
+}
+
+// failsAttached says whether a target group that is attached to the
+// instance's group reports it as unhealthy. A target that is not registered,
+// draining or still initial has no verdict.
+func (r *Region) failsAttached(i *instance) bool {
+	for _, s := range i.group.sources {
+		if s.kind != sourceELBV2 || !s.attached() || r.targets[s.id] == nil {
+			continue
+		}
+		for _, t := range r.targets[s.id].sortedTargets() {
+			if t.instance == i && t.isUnhealthy() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (g *group) healthChecks() []string {
+	return strings.Split(aws.ToString(g.config.HealthCheckType), ",")
+}
+
+// deleteGroup begins to delete a group with all its instances. A force
+// delete skips lifecycle hooks and waits for nothing.
+func (r *Region) deleteGroup(g *group) {
+	g.deleting = true
+	g.config.MinSize, g.config.MaxSize, g.config.DesiredCapacity = aws.Int32(0), aws.Int32(0), aws.Int32(0)
+	for _, i := range slices.Clone(g.instances) {
+		r.terminate(i, true)
+		r.shutDown(i) // one that was draining, too
+	}
+	r.finishDelete(g)
+}
+
+func (r *Region) finishDelete(g *group) {
+	if len(g.instances) == 0 && !g.deleted {
+		g.deleted = true
+		delete(r.groups, g.name)
+	}
+}

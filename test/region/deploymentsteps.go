@@ -1,0 +1,207 @@
+package region
+
+import (
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	cd "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+)
+
+// beginDeployment puts a deployment in progress: blue/green with a copy of
+// the group goes its own way, every other kind takes as long as an
+// installation and has states and events only.
+func (r *Region) beginDeployment(d *deployment) {
+	if d.over() {
+		return
+	}
+	d.status = cd.DeploymentStatusInProgress
+	d.started = aws.Time(r.clock.now)
+	r.emit(d, stateStart)
+	switch {
+	case d.creator == cd.DeploymentCreatorCodeDeployRollback && d.copies():
+		r.after(r.timings.Poll, func() { r.rerouteBack(d) })
+	case d.copies():
+		r.after(r.timings.Poll, func() {
+			if !d.over() {
+				r.provision(d)
+			}
+		})
+	default:
+		r.inPlace(d)
+	}
+}
+
+// copies says whether a deployment is blue/green on a copy of the group.
+func (d *deployment) copies() bool {
+	if d.style.DeploymentType != cd.DeploymentTypeBlueGreen || d.group.app.platform != cd.ComputePlatformServer || d.blueGreen == nil {
+		return false
+	}
+	p := d.blueGreen.GreenFleetProvisioningOption
+	return p != nil && p.Action == cd.GreenFleetProvisioningActionCopyAutoScalingGroup
+}
+
+func (r *Region) inPlace(d *deployment) {
+	var targets []*instance
+	for _, name := range d.group.groups {
+		if g := r.groups[name]; g != nil {
+			targets = append(targets, g.inService()...)
+		}
+	}
+	for _, i := range targets {
+		d.targets = append(d.targets, i.id)
+	}
+	r.after(r.timings.Install, func() {
+		if d.over() || !r.goesOn(d, StageInstall) {
+			return
+		}
+		for _, i := range targets {
+			i.revision = d.revision
+			r.answersMayHaveChanged(i)
+		}
+		r.succeed(d)
+	})
+}
+
+// goesOn enters a stage, unless the script says that the deployment ends
+// there, or it has ended already.
+func (r *Region) goesOn(d *deployment, s Stage) bool {
+	if d.over() {
+		return false
+	}
+	d.stage = s
+	switch {
+	case d.script.FailAt == s:
+		r.fail(d, cd.ErrorCodeHealthConstraints, "The overall deployment failed because too many individual instances failed deployment, too few healthy instances are available for deployment, or some instances in your deployment group are experiencing problems.")
+	case d.script.DieAt == s:
+		// No event and nothing tidied up: the dead deployment of which users
+		// report groups left running (likely).
+		d.status = cd.DeploymentStatusFailed
+		d.completed = aws.Time(r.clock.now)
+		d.failure = &cd.ErrorInformation{Code: cd.ErrorCodeInternalError, Message: aws.String("An internal error occurred")}
+	case d.script.HangAt == s:
+	default:
+		return true
+	}
+	return false
+}
+
+// waitFor looks until a condition of a deployment holds and goes on then. It
+// fails the deployment after [stepLimit].
+func (r *Region) waitFor(d *deployment, condition func(*deployment) bool, then func(*deployment)) {
+	limit := r.clock.now.Add(stepLimit)
+	var look func()
+	look = func() {
+		switch {
+		case d.over():
+		case condition(d):
+			then(d)
+		case r.clock.now.After(limit):
+			r.fail(d, cd.ErrorCodeTimeout, "The deployment timed out")
+		default:
+			r.after(r.timings.Poll, look)
+		}
+	}
+	r.after(r.timings.Poll, look)
+}
+
+func (r *Region) succeed(d *deployment) {
+	d.status = cd.DeploymentStatusSucceeded
+	d.completed = aws.Time(r.clock.now)
+	r.emit(d, stateSuccess)
+}
+
+// fail ends a deployment. In the reroute its instances are taken out of the
+// load balancer again and the processes resumed (assumed); the replacement
+// group is left running (users report it).
+func (r *Region) fail(d *deployment, code cd.ErrorCode, message string) {
+	d.status = cd.DeploymentStatusFailed
+	d.completed = aws.Time(r.clock.now)
+	d.failure = &cd.ErrorInformation{Code: code, Message: aws.String(message)}
+	if green := r.groups[d.green]; green != nil && d.stage == StageReroute {
+		r.deregisterAll(d, d.targets)
+		green.early = true
+		if !d.script.LeaveSuspended {
+			r.resume(green, suspendedByCodeDeploy[:]...)
+		}
+	}
+	rollBack := d.rollsBackOn(cd.AutoRollbackEventDeploymentFailure)
+	if rollBack {
+		r.rollBack(d)
+	}
+	r.emit(d, stateFailure)
+}
+
+// stop ends a deployment where it is: nothing is tidied up (likely), so in
+// the reroute the processes stay suspended.
+func (r *Region) stop(d *deployment, rollBack bool) {
+	if d.over() {
+		return
+	}
+	d.status = cd.DeploymentStatusStopped
+	d.completed = aws.Time(r.clock.now)
+	d.failure = &cd.ErrorInformation{Code: cd.ErrorCodeManualStop, Message: aws.String("The deployment was stopped")}
+	if rollBack || d.rollsBackOn(cd.AutoRollbackEventDeploymentStopOnRequest) {
+		r.rollBack(d)
+	}
+	r.emit(d, stateStop)
+}
+
+func (d *deployment) rollsBackOn(event cd.AutoRollbackEvent) bool {
+	c := d.group.config.AutoRollbackConfiguration
+	if c == nil || !c.Enabled || d.creator == cd.DeploymentCreatorCodeDeployRollback {
+		return false
+	}
+	for _, e := range c.Events {
+		if e == event {
+			return true
+		}
+	}
+	return false
+}
+
+// rollBack starts the deployment that undoes a failed one. It is a new
+// deployment with an ID of its own (API reference, RollbackInfo; observed).
+func (r *Region) rollBack(failed *deployment) {
+	d, err := r.startDeployment(failed.group, cd.DeploymentCreatorCodeDeployRollback, Deployment{})
+	if err != nil {
+		return // another deployment is active already
+	}
+	d.blue, d.green = failed.green, failed.blue
+	d.rollback = &cd.RollbackInfo{
+		RollbackTriggeringDeploymentId: aws.String(failed.id),
+		RollbackMessage:                aws.String("Deployment " + failed.id + " failed. Rolling back to the last known good revision."),
+	}
+	failed.rollback = &cd.RollbackInfo{
+		RollbackDeploymentId: aws.String(d.id),
+		RollbackMessage:      aws.String("Deployment " + d.id + " rolls back to the last known good revision."),
+	}
+}
+
+// rerouteBack gives the traffic back to the original instances and takes it
+// from the replacement ones, whose group is left running. The rollback's own
+// view names the original group as its target (assumed).
+func (r *Region) rerouteBack(d *deployment) {
+	if d.over() {
+		return
+	}
+	d.stage = StageReroute
+	if original := r.groups[d.green]; original != nil {
+		for _, i := range original.inService() {
+			d.targets = append(d.targets, i.id)
+		}
+	}
+	r.registerAll(d, d.targets)
+	r.waitFor(d, r.greenIsHealthy, func(d *deployment) {
+		var ids []string
+		if failed := r.groups[d.blue]; failed != nil {
+			for _, i := range failed.instances {
+				ids = append(ids, i.id)
+			}
+		}
+		r.whenDrained(r.deregisterAll(d, ids), func() {
+			if !d.over() {
+				r.after(time.Second, func() { r.succeed(d) })
+			}
+		})
+	})
+}

@@ -1,0 +1,131 @@
+package region
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+)
+
+// dressed is a fault whose final form depends on the call that it befalls:
+// services differ in their error codes.
+type dressed struct {
+	what string
+	form func(Call) error
+}
+
+func (d *dressed) Error() string { return d.what }
+
+func dress(err error, c Call) error {
+	if d, ok := errors.AsType[*dressed](err); ok {
+		return d.form(c)
+	}
+	return err
+}
+
+// Throttled is the answer of a service whose request limit is reached.
+func Throttled() error {
+	return &dressed{"throttled", func(c Call) error {
+		code := "ThrottlingException" // ELB too: "Request throttling for the ELB API"
+		if c.Service == autoscaling.ServiceID || c.Service == sns.ServiceID {
+			code = "Throttling"
+		}
+		return withStatus(http.StatusBadRequest, &smithy.GenericAPIError{Code: code, Message: "Rate exceeded", Fault: smithy.FaultClient})
+	}}
+}
+
+// Unavailable is the answer of a service that is down: status 503.
+func Unavailable() error {
+	return &dressed{"unavailable", func(c Call) error {
+		code := "ServiceUnavailableException"
+		if query(c.Service) {
+			code = "ServiceUnavailable"
+		}
+		return withStatus(http.StatusServiceUnavailable, &smithy.GenericAPIError{Code: code, Message: "Service is unavailable. Please try again shortly.", Fault: smithy.FaultServer})
+	}}
+}
+
+// TimedOut is what a caller gets whose request, or the answer to it, was lost
+// on the way. As an After fault the call has taken effect all the same.
+func TimedOut() error {
+	return &smithyhttp.RequestSendError{Err: os.ErrDeadlineExceeded}
+}
+
+// AccessDenied is the answer to a caller whose role lacks an IAM action, such
+// as "autoscaling:AttachTrafficSources".
+func AccessDenied(action string) error {
+	return &dressed{"access denied: " + action, func(c Call) error {
+		code := "AccessDeniedException"
+		if query(c.Service) {
+			code = "AccessDenied"
+		}
+		message := fmt.Sprintf("User: arn:aws:sts::%s:assumed-role/hooks/repair is not authorized to perform: %s because no identity-based policy allows the %s action", Account, action, action)
+		return withStatus(http.StatusForbidden, &smithy.GenericAPIError{Code: code, Message: message, Fault: smithy.FaultClient})
+	}}
+}
+
+// ErrKilled says that the process that made the call no longer exists.
+var ErrKilled = errors.New("the function was killed")
+
+// Killed is the end of the process that makes the call. Nobody sees the
+// error but the test: whatever a handler returns after it is to be ignored.
+func Killed() error { return ErrKilled }
+
+// KilledAfter is a fault hook for [Region.SetFaults]: n calls succeed, the
+// n-th of them as the last thing that the function ever does; no later call
+// has any effect.
+func KilledAfter(n int) func(Call) Fault {
+	return func(Call) Fault {
+		n--
+		switch {
+		case n > 0:
+			return Fault{}
+		case n == 0:
+			return Fault{After: Killed()}
+		}
+		return Fault{Before: Killed()}
+	}
+}
+
+// On is a fault hook for [Region.SetFaults] that befalls one operation only,
+// the first times times; 0 means always.
+func On(operation string, times int, f Fault) func(Call) Fault {
+	var seen int
+	return func(c Call) Fault {
+		if c.Operation != operation {
+			return Fault{}
+		}
+		seen++
+		if times > 0 && seen > times {
+			return Fault{}
+		}
+		return f
+	}
+}
+
+func query(service string) bool {
+	return service == autoscaling.ServiceID || service == elasticloadbalancingv2.ServiceID || service == sns.ServiceID
+}
+
+// withStatus gives an error the HTTP status that the SDK would have seen.
+func withStatus(status int, err error) error {
+	return &smithyhttp.ResponseError{
+		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status, Header: http.Header{}}},
+		Err:      err,
+	}
+}
+
+// failure is an API error that the SDK has no type for.
+func failure(code, format string, args ...any) error {
+	return &smithy.GenericAPIError{Code: code, Message: fmt.Sprintf(format, args...), Fault: smithy.FaultClient}
+}
+
+// invalid is Auto Scaling's answer to nearly everything that is wrong.
+func invalid(format string, args ...any) error { return failure("ValidationError", format, args...) }

@@ -1,0 +1,82 @@
+package region
+
+import (
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+)
+
+// Lifecycle hooks are kept and described. Instances do not wait for them,
+// except for the time that CodeDeploy's own launch hook takes.
+
+// Limits and defaults of lifecycle hooks (API reference, PutLifecycleHook).
+const (
+	hooksPerGroup           = 50
+	defaultHeartbeatTimeout = 3600
+	minHeartbeatTimeout     = 30
+	maxHeartbeatTimeout     = 7200
+	maxGlobalTimeout        = 172800
+)
+
+func (r *Region) putLifecycleHook(in *autoscaling.PutLifecycleHookInput) (*autoscaling.PutLifecycleHookOutput, error) {
+	g, err := r.group(in.AutoScalingGroupName)
+	if err != nil {
+		return nil, err
+	}
+	name := aws.ToString(in.LifecycleHookName)
+	old, exists := g.hooks[name]
+	h := asg.LifecycleHook{
+		AutoScalingGroupName:  aws.String(g.name),
+		LifecycleHookName:     aws.String(name),
+		LifecycleTransition:   or(in.LifecycleTransition, old.LifecycleTransition),
+		DefaultResult:         or(in.DefaultResult, or(old.DefaultResult, aws.String("ABANDON"))),
+		HeartbeatTimeout:      or(in.HeartbeatTimeout, or(old.HeartbeatTimeout, aws.Int32(defaultHeartbeatTimeout))),
+		NotificationMetadata:  or(in.NotificationMetadata, old.NotificationMetadata),
+		NotificationTargetARN: or(in.NotificationTargetARN, old.NotificationTargetARN),
+		RoleARN:               or(in.RoleARN, old.RoleARN),
+	}
+	switch transition := aws.ToString(h.LifecycleTransition); {
+	case name == "":
+		return nil, invalid("LifecycleHookName is required")
+	case transition != "autoscaling:EC2_INSTANCE_LAUNCHING" && transition != "autoscaling:EC2_INSTANCE_TERMINATING":
+		return nil, invalid("A valid LifecycleTransition is required when creating a lifecycle hook, not %q", transition)
+	case *h.DefaultResult != "CONTINUE" && *h.DefaultResult != "ABANDON":
+		return nil, invalid("Invalid default result: %s", *h.DefaultResult)
+	case *h.HeartbeatTimeout < minHeartbeatTimeout || *h.HeartbeatTimeout > maxHeartbeatTimeout:
+		return nil, invalid("The heartbeat timeout must be between %d and %d seconds, not %d", minHeartbeatTimeout, maxHeartbeatTimeout, *h.HeartbeatTimeout)
+	case !exists && len(g.hooks) == hooksPerGroup:
+		return nil, &asg.LimitExceededFault{Message: aws.String("a group can have at most 50 lifecycle hooks")}
+	}
+	h.GlobalTimeout = aws.Int32(min(maxGlobalTimeout, 100**h.HeartbeatTimeout))
+	g.hooks[name] = h
+	return &autoscaling.PutLifecycleHookOutput{}, nil
+}
+
+func (r *Region) describeLifecycleHooks(in *autoscaling.DescribeLifecycleHooksInput) (*autoscaling.DescribeLifecycleHooksOutput, error) {
+	g, err := r.group(in.AutoScalingGroupName)
+	if err != nil {
+		return nil, err
+	}
+	var hooks []asg.LifecycleHook
+	for _, h := range sorted(g.hooks) {
+		if len(in.LifecycleHookNames) == 0 || slices.Contains(in.LifecycleHookNames, *h.LifecycleHookName) {
+			hooks = append(hooks, h)
+		}
+	}
+	return &autoscaling.DescribeLifecycleHooksOutput{LifecycleHooks: hooks}, nil
+}
+
+func (r *Region) deleteLifecycleHook(in *autoscaling.DeleteLifecycleHookInput) (*autoscaling.DeleteLifecycleHookOutput, error) {
+	g, err := r.group(in.AutoScalingGroupName)
+	if err != nil {
+		return nil, err
+	}
+	name := aws.ToString(in.LifecycleHookName)
+	if _, ok := g.hooks[name]; !ok {
+		return nil, invalid("No Lifecycle Hook found with name: %s for Auto Scaling group: %s", name, g.name)
+	}
+	delete(g.hooks, name)
+	return &autoscaling.DeleteLifecycleHookOutput{}, nil
+}

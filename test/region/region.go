@@ -1,0 +1,156 @@
+// Package region is a simulated AWS region with a virtual clock: as much of
+// Auto Scaling, Elastic Load Balancing, CodeDeploy, SSM, SNS, SQS,
+// EventBridge and DynamoDB as the functions of this project live on, and the
+// users whose requests succeed or fail meanwhile. Tests, the demo and the
+// servers of test/region/wire call it.
+//
+//	r := region.New(region.Options{})
+//	svc := r.AddService(region.Service{Application: "shop", DeploymentGroup: "web",
+//		TargetGroups: []string{"web"}, Instances: 4})
+//	users := r.StartTraffic(region.Traffic{TargetGroup: "web", PerSecond: 10})
+//	q := r.Queue("repair")                    // every event ends here
+//	q.Serve(func(b []byte) ([]byte, error) { return repairer.Handle(ctx, b) })
+//	id := r.Deploy(svc, region.Deployment{})  // blue/green, as CodeDeploy does it
+//	r.RunUntil(func() bool { return r.Deployed(id) }, time.Hour)
+//	fmt.Println(users.Total().Failed)
+//
+// The clients that a function under test is given are the views: r.ELBV2()
+// has the methods of the SDK's elasticloadbalancingv2.Client, and so on. A
+// view's call takes no virtual time. Nothing happens between calls until
+// [Region.Advance] lets time pass; then everything that falls due happens in
+// order, the same in every run.
+//
+// Every behaviour names the AWS documentation or the observation it copies.
+// Where neither exists the comment says "assumed".
+package region
+
+import (
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Where the region is.
+const (
+	Name    = "eu-west-1"
+	Account = "123456789012"
+)
+
+// start is the instant at which every region begins.
+var start = time.Date(2024, time.March, 4, 9, 0, 0, 0, time.UTC)
+
+// Options say how a region differs from the default one. The zero value is a
+// good region.
+type Options struct {
+	// Timings are how long things take; zero fields take their defaults.
+	Timings Timings
+	// PageSize caps every page of every list, to show that a caller reads
+	// them all. 0 leaves AWS's own limits.
+	PageSize int
+	// Throttling counts calls against the token buckets of the services.
+	Throttling bool
+	// DrainingUntilTimeout shows a deregistered target as draining until the
+	// deregistration delay is over, even when nothing is in flight, which is
+	// how ALB target groups display it by their documentation. By default
+	// draining ends as soon as nothing is in flight.
+	DrainingUntilTimeout bool
+}
+
+// Region is one simulated region of one account. Its methods may be called
+// from several goroutines.
+type Region struct {
+	options Options
+	timings Timings
+
+	mu    sync.Mutex // guards everything below
+	clock clock
+	gate  gate
+	ids   ids
+
+	instances   map[string]*instance
+	groups      map[string]*group
+	activities  int
+	balancers   map[string]*balancer
+	targets     map[string]*targetGroup // by ARN
+	streams     []*Stream
+	apps        map[string]*application
+	deployments map[string]*deployment
+	parameters  map[string]*parameter
+	topics      map[string]*Topic // by ARN
+	queues      map[string]*Queue // by name
+	buses       map[string]*bus
+	tables      map[string]*table
+	door        door
+}
+
+// New returns an empty region at the start of its virtual time.
+func New(o Options) *Region {
+	r := &Region{
+		options:     o,
+		timings:     o.Timings.orDefault(),
+		clock:       clock{now: start},
+		instances:   map[string]*instance{},
+		groups:      map[string]*group{},
+		balancers:   map[string]*balancer{},
+		targets:     map[string]*targetGroup{},
+		apps:        map[string]*application{},
+		deployments: map[string]*deployment{},
+		parameters:  map[string]*parameter{},
+		topics:      map[string]*Topic{},
+		queues:      map[string]*Queue{},
+		buses:       map[string]*bus{"default": {name: "default"}},
+		tables:      map[string]*table{},
+	}
+	if o.Throttling {
+		r.gate.buckets = newBuckets(start)
+	}
+	return r
+}
+
+// ids makes identifiers that look like AWS's and are the same in every run.
+type ids struct{ n map[string]int }
+
+func (s *ids) next(kind string) int {
+	if s.n == nil {
+		s.n = map[string]int{}
+	}
+	s.n[kind]++
+	return s.n[kind]
+}
+
+// hex is a number in hexadecimal that looks random, so that nobody relies on
+// an order of identifiers: multiplication by an odd constant permutes the
+// 64-bit numbers.
+func (s *ids) hex(kind string, digits int) string {
+	h := uint64(s.next(kind))*0x9E3779B97F4A7C15 ^ seed(kind)
+	return fmt.Sprintf("%016x", h)[:digits]
+}
+
+func (s *ids) uuid(kind string) string {
+	a, b := s.hex(kind, 16), s.hex(kind+" (second half)", 16)
+	return a[:8] + "-" + a[8:12] + "-4" + a[13:16] + "-a" + b[1:4] + "-" + b[4:16]
+}
+
+// deployment makes an ID as CodeDeploy does: d- and nine letters or digits.
+func (s *ids) deployment() string {
+	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	h := uint64(s.next("deployment"))*0x9E3779B97F4A7C15 ^ seed("deployment")
+	id := []byte("d-")
+	for range 9 {
+		id = append(id, alphabet[h%36])
+		h /= 36
+	}
+	return string(id)
+}
+
+func seed(kind string) uint64 {
+	h := uint64(14695981039346656037) // FNV-1a
+	for _, b := range []byte(kind) {
+		h = (h ^ uint64(b)) * 1099511628211
+	}
+	return h
+}
+
+func arn(service, resource string) string {
+	return "arn:aws:" + service + ":" + Name + ":" + Account + ":" + resource
+}

@@ -1,0 +1,152 @@
+package region
+
+import (
+	"time"
+
+	cd "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+)
+
+// Deployment says how a deployment is to go. The zero value goes well.
+type Deployment struct {
+	// FailAt has CodeDeploy fail the deployment in this stage and say so.
+	FailAt Stage
+	// DieAt has the deployment die in this stage: no event is sent, nothing
+	// is tidied up, and its status is Failed.
+	DieAt Stage
+	// HangAt has the deployment stay in this stage, in progress, until it is
+	// stopped.
+	HangAt Stage
+	// LeaveSuspended leaves the processes of the replacement group suspended
+	// where CodeDeploy should have resumed them.
+	LeaveSuspended bool
+	// AttachItself has CodeDeploy, or somebody, attach the target groups to
+	// the replacement group before the deployment succeeds.
+	AttachItself bool
+	// SucceedLast sends SUCCESS after the blue group's termination, instead of
+	// right after the reroute.
+	SucceedLast bool
+	// Creator is who created the deployment; the user unless set.
+	Creator cd.DeploymentCreator
+}
+
+// Stage is a part of a blue/green deployment's life.
+type Stage string
+
+// The stages, in order. A deployment that is not blue/green has only the
+// installation.
+const (
+	StageProvision Stage = "provision" // the copy is created and grows
+	StageInstall   Stage = "install"   // its instances get the revision
+	StageReady     Stage = "ready"     // before the reroute
+	StageReroute   Stage = "reroute"   // register green, deregister blue
+	StageTerminate Stage = "terminate" // of the blue group
+)
+
+// Deploy starts a deployment of a service and returns its ID. It panics if
+// CodeDeploy will not start it, for example because another is in progress;
+// see [Region.TryDeploy].
+func (r *Region) Deploy(s Service, how Deployment) string {
+	id, err := r.TryDeploy(s, how)
+	must(err)
+	return id
+}
+
+// TryDeploy is [Region.Deploy] with CodeDeploy's error.
+func (r *Region) TryDeploy(s Service, how Deployment) (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	g, err := r.deploymentGroup(&s.Application, &s.DeploymentGroup)
+	if err != nil {
+		return "", err
+	}
+	creator := how.Creator
+	if creator == "" {
+		creator = cd.DeploymentCreatorUser
+	}
+	d, err := r.startDeployment(g, creator, how)
+	if err != nil {
+		return "", err
+	}
+	return d.id, nil
+}
+
+// Status is a deployment's status; "" if there is none of that ID.
+func (r *Region) Status(id string) cd.DeploymentStatus {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if d := r.deployments[id]; d != nil {
+		return d.status
+	}
+	return ""
+}
+
+// Deployed says whether a deployment has succeeded.
+func (r *Region) Deployed(id string) bool { return r.Status(id) == cd.DeploymentStatusSucceeded }
+
+// Ended says whether a deployment is over, well or not.
+func (r *Region) Ended(id string) bool {
+	switch r.Status(id) {
+	case cd.DeploymentStatusSucceeded, cd.DeploymentStatusFailed, cd.DeploymentStatusStopped:
+		return true
+	}
+	return false
+}
+
+// StageOf is the stage that a deployment is in, or in which it ended; "" for
+// one that has not begun.
+func (r *Region) StageOf(id string) Stage {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if d := r.deployments[id]; d != nil {
+		return d.stage
+	}
+	return ""
+}
+
+// Groups are the names of a deployment's original and replacement Auto
+// Scaling groups, "" where there is none (yet).
+func (r *Region) Groups(id string) (blue, green string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if d := r.deployments[id]; d != nil {
+		return d.blue, d.green
+	}
+	return "", ""
+}
+
+// RollbackOf is the ID of the deployment that undoes a failed one, "" if
+// there is none.
+func (r *Region) RollbackOf(id string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if d := r.deployments[id]; d != nil && d.rollback != nil {
+		return deref(d.rollback.RollbackDeploymentId)
+	}
+	return ""
+}
+
+// Stop stops a deployment.
+func (r *Region) Stop(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if d := r.deployments[id]; d != nil {
+		r.after(0, func() { r.stop(d, false) })
+	}
+}
+
+// Continue starts the reroute of a deployment that is Ready.
+func (r *Region) Continue(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if d := r.deployments[id]; d != nil && d.waiting != nil {
+		r.after(0, d.waiting)
+	}
+}
+
+// RunDeployment starts a deployment and lets time pass until it is over, at
+// most a day. It returns its ID.
+func (r *Region) RunDeployment(s Service, how Deployment) string {
+	id := r.Deploy(s, how)
+	r.RunUntil(func() bool { return r.Ended(id) }, 24*time.Hour)
+	return id
+}

@@ -1,0 +1,234 @@
+package region
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+)
+
+// targetGroup is a target group. What is described lives in config.
+type targetGroup struct {
+	config elb.TargetGroup
+	arn    string
+	name   string
+	kind   string // the target type
+	port   int32
+	delay  time.Duration // deregistration delay
+	// balancers are the ARNs of the load balancers that route to it. Without
+	// one its targets are unused.
+	balancers []string
+	targets   map[targetKey]*target
+}
+
+// The target types that matter here.
+const (
+	typeInstance = string(elb.TargetTypeEnumInstance)
+	typeIP       = string(elb.TargetTypeEnumIp)
+	typeLambda   = string(elb.TargetTypeEnumLambda)
+)
+
+// balancer is a load balancer: of the classic kind by name, else by ARN.
+type balancer struct {
+	name    string
+	arn     string
+	classic bool
+}
+
+// Documented defaults of target groups.
+const (
+	defaultHealthyThreshold    = 5
+	defaultUnhealthyThreshold  = 2
+	defaultHealthInterval      = 30
+	defaultHealthTimeout       = 5
+	defaultDeregistrationDelay = 300 * time.Second
+	maxDeregistrationDelay     = 3600 * time.Second
+	deregistrationDelay        = "deregistration_delay.timeout_seconds"
+)
+
+func (r *Region) newTargetGroup(config elb.TargetGroup) *targetGroup {
+	name := aws.ToString(config.TargetGroupName)
+	tgARN := arn("elasticloadbalancing", "targetgroup/"+name+"/"+r.ids.hex("target group", 16))
+	defaults := func(field **int32, value int32) {
+		if *field == nil {
+			*field = aws.Int32(value)
+		}
+	}
+	defaults(&config.HealthCheckIntervalSeconds, defaultHealthInterval)
+	defaults(&config.HealthCheckTimeoutSeconds, defaultHealthTimeout)
+	defaults(&config.HealthyThresholdCount, defaultHealthyThreshold)
+	defaults(&config.UnhealthyThresholdCount, defaultUnhealthyThreshold)
+	if config.TargetType == "" {
+		config.TargetType = elb.TargetTypeEnumInstance
+	}
+	if config.HealthCheckEnabled == nil {
+		config.HealthCheckEnabled = aws.Bool(true)
+	}
+	if config.TargetType != elb.TargetTypeEnumLambda {
+		if config.HealthCheckProtocol == "" {
+			config.HealthCheckProtocol = elb.ProtocolEnumHttp
+		}
+		if config.HealthCheckPort == nil {
+			config.HealthCheckPort = aws.String("traffic-port")
+		}
+		if config.HealthCheckPath == nil {
+			config.HealthCheckPath = aws.String("/")
+		}
+		if config.Matcher == nil {
+			config.Matcher = &elb.Matcher{HttpCode: aws.String("200")}
+		}
+	}
+	config.TargetGroupArn = aws.String(tgARN)
+	tg := &targetGroup{
+		config: config, arn: tgARN, name: name,
+		kind: string(config.TargetType), port: deref(config.Port),
+		delay: defaultDeregistrationDelay, targets: map[targetKey]*target{},
+	}
+	r.targets[tgARN] = tg
+	return tg
+}
+
+func (tg *targetGroup) describe() elb.TargetGroup {
+	d := tg.config
+	d.LoadBalancerArns = slices.Clone(tg.balancers)
+	return d
+}
+
+func (tg *targetGroup) interval() time.Duration {
+	return seconds(tg.config.HealthCheckIntervalSeconds)
+}
+
+// sortedTargets are the targets by instance and port.
+func (tg *targetGroup) sortedTargets() []*target {
+	all := make([]*target, 0, len(tg.targets))
+	for _, t := range tg.targets {
+		all = append(all, t)
+	}
+	slices.SortFunc(all, func(a, b *target) int {
+		return cmp.Or(strings.Compare(a.key.id, b.key.id), cmp.Compare(a.key.port, b.key.port))
+	})
+	return all
+}
+
+// targetGroup finds a target group by ARN.
+func (r *Region) targetGroup(arn *string) (*targetGroup, error) {
+	tg := r.targets[aws.ToString(arn)]
+	if tg == nil {
+		return nil, noTargetGroup(aws.ToString(arn))
+	}
+	return tg, nil
+}
+
+func noTargetGroup(which string) error {
+	return &elb.TargetGroupNotFoundException{Message: aws.String("One or more target groups not found: " + which)}
+}
+
+// targetGroupNamed finds a target group by name; nil if there is none.
+func (r *Region) targetGroupNamed(name string) *targetGroup {
+	for _, tg := range r.targets {
+		if tg.name == name {
+			return tg
+		}
+	}
+	return nil
+}
+
+func (r *Region) createTargetGroup(in *elasticloadbalancingv2.CreateTargetGroupInput) (*elasticloadbalancingv2.CreateTargetGroupOutput, error) {
+	if aws.ToString(in.Name) == "" {
+		return nil, invalid("A target group name must be specified")
+	}
+	if r.targetGroupNamed(*in.Name) != nil {
+		return nil, &elb.DuplicateTargetGroupNameException{Message: aws.String("A target group with the same name '" + *in.Name + "' exists, but with different settings")}
+	}
+	if in.TargetType != elb.TargetTypeEnumLambda && (in.Port == nil || in.Protocol == "") {
+		return nil, invalid("A port and a protocol must be specified")
+	}
+	tg := r.newTargetGroup(elb.TargetGroup{
+		TargetGroupName: in.Name, Port: in.Port, Protocol: in.Protocol, ProtocolVersion: in.ProtocolVersion, VpcId: in.VpcId,
+		TargetType: in.TargetType, IpAddressType: in.IpAddressType,
+		HealthCheckEnabled: in.HealthCheckEnabled, HealthCheckIntervalSeconds: in.HealthCheckIntervalSeconds,
+		HealthCheckPath: in.HealthCheckPath, HealthCheckPort: in.HealthCheckPort, HealthCheckProtocol: in.HealthCheckProtocol,
+		HealthCheckTimeoutSeconds: in.HealthCheckTimeoutSeconds, Matcher: in.Matcher,
+		HealthyThresholdCount: in.HealthyThresholdCount, UnhealthyThresholdCount: in.UnhealthyThresholdCount,
+	})
+	return &elasticloadbalancingv2.CreateTargetGroupOutput{TargetGroups: []elb.TargetGroup{tg.describe()}}, nil
+}
+
+func (r *Region) deleteTargetGroup(in *elasticloadbalancingv2.DeleteTargetGroupInput) (*elasticloadbalancingv2.DeleteTargetGroupOutput, error) {
+	tg := r.targets[aws.ToString(in.TargetGroupArn)]
+	switch {
+	case tg == nil: // succeeds, as AWS does
+	case len(tg.balancers) > 0:
+		return nil, &elb.ResourceInUseException{Message: aws.String("Target group '" + tg.arn + "' is currently in use by a listener or a rule")}
+	default:
+		delete(r.targets, tg.arn)
+	}
+	return &elasticloadbalancingv2.DeleteTargetGroupOutput{}, nil
+}
+
+func (r *Region) describeTargetGroups(in *elasticloadbalancingv2.DescribeTargetGroupsInput) (*elasticloadbalancingv2.DescribeTargetGroupsOutput, error) {
+	for _, arn := range in.TargetGroupArns {
+		if r.targets[arn] == nil {
+			return nil, noTargetGroup(arn)
+		}
+	}
+	for _, name := range in.Names {
+		if r.targetGroupNamed(name) == nil {
+			return nil, noTargetGroup(name)
+		}
+	}
+	var found []elb.TargetGroup
+	for _, tg := range sorted(r.targets) {
+		switch {
+		case len(in.TargetGroupArns) > 0 && !slices.Contains(in.TargetGroupArns, tg.arn):
+		case len(in.Names) > 0 && !slices.Contains(in.Names, tg.name):
+		case in.LoadBalancerArn != nil && !slices.Contains(tg.balancers, *in.LoadBalancerArn):
+		default:
+			found = append(found, tg.describe())
+		}
+	}
+	// PageSize is at most 400 (API reference).
+	found, next, err := page(r, found, in.Marker, deref(in.PageSize), 400, invalid("the marker is not valid"))
+	if err != nil {
+		return nil, err
+	}
+	return &elasticloadbalancingv2.DescribeTargetGroupsOutput{TargetGroups: found, NextMarker: next}, nil
+}
+
+func (tg *targetGroup) attributes() []elb.TargetGroupAttribute {
+	return []elb.TargetGroupAttribute{{
+		Key: aws.String(deregistrationDelay), Value: aws.String(strconv.Itoa(int(tg.delay / time.Second))),
+	}}
+}
+
+func (r *Region) describeTargetGroupAttributes(in *elasticloadbalancingv2.DescribeTargetGroupAttributesInput) (*elasticloadbalancingv2.DescribeTargetGroupAttributesOutput, error) {
+	tg, err := r.targetGroup(in.TargetGroupArn)
+	if err != nil {
+		return nil, err
+	}
+	return &elasticloadbalancingv2.DescribeTargetGroupAttributesOutput{Attributes: tg.attributes()}, nil
+}
+
+func (r *Region) modifyTargetGroupAttributes(in *elasticloadbalancingv2.ModifyTargetGroupAttributesInput) (*elasticloadbalancingv2.ModifyTargetGroupAttributesOutput, error) {
+	tg, err := r.targetGroup(in.TargetGroupArn)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range in.Attributes {
+		n, err := strconv.Atoi(aws.ToString(a.Value))
+		delay := time.Duration(n) * time.Second
+		if aws.ToString(a.Key) != deregistrationDelay {
+			return nil, failure("NotImplemented", "the simulated region does not know the target group attribute %s", aws.ToString(a.Key))
+		}
+		if err != nil || delay < 0 || delay > maxDeregistrationDelay {
+			return nil, invalid("'%s' must be between 0 and 3600 seconds", deregistrationDelay)
+		}
+		tg.delay = delay
+	}
+	return &elasticloadbalancingv2.ModifyTargetGroupAttributesOutput{Attributes: tg.attributes()}, nil
+}

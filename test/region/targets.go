@@ -1,0 +1,202 @@
+package region
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+)
+
+// targetKey is what tells targets of one group apart: an instance may be
+// registered several times, with different ports.
+type targetKey struct {
+	id   string
+	port int32
+}
+
+// target is a registered target, or one that is draining.
+type target struct {
+	key        targetKey
+	group      *targetGroup
+	instance   *instance // nil for other target types
+	state      elb.TargetHealthStateEnum
+	reason     elb.TargetHealthReasonEnum
+	registered time.Time
+	// probing is the health that the target is on its way to, and due the
+	// probe that completes it; a change of mind makes a new generation.
+	probing    elb.TargetHealthStateEnum
+	generation int
+	gone       bool
+}
+
+func (t *target) isHealthy() bool   { return t.state == elb.TargetHealthStateEnumHealthy }
+func (t *target) isUnhealthy() bool { return t.state == elb.TargetHealthStateEnumUnhealthy }
+func (t *target) isDraining() bool {
+	return !t.gone && t.state == elb.TargetHealthStateEnumDraining
+}
+
+func (t *target) set(state elb.TargetHealthStateEnum, reason elb.TargetHealthReasonEnum) {
+	t.state, t.reason = state, reason
+}
+
+var reasons = map[elb.TargetHealthReasonEnum]string{
+	elb.TargetHealthReasonEnumRegistrationInProgress:   "Target registration is in progress",
+	elb.TargetHealthReasonEnumInitialHealthChecking:    "Initial health checks in progress",
+	elb.TargetHealthReasonEnumFailedHealthChecks:       "Health checks failed",
+	elb.TargetHealthReasonEnumTimeout:                  "Request timed out",
+	elb.TargetHealthReasonEnumNotRegistered:            "Target is not registered to the target group",
+	elb.TargetHealthReasonEnumNotInUse:                 "Target group is not configured to receive traffic from the load balancer",
+	elb.TargetHealthReasonEnumDeregistrationInProgress: "Target deregistration is in progress",
+	elb.TargetHealthReasonEnumInvalidState:             "Target is in the terminated state",
+	elb.TargetHealthReasonEnumHealthCheckDisabled:      "Health checks are disabled for the target group",
+}
+
+func health(state elb.TargetHealthStateEnum, reason elb.TargetHealthReasonEnum) *elb.TargetHealth {
+	h := &elb.TargetHealth{State: state, Reason: reason}
+	if text := reasons[reason]; text != "" {
+		h.Description = aws.String(text)
+	}
+	return h
+}
+
+func (r *Region) registerTargets(in *elasticloadbalancingv2.RegisterTargetsInput) (*elasticloadbalancingv2.RegisterTargetsOutput, error) {
+	tg, err := r.targetGroup(in.TargetGroupArn)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range in.Targets {
+		id := aws.ToString(t.Id)
+		if tg.kind != typeInstance {
+			continue
+		}
+		i := r.instances[id]
+		if i == nil {
+			return nil, &elb.InvalidTargetException{Message: aws.String("The following targets are not in the target group VPC: '" + id + "'")}
+		}
+		// "The target must be in the running or pending state when you
+		// register it" (API reference: running; assumed: pending as well).
+		if i.ec2 == shuttingDown || i.ec2 == terminated {
+			return nil, &elb.InvalidTargetException{Message: aws.String("The following targets are not in a running state and cannot be registered: '" + id + "'")}
+		}
+	}
+	for _, t := range in.Targets {
+		r.register(tg, aws.ToString(t.Id), deref(or(t.Port, &tg.port)))
+	}
+	return &elasticloadbalancingv2.RegisterTargetsOutput{}, nil
+}
+
+// register registers a target, or ends its draining. A target that is
+// registered already stays as it is.
+func (r *Region) register(tg *targetGroup, id string, port int32) {
+	key := targetKey{id, port}
+	if t := tg.targets[key]; t != nil {
+		if !t.isDraining() {
+			return
+		}
+		t.gone = true
+	}
+	t := &target{key: key, group: tg, instance: r.instances[id], registered: r.clock.now}
+	tg.targets[key] = t
+	if tg.kind != typeInstance {
+		t.set(elb.TargetHealthStateEnumHealthy, "")
+		return
+	}
+	r.beginTarget(tg, t)
+}
+
+func (r *Region) deregisterTargets(in *elasticloadbalancingv2.DeregisterTargetsInput) (*elasticloadbalancingv2.DeregisterTargetsOutput, error) {
+	tg, err := r.targetGroup(in.TargetGroupArn)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range in.Targets {
+		// Without a port the target group's own is meant: a target that is
+		// registered with another one stays (observed; see the package's
+		// facts on draining). A target that is not there is no error.
+		r.deregister(tg, targetKey{aws.ToString(t.Id), deref(or(t.Port, &tg.port))})
+	}
+	return &elasticloadbalancingv2.DeregisterTargetsOutput{}, nil
+}
+
+// deregister begins to drain a target and returns it, or nil if there is none
+// or it is not in use. Requests in flight may end within the deregistration
+// delay; with none in flight deregistration is complete at once ("Edit target
+// group attributes", Deregistration delay).
+func (r *Region) deregister(tg *targetGroup, key targetKey) *target {
+	t := tg.targets[key]
+	if t == nil {
+		return nil
+	}
+	if t.isDraining() {
+		return t
+	}
+	if t.state == elb.TargetHealthStateEnumUnused {
+		r.drained(tg, t)
+		return nil
+	}
+	t.generation++
+	t.set(elb.TargetHealthStateEnumDraining, elb.TargetHealthReasonEnumDeregistrationInProgress)
+	idle := tg.delay
+	if !r.options.DrainingUntilTimeout {
+		idle = min(idle, r.lastInFlight(tg, t))
+	}
+	r.after(idle, func() { r.drained(tg, t) })
+	return t
+}
+
+// drained forgets a target: from now on it is unused, Target.NotRegistered.
+func (r *Region) drained(tg *targetGroup, t *target) {
+	t.gone = true
+	if tg.targets[t.key] == t {
+		delete(tg.targets, t.key)
+	}
+	r.cutOff(tg, t)
+}
+
+// targetsGone is what target groups show of a terminated instance.
+func (r *Region) targetsGone(i *instance) {
+	for _, tg := range sorted(r.targets) {
+		for _, t := range tg.sortedTargets() {
+			if t.instance == i && !t.isDraining() {
+				t.generation++
+				t.set(elb.TargetHealthStateEnumUnused, elb.TargetHealthReasonEnumInvalidState)
+			}
+		}
+	}
+}
+
+func (r *Region) describeTargetHealth(in *elasticloadbalancingv2.DescribeTargetHealthInput) (*elasticloadbalancingv2.DescribeTargetHealthOutput, error) {
+	tg, err := r.targetGroup(in.TargetGroupArn)
+	if err != nil {
+		return nil, err
+	}
+	var found []elb.TargetHealthDescription
+	if len(in.Targets) == 0 {
+		for _, t := range tg.sortedTargets() {
+			found = append(found, tg.describeTarget(t.key, health(t.state, t.reason)))
+		}
+	}
+	for _, wanted := range in.Targets {
+		key := targetKey{aws.ToString(wanted.Id), deref(or(wanted.Port, &tg.port))}
+		h := health(elb.TargetHealthStateEnumUnused, elb.TargetHealthReasonEnumNotRegistered)
+		if t := tg.targets[key]; t != nil {
+			h = health(t.state, t.reason)
+		}
+		found = append(found, tg.describeTarget(key, h))
+	}
+	return &elasticloadbalancingv2.DescribeTargetHealthOutput{TargetHealthDescriptions: found}, nil
+}
+
+func (tg *targetGroup) describeTarget(key targetKey, h *elb.TargetHealth) elb.TargetHealthDescription {
+	port := aws.ToString(tg.config.HealthCheckPort)
+	if port == "traffic-port" {
+		port = strconv.Itoa(int(key.port))
+	}
+	return elb.TargetHealthDescription{
+		Target:          &elb.TargetDescription{Id: aws.String(key.id), Port: aws.Int32(key.port)},
+		HealthCheckPort: aws.String(port),
+		TargetHealth:    h,
+	}
+}

@@ -1,0 +1,47 @@
+package region
+
+import "time"
+
+// Timings are how long things take in the region. AWS promises none of them;
+// the defaults are of the usual order. Zero means the default.
+type Timings struct {
+	// Boot is from the launch of an instance until its application answers.
+	Boot time.Duration // 40 s
+	// Install is what CodeDeploy needs to install a revision on an instance.
+	Install time.Duration // 30 s
+	// Shutdown is from the termination of an instance, when its application
+	// stops at once, until EC2 says terminated.
+	Shutdown time.Duration // 20 s
+	// Attach is how long a traffic source is Adding before it is Added.
+	Attach time.Duration // 10 s
+	// Replace is how long Auto Scaling takes to notice that an instance has
+	// become unhealthy.
+	Replace time.Duration // 30 s
+	// Poll is how often a deployment looks whether its step is done.
+	Poll time.Duration // 5 s
+	// Deliver is how long an event is under way to a queue.
+	Deliver time.Duration // 1 s
+	// Receive is how long a served queue takes to hand out messages.
+	Receive time.Duration // 1 s
+}
+
+func (t Timings) orDefault() Timings {
+	for _, f := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&t.Boot, 40 * time.Second},
+		{&t.Install, 30 * time.Second},
+		{&t.Shutdown, 20 * time.Second},
+		{&t.Attach, 10 * time.Second},
+		{&t.Replace, 30 * time.Second},
+		{&t.Poll, 5 * time.Second},
+		{&t.Deliver, time.Second},
+		{&t.Receive, time.Second},
+	} {
+		if *f.field == 0 {
+			*f.field = f.value
+		}
+	}
+	return t
+}

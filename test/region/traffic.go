@@ -1,0 +1,239 @@
+package region
+
+import (
+	"slices"
+	"time"
+)
+
+// Traffic is a steady stream of requests to a target group, as its load
+// balancer gets them.
+type Traffic struct {
+	TargetGroup string // by name
+	// PerSecond is the number of requests; 0 means 10.
+	PerSecond int
+	// Takes is how long a request is in flight; 0 means 500 ms.
+	Takes time.Duration
+	// Long, if set, is how long every tenth request takes.
+	Long time.Duration
+}
+
+// Tally counts requests.
+type Tally struct {
+	Requests int
+	// Failed requests found no target, found an application that does not
+	// answer, or were in flight when their instance died or was cut off.
+	Failed int
+	// Unvalidated requests were answered by an instance that no deployment
+	// had put before users: it has no revision, or its deployment had not yet
+	// rerouted. They are not counted as failed, although their answers are
+	// not what users should see.
+	Unvalidated int
+	// Early requests are the unvalidated ones that reached an instance of a
+	// replacement group before its deployment's reroute.
+	Early int
+}
+
+func (t *Tally) add(o Tally) {
+	t.Requests += o.Requests
+	t.Failed += o.Failed
+	t.Unvalidated += o.Unvalidated
+	t.Early += o.Early
+}
+
+// Second is what happened to a stream within one second.
+type Second struct {
+	Tally
+	At time.Time
+	// Serving is the number of instances that the load balancer routed to at
+	// the end of the second.
+	Serving int
+	// ByGroup counts the answered requests of each Auto Scaling group.
+	ByGroup map[string]int
+}
+
+// Stream is traffic that has been started.
+type Stream struct {
+	r       *Region
+	traffic Traffic
+	target  *targetGroup
+	seconds []Second
+	began   time.Time
+	sent    int
+	turn    int
+	stopped bool
+}
+
+// flight is a request in flight.
+type flight struct {
+	target *target
+	stream *Stream
+	until  time.Time
+}
+
+// StartTraffic begins a stream of requests. It panics if the target group
+// does not exist.
+func (r *Region) StartTraffic(t Traffic) *Stream {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t.PerSecond == 0 {
+		t.PerSecond = 10
+	}
+	if t.Takes == 0 {
+		t.Takes = 500 * time.Millisecond
+	}
+	tg := r.targetGroupNamed(t.TargetGroup)
+	if tg == nil {
+		panic("region: traffic for a target group that does not exist: " + t.TargetGroup)
+	}
+	s := &Stream{r: r, traffic: t, target: tg, began: r.clock.now}
+	r.streams = append(r.streams, s)
+	r.tick(s)
+	return s
+}
+
+// Stop ends the stream; requests in flight still end one way or the other.
+func (s *Stream) Stop() {
+	s.r.mu.Lock()
+	defer s.r.mu.Unlock()
+	s.stopped = true
+}
+
+// Total is the tally since the beginning.
+func (s *Stream) Total() Tally {
+	s.r.mu.Lock()
+	defer s.r.mu.Unlock()
+	var sum Tally
+	for _, second := range s.seconds {
+		sum.add(second.Tally)
+	}
+	return sum
+}
+
+// Seconds is what happened, second by second, without a gap.
+func (s *Stream) Seconds() []Second {
+	s.r.mu.Lock()
+	defer s.r.mu.Unlock()
+	return slices.Clone(s.seconds)
+}
+
+// TargetGroup is the name of the target group that the stream goes to.
+func (s *Stream) TargetGroup() string { return s.traffic.TargetGroup }
+
+// tick sends one request and plans the next.
+func (r *Region) tick(s *Stream) {
+	if s.stopped {
+		return
+	}
+	r.send(s)
+	s.sent++
+	// From the beginning, so that rounding does not add up.
+	next := s.began.Add(time.Duration(s.sent) * time.Second / time.Duration(s.traffic.PerSecond))
+	r.at(next, func() { r.tick(s) })
+}
+
+// send routes one request: round robin over the healthy targets, and over all
+// registered ones when none is healthy ("Target group health", fail open).
+func (r *Region) send(s *Stream) {
+	second := s.second(r.clock.now)
+	second.Requests++
+	targets := r.routable(s.target)
+	second.Serving = len(targets)
+	if len(targets) == 0 {
+		second.Failed++ // 503
+		return
+	}
+	t := targets[s.turn%len(targets)]
+	s.turn++
+	i := t.instance
+	if !i.answers() {
+		second.Failed++ // 502 or 504
+		return
+	}
+	second.ByGroup[i.group.name]++
+	if !i.validated() {
+		second.Unvalidated++
+	}
+	if i.group.early {
+		second.Early++
+	}
+	takes := s.traffic.Takes
+	if s.traffic.Long > 0 && s.sent%10 == 9 {
+		takes = s.traffic.Long
+	}
+	now := r.clock.now
+	i.inFlight = slices.DeleteFunc(i.inFlight, func(f flight) bool { return !f.until.After(now) })
+	i.inFlight = append(i.inFlight, flight{target: t, stream: s, until: now.Add(takes)})
+}
+
+// routable are the targets that a load balancer sends requests to.
+func (r *Region) routable(tg *targetGroup) []*target {
+	if r.targets[tg.arn] != tg || len(tg.balancers) == 0 || tg.kind != typeInstance {
+		return nil
+	}
+	var healthy, registered []*target
+	for _, t := range tg.sortedTargets() {
+		switch {
+		case t.isHealthy():
+			healthy = append(healthy, t)
+		case t.isUnhealthy() || t.state == "initial":
+			registered = append(registered, t)
+		}
+	}
+	if len(healthy) > 0 {
+		return healthy
+	}
+	return registered
+}
+
+// second is the entry for an instant, after all those before it.
+func (s *Stream) second(at time.Time) *Second {
+	n := int(at.Sub(s.began) / time.Second)
+	for len(s.seconds) <= n {
+		s.seconds = append(s.seconds, Second{
+			At:      s.began.Add(time.Duration(len(s.seconds)) * time.Second),
+			ByGroup: map[string]int{},
+		})
+	}
+	return &s.seconds[n]
+}
+
+// dropInFlight fails everything that is in flight to an instance.
+func (r *Region) dropInFlight(i *instance) {
+	for _, f := range i.inFlight {
+		if f.until.After(r.clock.now) {
+			f.stream.second(r.clock.now).Failed++
+		}
+	}
+	i.inFlight = nil
+}
+
+// cutOff fails what is still in flight to a target when its deregistration
+// delay is over.
+func (r *Region) cutOff(tg *targetGroup, t *target) {
+	if t.instance == nil {
+		return
+	}
+	t.instance.inFlight = slices.DeleteFunc(t.instance.inFlight, func(f flight) bool {
+		if f.target != t {
+			return false
+		}
+		if f.until.After(r.clock.now) {
+			f.stream.second(r.clock.now).Failed++
+		}
+		return true
+	})
+}
+
+// lastInFlight is how long the last request in flight to a target still takes.
+func (r *Region) lastInFlight(tg *targetGroup, t *target) time.Duration {
+	var last time.Duration
+	if t.instance == nil {
+		return 0
+	}
+	for _, f := range t.instance.inFlight {
+		if f.target == t {
+			last = max(last, f.until.Sub(r.clock.now))
+		}
+	}
+	return last
+}
