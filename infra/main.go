@@ -32,7 +32,7 @@ func synthesise() error {
 	if err != nil {
 		return err
 	}
-	if _, err := stack.NewHooks(app, cfg); err != nil {
+	if _, err := stack.NewHooks(app, cfg, "build"); err != nil {
 		return err
 	}
 	app.Synth(nil)

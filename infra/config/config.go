@@ -28,14 +28,6 @@ const (
 	X86_64 Architecture = "x86_64"
 )
 
-// GOARCH is the architecture in Go's words.
-func (a Architecture) GOARCH() string {
-	if a == X86_64 {
-		return "amd64"
-	}
-	return string(a)
-}
-
 // Mode says whether the hooks change anything.
 type Mode string
 
@@ -81,8 +73,6 @@ type Hooks struct {
 	// EventBus is the name of the bus that outcomes are put on. CodeDeploy's
 	// own events always come on the default bus.
 	EventBus string
-	// BuildDirectory holds <function>/bootstrap for each function.
-	BuildDirectory string
 }
 
 // Tag is a tag of an Auto Scaling group.

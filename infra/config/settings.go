@@ -140,13 +140,5 @@ func operation() []setting {
 			Purpose: "what the functions are built for and run on",
 		},
 		func(h *Hooks, v any) (err error) { h.Architecture, err = oneOf(v, ARM64, X86_64); return },
-	}, {
-		Setting{
-			Key:     "buildDirectory",
-			Default: "build",
-			Allowed: "a directory",
-			Purpose: "where <function>/bootstrap is found",
-		},
-		func(h *Hooks, v any) (err error) { h.BuildDirectory, err = text(v); return },
 	}}
 }

@@ -13,10 +13,13 @@ import (
 // bootstrap returns the directory that holds a function's built program, which
 // is what Lambda gets. A missing program, or one for another architecture,
 // would otherwise show at the first event in production.
-func bootstrap(cfg config.Hooks, function string) (string, error) {
-	dir := filepath.Join(cfg.BuildDirectory, function)
+func bootstrap(build, function string, architecture config.Architecture) (string, error) {
+	dir := filepath.Join(build, string(architecture), function)
 	program := filepath.Join(dir, "bootstrap")
-	remedy := fmt.Sprintf("run `make build ARCH=%s` first", cfg.Architecture.GOARCH())
+	remedy := "run `make build` first"
+	if architecture != config.ARM64 {
+		remedy = fmt.Sprintf("run `make build ARCH=%s` first", architecture)
+	}
 
 	binary, err := elf.Open(program)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -25,12 +28,14 @@ func bootstrap(cfg config.Hooks, function string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s is not a Linux program: %s: %w", program, remedy, err)
 	}
-	defer binary.Close()
+	defer func() { _ = binary.Close() }()
 
-	wanted := map[config.Architecture]elf.Machine{config.ARM64: elf.EM_AARCH64, config.X86_64: elf.EM_X86_64}
-	if binary.Machine != wanted[cfg.Architecture] {
-		return "", fmt.Errorf("%s is built for %v, but %sarchitecture is %s: %s, or set the other architecture",
-			program, binary.Machine, config.Prefix, cfg.Architecture, remedy)
+	wanted := elf.EM_AARCH64
+	if architecture == config.X86_64 {
+		wanted = elf.EM_X86_64
+	}
+	if binary.Machine != wanted {
+		return "", fmt.Errorf("%s is built for %v and not for %s: %s", program, binary.Machine, architecture, remedy)
 	}
 	return dir, nil
 }

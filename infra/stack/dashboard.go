@@ -5,17 +5,42 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
+// MetricNamespace is the CloudWatch namespace of the functions' own metrics. It
+// is theirs to choose; a test holds it to pkg/notice.
+const MetricNamespace = "deployhooks"
+
 // newDashboard shows what a person looks at first when something seems wrong:
-// whether the function runs, and whether anything waits or was given up.
+// what the hooks did, whether they run, and whether anything waits or was
+// given up.
 func (s *hooks) newDashboard(repair *hookFunction) awscloudwatch.Dashboard {
 	return awscloudwatch.NewDashboard(s.Stack, jsii.String("Dashboard"), &awscloudwatch.DashboardProps{
 		Widgets: &[]*[]awscloudwatch.IWidget{{
-			graph("Repair: invocations and failures", repair.function.MetricInvocations(sum()), repair.function.MetricErrors(sum()), repair.function.MetricThrottles(sum())),
-			graph("Repair: duration", repair.function.MetricDuration(statistic("p50")), repair.function.MetricDuration(statistic("Maximum"))),
-		}, {
-			graph("Repair: waiting messages", repair.queue.MetricApproximateNumberOfMessagesVisible(statistic("Maximum")), repair.queue.MetricApproximateNumberOfMessagesDelayed(statistic("Maximum"))),
+			graph("Repair: outcomes", outcomes("repair")),
 			graph("Repair: given up", repair.deadLetters.MetricApproximateNumberOfMessagesVisible(statistic("Maximum"))),
+		}, {
+			graph("Repair: invocations and failures",
+				repair.function.MetricInvocations(statistic("Sum")),
+				repair.function.MetricErrors(statistic("Sum")),
+				repair.function.MetricThrottles(statistic("Sum"))),
+			graph("Repair: duration",
+				repair.function.MetricDuration(statistic("p50")),
+				repair.function.MetricDuration(statistic("Maximum"))),
+		}, {
+			graph("Repair: waiting messages",
+				repair.queue.MetricApproximateNumberOfMessagesVisible(statistic("Maximum")),
+				repair.queue.MetricApproximateNumberOfMessagesDelayed(statistic("Maximum"))),
+			graph("Repair: age of the oldest message",
+				repair.queue.MetricApproximateAgeOfOldestMessage(statistic("Maximum"))),
 		}},
+	})
+}
+
+// outcomes is a line per outcome that the function has had. A search finds
+// them, because which outcomes there are is the function's business.
+func outcomes(function string) awscloudwatch.IMetric {
+	search := "SEARCH('{" + MetricNamespace + `,Function,Outcome} Function="` + function + `"', 'Sum', 300)`
+	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
+		Expression: &search, UsingMetrics: &map[string]awscloudwatch.IMetric{}, Label: jsii.String(""),
 	})
 }
 
@@ -25,8 +50,6 @@ func graph(title string, metrics ...awscloudwatch.IMetric) awscloudwatch.IWidget
 		Title: &title, Left: &metrics, Width: jsii.Number(12),
 	})
 }
-
-func sum() *awscloudwatch.MetricOptions { return statistic("Sum") }
 
 func statistic(name string) *awscloudwatch.MetricOptions {
 	return &awscloudwatch.MetricOptions{Statistic: &name}

@@ -48,7 +48,8 @@ type hookFunction struct {
 
 // hookFunctionProps is what differs from one hook to the next.
 type hookFunctionProps struct {
-	name        string // of the directory below functions/ and build/
+	build       string // directory of <architecture>/<name>/bootstrap
+	name        string // of the directory below functions/
 	description string
 	// environment is what the function's own configuration wants, apart from
 	// QUEUE_URL.
@@ -57,7 +58,7 @@ type hookFunctionProps struct {
 
 // newHookFunction adds a hook function, or says which built program is missing.
 func newHookFunction(scope constructs.Construct, id string, cfg config.Hooks, props hookFunctionProps) (*hookFunction, error) {
-	code, err := bootstrap(cfg, props.name)
+	code, err := bootstrap(props.build, props.name, cfg.Architecture)
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,10 @@ const (
 )
 
 // hooks is the hooks stack while it is being built.
-type hooks struct{ awscdk.Stack }
+type hooks struct {
+	awscdk.Stack
+	build string
+}
 
 // Context is the CDK context that an app was given, by cdk.json, by the
 // command line or by a test.
@@ -40,10 +43,11 @@ func Context(app awscdk.App) map[string]any {
 	return context
 }
 
-// NewHooks adds the stack of the hook functions to an app. It fails when a
-// built function is missing.
-func NewHooks(app awscdk.App, cfg config.Hooks) (awscdk.Stack, error) {
-	s := &hooks{awscdk.NewStack(app, jsii.String(HooksName), &awscdk.StackProps{
+// NewHooks adds the stack of the hook functions to an app. The functions'
+// programs are build/<architecture>/<function>/bootstrap; it fails when one is
+// missing or is for another architecture.
+func NewHooks(app awscdk.App, cfg config.Hooks, build string) (awscdk.Stack, error) {
+	s := &hooks{build: build, Stack: awscdk.NewStack(app, jsii.String(HooksName), &awscdk.StackProps{
 		Description: jsii.String("Repairs what a CodeDeploy blue/green deployment leaves broken"),
 		Tags:        &map[string]*string{"project": jsii.String("deployhooks")},
 	})}
@@ -93,6 +97,7 @@ func (s *hooks) newTable() awsdynamodb.Table {
 // newRepair makes the repair function with what it may do.
 func (s *hooks) newRepair(cfg config.Hooks, notices awssns.Topic, baselines awsdynamodb.Table) (*hookFunction, error) {
 	repair, err := newHookFunction(s.Stack, "Repair", cfg, hookFunctionProps{
+		build:       s.build,
 		name:        "repair",
 		description: "Attaches the Auto Scaling group of a blue/green deployment to its load balancer",
 		environment: map[string]*string{

@@ -1,0 +1,206 @@
+package infra
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"deployhooks/infra/stack"
+	"deployhooks/pkg/notice"
+)
+
+func TestLogsEnd(t *testing.T) {
+	t.Parallel()
+	for days, template := range map[float64]template{30: plain, 7: configured} {
+		groups := template.of("AWS::Logs::LogGroup")
+		if functions := template.of("AWS::Lambda::Function"); len(groups) != len(functions) {
+			t.Errorf("%d log groups for %d functions: the others are kept for ever", len(groups), len(functions))
+		}
+		for id, group := range groups {
+			if group.Properties["RetentionInDays"] != days {
+				t.Errorf("%s is kept for %v days, want %v", id, group.Properties["RetentionInDays"], days)
+			}
+		}
+		for id, function := range template.of("AWS::Lambda::Function") {
+			if at(function.Properties, "LoggingConfig", "LogGroup") == nil {
+				t.Errorf("%s logs to a group that Lambda makes, which is kept for ever", id)
+			}
+			if at(function.Properties, "LoggingConfig", "LogFormat") != "JSON" {
+				t.Errorf("%s: structured lines arrive as text", id)
+			}
+		}
+	}
+}
+
+func TestAlarmsReachSomebody(t *testing.T) {
+	t.Parallel()
+	watched := []string{"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible", "Errors", "Invocations", "Throttles"}
+	for topic, template := range map[string]template{
+		"<Notices>": plain,
+		"arn:aws:sns:eu-west-1:123456789012:alarms": configured,
+	} {
+		var metrics []string
+		for id, alarm := range template.of("AWS::CloudWatch::Alarm") {
+			metrics = append(metrics, alarm.Properties["MetricName"].(string))
+			if got := words(alarm.Properties["AlarmActions"]); got != topic {
+				t.Errorf("%s goes to %q, want %s", id, got, topic)
+			}
+			if alarm.Properties["AlarmDescription"] == nil {
+				t.Errorf("%s does not say what to do", id)
+			}
+			period, times := alarm.Properties["Period"].(float64), alarm.Properties["EvaluationPeriods"].(float64)
+			// CloudWatch user guide, "Evaluating an alarm": at most a day of
+			// periods shorter than an hour, at most a week of others.
+			if limit := map[bool]float64{true: 86400, false: 7 * 86400}[period < 3600]; period*times > limit {
+				t.Errorf("%s looks back %v s, more than CloudWatch allows", id, period*times)
+			}
+		}
+		slices.Sort(metrics)
+		if diff := cmp.Diff(watched, metrics); diff != "" {
+			t.Errorf("something may break in silence (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestTableOutlivesTheStack(t *testing.T) {
+	t.Parallel()
+	table := plain.only("AWS::DynamoDB::Table", "Baselines")
+	if table.DeletionPolicy != "Retain" {
+		t.Error("cdk destroy throws the baselines away")
+	}
+	for property, want := range map[string]string{
+		"KeySchema":                        "AttributeName=application KeyType=HASH, AttributeName=deploymentGroup KeyType=RANGE",
+		"AttributeDefinitions":             "AttributeName=application AttributeType=S, AttributeName=deploymentGroup AttributeType=S",
+		"BillingMode":                      "PAY_PER_REQUEST",
+		"PointInTimeRecoverySpecification": "PointInTimeRecoveryEnabled=true",
+		"SSESpecification":                 "SSEEnabled=true",
+	} {
+		if got := words(table.Properties[property]); got != want {
+			t.Errorf("the table's %s is %q, want %q", property, got, want)
+		}
+	}
+	var retained []string
+	for id, r := range plain.Resources {
+		if strings.HasPrefix(r.DeletionPolicy, "Retain") {
+			retained = append(retained, name(id))
+		}
+	}
+	if diff := cmp.Diff([]string{"Baselines"}, retained); diff != "" {
+		t.Errorf("cdk destroy leaves more behind than is meant (-want +got):\n%s", diff)
+	}
+}
+
+func TestFunctionGetsItsConfiguration(t *testing.T) {
+	t.Parallel()
+	for story, tt := range map[string]struct {
+		template template
+		want     map[string]string
+	}{
+		"nothing configured": {plain, map[string]string{
+			"QUEUE_URL": "<RepairQueue>", "TABLE": "<Baselines>", "TOPIC_ARN": "<Notices>", "EVENT_BUS": "default",
+			"PARAMETER_PREFIX": "/deployhooks", "APPLICATIONS": "", "DEPLOYMENT_GROUPS": "", "TAG": "", "MODE": "apply",
+		}},
+		"everything configured": {configured, map[string]string{
+			"QUEUE_URL": "<RepairQueue>", "TABLE": "<Baselines>", "TOPIC_ARN": "<Notices>", "EVENT_BUS": "platform",
+			"PARAMETER_PREFIX": "/platform/groups", "APPLICATIONS": "shop,team/search", "DEPLOYMENT_GROUPS": "*-production",
+			"TAG": "hooks=on", "MODE": "apply",
+		}},
+		"plan mode": {planning, map[string]string{
+			"QUEUE_URL": "<RepairQueue>", "TABLE": "<Baselines>", "TOPIC_ARN": "<Notices>", "EVENT_BUS": "default",
+			"PARAMETER_PREFIX": "/deployhooks", "APPLICATIONS": "", "DEPLOYMENT_GROUPS": "", "TAG": "", "MODE": "plan",
+		}},
+	} {
+		got := map[string]string{}
+		for name, value := range at(tt.template.only("AWS::Lambda::Function", "Repair").Properties, "Environment", "Variables").(map[string]any) {
+			got[name] = words(value)
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s: the function does something else (-want +got):\n%s", story, diff)
+		}
+	}
+}
+
+func TestArchitecture(t *testing.T) {
+	t.Parallel()
+	for want, template := range map[string]template{"arm64": plain, "x86_64": intel} {
+		for id, function := range template.of("AWS::Lambda::Function") {
+			if got := words(function.Properties["Architectures"]); got != want {
+				t.Errorf("%s runs on %s, want %s", id, got, want)
+			}
+			if got := function.Properties["Runtime"]; got != "provided.al2023" {
+				t.Errorf("%s runs in %v", id, got)
+			}
+		}
+	}
+	if cmp.Equal(at(plain.only("AWS::Lambda::Function", "Repair").Properties, "Code"), at(intel.only("AWS::Lambda::Function", "Repair").Properties, "Code")) {
+		t.Error("both architectures get the same program")
+	}
+}
+
+func TestProgramsThatCannotRunAreRefused(t *testing.T) {
+	t.Parallel()
+	for build, want := range map[string]string{
+		"missing": "is missing: run `make build` first",
+		"foreign": "is built for EM_X86_64 and not for arm64: run `make build` first",
+		"broken":  "is not a Linux program",
+	} {
+		if err := refusals[build]; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("program %s: the stack says %v, want %q; it fails at the first event otherwise", build, err, want)
+		}
+	}
+	if err := refusals["good"]; err != nil {
+		t.Errorf("a good program is refused: %v", err)
+	}
+}
+
+func TestStackGoesAnywhere(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	for _, id := range slices.Sorted(maps.Keys(plain.Resources)) {
+		text.WriteString(words(plain.Resources[id].Properties))
+	}
+	for _, fixed := range []string{"eu-west-1", "us-east-1", "123456789012"} {
+		if strings.Contains(text.String(), fixed) {
+			t.Errorf("the template holds %s: it cannot be deployed elsewhere", fixed)
+		}
+	}
+}
+
+func TestOutputs(t *testing.T) {
+	t.Parallel()
+	want := []string{
+		stack.TriggerTopicOutput, stack.NoticeTopicOutput, stack.RepairFunctionOutput, stack.RepairQueueOutput,
+		stack.RepairDeadLetterOutput, stack.TableOutput, stack.DashboardOutput,
+	}
+	slices.Sort(want)
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(plain.Outputs))); diff != "" {
+		t.Errorf("what people and scripts look up is not there (-want +got):\n%s", diff)
+	}
+}
+
+func TestPeopleAreSubscribed(t *testing.T) {
+	t.Parallel()
+	var addresses []string
+	for _, s := range configured.of("AWS::SNS::Subscription") {
+		if s.Properties["Protocol"] == "email" {
+			addresses = append(addresses, words(s.Properties["Endpoint"])+" to "+words(s.Properties["TopicArn"]))
+		}
+	}
+	if diff := cmp.Diff([]string{"ops@example.com to <Notices>"}, addresses); diff != "" {
+		t.Errorf("nobody reads the notices (-want +got):\n%s", diff)
+	}
+}
+
+func TestDashboardShowsTheFunctionsOwnMetrics(t *testing.T) {
+	t.Parallel()
+	if stack.MetricNamespace != notice.Namespace {
+		t.Errorf("the dashboard looks for metrics in %s, and they are in %s", stack.MetricNamespace, notice.Namespace)
+	}
+	body := words(plain.only("AWS::CloudWatch::Dashboard", "Dashboard").Properties["DashboardBody"])
+	if !strings.Contains(body, "{"+notice.Namespace+",Function,Outcome}") {
+		t.Errorf("the dashboard does not show outcomes: %s", body)
+	}
+}

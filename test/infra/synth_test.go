@@ -1,0 +1,179 @@
+// Package infra asserts on the synthesised templates.
+//
+// The CDK runs in a Node process that a test binary starts, and is not safe
+// for concurrent use: so [TestMain] synthesises every variant once, one after
+// another, keeps the templates as plain Go values and ends Node. The tests
+// then run in parallel on those values. All infrastructure tests are in this
+// package, so that there is one such process.
+package infra
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/cxapi"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
+
+	"deployhooks/infra/config"
+	"deployhooks/infra/stack"
+)
+
+var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
+
+// What [TestMain] synthesised; nothing writes to it afterwards.
+var (
+	plain      template // nothing configured
+	configured template // as much as possible configured
+	planning   template // mode plan
+	intel      template // architecture x86_64
+	findings   []finding
+	refusals   map[string]error
+)
+
+// finding is what cdk-nag has against a resource.
+type finding struct{ Rule, Resource string }
+
+// fullContext configures every key that changes the template.
+func fullContext() map[string]any {
+	return map[string]any{
+		"deployhooks:applications":      "shop,team/search",
+		"deployhooks:deploymentGroups":  "*-production",
+		"deployhooks:tag":               "hooks=on",
+		"deployhooks:sweepEveryMinutes": "15",
+		"deployhooks:hookRoleArns":      "arn:aws:iam::123456789012:role/queue-hooks",
+		"deployhooks:parameterPrefix":   "/platform/groups",
+		"deployhooks:eventBus":          "platform",
+		"deployhooks:notifyEmails":      "ops@example.com",
+		"deployhooks:alarmTopicArn":     "arn:aws:sns:eu-west-1:123456789012:alarms",
+		"deployhooks:logLevel":          "DEBUG",
+		"deployhooks:logRetentionDays":  "7",
+	}
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(func() int {
+		if err := synthesise(); err != nil {
+			fmt.Fprintln(os.Stderr, "synthesise the templates under test:", err)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+// synthesise fills the variables above and ends Node. The CDK's validation takes
+// most of its time; CDK_VALIDATION=false, which `make test` sets, leaves that
+// to `make synth`.
+func synthesise() (err error) {
+	defer jsii.Close()
+	dir, err := os.MkdirTemp("", "deployhooks-infra-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	build := filepath.Join(dir, "build")
+	for architecture, machine := range map[string]elf.Machine{"arm64": elf.EM_AARCH64, "x86_64": elf.EM_X86_64} {
+		if err := writeProgram(filepath.Join(build, architecture, "repair"), machine); err != nil {
+			return err
+		}
+	}
+	for variant, context := range map[*template]map[string]any{
+		&plain:      nil,
+		&configured: fullContext(),
+		&planning:   {"deployhooks:mode": "plan", "deployhooks:hookRoleArns": "arn:aws:iam::123456789012:role/queue-hooks"},
+		&intel:      {"deployhooks:architecture": "x86_64"},
+	} {
+		hooks, err := newHooks(context, build)
+		if err != nil {
+			return err
+		}
+		if *variant, err = newTemplate(*assertions.Template_FromStack(hooks, nil).ToJSON()); err != nil {
+			return err
+		}
+	}
+	if findings, err = nag(build); err != nil {
+		return err
+	}
+	refusals, err = refuse(dir, build)
+	return err
+}
+
+// newHooks makes a hooks stack as the infra program does.
+func newHooks(context map[string]any, build string) (awscdk.Stack, error) {
+	app := awscdk.NewApp(&awscdk.AppProps{Context: &context, AnalyticsReporting: jsii.Bool(false)})
+	cfg, err := config.Parse(stack.Context(app))
+	if err != nil {
+		return nil, err
+	}
+	return stack.NewHooks(app, cfg, build)
+}
+
+// nag asks cdk-nag what it thinks.
+func nag(build string) ([]finding, error) {
+	hooks, err := newHooks(nil, build)
+	if err != nil {
+		return nil, err
+	}
+	awscdk.Aspects_Of(hooks).Add(cdknag.NewAwsSolutionsChecks(nil), nil)
+	annotations := assertions.Annotations_FromStack(hooks)
+	everything := jsii.String("*")
+	rule := assertions.Match_StringLikeRegexp(jsii.String("^AwsSolutions-"))
+	var found []finding
+	for _, messages := range []*[]*cxapi.SynthesisMessage{annotations.FindError(everything, rule), annotations.FindWarning(everything, rule)} {
+		for _, message := range *messages {
+			text, _ := message.Entry.Data.(string)
+			rule, _, _ := strings.Cut(text, ": ")
+			found = append(found, finding{rule, strings.TrimPrefix(*message.Id, "/"+stack.HooksName+"/")})
+		}
+	}
+	return found, nil
+}
+
+// refuse collects what the stack says to programs it must not deploy.
+func refuse(dir, good string) (map[string]error, error) {
+	foreign, broken := filepath.Join(dir, "foreign"), filepath.Join(dir, "broken")
+	if err := writeProgram(filepath.Join(foreign, "arm64", "repair"), elf.EM_X86_64); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Join(broken, "arm64", "repair"), 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(broken, "arm64", "repair", "bootstrap"), []byte("#!/bin/sh\n"), 0o755); err != nil {
+		return nil, err
+	}
+	said := map[string]error{}
+	for name, build := range map[string]string{"missing": filepath.Join(dir, "nothing"), "foreign": foreign, "broken": broken, "good": good} {
+		_, said[name] = newHooks(nil, build)
+	}
+	return said, nil
+}
+
+// writeProgram writes the smallest file that is a Linux program for a machine
+// as far as its header goes. What it would do is of no interest here.
+func writeProgram(dir string, machine elf.Machine) error {
+	header := elf.Header64{
+		Ident:   [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)},
+		Type:    uint16(elf.ET_EXEC),
+		Machine: uint16(machine),
+		Version: uint32(elf.EV_CURRENT),
+		Ehsize:  64,
+	}
+	var b bytes.Buffer
+	if err := binary.Write(&b, binary.LittleEndian, header); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "bootstrap"), b.Bytes(), 0o755)
+}
