@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -20,7 +21,6 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
-	"github.com/aws/aws-cdk-go/awscdk/v2/cxapi"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 
@@ -93,7 +93,7 @@ func synthesise() (err error) {
 		&planning:   {"deployhooks:mode": "plan", "deployhooks:hookRoleArns": "arn:aws:iam::123456789012:role/queue-hooks"},
 		&intel:      {"deployhooks:architecture": "x86_64"},
 	} {
-		hooks, err := newHooks(context, build)
+		hooks, err := newHooks(newApp(context, ""), build)
 		if err != nil {
 			return err
 		}
@@ -101,16 +101,25 @@ func synthesise() (err error) {
 			return err
 		}
 	}
-	if findings, err = nag(build); err != nil {
+	if findings, err = nag(build, filepath.Join(dir, "nag")); err != nil {
 		return err
 	}
 	refusals, err = refuse(dir, build)
 	return err
 }
 
+// newApp makes an app; out is where it synthesises to, empty for a temporary
+// directory.
+func newApp(context map[string]any, out string) awscdk.App {
+	props := &awscdk.AppProps{Context: &context, AnalyticsReporting: jsii.Bool(false)}
+	if out != "" {
+		props.Outdir = &out
+	}
+	return awscdk.NewApp(props)
+}
+
 // newHooks makes a hooks stack as the infra program does.
-func newHooks(context map[string]any, build string) (awscdk.Stack, error) {
-	app := awscdk.NewApp(&awscdk.AppProps{Context: &context, AnalyticsReporting: jsii.Bool(false)})
+func newHooks(app awscdk.App, build string) (awscdk.Stack, error) {
 	cfg, err := config.Parse(stack.Context(app))
 	if err != nil {
 		return nil, err
@@ -118,22 +127,34 @@ func newHooks(context map[string]any, build string) (awscdk.Stack, error) {
 	return stack.NewHooks(app, cfg, build)
 }
 
-// nag asks cdk-nag what it thinks.
-func nag(build string) ([]finding, error) {
-	hooks, err := newHooks(nil, build)
+// nag asks cdk-nag what it thinks, and reads its answer where the CDK's command
+// line reads it: in the metadata of the cloud assembly.
+func nag(build, out string) ([]finding, error) {
+	app := newApp(nil, out)
+	if _, err := newHooks(app, build); err != nil {
+		return nil, err
+	}
+	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(nil), nil)
+	app.Synth(nil)
+
+	b, err := os.ReadFile(filepath.Join(out, stack.HooksName+".metadata.json"))
 	if err != nil {
 		return nil, err
 	}
-	awscdk.Aspects_Of(hooks).Add(cdknag.NewAwsSolutionsChecks(nil), nil)
-	annotations := assertions.Annotations_FromStack(hooks)
-	everything := jsii.String("*")
-	rule := assertions.Match_StringLikeRegexp(jsii.String("^AwsSolutions-"))
+	var metadata map[string][]struct {
+		Type string
+		Data any
+	}
+	if err := json.Unmarshal(b, &metadata); err != nil {
+		return nil, err
+	}
 	var found []finding
-	for _, messages := range []*[]*cxapi.SynthesisMessage{annotations.FindError(everything, rule), annotations.FindWarning(everything, rule)} {
-		for _, message := range *messages {
-			text, _ := message.Entry.Data.(string)
-			rule, _, _ := strings.Cut(text, ": ")
-			found = append(found, finding{rule, strings.TrimPrefix(*message.Id, "/"+stack.HooksName+"/")})
+	for construct, entries := range metadata {
+		for _, entry := range entries {
+			text, ok := entry.Data.(string)
+			if rule, _, cut := strings.Cut(text, ": "); ok && cut && strings.HasPrefix(rule, "AwsSolutions-") {
+				found = append(found, finding{rule, strings.TrimPrefix(construct, "/"+stack.HooksName+"/")})
+			}
 		}
 	}
 	return found, nil
@@ -153,7 +174,7 @@ func refuse(dir, good string) (map[string]error, error) {
 	}
 	said := map[string]error{}
 	for name, build := range map[string]string{"missing": filepath.Join(dir, "nothing"), "foreign": foreign, "broken": broken, "good": good} {
-		_, said[name] = newHooks(nil, build)
+		_, said[name] = newHooks(newApp(nil, ""), build)
 	}
 	return said, nil
 }
