@@ -19,7 +19,7 @@ const provisioningTag = "CodeDeployProvisioningDeploymentId"
 
 // suspendedByCodeDeploy are the processes that CodeDeploy suspends on the
 // replacement group while it reroutes (observed).
-var suspendedByCodeDeploy = [...]string{addToLoadBalancer, alarmNotification, scheduledActions}
+var suspendedByCodeDeploy = [...]string{processAddToLoadBalancer, processAlarmNotification, processScheduledActions}
 
 // stepLimit is how long a step may take before the deployment fails: the
 // default of an hour that CodeDeploy gives a lifecycle event.
@@ -34,10 +34,11 @@ func (r *Region) provision(d *deployment) {
 		r.fail(d, cd.ErrorCodeAutoScalingConfiguration, "The deployment group does not name exactly one Auto Scaling group that exists")
 		return
 	}
-	if !r.goesOn(d, StageProvision) {
+	d.blue = blue.name
+	if blue.desired() == 0 {
+		r.fail(d, cd.ErrorCodeNoInstances, "The deployment failed because no instances were found for your deployment group.")
 		return
 	}
-	d.blue = blue.name
 	green := r.copyGroup(blue, "CodeDeploy_"+d.groupName+"_"+d.id)
 	green.tags[provisioningTag] = asg.Tag{
 		Key: aws.String(provisioningTag), Value: aws.String(d.id), PropagateAtLaunch: aws.Bool(true),
@@ -49,7 +50,9 @@ func (r *Region) provision(d *deployment) {
 		green.config.DesiredCapacity = blue.config.DesiredCapacity
 		r.reconcile(green)
 	})
-	r.waitFor(d, r.greenIsUp, r.install)
+	if r.goesOn(d, StageProvision) {
+		r.waitFor(d, r.greenIsUp, r.install)
+	}
 }
 
 func (r *Region) onlyGroup(d *deployment) *group {
@@ -244,6 +247,7 @@ func (r *Region) handOver(d *deployment) {
 		}
 	}
 	r.setAutoScalingGroups(d.group, []string{green.name})
+	d.group.revision = d.revision
 	if d.script.SucceedLast {
 		r.terminateBlue(d, func() { r.succeed(d) })
 		return

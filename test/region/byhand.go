@@ -55,6 +55,15 @@ func (r *Region) Kill(instance string) {
 	}
 }
 
+// Terminate terminates an instance in EC2, behind Auto Scaling's back.
+func (r *Region) Terminate(instance string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i := r.instances[instance]; i != nil {
+		r.shutDown(i)
+	}
+}
+
 // DeleteGroup force-deletes an Auto Scaling group.
 func (r *Region) DeleteGroup(name string) {
 	r.mu.Lock()
@@ -70,7 +79,8 @@ func (r *Region) DeleteTargetGroup(name string) {
 	defer r.mu.Unlock()
 	if tg := r.targetGroupNamed(name); tg != nil {
 		for _, t := range tg.sortedTargets() {
-			r.drained(tg, t)
+			r.drained(t)
+			r.forget(t)
 		}
 		delete(r.targets, tg.arn)
 	}

@@ -1,6 +1,7 @@
 package region
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -22,12 +23,12 @@ func (r *Region) reconcile(g *group) {
 			counted = append(counted, i)
 		}
 	}
-	if !g.isSuspended(launch) {
+	if !g.isSuspended(processLaunch) {
 		for range g.desired() - len(counted) {
 			r.launch(g)
 		}
 	}
-	if !g.isSuspended(terminate) {
+	if !g.isSuspended(processTerminate) {
 		for range len(counted) - g.desired() {
 			victim := r.scaleInVictim(counted)
 			if victim == nil {
@@ -57,13 +58,11 @@ func (r *Region) scaleInVictim(from []*instance) *instance {
 		return time.Hour - r.clock.now.Sub(i.launched)%time.Hour
 	}
 	return slices.MinFunc(candidates, func(a, b *instance) int {
-		if n := zones[b.zone] - zones[a.zone]; n != 0 {
-			return n
-		}
-		if n := toBillingHour(a) - toBillingHour(b); n != 0 {
-			return int(n)
-		}
-		return strings.Compare(a.id, b.id)
+		return cmp.Or(
+			cmp.Compare(zones[b.zone], zones[a.zone]),
+			cmp.Compare(toBillingHour(a), toBillingHour(b)),
+			strings.Compare(a.id, b.id),
+		)
 	})
 }
 
@@ -71,6 +70,12 @@ func (r *Region) scaleInVictim(from []*instance) *instance {
 // unhealthy, when it has had the time to notice.
 func (r *Region) suspect(i *instance) {
 	r.after(r.timings.Replace, func() { r.checkHealth(i) })
+}
+
+func (r *Region) suspectAll(g *group) {
+	for _, i := range g.instances {
+		r.suspect(i)
+	}
 }
 
 // checkHealth replaces an instance whose EC2 instance is gone or, in a group
@@ -83,7 +88,7 @@ func (r *Region) checkHealth(i *instance) {
 	if i.lifecycle != asg.LifecycleStateInService {
 		return
 	}
-	if !i.unhealthy && !g.isSuspended(healthCheck) {
+	if !i.unhealthy && !g.isSuspended(processHealthCheck) {
 		switch {
 		case i.ec2 != running || i.dead:
 			i.unhealthy = true
@@ -95,7 +100,7 @@ func (r *Region) checkHealth(i *instance) {
 			i.unhealthy = true
 		}
 	}
-	if i.unhealthy && !g.isSuspended(replaceUnhealthy) && !g.isSuspended(terminate) {
+	if i.unhealthy && !g.isSuspended(processReplaceUnhealthy) && !g.isSuspended(processTerminate) {
 		r.terminate(i, i.dead)
 		r.reconcile(g)
 	}

@@ -54,6 +54,14 @@ func (r *Region) at(t time.Time, fire func()) { r.after(t.Sub(r.clock.now), fire
 // the timer that asked for it is done, so that such code may call the region.
 func (r *Region) outside(f func()) { r.clock.outbox = append(r.clock.outbox, f) }
 
+// After has f called when d has passed, by whoever advances the clock: it is
+// how a test or a story does something at its time. f may call the region.
+func (r *Region) After(d time.Duration, f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.after(d, func() { r.outside(f) })
+}
+
 // Now is the virtual time.
 func (r *Region) Now() time.Time {
 	r.mu.Lock()
@@ -62,7 +70,7 @@ func (r *Region) Now() time.Time {
 }
 
 // Start is the instant at which the region began.
-func (r *Region) Start() time.Time { return start }
+func (r *Region) Start() time.Time { return r.options.Start }
 
 // Advance lets d pass and everything happen that falls due meanwhile, in
 // order: boots, health checks, drainings, the steps of deployments, and the

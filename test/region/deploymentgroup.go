@@ -24,6 +24,9 @@ type deploymentGroup struct {
 	config cd.DeploymentGroupInfo
 	name   string
 	groups []string // names of Auto Scaling groups
+	// revision is what instances that are launched later get: that of the
+	// last deployment that went through; "" before the first.
+	revision string
 	// bareAnswers is handed to replacement groups, see [Service].
 	bareAnswers bool
 	deleted     bool
@@ -143,15 +146,18 @@ func (r *Region) autoScalingGroupsExist(names []string) error {
 // setAutoScalingGroups names a deployment group's Auto Scaling groups and
 // moves the launch hook along.
 func (r *Region) setAutoScalingGroups(g *deploymentGroup, names []string) {
+	if g.deleted {
+		return
+	}
 	for _, name := range g.groups {
-		if asg := r.groups[name]; asg != nil && !slices.Contains(names, name) {
-			removeLaunchHook(asg)
+		if was := r.groups[name]; was != nil && !slices.Contains(names, name) {
+			removeLaunchHook(was)
 		}
 	}
 	g.groups = slices.Clone(names)
 	for _, name := range names {
-		if asg := r.groups[name]; asg != nil {
-			r.putLaunchHook(g, asg)
+		if on := r.groups[name]; on != nil {
+			r.putLaunchHook(g, on)
 		}
 	}
 }
@@ -160,12 +166,8 @@ func (g *deploymentGroup) describe(r *Region) cd.DeploymentGroupInfo {
 	d := g.config
 	for _, name := range g.groups {
 		entry := cd.AutoScalingGroup{Name: aws.String(name)}
-		if asg := r.groups[name]; asg != nil {
-			for _, hook := range slices.Sorted(maps.Keys(asg.hooks)) {
-				if strings.HasPrefix(hook, hookPrefix) {
-					entry.Hook = aws.String(hook)
-				}
-			}
+		if on := r.groups[name]; on != nil && on.launchHook() != "" {
+			entry.Hook = aws.String(on.launchHook())
 		}
 		d.AutoScalingGroups = append(d.AutoScalingGroups, entry)
 	}

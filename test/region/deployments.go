@@ -94,20 +94,26 @@ func (r *Region) createDeployment(in *codedeploy.CreateDeploymentInput) (*codede
 // ("The Deployment Group '…' already has an active Deployment '…'").
 func (r *Region) startDeployment(g *deploymentGroup, creator cd.DeploymentCreator, script Deployment) (*deployment, error) {
 	for _, other := range r.deploymentsOf(g) {
-		if !other.over() {
+		if !other.over() && !other.onLaunch() {
 			return nil, &cd.DeploymentLimitExceededException{Message: aws.String("The Deployment Group '" + g.name + "' already has an active Deployment '" + other.id + "'")}
 		}
 	}
+	d := r.newDeployment(g, creator)
+	d.script = script
+	r.after(time.Second, func() { r.beginDeployment(d) })
+	return d, nil
+}
+
+func (r *Region) newDeployment(g *deploymentGroup, creator cd.DeploymentCreator) *deployment {
 	d := &deployment{
 		id: r.ids.deployment(), number: r.ids.next("deployment number"),
-		app: g.app.name, groupName: g.name, group: g, creator: creator, script: script,
+		app: g.app.name, groupName: g.name, group: g, creator: creator,
 		status: cd.DeploymentStatusCreated, created: r.clock.now,
 		style: *g.config.DeploymentStyle, blueGreen: g.config.BlueGreenDeploymentConfiguration,
 	}
 	d.revision = "r" + d.id[2:]
 	r.deployments[d.id] = d
-	r.after(time.Second, func() { r.beginDeployment(d) })
-	return d, nil
+	return d
 }
 
 func (d *deployment) describe(r *Region) cd.DeploymentInfo {
@@ -166,6 +172,11 @@ func (r *Region) listDeployments(in *codedeploy.ListDeploymentsInput) (*codedepl
 	}
 	if err != nil {
 		return nil, err
+	}
+	for _, status := range in.IncludeOnlyStatuses {
+		if !slices.Contains(status.Values(), status) {
+			return nil, &cd.InvalidDeploymentStatusException{Message: aws.String("Deployment status is not valid: " + string(status))}
+		}
 	}
 	var found []*deployment
 	for _, d := range r.deployments {

@@ -58,6 +58,7 @@ func (r *Region) inPlace(d *deployment) {
 			i.revision = d.revision
 			r.answersMayHaveChanged(i)
 		}
+		d.group.revision = d.revision
 		r.succeed(d)
 	})
 }
@@ -148,7 +149,7 @@ func (r *Region) stop(d *deployment, rollBack bool) {
 
 func (d *deployment) rollsBackOn(event cd.AutoRollbackEvent) bool {
 	c := d.group.config.AutoRollbackConfiguration
-	if c == nil || !c.Enabled || d.creator == cd.DeploymentCreatorCodeDeployRollback {
+	if c == nil || !c.Enabled || d.creator == cd.DeploymentCreatorCodeDeployRollback || d.onLaunch() {
 		return false
 	}
 	for _, e := range c.Events {

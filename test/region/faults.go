@@ -1,17 +1,23 @@
 package region
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
-
-	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // dressed is a fault whose final form depends on the call that it befalls:
@@ -59,16 +65,34 @@ func TimedOut() error {
 }
 
 // AccessDenied is the answer to a caller whose role lacks an IAM action, such
-// as "autoscaling:AttachTrafficSources".
+// as "autoscaling:AttachTrafficSources"; "" means the action of the call
+// itself.
 func AccessDenied(action string) error {
 	return &dressed{"access denied: " + action, func(c Call) error {
 		code := "AccessDeniedException"
-		if query(c.Service) {
+		switch {
+		case c.Service == sns.ServiceID:
+			code = "AuthorizationError"
+		case query(c.Service):
 			code = "AccessDenied"
 		}
-		message := fmt.Sprintf("User: arn:aws:sts::%s:assumed-role/hooks/repair is not authorized to perform: %s because no identity-based policy allows the %s action", Account, action, action)
+		action := cmp.Or(action, Action(c))
+		resource := ""
+		if !strings.Contains(action, ":Describe") { // has no resource-level permissions
+			resource = " on resource: *"
+		}
+		message := fmt.Sprintf("User: arn:aws:sts::%s:assumed-role/hooks/repair is not authorized to perform: %s%s because no identity-based policy allows the %s action", Account, action, resource, action)
 		return withStatus(http.StatusForbidden, &smithy.GenericAPIError{Code: code, Message: message, Fault: smithy.FaultClient})
 	}}
+}
+
+// Action is the IAM action of a call ("Service Authorization Reference").
+func Action(c Call) string {
+	prefix := map[string]string{
+		autoscaling.ServiceID: "autoscaling", elasticloadbalancingv2.ServiceID: "elasticloadbalancing", codedeploy.ServiceID: "codedeploy",
+		ssm.ServiceID: "ssm", sns.ServiceID: "SNS", sqs.ServiceID: "sqs", eventbridge.ServiceID: "events", dynamodb.ServiceID: "dynamodb",
+	}[c.Service]
+	return prefix + ":" + c.Operation
 }
 
 // ErrKilled says that the process that made the call no longer exists.

@@ -15,7 +15,7 @@ type group struct {
 	config    asg.AutoScalingGroup
 	name      string
 	tags      map[string]asg.Tag
-	suspended map[string]bool
+	suspended map[string]time.Time // processes, and since when
 	sources   []*source
 	hooks     map[string]asg.LifecycleHook
 	instances []*instance
@@ -65,7 +65,7 @@ func (r *Region) newGroup(config asg.AutoScalingGroup) *group {
 		config:        config,
 		name:          name,
 		tags:          map[string]asg.Tag{},
-		suspended:     map[string]bool{},
+		suspended:     map[string]time.Time{},
 		hooks:         map[string]asg.LifecycleHook{},
 		imageRevision: "image",
 	}
@@ -125,10 +125,10 @@ func (g *group) describe() asg.AutoScalingGroup {
 		}
 	}
 	for _, p := range processes {
-		if g.suspended[p] {
+		if since, suspended := g.suspended[p]; suspended {
 			d.SuspendedProcesses = append(d.SuspendedProcesses, asg.SuspendedProcess{
 				ProcessName:      aws.String(p),
-				SuspensionReason: aws.String("User suspended at " + g.config.CreatedTime.Format(time.RFC3339)),
+				SuspensionReason: aws.String("User suspended at " + since.Format(time.RFC3339)),
 			})
 		}
 	}

@@ -15,6 +15,11 @@ func (r *Region) describeAutoScalingGroups(in *autoscaling.DescribeAutoScalingGr
 	if n := deref(in.MaxRecords); n > 100 {
 		return nil, invalid("maxRecords must not be greater than 100, was %d", n)
 	}
+	// "By default, you can only specify up to 50 names. You can optionally
+	// increase this limit using the MaxRecords property" (API reference).
+	if n, limit := len(in.AutoScalingGroupNames), max(50, int(deref(in.MaxRecords))); n > limit {
+		return nil, invalid("The number of group names that may be passed in is limited to %d, was %d", limit, n)
+	}
 	var found []asg.AutoScalingGroup
 	for _, g := range sorted(r.groups) {
 		if len(in.AutoScalingGroupNames) > 0 && !slices.Contains(in.AutoScalingGroupNames, g.name) {
@@ -193,6 +198,12 @@ func (r *Region) updateAutoScalingGroup(in *autoscaling.UpdateAutoScalingGroupIn
 		c.TerminationPolicies = slices.Clone(in.TerminationPolicies)
 	}
 	r.after(0, func() { r.reconcile(g) })
+	if in.HealthCheckType != nil {
+		r.suspectAll(g)
+		for _, s := range g.sources {
+			r.settleSource(s)
+		}
+	}
 	return &autoscaling.UpdateAutoScalingGroupOutput{}, nil
 }
 

@@ -102,7 +102,7 @@ func (r *Region) putInService(i *instance) {
 	i.lifecycle = asg.LifecycleStateInService
 	i.inService = r.clock.now
 	g := i.group
-	if !g.isSuspended(addToLoadBalancer) {
+	if !g.isSuspended(processAddToLoadBalancer) {
 		for _, s := range g.sources {
 			if s.attached() {
 				r.registerWith(s, i)
@@ -135,10 +135,11 @@ func (r *Region) terminate(i *instance, force bool) {
 	r.whenDrained(draining, func() { r.shutDown(i) })
 }
 
-// whenDrained waits for targets to be gone.
+// whenDrained waits until nothing is in flight to the targets, or their
+// deregistration delay is over.
 func (r *Region) whenDrained(targets []*target, then func()) {
-	gone := func(t *target) bool { return !t.isDraining() }
-	if targets = slices.DeleteFunc(targets, gone); len(targets) == 0 {
+	drained := func(t *target) bool { return t.drained }
+	if targets = slices.DeleteFunc(targets, drained); len(targets) == 0 {
 		then()
 		return
 	}

@@ -2,16 +2,18 @@ package region
 
 import (
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	cd "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 )
 
 // putLaunchHook puts CodeDeploy's managed hook on an Auto Scaling group:
 // launching, 600 s, ABANDON, CodeDeploy's own queue (observed).
 func (r *Region) putLaunchHook(g *deploymentGroup, on *group) {
-	if on.hasLaunchHook() {
+	if on.launchHook() != "" {
 		return
 	}
 	name := hookPrefix + g.name + "-" + r.ids.uuid("launch hook")
@@ -31,59 +33,63 @@ func removeLaunchHook(from *group) {
 	maps.DeleteFunc(from.hooks, func(name string, _ asg.LifecycleHook) bool { return strings.HasPrefix(name, hookPrefix) })
 }
 
-func (g *group) hasLaunchHook() bool {
-	for name := range g.hooks {
+// launchHook is the name of CodeDeploy's hook on the group, "" if there is
+// none.
+func (g *group) launchHook() string {
+	for _, name := range slices.Sorted(maps.Keys(g.hooks)) {
 		if strings.HasPrefix(name, hookPrefix) {
-			return true
+			return name
 		}
 	}
-	return false
+	return ""
 }
 
 // launchHookOf is the deployment group whose launch hook is on the group, or
 // nil.
 func (g *group) launchHookOf(r *Region) *deploymentGroup {
-	if !g.hasLaunchHook() {
+	if g.launchHook() == "" {
 		return nil
 	}
 	for _, app := range sorted(r.apps) {
 		for _, d := range sorted(app.groups) {
-			for _, name := range d.groups {
-				if name == g.name {
-					return d
-				}
+			if slices.Contains(d.groups, g.name) {
+				return d
 			}
 		}
 	}
 	return nil
 }
 
-// deployToLaunched is what CodeDeploy does when its launch hook fires: it
-// installs the last successful revision before the instance goes into
-// service. The deployment that it creates for this (creator autoscaling) is
-// not simulated as a record of its own.
-func (r *Region) deployToLaunched(d *deploymentGroup, i *instance) {
-	revision := r.lastRevision(d)
-	if revision == "" {
+// onLaunch says whether a deployment was created for one launched instance.
+func (d *deployment) onLaunch() bool { return d.creator == cd.DeploymentCreatorAutoscaling }
+
+// deployToLaunched is what CodeDeploy does when its launch hook fires: a
+// deployment of the last revision to the one instance, which waits for it in
+// Pending:Wait. It has states and events like any other, creator autoscaling,
+// and may run beside a deployment of the whole group ("Integrating CodeDeploy
+// with Amazon EC2 Auto Scaling"). Its style is in-place (assumed).
+func (r *Region) deployToLaunched(g *deploymentGroup, i *instance) {
+	if g.revision == "" {
 		r.putInService(i) // nothing was ever deployed
 		return
 	}
+	i.lifecycle = asg.LifecycleStatePendingWait
+	d := r.newDeployment(g, cd.DeploymentCreatorAutoscaling)
+	d.revision = g.revision
+	d.style = cd.DeploymentStyle{DeploymentType: cd.DeploymentTypeInPlace, DeploymentOption: cd.DeploymentOptionWithoutTrafficControl}
+	d.targets = []string{i.id}
+	d.status = cd.DeploymentStatusInProgress
+	d.started = aws.Time(r.clock.now)
+	r.emit(d, stateStart)
 	r.after(r.timings.Install, func() {
-		if i.lifecycle != asg.LifecycleStatePending {
+		if i.lifecycle != asg.LifecycleStatePendingWait {
+			r.fail(d, cd.ErrorCodeHealthConstraints, "The instance was terminated")
 			return
 		}
-		i.revision = revision
+		i.revision = d.revision
 		r.answersMayHaveChanged(i)
+		i.lifecycle = asg.LifecycleStatePending
 		r.putInService(i)
+		r.succeed(d)
 	})
-}
-
-// lastRevision is the name of the revision of the last successful deployment.
-func (r *Region) lastRevision(d *deploymentGroup) string {
-	for _, dep := range r.deploymentsOf(d) {
-		if dep.status == "Succeeded" && dep.revision != "" {
-			return dep.revision
-		}
-	}
-	return ""
 }

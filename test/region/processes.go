@@ -9,20 +9,23 @@ import (
 // The processes that can be suspended ("Suspend and resume Amazon EC2 Auto
 // Scaling processes").
 const (
-	addToLoadBalancer = "AddToLoadBalancer"
-	alarmNotification = "AlarmNotification"
-	azRebalance       = "AZRebalance"
-	healthCheck       = "HealthCheck"
-	instanceRefresh   = "InstanceRefresh"
-	launch            = "Launch"
-	replaceUnhealthy  = "ReplaceUnhealthy"
-	scheduledActions  = "ScheduledActions"
-	terminate         = "Terminate"
+	processAddToLoadBalancer = "AddToLoadBalancer"
+	processAlarmNotification = "AlarmNotification"
+	processAZRebalance       = "AZRebalance"
+	processHealthCheck       = "HealthCheck"
+	processInstanceRefresh   = "InstanceRefresh"
+	processLaunch            = "Launch"
+	processReplaceUnhealthy  = "ReplaceUnhealthy"
+	processScheduledActions  = "ScheduledActions"
+	processTerminate         = "Terminate"
 )
 
-var processes = [...]string{addToLoadBalancer, alarmNotification, azRebalance, healthCheck, instanceRefresh, launch, replaceUnhealthy, scheduledActions, terminate}
+var processes = [...]string{processAddToLoadBalancer, processAlarmNotification, processAZRebalance, processHealthCheck, processInstanceRefresh, processLaunch, processReplaceUnhealthy, processScheduledActions, processTerminate}
 
-func (g *group) isSuspended(process string) bool { return g.suspended[process] }
+func (g *group) isSuspended(process string) bool {
+	_, suspended := g.suspended[process]
+	return suspended
+}
 
 func (r *Region) suspendProcesses(in *autoscaling.SuspendProcessesInput) (*autoscaling.SuspendProcessesOutput, error) {
 	g, err := r.group(in.AutoScalingGroupName)
@@ -66,7 +69,7 @@ func processNames(names []string) ([]string, error) {
 
 func (r *Region) suspend(g *group, names ...string) {
 	for _, name := range names {
-		g.suspended[name] = true
+		g.suspended[name] = r.clock.now
 	}
 }
 
@@ -78,7 +81,5 @@ func (r *Region) resume(g *group, names ...string) {
 		delete(g.suspended, name)
 	}
 	r.reconcile(g)
-	for _, i := range g.instances {
-		r.suspect(i)
-	}
+	r.suspectAll(g)
 }

@@ -36,12 +36,16 @@ const (
 	Account = "123456789012"
 )
 
-// start is the instant at which every region begins.
+// start is the instant at which regions begin unless told otherwise.
 var start = time.Date(2024, time.March, 4, 9, 0, 0, 0, time.UTC)
 
 // Options say how a region differs from the default one. The zero value is a
 // good region.
 type Options struct {
+	// Start is the instant at which the region begins; the same for all
+	// unless set. What runs against a region with a clock of its own, such as
+	// a built function, wants the present.
+	Start time.Time
 	// Timings are how long things take; zero fields take their defaults.
 	Timings Timings
 	// PageSize caps every page of every list, to show that a caller reads
@@ -50,9 +54,10 @@ type Options struct {
 	// Throttling counts calls against the token buckets of the services.
 	Throttling bool
 	// DrainingUntilTimeout shows a deregistered target as draining until the
-	// deregistration delay is over, even when nothing is in flight, which is
-	// how ALB target groups display it by their documentation. By default
-	// draining ends as soon as nothing is in flight.
+	// deregistration delay is over even when nothing is in flight, as newer
+	// editions of the ALB user guide say it is displayed. Auto Scaling and
+	// CodeDeploy still wait for the requests in flight only. By default the
+	// target is gone as soon as nothing is in flight.
 	DrainingUntilTimeout bool
 }
 
@@ -69,7 +74,6 @@ type Region struct {
 
 	instances   map[string]*instance
 	groups      map[string]*group
-	activities  int
 	balancers   map[string]*balancer
 	targets     map[string]*targetGroup // by ARN
 	streams     []*Stream
@@ -85,10 +89,13 @@ type Region struct {
 
 // New returns an empty region at the start of its virtual time.
 func New(o Options) *Region {
+	if o.Start.IsZero() {
+		o.Start = start
+	}
 	r := &Region{
 		options:     o,
 		timings:     o.Timings.orDefault(),
-		clock:       clock{now: start},
+		clock:       clock{now: o.Start},
 		instances:   map[string]*instance{},
 		groups:      map[string]*group{},
 		balancers:   map[string]*balancer{},
@@ -102,7 +109,7 @@ func New(o Options) *Region {
 		tables:      map[string]*table{},
 	}
 	if o.Throttling {
-		r.gate.buckets = newBuckets(start)
+		r.gate.buckets = newBuckets(o.Start)
 	}
 	return r
 }

@@ -2,6 +2,7 @@ package region
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,8 +52,14 @@ const (
 	deregistrationDelay        = "deregistration_delay.timeout_seconds"
 )
 
+// goodTargetGroupName is what the API reference says of names.
+var goodTargetGroupName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?$`)
+
 func (r *Region) newTargetGroup(config elb.TargetGroup) *targetGroup {
 	name := aws.ToString(config.TargetGroupName)
+	if !goodTargetGroupName.MatchString(name) {
+		panic("region: AWS would refuse the target group name " + name)
+	}
 	tgARN := arn("elasticloadbalancing", "targetgroup/"+name+"/"+r.ids.hex("target group", 16))
 	defaults := func(field **int32, value int32) {
 		if *field == nil {
@@ -141,6 +148,9 @@ func (r *Region) targetGroupNamed(name string) *targetGroup {
 func (r *Region) createTargetGroup(in *elasticloadbalancingv2.CreateTargetGroupInput) (*elasticloadbalancingv2.CreateTargetGroupOutput, error) {
 	if aws.ToString(in.Name) == "" {
 		return nil, invalid("A target group name must be specified")
+	}
+	if !goodTargetGroupName.MatchString(*in.Name) {
+		return nil, invalid("The target group name '%s' must have at most 32 characters, only letters, digits and hyphens, and not begin or end with a hyphen", *in.Name)
 	}
 	if r.targetGroupNamed(*in.Name) != nil {
 		return nil, &elb.DuplicateTargetGroupNameException{Message: aws.String("A target group with the same name '" + *in.Name + "' exists, but with different settings")}

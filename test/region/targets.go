@@ -28,7 +28,8 @@ type target struct {
 	// probe that completes it; a change of mind makes a new generation.
 	probing    elb.TargetHealthStateEnum
 	generation int
-	gone       bool
+	drained    bool // nothing is in flight any more, or the delay is over
+	gone       bool // no longer shown
 }
 
 func (t *target) isHealthy() bool   { return t.state == elb.TargetHealthStateEnumHealthy }
@@ -75,9 +76,9 @@ func (r *Region) registerTargets(in *elasticloadbalancingv2.RegisterTargetsInput
 		if i == nil {
 			return nil, &elb.InvalidTargetException{Message: aws.String("The following targets are not in the target group VPC: '" + id + "'")}
 		}
-		// "The target must be in the running or pending state when you
-		// register it" (API reference: running; assumed: pending as well).
-		if i.ec2 == shuttingDown || i.ec2 == terminated {
+		// "If the target is an EC2 instance, it must be in the running state
+		// when you register it" (API reference).
+		if i.ec2 != running {
 			return nil, &elb.InvalidTargetException{Message: aws.String("The following targets are not in a running state and cannot be registered: '" + id + "'")}
 		}
 	}
@@ -95,7 +96,7 @@ func (r *Region) register(tg *targetGroup, id string, port int32) {
 		if !t.isDraining() {
 			return
 		}
-		t.gone = true
+		t.gone, t.drained = true, true
 	}
 	t := &target{key: key, group: tg, instance: r.instances[id], registered: r.clock.now}
 	tg.targets[key] = t
@@ -113,8 +114,8 @@ func (r *Region) deregisterTargets(in *elasticloadbalancingv2.DeregisterTargetsI
 	}
 	for _, t := range in.Targets {
 		// Without a port the target group's own is meant: a target that is
-		// registered with another one stays (observed; see the package's
-		// facts on draining). A target that is not there is no error.
+		// registered with another one stays ("you must specify both the target
+		// ID and the port", API reference). An absent target is no error.
 		r.deregister(tg, targetKey{aws.ToString(t.Id), deref(or(t.Port, &tg.port))})
 	}
 	return &elasticloadbalancingv2.DeregisterTargetsOutput{}, nil
@@ -133,26 +134,33 @@ func (r *Region) deregister(tg *targetGroup, key targetKey) *target {
 		return t
 	}
 	if t.state == elb.TargetHealthStateEnumUnused {
-		r.drained(tg, t)
+		r.forget(t)
 		return nil
 	}
 	t.generation++
 	t.set(elb.TargetHealthStateEnumDraining, elb.TargetHealthReasonEnumDeregistrationInProgress)
-	idle := tg.delay
-	if !r.options.DrainingUntilTimeout {
-		idle = min(idle, r.lastInFlight(tg, t))
+	r.after(min(tg.delay, r.lastInFlight(t)), func() { r.drained(t) })
+	if r.options.DrainingUntilTimeout {
+		r.after(tg.delay, func() { r.forget(t) })
 	}
-	r.after(idle, func() { r.drained(tg, t) })
 	return t
 }
 
-// drained forgets a target: from now on it is unused, Target.NotRegistered.
-func (r *Region) drained(tg *targetGroup, t *target) {
-	t.gone = true
-	if tg.targets[t.key] == t {
-		delete(tg.targets, t.key)
+// drained ends a deregistration: what is still in flight is cut off.
+func (r *Region) drained(t *target) {
+	t.drained = true
+	r.cutOff(t)
+	if !r.options.DrainingUntilTimeout {
+		r.forget(t)
 	}
-	r.cutOff(tg, t)
+}
+
+// forget no longer shows a target: it is unused, Target.NotRegistered.
+func (r *Region) forget(t *target) {
+	t.gone = true
+	if t.group.targets[t.key] == t {
+		delete(t.group.targets, t.key)
+	}
 }
 
 // targetsGone is what target groups show of a terminated instance.

@@ -1,8 +1,11 @@
 package region
 
 import (
+	"maps"
 	"slices"
 	"time"
+
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 )
 
 // Traffic is a steady stream of requests to a target group, as its load
@@ -113,7 +116,11 @@ func (s *Stream) Total() Tally {
 func (s *Stream) Seconds() []Second {
 	s.r.mu.Lock()
 	defer s.r.mu.Unlock()
-	return slices.Clone(s.seconds)
+	all := slices.Clone(s.seconds)
+	for n := range all {
+		all[n].ByGroup = maps.Clone(all[n].ByGroup)
+	}
+	return all
 }
 
 // TargetGroup is the name of the target group that the stream goes to.
@@ -175,7 +182,7 @@ func (r *Region) routable(tg *targetGroup) []*target {
 		switch {
 		case t.isHealthy():
 			healthy = append(healthy, t)
-		case t.isUnhealthy() || t.state == "initial":
+		case t.isUnhealthy() || t.state == elb.TargetHealthStateEnumInitial:
 			registered = append(registered, t)
 		}
 	}
@@ -209,7 +216,7 @@ func (r *Region) dropInFlight(i *instance) {
 
 // cutOff fails what is still in flight to a target when its deregistration
 // delay is over.
-func (r *Region) cutOff(tg *targetGroup, t *target) {
+func (r *Region) cutOff(t *target) {
 	if t.instance == nil {
 		return
 	}
@@ -225,7 +232,7 @@ func (r *Region) cutOff(tg *targetGroup, t *target) {
 }
 
 // lastInFlight is how long the last request in flight to a target still takes.
-func (r *Region) lastInFlight(tg *targetGroup, t *target) time.Duration {
+func (r *Region) lastInFlight(t *target) time.Duration {
 	var last time.Duration
 	if t.instance == nil {
 		return 0

@@ -174,13 +174,14 @@ func (r *Region) fillSource(s *source) {
 	if s.state != adding || g.deleted {
 		return
 	}
-	if g.isSuspended(addToLoadBalancer) {
+	if g.isSuspended(processAddToLoadBalancer) {
 		r.after(r.timings.Attach, func() { r.fillSource(s) })
 		return
 	}
 	for _, i := range g.instances {
 		if i.lifecycle == asg.LifecycleStateInService {
 			r.registerWith(s, i)
+			r.suspect(i) // it may be registered and unhealthy already
 		}
 	}
 	r.after(r.timings.Attach, func() {
@@ -280,19 +281,19 @@ func (r *Region) describeTrafficSources(in *autoscaling.DescribeTrafficSourcesIn
 	if err != nil {
 		return nil, err
 	}
+	// "The maximum value is 50" (API reference).
+	if n := deref(in.MaxRecords); n > 50 {
+		return nil, invalid("maxRecords must not be greater than 50, was %d", n)
+	}
 	var states []asg.TrafficSourceState
 	for _, s := range g.sources {
 		if t := aws.ToString(in.TrafficSourceType); t != "" && t != s.kind {
 			continue
 		}
 		states = append(states, asg.TrafficSourceState{
-			Identifier:    aws.String(s.id),
-			TrafficSource: aws.String(s.id),
-			Type:          aws.String(s.kind),
-			State:         aws.String(string(s.state)),
+			Identifier: aws.String(s.id), Type: aws.String(s.kind), State: aws.String(string(s.state)),
 		})
 	}
-	// "The default value is 50" (API reference).
 	states, next, err := page(r, states, in.NextToken, deref(in.MaxRecords), 50, badToken())
 	if err != nil {
 		return nil, err
