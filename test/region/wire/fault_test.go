@@ -90,7 +90,7 @@ func TestModelledErrors(t *testing.T) {
 			if override := reflect.ValueOf(got).Elem().FieldByName("ErrorCodeOverride"); override.IsValid() {
 				override.SetZero()
 			}
-			if diff := compare(given, got, 0); diff != "" {
+			if diff := compare(given, got); diff != "" {
 				t.Errorf("%s: %T changes on its way (-given +got):\n%s", c.operation, given, diff)
 			}
 		}

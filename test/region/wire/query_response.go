@@ -81,7 +81,9 @@ func (e *xmlEncoder) text(name, text string) {
 
 func (e *xmlEncoder) members(v reflect.Value) error {
 	for name, field := range e.fields(v) {
-		if isAbsent(field) {
+		// A list that is not set is an empty element, as in the answers of
+		// the services that speak awsQuery; the AWS CLI then shows [].
+		if isAbsent(field) && !isList(field) {
 			continue
 		}
 		if err := e.element(name, field); err != nil {
@@ -128,6 +130,8 @@ func (e *xmlEncoder) around(name string, inside func() error) error {
 	e.shut(name)
 	return err
 }
+
+func isList(v reflect.Value) bool { return v.Kind() == reflect.Slice && !isBlob(v.Type()) }
 
 func (e *xmlEncoder) list(v reflect.Value) error {
 	item := e.item(v.Type())

@@ -17,9 +17,14 @@ type request struct {
 }
 
 // meantForAWS tells a request to an API from one to the control paths beside
-// it. The SDK and the CLI send every request of the protocols here to "/".
+// it. The SDK and the CLI send every request of the protocols here to "/". A
+// browser that looks there sends nothing with it.
 func meantForAWS(r *http.Request) bool {
-	return r.URL.Path == "/" || r.URL.Path == "" || r.Header.Get("X-Amz-Target") != ""
+	if r.Header.Get("X-Amz-Target") != "" {
+		return true
+	}
+	looks := r.Method == http.MethodGet && r.URL.RawQuery == ""
+	return r.URL.Path == "/" && !looks
 }
 
 // route finds the operation that a request names and the service it is for.

@@ -107,6 +107,8 @@ func TestWhereRequestsGo(t *testing.T) {
 			strings.Repeat(" ", wire.MaxRequestBytes+1), 413, []string{"RequestEntityTooLarge", "16777216 bytes"}},
 		{"a path beside the APIs", "GET", "/_region/state", "", noTarget, "",
 			"", 200, []string{"control of /_region/state"}},
+		{"a browser", "GET", "/", "", noTarget, "",
+			"", 200, []string{"control of /"}},
 	}
 	url := sample(t)
 	for _, c := range cases {
@@ -167,7 +169,7 @@ func TestFormsOfLists(t *testing.T) {
 		if !ok {
 			t.Fatalf("%s: the view was not called: %s", form, response.Status)
 		}
-		if diff := compare(want, input.Names, 0); diff != "" {
+		if diff := compare(want, input.Names); diff != "" {
 			t.Errorf("%s: another list than was sent (-want +got):\n%s", form, diff)
 		}
 	}

@@ -39,8 +39,8 @@ const MaxRequestBytes = 16 << 20
 // Handler serves AWS APIs. Create it with [New].
 type Handler struct {
 	// Control, if set, answers the requests that are none of AWS's: those for
-	// any other path than "/" that name no AWS operation. Without it they get
-	// a 404. Set it before serving.
+	// any other path than "/", and a browser's look at "/" itself. Without it
+	// they get a 404. Set it before serving.
 	Control http.Handler
 
 	services []*served

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// awsCLI finds the AWS CLI: on the path, or where the end-to-end tests install
+// theirs. It returns the directory that the program is in.
+func awsCLI(t *testing.T) string {
+	t.Helper()
+	candidates := []string{filepath.Join("..", "..", "..", "build", "e2e", "venv", "bin", "aws")}
+	if path, err := exec.LookPath("aws"); err == nil {
+		candidates = append(candidates, path)
+	}
+	for _, path := range candidates {
+		path, err := filepath.Abs(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Version managers leave programs on the path that only say that there
+		// is no such program.
+		if exec.CommandContext(t.Context(), path, "--version").Run() == nil {
+			return filepath.Dir(path)
+		}
+	}
+	t.Skip("the AWS CLI is not installed: neither on the path nor in build/e2e/venv")
+	return ""
+}
+
+// shell runs a command as a user would who has copied the guide's exports. No
+// other settings of AWS on this machine count.
+func (s *sample) shell(t *testing.T, bin, command string) (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "sh", "-ec", command)
+	for _, entry := range os.Environ() {
+		if !strings.HasPrefix(entry, "AWS_") && !strings.HasPrefix(entry, "PATH=") {
+			cmd.Env = append(cmd.Env, entry)
+		}
+	}
+	none := filepath.Join(t.TempDir(), "none")
+	cmd.Env = append(cmd.Env, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "NO_PROXY=127.0.0.1",
+		"AWS_CONFIG_FILE="+none, "AWS_SHARED_CREDENTIALS_FILE="+none, "AWS_PAGER=", "AWS_MAX_ATTEMPTS=1")
+	cmd.Env = append(cmd.Env, s.exports()...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// TestTheGuideWithTheAWSCLI types what the guide says, in order, and looks at
+// what a person would see.
+func TestTheGuideWithTheAWSCLI(t *testing.T) {
+	t.Parallel()
+	bin, s := awsCLI(t), served(t)
+	wants := [][]string{
+		{`"shop-web"`, "4", "targetgroup/web/"},
+		{`"State": "healthy"`},
+		{`"deploymentId": "d-`, `"now"`},
+		{`"TrafficSources": []`},
+		{""},
+	}
+	trials := s.trials()
+	if len(trials) != len(wants) {
+		t.Fatalf("the guide has %d trials, of which %d are known", len(trials), len(wants))
+	}
+	for i, trial := range trials {
+		out, err := s.shell(t, bin, trial.command)
+		if err != nil {
+			t.Fatalf("%s\n%s: %v\n%s", trial.about, trial.command, err, out)
+		}
+		for _, want := range wants[i] {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s\n%s lacks %q:\n%s", trial.about, trial.command, want, out)
+			}
+		}
+	}
+	s.advance(5 * time.Minute)
+	var after state
+	s.get(t, "GET", "state", &after)
+	if sources := after.AutoScalingGroups[0].TrafficSources; len(sources) != 1 || sources[0].State != "InService" {
+		t.Errorf("what the CLI attached is not in service: %+v", after.AutoScalingGroups[0])
+	}
+}
+
+// TestTheAWSCLISpeaksEveryProtocol calls one operation of each service, and
+// shows that errors arrive by name. The CLI is not built on the Go SDK, so it
+// is a second opinion on the wire.
+func TestTheAWSCLISpeaksEveryProtocol(t *testing.T) {
+	t.Parallel()
+	bin, s := awsCLI(t), served(t)
+	s.region.AddTable("baselines", "application", "deploymentGroup")
+	queue := s.region.Queue("repair").Deaf()
+	item := `'{"application":{"S":"shop"},"deploymentGroup":{"S":"web"},"targets":{"L":[{"S":"a"},{"N":"1.5"},{"BOOL":true},{"NULL":true}]}}'`
+	// Version 1 of the CLI calls SQS by an old name unless told the address.
+	sqs := "aws sqs send-message --endpoint-url \"$AWS_ENDPOINT_URL_SQS\" --queue-url "
+	cases := []struct{ story, command, want string }{
+		{"Auto Scaling", "aws autoscaling describe-auto-scaling-groups --max-items 1 --query 'AutoScalingGroups[0].CreatedTime'", "2024-03-0"},
+		{"Auto Scaling, a group that is not there", "aws autoscaling resume-processes --auto-scaling-group-name none --scaling-processes AddToLoadBalancer", "(ValidationError)"},
+		{"Elastic Load Balancing", "aws elbv2 describe-target-groups --names web --query 'TargetGroups[].Port' --output text", "80"},
+		{"Elastic Load Balancing, a target group that is not there", "aws elbv2 describe-target-groups --names none", "(TargetGroupNotFound)"},
+		{"CodeDeploy", "aws deploy list-deployment-groups --application-name shop --output text", "web"},
+		{"CodeDeploy, a deployment that is not there", "aws deploy get-deployment --deployment-id d-NONE00000", "(DeploymentDoesNotExistException)"},
+		{"CodeDeploy, a deployment", "aws deploy create-deployment --application-name shop --deployment-group-name web --query \"starts_with(deploymentId, 'd-')\"", "true"},
+		// Version 2 prints the date that version 1 leaves as a number.
+		{"CodeDeploy, the time of a deployment", "aws deploy get-deployment --deployment-id $(aws deploy list-deployments --query 'deployments[0]' --output text) --query deploymentInfo.createTime | sed s/.2024-03-04T09:00:00+00:00./1709542800/", "1709542800"},
+		{"SSM", "aws ssm put-parameter --name /deployhooks/shop/web --value green --type String --overwrite", `"Version": 1`},
+		{"SNS", "aws sns publish --topic-arn arn:aws:sns:eu-west-1:123456789012:deployments --message 'a & <b>'", `"MessageId"`},
+		{"SNS, a topic that is not there", "aws sns publish --topic-arn arn:aws:sns:eu-west-1:123456789012:none --message a", "(NotFound)"},
+		{"SQS", sqs + queue.URL() + " --message-body 'grün & <b>'", `"MD5OfMessageBody"`},
+		{"SQS, a queue that is not there", sqs + queue.URL() + "-none --message-body a", "(AWS.SimpleQueueService.NonExistentQueue)"},
+		{"EventBridge", `aws events put-events --entries '[{"Source":"deployhooks.repair","DetailType":"Deployment Hook Outcome","Detail":"{}"}]'`, `"FailedEntryCount": 0`},
+		{"DynamoDB, a put", "aws dynamodb put-item --table-name baselines --item " + item + " --condition-expression 'attribute_not_exists(#v)' --expression-attribute-names '{\"#v\":\"version\"}'; echo done", "done"},
+		{"DynamoDB, a get", `aws dynamodb batch-get-item --request-items '{"baselines":{"Keys":[{"application":{"S":"shop"},"deploymentGroup":{"S":"web"}}]}}'`, `"N": "1.5"`},
+		{"DynamoDB, a condition that fails", "aws dynamodb put-item --table-name baselines --item " + item + " --condition-expression 'attribute_not_exists(application)'", "(ConditionalCheckFailedException)"},
+		{"an operation that is not served", "aws autoscaling describe-account-limits", "(InvalidAction)"},
+		{"another operation that is not served", "aws ssm describe-sessions --state Active", "(UnknownOperationException)"},
+	}
+	for _, c := range cases {
+		out, err := s.shell(t, bin, c.command)
+		if fails := strings.HasPrefix(c.want, "("); (err != nil) != fails || !strings.Contains(out, c.want) {
+			t.Errorf("%s: %s ends with %v, want %s in:\n%s", c.story, c.command, err, c.want, out)
+		}
+	}
+}
