@@ -70,7 +70,7 @@ func (r *Region) probe(tg *targetGroup, t *target) {
 // nextProbe is the instant of the n-th probe after now.
 func (t *target) nextProbe(now time.Time, n int, interval time.Duration) time.Time {
 	first := t.registered.Add(firstProbe)
-	if first.Before(now) {
+	if !first.After(now) {
 		first = first.Add(now.Sub(first).Truncate(interval) + interval)
 	}
 	return first.Add(time.Duration(n-1) * interval)

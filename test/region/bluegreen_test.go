@@ -1,0 +1,404 @@
+package region_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	cd "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+
+	"deployhooks/test/region"
+)
+
+// heard collects the states of EventBridge's deployment events, per
+// deployment.
+func heard(t *testing.T, r *region.Region) map[string][]string {
+	states := map[string][]string{}
+	r.OnEvent(func(payload []byte) {
+		e := decodeBusEvent(t, payload)
+		states[e.Detail.DeploymentID] = append(states[e.Detail.DeploymentID], e.Detail.State)
+	})
+	return states
+}
+
+// TestWhatTheCopyHas holds what CodeDeploy was seen to copy, and not to.
+func TestWhatTheCopyHas(t *testing.T) {
+	r := region.New(region.Options{})
+	svc := r.AddService(region.Service{
+		Application: "shop", DeploymentGroup: "web_eu", TargetGroups: []string{"web", "api"}, Instances: 4, Min: 3, Max: 9,
+		Grace: 90 * time.Second, Tags: map[string]string{"team": "shop"},
+		Hooks: []asg.LifecycleHook{{LifecycleHookName: aws.String("drain"), LifecycleTransition: aws.String("autoscaling:EC2_INSTANCE_TERMINATING")}},
+	})
+	blue, _ := r.Group(r.GroupOf(svc))
+	id := r.RunDeployment(svc, region.Deployment{})
+	green, _ := r.Group(r.GroupOf(svc))
+
+	if want := "CodeDeploy_web_eu_" + id; *green.AutoScalingGroupName != want {
+		t.Errorf("the copy is called %s, want %s", *green.AutoScalingGroupName, want)
+	}
+	if *green.MinSize != 3 || *green.MaxSize != 9 || *green.DesiredCapacity != 4 || len(green.Instances) != 4 {
+		t.Errorf("the copy's sizes are %d %d %d, instances %d", *green.MinSize, *green.MaxSize, *green.DesiredCapacity, len(green.Instances))
+	}
+	if *green.HealthCheckType != "ELB" || *green.HealthCheckGracePeriod != 90 || *green.LaunchTemplate.LaunchTemplateId != *blue.LaunchTemplate.LaunchTemplateId {
+		t.Errorf("the copy checks %s after %d s and launches from %s", *green.HealthCheckType, *green.HealthCheckGracePeriod, *green.LaunchTemplate.LaunchTemplateId)
+	}
+	tags := map[string]string{}
+	for _, tag := range green.Tags {
+		tags[*tag.Key] = *tag.Value
+	}
+	if len(tags) != 2 || tags["team"] != "shop" || tags["CodeDeployProvisioningDeploymentId"] != id {
+		t.Errorf("the copy's tags are %v", tags)
+	}
+	if len(green.TargetGroupARNs) != 0 || len(green.TrafficSources) != 0 {
+		t.Errorf("the copy is attached to %v", green.TargetGroupARNs)
+	}
+	hooks := hookNames(t, r, *green.AutoScalingGroupName)
+	if len(hooks) != 1 || !strings.HasPrefix(hooks[0], "CodeDeploy-managed-automatic-launch-deployment-hook-") {
+		t.Errorf("the copy's hooks are %v: users' own are lost, CodeDeploy's is moved", hooks)
+	}
+	if len(green.SuspendedProcesses) != 0 || healthy(r, "web") != 4 || healthy(r, "api") != 4 {
+		t.Errorf("after the release %v are suspended, %d and %d targets healthy", green.SuspendedProcesses, healthy(r, "web"), healthy(r, "api"))
+	}
+	out, err := r.CodeDeploy().ListDeploymentTargets(ctx, &codedeploy.ListDeploymentTargetsInput{DeploymentId: &id})
+	if err != nil || !slices.Equal(out.TargetIds, r.InService(*green.AutoScalingGroupName)) {
+		t.Errorf("the revision is said to be on %v, %v", out, err)
+	}
+}
+
+// TestOrderOfAReroute watches the steps that were seen in CloudTrail.
+func TestOrderOfAReroute(t *testing.T) {
+	r := region.New(region.Options{})
+	svc := shop(r)
+	users := r.StartTraffic(region.Traffic{TargetGroup: "web", Takes: 10 * time.Second})
+	id := r.Deploy(svc, region.Deployment{})
+	var order []string
+	note := func(what string, holds bool) {
+		if holds && !slices.Contains(order, what) {
+			order = append(order, what)
+		}
+	}
+	r.RunUntil(func() bool {
+		blue, green := r.Groups(id)
+		g, made := r.Group(green)
+		note("created", made)
+		note("sized", made && *g.DesiredCapacity == 4)
+		note("suspended", len(g.SuspendedProcesses) == 3)
+		targets := r.Health("web")
+		inGreen := r.InService(green)
+		note("green registered", len(inGreen) > 0 && targets[inGreen[0]] != "")
+		inBlue := r.InService(blue)
+		note("blue draining", len(inBlue) > 0 && targets[inBlue[0]] == "draining")
+		note("resumed", slices.Contains(order, "suspended") && len(g.SuspendedProcesses) == 0)
+		note("named", r.GroupOf(svc) == green)
+		note("succeeded", r.Deployed(id))
+		b, there := r.Group(blue)
+		note("blue deleted", blue != "" && (!there || b.Status != nil))
+		return slices.Contains(order, "blue deleted")
+	}, time.Hour)
+	want := []string{"created", "sized", "suspended", "green registered", "blue draining", "resumed", "named", "succeeded", "blue deleted"}
+	if !slices.Equal(order, want) {
+		t.Errorf("the steps came in the order %v, want %v", order, want)
+	}
+	if users.Total().Failed != 0 {
+		t.Errorf("the release failed %d requests", users.Total().Failed)
+	}
+}
+
+func hookNames(t *testing.T, r *region.Region, name string) []string {
+	t.Helper()
+	out, err := describeHooks(r, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, h := range out.LifecycleHooks {
+		names = append(names, *h.LifecycleHookName)
+	}
+	return names
+}
+
+// TestHowDeploymentsEnd: the states, events and remains of every end.
+func TestHowDeploymentsEnd(t *testing.T) {
+	for _, tc := range []struct {
+		name      string
+		how       region.Deployment
+		stopAt    region.Stage
+		status    cd.DeploymentStatus
+		events    []string
+		left      bool // the replacement group, unnamed
+		suspended bool // its processes
+	}{
+		{"well", region.Deployment{}, "", cd.DeploymentStatusSucceeded, []string{"START", "SUCCESS"}, false, false},
+		{"well, with processes left suspended", region.Deployment{LeaveSuspended: true}, "", cd.DeploymentStatusSucceeded, []string{"START", "SUCCESS"}, false, true},
+		{"failed in the installation", region.Deployment{FailAt: region.StageInstall}, "", cd.DeploymentStatusFailed, []string{"START", "FAILURE"}, true, false},
+		{"failed in the reroute", region.Deployment{FailAt: region.StageReroute}, "", cd.DeploymentStatusFailed, []string{"START", "FAILURE"}, true, false},
+		{"failed in the reroute, with processes left suspended", region.Deployment{FailAt: region.StageReroute, LeaveSuspended: true}, "", cd.DeploymentStatusFailed, []string{"START", "FAILURE"}, true, true},
+		{"died in the reroute without a word", region.Deployment{DieAt: region.StageReroute}, "", cd.DeploymentStatusFailed, []string{"START"}, true, true},
+		{"hanging in the installation, stopped", region.Deployment{HangAt: region.StageInstall}, region.StageInstall, cd.DeploymentStatusStopped, []string{"START", "STOP"}, true, false},
+		{"hanging in the reroute, stopped", region.Deployment{HangAt: region.StageReroute}, region.StageReroute, cd.DeploymentStatusStopped, []string{"START", "STOP"}, true, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := region.New(region.Options{})
+			svc := shop(r)
+			events := heard(t, r)
+			users := r.StartTraffic(region.Traffic{TargetGroup: "web", Takes: 5 * time.Second})
+			id := r.Deploy(svc, tc.how)
+			if tc.stopAt != "" {
+				r.RunUntil(func() bool { return r.StageOf(id) == tc.stopAt }, time.Hour)
+				r.Advance(time.Hour)
+				if r.Ended(id) {
+					t.Error("a hanging deployment ended by itself")
+				}
+				r.Stop(id)
+			}
+			r.Advance(2 * time.Hour)
+			if r.Status(id) != tc.status || !slices.Equal(events[id], tc.events) {
+				t.Errorf("it ended %s with %v, want %s with %v", r.Status(id), events[id], tc.status, tc.events)
+			}
+			_, name := r.Groups(id)
+			green, there := r.Group(name)
+			if !there || (r.GroupOf(svc) != name) != tc.left {
+				t.Errorf("the replacement group is there: %t; the deployment group names %s", there, r.GroupOf(svc))
+			}
+			if (len(green.SuspendedProcesses) == 3) != tc.suspended {
+				t.Errorf("suspended are %v", green.SuspendedProcesses)
+			}
+			if s := users.Total(); s.Failed != 0 || s.Early != 0 {
+				t.Errorf("users felt it: %+v", s)
+			}
+		})
+	}
+}
+
+func TestReadyWaitsToBeContinued(t *testing.T) {
+	for _, tc := range []struct {
+		name      string
+		continued bool
+		events    []string
+	}{
+		{"continued", true, []string{"START", "READY", "SUCCESS"}},
+		{"forgotten", false, []string{"START", "READY", "STOP"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := region.New(region.Options{})
+			svc := r.AddService(region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, ReadyWait: 3 * time.Hour})
+			events := heard(t, r)
+			id := r.Deploy(svc, region.Deployment{})
+			r.Advance(time.Hour)
+			if r.Status(id) != cd.DeploymentStatusReady {
+				t.Fatalf("after an hour it is %s", r.Status(id))
+			}
+			if tc.continued {
+				_, err := r.CodeDeploy().ContinueDeployment(ctx, &codedeploy.ContinueDeploymentInput{DeploymentId: &id})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			r.Advance(3 * time.Hour)
+			if !slices.Equal(events[id], tc.events) {
+				t.Errorf("events %v, want %v", events[id], tc.events)
+			}
+		})
+	}
+}
+
+// TestRollback: a new deployment with an ID of its own that gives the traffic
+// back to the original group.
+func TestRollback(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		how  region.Deployment
+		stop bool
+	}{
+		{"of a failure in the installation", region.Deployment{FailAt: region.StageInstall}, false},
+		{"of a failure in the reroute", region.Deployment{FailAt: region.StageReroute}, false},
+		{"of a stop in the reroute", region.Deployment{HangAt: region.StageReroute}, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := region.New(region.Options{})
+			svc := r.AddService(region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, RollBack: true})
+			blue := r.GroupOf(svc)
+			users := r.StartTraffic(region.Traffic{TargetGroup: "web"})
+			events := heard(t, r)
+			failed := r.Deploy(svc, tc.how)
+			if tc.stop {
+				r.Advance(30 * time.Minute)
+				r.Stop(failed)
+			}
+			r.Advance(time.Hour)
+			id := r.RollbackOf(failed)
+			if id == "" || id == failed || !slices.Equal(events[id], []string{"START", "SUCCESS"}) {
+				t.Fatalf("the rollback is %q with events %v", id, events[id])
+			}
+			out, err := r.CodeDeploy().GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &id})
+			if err != nil {
+				t.Fatal(err)
+			}
+			info := out.DeploymentInfo
+			if info.Creator != cd.DeploymentCreatorCodeDeployRollback || *info.RollbackInfo.RollbackTriggeringDeploymentId != failed || !slices.Equal(info.TargetInstances.AutoScalingGroups, []string{blue}) {
+				t.Errorf("the rollback is %+v", info)
+			}
+			_, green := r.Groups(failed)
+			if _, left := r.Group(green); !left || r.GroupOf(svc) != blue || users.Total().Failed != 0 || healthy(r, "web") != 2 {
+				t.Errorf("green left: %t, in charge: %s, %d healthy, users %+v", left, r.GroupOf(svc), healthy(r, "web"), users.Total())
+			}
+		})
+	}
+}
+
+func TestOneDeploymentAtATime(t *testing.T) {
+	r := region.New(region.Options{})
+	svc := shop(r)
+	first := r.Deploy(svc, region.Deployment{})
+	_, err := r.TryDeploy(svc, region.Deployment{})
+	var limit *cd.DeploymentLimitExceededException
+	if !errors.As(err, &limit) || !strings.Contains(err.Error(), first) {
+		t.Errorf("a second deployment at once gives %v", err)
+	}
+	r.RunUntil(func() bool { return r.Ended(first) }, time.Hour)
+	second := r.RunDeployment(svc, region.Deployment{})
+	r.Advance(time.Minute)
+	if _, green := r.Groups(second); !r.Deployed(second) || r.GroupOf(svc) != green {
+		t.Errorf("a second release before the first was repaired ended %s on %s", r.Status(second), r.GroupOf(svc))
+	}
+	if n := healthy(r, "web"); n != 4 || len(r.Health("web")) != 4 {
+		t.Errorf("after two releases %d targets are healthy of %v", n, r.Health("web"))
+	}
+}
+
+// TestBlueDuringTheTerminationWait: the blue group stays attached, so a
+// scale-out puts the old version back in front of users.
+func TestBlueDuringTheTerminationWait(t *testing.T) {
+	r := region.New(region.Options{})
+	svc := r.AddService(region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, TerminationWait: time.Hour})
+	users := r.StartTraffic(region.Traffic{TargetGroup: "web"})
+	blue := r.GroupOf(svc)
+	r.RunDeployment(svc, region.Deployment{})
+	if len(r.Attached(blue)) != 1 || len(r.Health("web")) != 2 {
+		t.Fatalf("after the release blue is attached to %v and the targets are %v", r.Attached(blue), r.Health("web"))
+	}
+	r.Scale(blue, 3)
+	r.Advance(10 * time.Minute)
+	seconds := users.Seconds()
+	if last := seconds[len(seconds)-2]; last.ByGroup[blue] == 0 {
+		t.Errorf("a scale-out of blue serves nobody: %+v", last)
+	}
+	r.Advance(time.Hour)
+	if _, there := r.Group(blue); there {
+		t.Error("blue outlives its termination wait")
+	}
+}
+
+func TestBlueMayBeKept(t *testing.T) {
+	r := region.New(region.Options{})
+	svc := r.AddService(region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, KeepBlue: true})
+	blue := r.GroupOf(svc)
+	r.RunDeployment(svc, region.Deployment{})
+	r.Advance(72 * time.Hour)
+	if len(r.InService(blue)) != 2 {
+		t.Error("a blue group that is to be kept alive was deleted")
+	}
+}
+
+func TestSuccessMayComeAfterTheTermination(t *testing.T) {
+	r := region.New(region.Options{})
+	svc := r.AddService(region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, TerminationWait: 20 * time.Minute})
+	blue := r.GroupOf(svc)
+	id := r.Deploy(svc, region.Deployment{SucceedLast: true})
+	r.Advance(10 * time.Minute)
+	if r.Ended(id) || r.GroupOf(svc) == blue {
+		t.Errorf("in the termination wait it is %s", r.Status(id))
+	}
+	_, err := r.CodeDeploy().ContinueDeployment(ctx, &codedeploy.ContinueDeploymentInput{DeploymentId: &id, DeploymentWaitType: cd.DeploymentWaitTypeTerminationWait})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Advance(time.Minute)
+	if _, there := r.Group(blue); there || !r.Deployed(id) {
+		t.Errorf("continued, blue is there: %t, %s", there, r.Status(id))
+	}
+}
+
+// TestThingsThatVanish: groups deleted in the middle end a deployment in
+// failure, never in a panic.
+func TestThingsThatVanish(t *testing.T) {
+	for _, at := range []region.Stage{region.StageProvision, region.StageInstall, region.StageReroute} {
+		for name, vanish := range map[string]func(*region.Region, region.Service, string){
+			"blue":                 func(r *region.Region, _ region.Service, id string) { b, _ := r.Groups(id); r.DeleteGroup(b) },
+			"green":                func(r *region.Region, _ region.Service, id string) { _, g := r.Groups(id); r.DeleteGroup(g) },
+			"the target group":     func(r *region.Region, _ region.Service, _ string) { r.DeleteTargetGroup("web") },
+			"the deployment group": func(r *region.Region, s region.Service, _ string) { r.DeleteDeploymentGroup(s) },
+		} {
+			t.Run(name+" in "+string(at), func(t *testing.T) {
+				r := region.New(region.Options{})
+				svc := shop(r)
+				id := r.Deploy(svc, region.Deployment{})
+				r.RunUntil(func() bool { return r.StageOf(id) == at }, time.Hour)
+				vanish(r, svc, id)
+				r.Advance(4 * time.Hour)
+				if !r.Ended(id) {
+					t.Errorf("four hours later it is %s in stage %s", r.Status(id), r.StageOf(id))
+				}
+			})
+		}
+	}
+}
+
+// TestLaunchHookBringsTheRevision: what scales out after a release has it.
+func TestLaunchHookBringsTheRevision(t *testing.T) {
+	r := region.New(region.Options{})
+	svc := shop(r)
+	r.RunDeployment(svc, region.Deployment{AttachItself: true})
+	green := r.GroupOf(svc)
+	events := heard(t, r)
+	users := r.StartTraffic(region.Traffic{TargetGroup: "web"})
+	r.Scale(green, 5)
+	r.Advance(45 * time.Second)
+	g, _ := r.Group(green)
+	if state := g.Instances[4].LifecycleState; state != asg.LifecycleStatePendingWait {
+		t.Errorf("while CodeDeploy deploys to it the new instance is %s", state)
+	}
+	r.Advance(5 * time.Minute)
+	if healthy(r, "web") != 5 || users.Total().Unvalidated != 0 {
+		t.Errorf("%d are healthy, %d requests were unvalidated", healthy(r, "web"), users.Total().Unvalidated)
+	}
+	if len(events) != 1 {
+		t.Fatalf("events %v, want those of one deployment", events)
+	}
+	for id, states := range events {
+		out, err := r.CodeDeploy().GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &id})
+		if err != nil || out.DeploymentInfo.Creator != cd.DeploymentCreatorAutoscaling || !slices.Equal(states, []string{"START", "SUCCESS"}) {
+			t.Errorf("%v: %+v, %v", states, out, err)
+		}
+	}
+}
+
+func TestOtherKindsOfDeployments(t *testing.T) {
+	for name, s := range map[string]region.Service{
+		"in place": {Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, InPlace: true},
+		"ECS":      {Application: "shop", DeploymentGroup: "web", Platform: cd.ComputePlatformEcs},
+		"Lambda":   {Application: "shop", DeploymentGroup: "web", Platform: cd.ComputePlatformLambda},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := region.New(region.Options{})
+			svc := r.AddService(s)
+			before := r.GroupOf(svc)
+			events := heard(t, r)
+			id := r.RunDeployment(svc, region.Deployment{})
+			r.Advance(time.Minute)
+			if !slices.Equal(events[id], []string{"START", "SUCCESS"}) || r.GroupOf(svc) != before {
+				t.Errorf("events %v, group %q before and %q after", events[id], before, r.GroupOf(svc))
+			}
+			failed := r.RunDeployment(svc, region.Deployment{FailAt: region.StageInstall})
+			r.Advance(time.Minute)
+			if !slices.Equal(events[failed], []string{"START", "FAILURE"}) {
+				t.Errorf("events %v", events[failed])
+			}
+		})
+	}
+}
