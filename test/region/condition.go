@@ -126,18 +126,8 @@ func (p *conditionParser) not() bool {
 }
 
 func (p *conditionParser) term() bool {
-	if name := p.peek(); p.at+1 < len(p.tokens) && p.tokens[p.at+1] == "(" {
-		p.at += 2
-		v := p.operand()
-		p.expect(")")
-		switch strings.ToLower(name) {
-		case "attribute_exists":
-			return v != nil
-		case "attribute_not_exists":
-			return v == nil
-		}
-		p.fail("the simulated region does not know the function %s", name)
-		return false
+	if p.at+1 < len(p.tokens) && p.tokens[p.at+1] == "(" {
+		return p.function()
 	}
 	left := p.operand()
 	operator := p.next()
@@ -147,6 +137,18 @@ func (p *conditionParser) term() bool {
 	}
 	right := p.operand()
 	return p.err == nil && compare(left, operator, right)
+}
+
+func (p *conditionParser) function() bool {
+	name := p.next()
+	if name != "attribute_exists" && name != "attribute_not_exists" {
+		p.fail("the simulated region does not know the function %s", name)
+		return false
+	}
+	p.expect("(")
+	exists := p.operand() != nil
+	p.expect(")")
+	return exists == (name == "attribute_exists")
 }
 
 // operand is the value of an attribute or of a placeholder; nil for an

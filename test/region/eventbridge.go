@@ -77,9 +77,11 @@ func (r *Region) putEvents(in *eventbridge.PutEventsInput) (*eventbridge.PutEven
 	}
 	out := &eventbridge.PutEventsOutput{}
 	for n, e := range in.Entries {
-		result := r.putEvent(e)
+		var result types.PutEventsResultEntry
 		if r.gate.partial && n == len(in.Entries)-1 {
 			result = rejected("InternalFailure", "Unexpected error")
+		} else {
+			result = r.putEvent(e)
 		}
 		if result.ErrorCode != nil {
 			out.FailedEntryCount++
@@ -109,9 +111,6 @@ func (r *Region) putEvent(e types.PutEventsRequestEntry) types.PutEventsResultEn
 		return rejected("NotAuthorizedForSourceException", "Not authorized for the source.")
 	case json.Unmarshal([]byte(detail), &object) != nil:
 		return rejected("MalformedDetail", "Detail is malformed.")
-	}
-	if r.gate.partial {
-		return types.PutEventsResultEntry{EventId: aws.String(r.ids.uuid("event"))}
 	}
 	// An event for a bus that does not exist is dropped without an error
 	// (assumed).

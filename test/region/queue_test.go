@@ -1,0 +1,168 @@
+package region_test
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"deployhooks/test/region"
+)
+
+// batch opens what a served function gets.
+func batch(t *testing.T, payload []byte) (ids, bodies []string, receives string) {
+	t.Helper()
+	var event struct {
+		Records []struct {
+			MessageID, Body, EventSource string
+			Attributes                   map[string]string
+		}
+	}
+	if err := json.Unmarshal(payload, &event); err != nil || len(event.Records) == 0 {
+		t.Fatalf("%v in %s", err, payload)
+	}
+	for _, r := range event.Records {
+		ids, bodies = append(ids, r.MessageID), append(bodies, r.Body)
+		receives = r.Attributes["ApproximateReceiveCount"]
+	}
+	return ids, bodies, receives
+}
+
+// TestServedQueue: what an answer of the function means for its messages.
+func TestServedQueue(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		answer func(ids []string) ([]byte, error)
+		calls  int      // of the function, within ten minutes
+		dead   []string // bodies in the dead-letter queue
+	}{
+		{"an empty list is success", func([]string) ([]byte, error) { return []byte(`{"batchItemFailures":[]}`), nil }, 1, nil},
+		{"null is success", func([]string) ([]byte, error) { return []byte(`{"batchItemFailures":null}`), nil }, 1, nil},
+		{"nothing is success", func([]string) ([]byte, error) { return nil, nil }, 1, nil},
+		{"one message fails", func(ids []string) ([]byte, error) {
+			return []byte(`{"batchItemFailures":[{"itemIdentifier":"` + ids[0] + `"}]}`), nil
+		}, 3, []string{"a"}},
+		{"an unknown message fails all", func([]string) ([]byte, error) {
+			return []byte(`{"batchItemFailures":[{"itemIdentifier":"nobody"}]}`), nil
+		}, 3, []string{"a", "b"}},
+		{"an error fails all", func([]string) ([]byte, error) { return nil, errors.New("boom") }, 3, []string{"a", "b"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := region.New(region.Options{})
+			q := r.Queue("repair").Configure(region.QueueSettings{VisibilityTimeout: time.Minute, MaxReceive: 3})
+			var calls int
+			q.Serve(func(payload []byte) ([]byte, error) {
+				calls++
+				ids, _, receives := batch(t, payload)
+				if want := string(rune('0' + calls)); receives != want {
+					t.Errorf("the receive count is %s, want %s", receives, want)
+				}
+				return tc.answer(ids)
+			})
+			q.Send("a")
+			q.Send("b")
+			r.Advance(10 * time.Minute)
+			var dead []string
+			for _, m := range q.DeadLetters() {
+				dead = append(dead, m.Body)
+			}
+			if calls != tc.calls || !slices.Equal(dead, tc.dead) || q.Len() != 0 {
+				t.Errorf("%d calls, dead %v, %d left; want %d calls, dead %v", calls, dead, q.Len(), tc.calls, tc.dead)
+			}
+		})
+	}
+}
+
+func TestBatchesHoldTen(t *testing.T) {
+	r := region.New(region.Options{})
+	q := r.Queue("repair")
+	for range 25 {
+		q.Send("x")
+	}
+	var sizes []int
+	q.Serve(func(payload []byte) ([]byte, error) {
+		ids, _, _ := batch(t, payload)
+		sizes = append(sizes, len(ids))
+		return nil, nil
+	})
+	r.Advance(time.Minute)
+	if !slices.Equal(sizes, []int{10, 10, 5}) {
+		t.Errorf("batches of %v", sizes)
+	}
+}
+
+func TestFunctionSendsToItselfWithADelay(t *testing.T) {
+	r := region.New(region.Options{})
+	q := r.Queue("repair")
+	var at []time.Duration
+	q.Serve(func([]byte) ([]byte, error) {
+		at = append(at, r.Now().Sub(r.Start()).Round(10*time.Second))
+		if len(at) == 3 {
+			return nil, nil
+		}
+		return nil, second(r.SQS().SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: aws.String(q.URL()), MessageBody: aws.String("again"), DelaySeconds: 300}))
+	})
+	q.Send("first")
+	r.Advance(time.Hour)
+	if want := []time.Duration{0, 5 * time.Minute, 10 * time.Minute}; !slices.Equal(at, want) {
+		t.Errorf("the function ran at %v, want %v", at, want)
+	}
+}
+
+func TestQueueThroughTheAPI(t *testing.T) {
+	r := region.New(region.Options{})
+	r.Queue("repair")
+	client := r.SQS()
+	found, err := client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: aws.String("repair")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := found.QueueUrl
+	if err := second(client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: url, MessageBody: aws.String("hello"), DelaySeconds: 60})); err != nil {
+		t.Fatal(err)
+	}
+	receive := func() *sqs.ReceiveMessageOutput {
+		out, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: url, MaxNumberOfMessages: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	if n := len(receive().Messages); n != 0 {
+		t.Error("a delayed message was handed out")
+	}
+	r.Advance(time.Minute)
+	out := receive()
+	if len(out.Messages) != 1 || *out.Messages[0].Body != "hello" || len(receive().Messages) != 0 {
+		t.Fatalf("received %v, and once more while it is in flight", out.Messages)
+	}
+	r.Advance(30 * time.Second)
+	out = receive()
+	if len(out.Messages) != 1 {
+		t.Fatal("after its visibility timeout the message is not handed out again")
+	}
+	if err := second(client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: url, ReceiptHandle: out.Messages[0].ReceiptHandle})); err != nil {
+		t.Fatal(err)
+	}
+	r.Advance(time.Hour)
+	if len(receive().Messages) != 0 {
+		t.Error("a deleted message is handed out")
+	}
+	for name, tc := range map[string]struct {
+		err  error
+		code string
+	}{
+		"a queue that is not there": {second(client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: aws.String("none")})), "QueueDoesNotExist"},
+		"sending to it":             {second(client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: aws.String("https://sqs/1/none"), MessageBody: aws.String("x")})), "QueueDoesNotExist"},
+		"more than 900 s of delay":  {second(client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: url, MessageBody: aws.String("x"), DelaySeconds: 901})), "InvalidParameterValue"},
+		"an empty message":          {second(client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: url})), "MissingParameter"},
+	} {
+		if code(tc.err) != tc.code {
+			t.Errorf("%s: %v, want %s", name, tc.err, tc.code)
+		}
+	}
+}
