@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"deployhooks/infra/stack"
+	"deployhooks/test/region"
+)
+
+//go:embed ministack.py
+var launcher string
+
+// cdkPackage is the CDK's command line. Newer is not better: 3.0.0 was
+// published by accident and rejects what the library writes.
+const cdkPackage = "aws-cdk@2.1148.1"
+
+// secret goes with the account's ID as the access key, which is how MiniStack
+// knows the account's root user.
+const secret = "test"
+
+// simulated are the services that the region plays, as environment variables
+// name them. The others are MiniStack's.
+func simulated() []string {
+	return []string{"AUTO_SCALING", "CODEDEPLOY", "ELASTIC_LOAD_BALANCING_V2", "SSM"}
+}
+
+// cloud is a running MiniStack, and the stack in it.
+type cloud struct {
+	w       *workshop
+	url     string
+	env     []string // for programs that talk to it
+	config  aws.Config
+	outputs map[string]string
+}
+
+// startCloud starts MiniStack. What its functions ask of the services that the
+// region simulates goes to regionURL: functions inherit MiniStack's
+// environment.
+func startCloud(ctx context.Context, w *workshop, regionURL string) (*cloud, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	c := &cloud{w: w, url: "http://127.0.0.1:" + port}
+	c.env = []string{
+		"AWS_ENDPOINT_URL=" + c.url,
+		"AWS_ACCESS_KEY_ID=" + region.Account,
+		"AWS_SECRET_ACCESS_KEY=" + secret,
+		"AWS_REGION=" + region.Name,
+		"AWS_DEFAULT_REGION=" + region.Name,
+	}
+	c.config = aws.Config{
+		Region:       region.Name,
+		BaseEndpoint: &c.url,
+		Credentials:  credentials.NewStaticCredentialsProvider(region.Account, secret, ""),
+	}
+	env := append([]string{
+		"BIND_HOST=127.0.0.1", "GATEWAY_PORT=" + port, "IOT_MTLS_ENABLED=0", "AUTH=true", "PYTHONUNBUFFERED=1",
+		"MINISTACK_ACCOUNT_ID=" + region.Account, "MINISTACK_REGION=" + region.Name,
+	}, c.env...)
+	for _, service := range simulated() {
+		env = append(env, "AWS_ENDPOINT_URL_"+service+"="+regionURL)
+	}
+	for _, service := range []string{"DYNAMODB", "EVENTBRIDGE", "SNS", "SQS"} {
+		env = append(env, "AWS_ENDPOINT_URL_"+service+"="+c.url)
+	}
+	ministack, err := w.start("ministack", env, w.tool("python"), "-c", launcher)
+	if err != nil {
+		return nil, err
+	}
+	return c, eventually(ctx, time.Minute, "MiniStack answers", func() (bool, error) {
+		select {
+		case <-ministack.done:
+			return false, fmt.Errorf("MiniStack has ended (%v):\n%s", ministack.err, tail(w.log("ministack"), 20))
+		default:
+		}
+		return answers(ctx, c.url+"/_ministack/health"), nil
+	})
+}
+
+func answers(ctx context.Context, url string) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	return resp.Body.Close() == nil && resp.StatusCode == http.StatusOK
+}
+
+// freePort finds a port that nobody uses now.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, errors.Join(err, l.Close())
+}
+
+// cdk runs the CDK's command line on the app of cdk.json.
+func (c *cloud) cdk(ctx context.Context, log string, args ...string) (string, error) {
+	args = append([]string{"--yes", cdkPackage}, args...)
+	args = append(args, "--output", filepath.Join(c.w.tmp, "cdk.out"), "--ci", "--no-notices")
+	return c.w.run(ctx, log, c.env, "npx", args...)
+}
+
+func (c *cloud) bootstrap(ctx context.Context) (string, error) {
+	_, err := c.cdk(ctx, "bootstrap", "bootstrap", "aws://"+region.Account+"/"+region.Name)
+	return "", err
+}
+
+// deploy deploys the stack and reads its outputs.
+func (c *cloud) deploy(ctx context.Context, sweepEveryMinutes int) (string, error) {
+	file := filepath.Join(c.w.tmp, "outputs.json")
+	said, err := c.cdk(ctx, "deploy", "deploy", "--require-approval", "never", "--progress", "events", "--outputs-file", file,
+		"-c", "deployhooks:architecture="+architecture(),
+		"-c", fmt.Sprintf("deployhooks:sweepEveryMinutes=%d", sweepEveryMinutes))
+	if err != nil {
+		return "", err
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	var outputs map[string]map[string]string
+	if err := json.Unmarshal(b, &outputs); err != nil {
+		return "", fmt.Errorf("read %s: %w", file, err)
+	}
+	c.outputs = outputs[stack.HooksName]
+	return said, nil
+}
+
+// lint has cfn-lint look at the template, which knows CloudFormation's schemas
+// and which IAM actions take which resources.
+func (c *cloud) lint(ctx context.Context) (string, error) {
+	_, err := c.w.run(ctx, "cfn-lint", nil, c.w.tool("cfn-lint"),
+		// W3005: the CDK writes dependencies that CloudFormation would find.
+		"--ignore-checks", "W3005", "--regions", region.Name, "us-east-1", "--",
+		filepath.Join(c.w.tmp, "cdk.out", stack.HooksName+".template.json"))
+	return "nothing found", err
+}
+
+// aws runs the AWS CLI, which is not the SDK that the functions use, and
+// decodes what it answers.
+func (c *cloud) aws(ctx context.Context, answer any, args ...string) error {
+	out, err := c.w.run(ctx, "aws", c.env, c.w.tool("aws"), append(args, "--endpoint-url", c.url, "--output", "json")...)
+	if err != nil || answer == nil {
+		return err
+	}
+	if err := json.Unmarshal([]byte(out), answer); err != nil {
+		return fmt.Errorf("aws %s answers %q: %w", strings.Join(args, " "), out, err)
+	}
+	return nil
+}
+
+// invoke asks the function something, as an operator does.
+func (c *cloud) invoke(ctx context.Context, payload string, answer any) error {
+	file := filepath.Join(c.w.tmp, "answer.json")
+	if err := c.aws(ctx, nil, "lambda", "invoke", "--function-name", c.outputs[stack.RepairFunctionOutput], "--payload", payload, file); err != nil {
+		return err
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, answer); err != nil {
+		return fmt.Errorf("the function answers %q: %w", b, err)
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	eventbridgetypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"deployhooks/infra/stack"
+	"deployhooks/test/region"
+)
+
+// observer is a subscriber of everything that the hooks tell: a queue behind
+// the notices topic and behind the event bus.
+type observer struct {
+	queue  *sqs.Client
+	url    string
+	mails  []mail
+	events []outcome
+}
+
+// mail is a notice as people get it.
+type mail struct{ Subject, Message string }
+
+// outcome is a notice as other systems get it.
+type outcome struct {
+	Application     string `json:"application"`
+	DeploymentGroup string `json:"deploymentGroup"`
+	Outcome         string `json:"outcome"`
+}
+
+func newObserver(ctx context.Context, c *cloud) (*observer, error) {
+	const name = "observer"
+	arn := "arn:aws:sqs:" + region.Name + ":" + region.Account + ":" + name
+	o := &observer{queue: sqs.NewFromConfig(c.config)}
+	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":["sns.amazonaws.com","events.amazonaws.com"]},"Action":"sqs:SendMessage","Resource":"` + arn + `"}]}`
+	queue, err := o.queue.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(name), Attributes: map[string]string{"Policy": policy}})
+	if err != nil {
+		return nil, err
+	}
+	o.url = *queue.QueueUrl
+	topic := c.outputs[stack.NoticeTopicOutput]
+	if _, err := sns.NewFromConfig(c.config).Subscribe(ctx, &sns.SubscribeInput{TopicArn: &topic, Protocol: aws.String("sqs"), Endpoint: &arn}); err != nil {
+		return nil, err
+	}
+	bus := eventbridge.NewFromConfig(c.config)
+	if _, err := bus.PutRule(ctx, &eventbridge.PutRuleInput{Name: aws.String(name), EventPattern: aws.String(`{"source":["deployhooks.repair"]}`)}); err != nil {
+		return nil, err
+	}
+	_, err = bus.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: aws.String(name), Targets: []eventbridgetypes.Target{{Id: aws.String(name), Arn: &arn}}})
+	return o, err
+}
+
+// look takes what has come.
+func (o *observer) look(ctx context.Context) error {
+	for {
+		out, err := o.queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &o.url, MaxNumberOfMessages: 10})
+		if err != nil {
+			return err
+		}
+		for _, m := range out.Messages {
+			if err := o.take(*m.Body); err != nil {
+				return err
+			}
+			if _, err := o.queue.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &o.url, ReceiptHandle: m.ReceiptHandle}); err != nil {
+				return err
+			}
+		}
+		if len(out.Messages) == 0 {
+			return nil
+		}
+	}
+}
+
+func (o *observer) take(body string) error {
+	var message struct {
+		mail
+		Detail *outcome `json:"detail"`
+	}
+	if err := json.Unmarshal([]byte(body), &message); err != nil {
+		return fmt.Errorf("a notice cannot be read: %q: %w", body, err)
+	}
+	if message.Detail != nil {
+		o.events = append(o.events, *message.Detail)
+	} else {
+		o.mails = append(o.mails, message.mail)
+	}
+	return nil
+}
+
+// toldOf says whether people and systems have both been told that a service
+// was repaired.
+func (o *observer) toldOf(s region.Service) bool {
+	var people, systems bool
+	for _, m := range o.mails {
+		people = people || strings.Contains(m.Subject, "repaired") && strings.Contains(m.Message, s.Application) && strings.Contains(m.Message, s.DeploymentGroup)
+	}
+	for _, e := range o.events {
+		systems = systems || e == outcome{s.Application, s.DeploymentGroup, "repaired"}
+	}
+	return people && systems
+}
