@@ -3,6 +3,7 @@ package repair
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -62,11 +63,15 @@ func (r *Repairer) change(ctx context.Context, o *Observed, d Decision) (Result,
 
 // conclude ends a look that changes nothing: people are told the outcome if it
 // is news, then the record remembers that they were. Told twice is better than
-// not at all.
+// not at all. A name that cannot be published keeps nothing else from being
+// done.
 func (r *Repairer) conclude(ctx context.Context, o *Observed, d Decision) (Result, error) {
 	next := o.next(d, false)
-	var round errgroup.Group
-	if told := o.told(d); !d.Quiet && told != o.Record.Told {
+	var (
+		round       errgroup.Group
+		unpublished error
+	)
+	if told := o.told(d); !d.Quiet && told.after(o.Record.Told) {
 		round.Go(func() error { return r.tell(ctx, o.result(d)) })
 		next.Told = told
 	}
@@ -74,13 +79,18 @@ func (r *Repairer) conclude(ctx context.Context, o *Observed, d Decision) (Resul
 		round.Go(func() error { return r.lookAgain(ctx, o) })
 	}
 	if o.Group != nil && next.Published != o.Group.Name {
-		round.Go(func() error { return r.publish(ctx, o.Key, o.Group.Name) })
-		next.Published = o.Group.Name
+		round.Go(func() error {
+			unpublished = r.publish(ctx, o.Key, o.Group.Name)
+			return nil
+		})
 	}
 	if err := round.Wait(); err != nil {
 		return r.failed(ctx, o, d, err)
 	}
-	if err := r.save(ctx, o, next); err != nil {
+	if o.Group != nil && unpublished == nil {
+		next.Published = o.Group.Name
+	}
+	if err := errors.Join(r.save(ctx, o, next), unpublished); err != nil {
 		return r.failed(ctx, o, d, err)
 	}
 	return r.report(ctx, o, d), nil
@@ -106,7 +116,7 @@ func (r *Repairer) failed(ctx context.Context, o *Observed, d Decision, err erro
 			d.Reason = fmt.Sprintf("%s failed: %s", action, d.Reason)
 		}
 		d.Changes = nil // what came of them, the next look tells
-		if told := o.told(d); told != o.Record.Told {
+		if told := o.told(d); told.after(o.Record.Told) {
 			if err := r.tell(ctx, o.result(d)); err != nil {
 				return Result{}, fmt.Errorf("tell of %s: %w", o.Key, err)
 			}

@@ -68,15 +68,16 @@ func (o *Observed) patient() bool {
 }
 
 // unsettled says what is attached and does not serve yet; empty if nothing. A
-// traffic source reads Adding while instances are being registered, Added when
-// all are, and InService once at least one of them is healthy
-// (DescribeTrafficSources, Amazon EC2 Auto Scaling API Reference).
+// traffic source reads Adding while instances are being registered, and Added
+// when all are. Only on an ELB-checked group does it go on to InService, once
+// one of them is healthy (DescribeTrafficSources, Amazon EC2 Auto Scaling API
+// Reference).
 func (o *Observed) unsettled(want Wanted) string {
 	for _, s := range want.Sources {
 		switch state := o.Group.Sources[s]; {
 		case state == "Adding":
 			return fmt.Sprintf("Auto Scaling is still registering the instances of %s in %s", o.Group.Name, s)
-		case state == "Added" && o.expectsHealth(s):
+		case state == "Added" && o.Group.ELBChecked && o.expectsHealth(s):
 			return fmt.Sprintf("%s is attached to %s, and no instance is healthy in it yet", s, o.Group.Name)
 		}
 	}

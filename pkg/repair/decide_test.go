@@ -132,6 +132,11 @@ func TestDecide(t *testing.T) {
 			outcome: Unchanged, reason: "no instance is healthy",
 			harm: "the function looks forever at what is not its fault",
 		},
+		"attached, and the group does not ask the load balancer": {
+			vary:    []func(*Observed){state(web, "Added"), func(o *Observed) { o.Group.ELBChecked = false }},
+			outcome: Unchanged,
+			harm:    "the function waits for a state that cannot come",
+		},
 		"a target group that no load balancer uses": {
 			vary: []func(*Observed){state(web, "Added"), func(o *Observed) {
 				o.Targets[webARN] = TargetGroup{ARN: webARN, Kind: kindInstance, Health: map[string]string{"i-1": unused, "i-2": unused}}

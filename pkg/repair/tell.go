@@ -35,6 +35,13 @@ func (o *Observed) told(d Decision) Told {
 	return Told{Deployment: o.deploymentID(), Outcome: d.Outcome, Reason: d.Reason}
 }
 
+// after tells whether an outcome is news after the last that was told. That a
+// repaired group is in order is none.
+func (t Told) after(last Told) bool {
+	repaired := last.Outcome == Repaired && t.Outcome == Unchanged && t.Deployment == last.Deployment
+	return t != last && !repaired
+}
+
 // report logs and counts an outcome.
 func (r *Repairer) report(ctx context.Context, o *Observed, d Decision) Result {
 	res := o.result(d)
