@@ -78,6 +78,7 @@ func (r *Region) copyGroup(blue *group, name string) *group {
 			green.tags[key] = t
 		}
 	}
+	green.vpc = blue.vpc
 	green.imageRevision = ""
 	green.early = true
 	return green
@@ -102,6 +103,7 @@ func (r *Region) install(d *deployment) {
 	for _, i := range installing {
 		d.targets = append(d.targets, i.id)
 	}
+	r.emitInstances(d, installing, stateStart)
 	r.after(r.timings.Install, func() {
 		if d.over() {
 			return
@@ -110,6 +112,7 @@ func (r *Region) install(d *deployment) {
 			i.revision = d.revision
 			r.answersMayHaveChanged(i)
 		}
+		r.emitInstances(d, installing, stateSuccess)
 		r.ready(d)
 	})
 }
@@ -192,7 +195,7 @@ func (r *Region) registerAll(d *deployment, instances []string) {
 func (r *Region) greenIsHealthy(d *deployment) bool {
 	for _, tg := range r.loadBalancing(d) {
 		for _, id := range d.targets {
-			t := tg.targets[targetKey{id, tg.port}]
+			t := tg.target(targetKey{id, tg.port})
 			if i := r.instances[id]; i.ec2 == running && len(tg.balancers) > 0 && (t == nil || !t.isHealthy()) {
 				return false
 			}

@@ -1,6 +1,9 @@
 package region
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
@@ -78,7 +81,7 @@ func (r *Region) DeleteTargetGroup(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if tg := r.targetGroupNamed(name); tg != nil {
-		for _, t := range tg.sortedTargets() {
+		for _, t := range slices.Clone(tg.targets) {
 			r.drained(t)
 			r.forget(t)
 		}
@@ -114,6 +117,7 @@ type TargetGroup struct {
 	Name string
 	Type elb.TargetTypeEnum // instance unless set
 	Port int32              // 80 unless set
+	VPC  string             // that of the services unless set
 	// Unused leaves it without a load balancer.
 	Unused bool
 }
@@ -128,7 +132,7 @@ func (r *Region) AddTargetGroup(t TargetGroup) string {
 		if t.Port == 0 {
 			t.Port = 80
 		}
-		config.Port, config.Protocol, config.VpcId = aws.Int32(t.Port), elb.ProtocolEnumHttp, aws.String("vpc-0example")
+		config.Port, config.Protocol, config.VpcId = aws.Int32(t.Port), elb.ProtocolEnumHttp, aws.String(cmp.Or(t.VPC, vpc))
 		config.HealthCheckIntervalSeconds, config.HealthyThresholdCount = aws.Int32(10), aws.Int32(2)
 	}
 	tg := r.newTargetGroup(config)
@@ -207,7 +211,7 @@ func (r *Region) Health(targetGroup string) map[string]elb.TargetHealthStateEnum
 	defer r.mu.Unlock()
 	states := map[string]elb.TargetHealthStateEnum{}
 	if tg := r.targetGroupNamed(targetGroup); tg != nil {
-		for _, t := range tg.sortedTargets() {
+		for _, t := range tg.targets {
 			states[t.key.id] = t.state
 		}
 	}

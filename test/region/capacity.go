@@ -114,7 +114,7 @@ func (r *Region) failsAttached(i *instance) bool {
 		if s.kind != sourceELBV2 || !s.attached() || r.targets[s.id] == nil {
 			continue
 		}
-		for _, t := range r.targets[s.id].sortedTargets() {
+		for _, t := range r.targets[s.id].targets {
 			if t.instance == i && t.isUnhealthy() {
 				return true
 			}

@@ -22,6 +22,8 @@ type Delivery struct {
 	// that callers have put or published.
 	Deployment string
 	State      string
+	// Instance is set where the state is that of one instance.
+	Instance string
 }
 
 // OnEvent has f called with every event that AWS's services put on the

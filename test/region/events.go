@@ -43,10 +43,40 @@ type busEvent struct {
 // eventBridgeEvent is CodeDeploy's state-change notification ("Monitoring
 // deployments with Amazon CloudWatch Events").
 func (r *Region) eventBridgeEvent(d *deployment, state string) []byte {
+	return r.codeDeployEvent(d, "CodeDeploy Deployment State-change Notification", codeDeployDetail{State: state})
+}
+
+// emitInstances tells EventBridge of instances' new state, if it is to hear
+// of instances.
+func (r *Region) emitInstances(d *deployment, instances []*instance, state string) {
+	if !r.options.InstanceEvents {
+		return
+	}
+	for _, i := range instances {
+		payload := r.codeDeployEvent(d, "CodeDeploy Instance State-change Notification", codeDeployDetail{InstanceID: i.id, State: state})
+		r.sendToBus(payload, Delivery{Deployment: d.id, State: state, Instance: i.id})
+	}
+}
+
+// codeDeployDetail is the detail of CodeDeploy's events, fields in AWS's
+// order.
+type codeDeployDetail struct {
+	InstanceID      string `json:"instanceId,omitempty"`
+	Region          string `json:"region"`
+	DeploymentID    string `json:"deploymentId"`
+	InstanceGroupID string `json:"instanceGroupId"`
+	DeploymentGroup string `json:"deploymentGroup"`
+	State           string `json:"state"`
+	Application     string `json:"application"`
+}
+
+func (r *Region) codeDeployEvent(d *deployment, detailType string, detail codeDeployDetail) []byte {
+	detail.Region, detail.DeploymentID, detail.Application, detail.DeploymentGroup = Name, d.id, d.app, d.groupName
+	detail.InstanceGroupID = aws.ToString(d.group.config.DeploymentGroupId)
 	return encode(busEvent{
 		Version:    "0",
 		ID:         r.ids.uuid("event"),
-		DetailType: "CodeDeploy Deployment State-change Notification",
+		DetailType: detailType,
 		Source:     "aws.codedeploy",
 		Account:    Account,
 		Time:       r.clock.now.UTC().Format(time.RFC3339),
@@ -55,14 +85,7 @@ func (r *Region) eventBridgeEvent(d *deployment, state string) []byte {
 			arn("codedeploy", "application:"+d.app),
 			arn("codedeploy", "deploymentgroup:"+d.app+"/"+d.groupName),
 		},
-		Detail: struct {
-			Region          string `json:"region"`
-			DeploymentID    string `json:"deploymentId"`
-			InstanceGroupID string `json:"instanceGroupId"`
-			DeploymentGroup string `json:"deploymentGroup"`
-			State           string `json:"state"`
-			Application     string `json:"application"`
-		}{Name, d.id, aws.ToString(d.group.config.DeploymentGroupId), d.groupName, state, d.app},
+		Detail: detail,
 	})
 }
 

@@ -22,6 +22,7 @@ type group struct {
 	launches  int // ever
 	deleting  bool
 	deleted   bool
+	vpc       string // "" where nobody has said
 	// refreshing is an instance refresh under way, see [Region.SetInstanceRefresh].
 	refreshing bool
 

@@ -170,7 +170,7 @@ func (r *Region) shutDown(i *instance) {
 // EC2, to look.
 func (r *Region) answersMayHaveChanged(i *instance) {
 	for _, tg := range sorted(r.targets) {
-		for _, t := range tg.sortedTargets() {
+		for _, t := range tg.targets {
 			if t.instance == i {
 				r.probe(tg, t)
 			}

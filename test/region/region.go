@@ -59,6 +59,9 @@ type Options struct {
 	// CodeDeploy still wait for the requests in flight only. By default the
 	// target is gone as soon as nothing is in flight.
 	DrainingUntilTimeout bool
+	// InstanceEvents has CodeDeploy tell EventBridge of each instance's state
+	// too, not only of the deployment's.
+	InstanceEvents bool
 }
 
 // Region is one simulated region of one account. Its methods may be called

@@ -60,6 +60,9 @@ type Service struct {
 	BareAnswers bool
 }
 
+// vpc is where services and target groups are unless told otherwise.
+const vpc = "vpc-0a1b2c3d4e5f60718"
+
 // AddService makes a service with everything that it needs, up and running
 // and healthy. It returns the service with its defaults filled in. It panics
 // if the region will not have it.
@@ -73,7 +76,7 @@ func (r *Region) AddService(s Service) Service {
 		tg := r.targetGroupNamed(name)
 		if tg == nil {
 			tg = r.newTargetGroup(elb.TargetGroup{
-				TargetGroupName: aws.String(name), Port: aws.Int32(80), Protocol: elb.ProtocolEnumHttp, VpcId: aws.String("vpc-0example"),
+				TargetGroupName: aws.String(name), Port: aws.Int32(80), Protocol: elb.ProtocolEnumHttp, VpcId: aws.String(vpc),
 				HealthCheckIntervalSeconds: aws.Int32(10), HealthyThresholdCount: aws.Int32(2),
 			})
 		}
@@ -133,6 +136,7 @@ func (r *Region) addServiceGroup(s Service, sources []source) {
 		},
 		VPCZoneIdentifier: aws.String("subnet-0a,subnet-0b"),
 	})
+	g.vpc = vpc
 	g.bareAnswers = s.BareAnswers
 	for _, key := range slices.Sorted(maps.Keys(s.Tags)) {
 		g.tags[key] = asg.Tag{Key: aws.String(key), Value: aws.String(s.Tags[key]), PropagateAtLaunch: aws.Bool(true)}
@@ -155,7 +159,7 @@ func (r *Region) addServiceGroup(s Service, sources []source) {
 		for _, src := range g.sources {
 			r.registerWith(src, i)
 			if tg := r.targets[src.id]; tg != nil {
-				tg.targets[targetKey{i.id, tg.port}].makeHealthy()
+				tg.target(targetKey{i.id, tg.port}).makeHealthy()
 			}
 		}
 	}
@@ -179,7 +183,7 @@ func (r *Region) balance(tg *targetGroup, name string) {
 		return
 	}
 	tg.balancers = append(tg.balancers, b.arn)
-	for _, t := range tg.sortedTargets() {
+	for _, t := range tg.targets {
 		if t.instance != nil && t.state == elb.TargetHealthStateEnumUnused {
 			r.beginTarget(tg, t)
 		}

@@ -24,7 +24,7 @@ type targetGroup struct {
 	// balancers are the ARNs of the load balancers that route to it. Without
 	// one its targets are unused.
 	balancers []string
-	targets   map[targetKey]*target
+	targets   []*target // by instance and port
 }
 
 // The target types that matter here.
@@ -94,7 +94,7 @@ func (r *Region) newTargetGroup(config elb.TargetGroup) *targetGroup {
 	tg := &targetGroup{
 		config: config, arn: tgARN, name: name,
 		kind: string(config.TargetType), port: deref(config.Port),
-		delay: defaultDeregistrationDelay, targets: map[targetKey]*target{},
+		delay: defaultDeregistrationDelay,
 	}
 	r.targets[tgARN] = tg
 	return tg
@@ -110,16 +110,37 @@ func (tg *targetGroup) interval() time.Duration {
 	return seconds(tg.config.HealthCheckIntervalSeconds)
 }
 
-// sortedTargets are the targets by instance and port.
-func (tg *targetGroup) sortedTargets() []*target {
-	all := make([]*target, 0, len(tg.targets))
-	for _, t := range tg.targets {
-		all = append(all, t)
-	}
-	slices.SortFunc(all, func(a, b *target) int {
-		return cmp.Or(strings.Compare(a.key.id, b.key.id), cmp.Compare(a.key.port, b.key.port))
+// find is where a target is among the targets, or belongs, and whether it is
+// there.
+func (tg *targetGroup) find(key targetKey) (int, bool) {
+	return slices.BinarySearchFunc(tg.targets, key, func(t *target, key targetKey) int {
+		return cmp.Or(strings.Compare(t.key.id, key.id), cmp.Compare(t.key.port, key.port))
 	})
-	return all
+}
+
+// target is the target of that instance and port, nil if there is none.
+func (tg *targetGroup) target(key targetKey) *target {
+	if n, ok := tg.find(key); ok {
+		return tg.targets[n]
+	}
+	return nil
+}
+
+// put adds a target, in the place of one with the same key.
+func (tg *targetGroup) put(t *target) {
+	n, ok := tg.find(t.key)
+	if ok {
+		tg.targets[n] = t
+		return
+	}
+	tg.targets = slices.Insert(tg.targets, n, t)
+}
+
+// remove removes a target, unless another one has taken its place.
+func (tg *targetGroup) remove(t *target) {
+	if n, ok := tg.find(t.key); ok && tg.targets[n] == t {
+		tg.targets = slices.Delete(tg.targets, n, n+1)
+	}
 }
 
 // targetGroup finds a target group by ARN.

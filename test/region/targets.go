@@ -92,14 +92,14 @@ func (r *Region) registerTargets(in *elasticloadbalancingv2.RegisterTargetsInput
 // registered already stays as it is.
 func (r *Region) register(tg *targetGroup, id string, port int32) {
 	key := targetKey{id, port}
-	if t := tg.targets[key]; t != nil {
+	if t := tg.target(key); t != nil {
 		if !t.isDraining() {
 			return
 		}
 		t.gone, t.drained = true, true
 	}
 	t := &target{key: key, group: tg, instance: r.instances[id], registered: r.clock.now}
-	tg.targets[key] = t
+	tg.put(t)
 	if tg.kind != typeInstance {
 		t.set(elb.TargetHealthStateEnumHealthy, "")
 		return
@@ -126,7 +126,7 @@ func (r *Region) deregisterTargets(in *elasticloadbalancingv2.DeregisterTargetsI
 // delay; with none in flight deregistration is complete at once ("Edit target
 // group attributes", Deregistration delay).
 func (r *Region) deregister(tg *targetGroup, key targetKey) *target {
-	t := tg.targets[key]
+	t := tg.target(key)
 	if t == nil {
 		return nil
 	}
@@ -158,15 +158,13 @@ func (r *Region) drained(t *target) {
 // forget no longer shows a target: it is unused, Target.NotRegistered.
 func (r *Region) forget(t *target) {
 	t.gone = true
-	if t.group.targets[t.key] == t {
-		delete(t.group.targets, t.key)
-	}
+	t.group.remove(t)
 }
 
 // targetsGone is what target groups show of a terminated instance.
 func (r *Region) targetsGone(i *instance) {
 	for _, tg := range sorted(r.targets) {
-		for _, t := range tg.sortedTargets() {
+		for _, t := range tg.targets {
 			if t.instance == i && !t.isDraining() {
 				t.generation++
 				t.set(elb.TargetHealthStateEnumUnused, elb.TargetHealthReasonEnumInvalidState)
@@ -182,14 +180,14 @@ func (r *Region) describeTargetHealth(in *elasticloadbalancingv2.DescribeTargetH
 	}
 	var found []elb.TargetHealthDescription
 	if len(in.Targets) == 0 {
-		for _, t := range tg.sortedTargets() {
+		for _, t := range tg.targets {
 			found = append(found, tg.describeTarget(t.key, health(t.state, t.reason)))
 		}
 	}
 	for _, wanted := range in.Targets {
 		key := targetKey{aws.ToString(wanted.Id), deref(or(wanted.Port, &tg.port))}
 		h := health(elb.TargetHealthStateEnumUnused, elb.TargetHealthReasonEnumNotRegistered)
-		if t := tg.targets[key]; t != nil {
+		if t := tg.target(key); t != nil {
 			h = health(t.state, t.reason)
 		}
 		found = append(found, tg.describeTarget(key, h))

@@ -178,7 +178,7 @@ func (r *Region) routable(tg *targetGroup) []*target {
 		return nil
 	}
 	var healthy, registered []*target
-	for _, t := range tg.sortedTargets() {
+	for _, t := range tg.targets {
 		switch {
 		case t.isHealthy():
 			healthy = append(healthy, t)

@@ -127,8 +127,8 @@ func (r *Region) attach(g *group, wanted []source) error {
 }
 
 // attachable says what is wrong with a traffic source. Target groups must be
-// of type instance ("Attach an Elastic Load Balancing load balancer"); Classic
-// Load Balancers must exist; VPC Lattice target groups are not simulated, so
+// of type instance and in the group's VPC ("Attach an Elastic Load Balancing
+// load balancer"; the messages are assumed); Classic Load Balancers must exist; VPC Lattice target groups are not simulated, so
 // any ARN will do.
 func (r *Region) attachable(s source) error {
 	switch s.kind {
@@ -139,6 +139,9 @@ func (r *Region) attachable(s source) error {
 		}
 		if tg.kind != typeInstance {
 			return invalid("Provided Target Groups must be of target type instance: %s", s.id)
+		}
+		if s.group.vpc != "" && s.group.vpc != aws.ToString(tg.config.VpcId) {
+			return invalid("Provided Target Groups must be in the VPC of the Auto Scaling group: %s", s.id)
 		}
 	case sourceELB:
 		if b := r.balancers[s.id]; b == nil || !b.classic {
@@ -221,7 +224,7 @@ func (r *Region) anyHealthy(s *source) bool {
 	if tg == nil {
 		return false
 	}
-	return slices.ContainsFunc(tg.sortedTargets(), func(t *target) bool {
+	return slices.ContainsFunc(tg.targets, func(t *target) bool {
 		return t.isHealthy() && t.instance != nil && t.instance.group == s.group
 	})
 }

@@ -170,6 +170,7 @@ func TestAttachErrors(t *testing.T) {
 		{"a Classic Load Balancer that is not there", group, "elb", []string{"gone"}, "ValidationError"},
 		{"a target group of IP addresses", group, "elbv2", []string{r.AddTargetGroup(region.TargetGroup{Name: "ip", Type: elb.TargetTypeEnumIp})}, "ValidationError"},
 		{"a target group of a function", group, "elbv2", []string{r.AddTargetGroup(region.TargetGroup{Name: "fn", Type: elb.TargetTypeEnumLambda})}, "ValidationError"},
+		{"a target group of another VPC", group, "elbv2", []string{r.AddTargetGroup(region.TargetGroup{Name: "far", VPC: "vpc-other"})}, "ValidationError"},
 		{"eleven at once", group, "elbv2", eleven, "ValidationError"},
 		{"a type that does not exist", group, "elbv3", []string{web}, "ValidationError"},
 		{"a group in an instance refresh", "busy-web", "elbv2", []string{web}, "InstanceRefreshInProgress"},

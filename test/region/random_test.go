@@ -1,0 +1,137 @@
+package region_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"pgregory.net/rapid"
+
+	"deployhooks/test/region"
+)
+
+// TestRandomDays throws everything at a region in random order. Whatever
+// happens, the books must balance, and when it is over every group must come
+// to its desired capacity.
+func TestRandomDays(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		r := region.New(region.Options{DrainingUntilTimeout: rapid.Bool().Draw(rt, "draining until timeout")})
+		svc := r.AddService(region.Service{
+			Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web", "api"}, Instances: 3, Max: 8,
+			RollBack:    rapid.Bool().Draw(rt, "roll back"),
+			BareAnswers: rapid.Bool().Draw(rt, "bare instances answer"),
+			HealthCheck: rapid.SampledFrom([]string{"ELB", "EC2"}).Draw(rt, "health check"),
+			ReadyWait:   time.Duration(rapid.SampledFrom([]int{0, 10}).Draw(rt, "ready wait")) * time.Minute,
+			KeepBlue:    rapid.Bool().Draw(rt, "keep blue"),
+		})
+		users := r.StartTraffic(region.Traffic{TargetGroup: "web", PerSecond: 2, Takes: 3 * time.Second})
+		var ids []string
+		groups := func() []string {
+			all := []string{group}
+			for _, id := range ids {
+				if _, green := r.Groups(id); green != "" {
+					all = append(all, green)
+				}
+			}
+			return all
+		}
+		stages := []region.Stage{"", "", region.StageProvision, region.StageInstall, region.StageReady, region.StageReroute}
+		anInstance := func() string {
+			all := r.InService(rapid.SampledFrom(groups()).Draw(rt, "group"))
+			if len(all) == 0 {
+				return ""
+			}
+			return rapid.SampledFrom(all).Draw(rt, "instance")
+		}
+		rt.Repeat(map[string]func(*rapid.T){
+			"advance": func(rt *rapid.T) { r.Advance(time.Duration(rapid.IntRange(1, 300).Draw(rt, "seconds")) * time.Second) },
+			"scale": func(rt *rapid.T) {
+				r.Scale(rapid.SampledFrom(groups()).Draw(rt, "group"), rapid.IntRange(0, 6).Draw(rt, "desired"))
+			},
+			"crash":     func(*rapid.T) { r.Crash(anInstance()) },
+			"recover":   func(*rapid.T) { r.Recover(anInstance()) },
+			"kill":      func(*rapid.T) { r.Kill(anInstance()) },
+			"terminate": func(*rapid.T) { r.Terminate(anInstance()) },
+			"deploy": func(rt *rapid.T) {
+				how := region.Deployment{
+					FailAt: rapid.SampledFrom(stages).Draw(rt, "fail at"), DieAt: rapid.SampledFrom(stages).Draw(rt, "die at"),
+					LeaveSuspended: rapid.Bool().Draw(rt, "leave suspended"), AttachItself: rapid.Bool().Draw(rt, "attach itself"),
+				}
+				if id, err := r.TryDeploy(svc, how); err == nil {
+					ids = append(ids, id)
+				}
+			},
+			"continue": func(rt *rapid.T) {
+				if len(ids) > 0 {
+					r.Continue(rapid.SampledFrom(ids).Draw(rt, "deployment"))
+				}
+			},
+			"stop": func(rt *rapid.T) {
+				if len(ids) > 0 {
+					r.Stop(rapid.SampledFrom(ids).Draw(rt, "deployment"))
+				}
+			},
+			"attach": func(rt *rapid.T) {
+				_ = attach(r, rapid.SampledFrom(groups()).Draw(rt, "group"), "elbv2", r.TargetGroupARN("web"))
+			},
+			"suspend": func(rt *rapid.T) {
+				name := rapid.SampledFrom(groups()).Draw(rt, "group")
+				if _, ok := r.Group(name); ok {
+					suspend(t, r, name, rapid.SampledFrom([]string{"Launch", "Terminate", "AddToLoadBalancer", "HealthCheck"}).Draw(rt, "process"))
+				}
+			},
+			"": func(rt *rapid.T) { balance(rt, r, users) },
+		})
+		for _, name := range groups() {
+			if _, ok := r.Group(name); ok {
+				resume(t, r, name)
+			}
+		}
+		for _, id := range ids {
+			r.Stop(id)
+		}
+		users.Stop()
+		r.Advance(6 * time.Hour)
+		balance(rt, r, users)
+		for _, name := range groups() {
+			g, ok := r.Group(name)
+			if !ok {
+				continue
+			}
+			// A group that is attached without a revision replaces its
+			// instances for ever; they count while they last.
+			counted := slices.DeleteFunc(g.Instances, func(i asg.Instance) bool { return i.LifecycleState == asg.LifecycleStateTerminating })
+			if len(counted) != int(*g.DesiredCapacity) {
+				rt.Errorf("%s rests at %d instances, not %d", name, len(counted), *g.DesiredCapacity)
+			}
+		}
+		for _, id := range ids {
+			if !r.Ended(id) {
+				rt.Errorf("%s never ends: %s in %s", id, r.Status(id), r.StageOf(id))
+			}
+		}
+	})
+}
+
+// balance holds what is true at every instant.
+func balance(t *rapid.T, r *region.Region, users *region.Stream) {
+	total := users.Total()
+	if total.Failed > total.Requests || total.Early > total.Unvalidated || total.Unvalidated > total.Requests {
+		t.Fatalf("the tally does not add up: %+v", total)
+	}
+	known := []elb.TargetHealthStateEnum{"initial", "healthy", "unhealthy", "draining", "unused"}
+	for i, state := range r.Health("web") {
+		if !slices.Contains(known, state) {
+			t.Fatalf("%s is in the state %q", i, state)
+		}
+	}
+	if g, ok := r.Group(group); ok {
+		for _, i := range g.Instances {
+			if i.LifecycleState == asg.LifecycleStateTerminated {
+				t.Fatalf("%s is terminated and still listed", *i.InstanceId)
+			}
+		}
+	}
+}
