@@ -1,6 +1,7 @@
 package region
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -73,11 +74,7 @@ func (r *Region) copyGroup(blue *group, name string) *group {
 		DefaultCooldown: c.DefaultCooldown, HealthCheckType: c.HealthCheckType, HealthCheckGracePeriod: c.HealthCheckGracePeriod,
 		TerminationPolicies: c.TerminationPolicies, NewInstancesProtectedFromScaleIn: c.NewInstancesProtectedFromScaleIn,
 	})
-	for key, t := range blue.tags {
-		if key != provisioningTag {
-			green.tags[key] = t
-		}
-	}
+	maps.Copy(green.tags, blue.tags)
 	green.vpc = blue.vpc
 	green.imageRevision = ""
 	green.early = true

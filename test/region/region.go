@@ -20,8 +20,9 @@
 // [Region.Advance] lets time pass; then everything that falls due happens in
 // order, the same in every run.
 //
-// Every behaviour names the AWS documentation or the observation it copies.
-// Where neither exists the comment says "assumed".
+// Every behaviour names the AWS documentation it copies, or says "observed":
+// seen in captures of real accounts. What is only likely, or assumed because
+// something had to happen, says so too.
 package region
 
 import (

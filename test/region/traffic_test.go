@@ -44,6 +44,28 @@ func TestTrafficFindsWhatUsersFeel(t *testing.T) {
 	}
 }
 
+func TestRequestsInFlightDieWithTheirInstance(t *testing.T) {
+	for name, die := range map[string]func(*region.Region, string){
+		"terminated":   (*region.Region).Terminate,
+		"host dead":    (*region.Region).Kill,
+		"app crashed":  (*region.Region).Crash,
+		"group killed": func(r *region.Region, _ string) { r.DeleteGroup(group) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := region.New(region.Options{})
+			r.AddService(region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Instances: 1})
+			users := r.StartTraffic(region.Traffic{TargetGroup: "web", Takes: time.Minute})
+			users.Stop() // after its first request
+			r.Advance(30 * time.Second)
+			die(r, r.InService(group)[0])
+			r.Advance(time.Hour)
+			if total := users.Total(); total.Requests != 1 || total.Failed != 1 {
+				t.Errorf("%+v: the request in flight must fail, once", total)
+			}
+		})
+	}
+}
+
 func TestTrafficSpreadsOverServingInstances(t *testing.T) {
 	r := region.New(region.Options{})
 	shop(r)

@@ -2,7 +2,6 @@ package region
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
@@ -14,13 +13,6 @@ const (
 	sourceELB     = "elb"         // a Classic Load Balancer, by name
 	sourceELBV2   = "elbv2"       // a target group, by ARN
 	sourceLattice = "vpc-lattice" // a VPC Lattice target group, by ARN
-)
-
-// Limits of AttachTrafficSources and of a group (API reference; "Quotas for
-// Auto Scaling resources and groups").
-const (
-	sourcesPerCall  = 10
-	sourcesPerGroup = 50
 )
 
 // source is a traffic source that is attached to a group, or on its way in or
@@ -44,112 +36,6 @@ const (
 )
 
 func (s *source) attached() bool { return s.state != removing && s.state != removed }
-
-func (r *Region) attachTrafficSources(in *autoscaling.AttachTrafficSourcesInput) (*autoscaling.AttachTrafficSourcesOutput, error) {
-	g, wanted, err := r.sourcesOf(in.AutoScalingGroupName, in.TrafficSources)
-	if err != nil {
-		return nil, err
-	}
-	if err := r.attach(g, wanted); err != nil {
-		return nil, err
-	}
-	return &autoscaling.AttachTrafficSourcesOutput{}, nil
-}
-
-func (r *Region) attachLoadBalancerTargetGroups(in *autoscaling.AttachLoadBalancerTargetGroupsInput) (*autoscaling.AttachLoadBalancerTargetGroupsOutput, error) {
-	var ids []asg.TrafficSourceIdentifier
-	for _, arn := range in.TargetGroupARNs {
-		ids = append(ids, asg.TrafficSourceIdentifier{Identifier: aws.String(arn), Type: aws.String(sourceELBV2)})
-	}
-	g, wanted, err := r.sourcesOf(in.AutoScalingGroupName, ids)
-	if err != nil {
-		return nil, err
-	}
-	if err := r.attach(g, wanted); err != nil {
-		return nil, err
-	}
-	return &autoscaling.AttachLoadBalancerTargetGroupsOutput{}, nil
-}
-
-// sourcesOf checks what a call names. The type may be left out for target
-// groups (API reference, TrafficSourceIdentifier).
-func (r *Region) sourcesOf(name *string, ids []asg.TrafficSourceIdentifier) (*group, []source, error) {
-	g, err := r.group(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(ids) == 0 || len(ids) > sourcesPerCall {
-		return nil, nil, invalid("1 validation error detected: trafficSources must have between 1 and %d members, not %d", sourcesPerCall, len(ids))
-	}
-	var wanted []source
-	for _, s := range ids {
-		id, kind := aws.ToString(s.Identifier), aws.ToString(s.Type)
-		if kind == "" {
-			kind = sourceELBV2
-			if strings.Contains(id, ":vpc-lattice:") {
-				kind = sourceLattice
-			}
-		}
-		switch kind {
-		case sourceELB, sourceELBV2, sourceLattice:
-		default:
-			return nil, nil, invalid("%s is not a valid traffic source type", kind)
-		}
-		wanted = append(wanted, source{group: g, kind: kind, id: id})
-	}
-	return g, wanted, nil
-}
-
-// attach adds traffic sources to a group and registers its InService
-// instances with them. It is additive and may be repeated (API reference).
-func (r *Region) attach(g *group, wanted []source) error {
-	if g.refreshing {
-		return &asg.InstanceRefreshInProgressFault{Message: aws.String("An active instance refresh already exists for " + g.name)}
-	}
-	if g.deleting {
-		return &asg.ResourceContentionFault{Message: aws.String("You already have a pending update to " + g.name)}
-	}
-	for _, s := range wanted {
-		if err := r.attachable(s); err != nil {
-			return err
-		}
-	}
-	for _, s := range wanted {
-		if r.findSource(g, s.kind, s.id) != nil {
-			continue
-		}
-		if len(g.sources) == sourcesPerGroup {
-			return &asg.LimitExceededFault{Message: aws.String("a group can have at most 50 target groups")}
-		}
-		r.addSource(g, s.kind, s.id)
-	}
-	return nil
-}
-
-// attachable says what is wrong with a traffic source. Target groups must be
-// of type instance and in the group's VPC ("Attach an Elastic Load Balancing
-// load balancer"; the messages are assumed); Classic Load Balancers must exist; VPC Lattice target groups are not simulated, so
-// any ARN will do.
-func (r *Region) attachable(s source) error {
-	switch s.kind {
-	case sourceELBV2:
-		tg := r.targets[s.id]
-		if tg == nil {
-			return invalid("Provided Target Groups may not be valid. Please ensure they exist and try again.")
-		}
-		if tg.kind != typeInstance {
-			return invalid("Provided Target Groups must be of target type instance: %s", s.id)
-		}
-		if s.group.vpc != "" && s.group.vpc != aws.ToString(tg.config.VpcId) {
-			return invalid("Provided Target Groups must be in the VPC of the Auto Scaling group: %s", s.id)
-		}
-	case sourceELB:
-		if b := r.balancers[s.id]; b == nil || !b.classic {
-			return invalid("Provided Load Balancers may not be valid. Please ensure they exist and try again.")
-		}
-	}
-	return nil
-}
 
 // findSource finds an attached source; one that is being removed may be
 // attached anew.
