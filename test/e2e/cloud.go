@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"deployhooks/infra/config"
 	"deployhooks/infra/stack"
 	"deployhooks/test/region"
 )
@@ -81,6 +82,7 @@ func startCloud(ctx context.Context, w *workshop, regionURL string) (*cloud, err
 	if err != nil {
 		return nil, err
 	}
+	ministack.farewell = c.endFunctions
 	return c, eventually(ctx, time.Minute, "MiniStack answers", func() (bool, error) {
 		select {
 		case <-ministack.done:
@@ -89,6 +91,16 @@ func startCloud(ctx context.Context, w *workshop, regionURL string) (*cloud, err
 		}
 		return answers(ctx, c.url+"/_ministack/health"), nil
 	})
+}
+
+// endFunctions has MiniStack end the processes of its functions itself, which
+// would lose their parent otherwise. If it does not answer they are killed with
+// it all the same.
+func (c *cloud) endFunctions() {
+	client := http.Client{Timeout: grace}
+	if resp, err := client.Post(c.url+"/_ministack/reset", "application/json", nil); err == nil {
+		_ = resp.Body.Close()
+	}
 }
 
 func answers(ctx context.Context, url string) bool {
@@ -129,8 +141,8 @@ func (c *cloud) bootstrap(ctx context.Context) (string, error) {
 func (c *cloud) deploy(ctx context.Context, sweepEveryMinutes int) (string, error) {
 	file := filepath.Join(c.w.tmp, "outputs.json")
 	said, err := c.cdk(ctx, "deploy", "deploy", "--require-approval", "never", "--progress", "events", "--outputs-file", file,
-		"-c", "deployhooks:architecture="+architecture(),
-		"-c", fmt.Sprintf("deployhooks:sweepEveryMinutes=%d", sweepEveryMinutes))
+		"-c", config.Prefix+"architecture="+architecture(),
+		"-c", fmt.Sprintf("%ssweepEveryMinutes=%d", config.Prefix, sweepEveryMinutes))
 	if err != nil {
 		return "", err
 	}

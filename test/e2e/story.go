@@ -236,20 +236,23 @@ func (p *place) status(ctx context.Context) (string, error) {
 
 // destroy removes the stack and sees what is left.
 func (p *place) destroy(ctx context.Context) error {
-	return p.w.step("Remove the hooks (cdk destroy)", func() (string, error) {
+	err := p.w.step("Remove the hooks (cdk destroy)", func() (string, error) {
 		_, err := p.cloud.cdk(ctx, "destroy", "destroy", "--force", "-c", config.Prefix+"architecture="+architecture())
-		if err != nil {
-			return "", err
-		}
+		return "", err
+	})
+	if err != nil {
+		return err
+	}
+	return p.w.step("See what is left of them", func() (string, error) {
 		left, err := p.left(ctx)
 		if err != nil {
 			return "", err
 		}
 		want := "table " + p.cloud.outputs[stack.TableOutput]
 		if len(left) != 1 || left[0] != want {
-			return "", fmt.Errorf("left behind: %v; only %s is meant to be", left, want)
+			return "", fmt.Errorf("%v is left; only the %s is meant to be", left, want)
 		}
-		return "all that is left is the " + want + ", on purpose", nil
+		return "the " + want + ", on purpose, and nothing else", nil
 	})
 }
 

@@ -149,9 +149,10 @@ func (w *workshop) command(ctx context.Context, env []string, name string, args 
 
 // server is a process that runs beside ours.
 type server struct {
-	cmd  *exec.Cmd
-	done chan struct{}
-	err  error // once done
+	cmd      *exec.Cmd
+	done     chan struct{}
+	err      error  // once done
+	farewell func() // before it is stopped, if set
 }
 
 // start starts a process that runs until it is stopped. Unlike a command it
@@ -178,6 +179,9 @@ func (w *workshop) start(log string, env []string, name string, args ...string) 
 
 // stop ends the process and all that it has started.
 func (s *server) stop() {
+	if s.farewell != nil {
+		s.farewell()
+	}
 	group := -s.cmd.Process.Pid
 	_ = syscall.Kill(group, syscall.SIGTERM) // it may be gone already
 	select {
