@@ -32,6 +32,7 @@ type world struct {
 	triggers *region.Topic
 	notices  *region.Topic
 	fn       *repair.Repairer
+	deployed []string // IDs
 	// invocations counts how often Lambda ran the function.
 	invocations int
 }
