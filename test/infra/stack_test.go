@@ -6,10 +6,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caarlos0/env/v11"
 	"github.com/google/go-cmp/cmp"
 
 	"deployhooks/infra/stack"
 	"deployhooks/pkg/notice"
+	"deployhooks/pkg/repair"
 )
 
 func TestLogsEnd(t *testing.T) {
@@ -93,32 +95,57 @@ func TestTableOutlivesTheStack(t *testing.T) {
 	}
 }
 
+// functionConfig is the environment that functions/repair reads.
+type functionConfig struct {
+	repair.Config
+	Notices notice.Config
+}
+
+// The stack sets every variable that the function reads, and the function
+// takes every value that the stack can set.
 func TestFunctionGetsItsConfiguration(t *testing.T) {
 	t.Parallel()
+	params, err := env.GetFieldParams(&functionConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read []string
+	for _, p := range params {
+		read = append(read, p.Key)
+	}
+	slices.Sort(read)
+
+	common := functionConfig{
+		Config:  repair.Config{QueueURL: "<RepairQueue>", Table: "<Baselines>", ParameterPrefix: "/deployhooks", Mode: repair.ModeApply},
+		Notices: notice.Config{TopicARN: "<Notices>", EventBus: "default"},
+	}
+	inPlanMode, everything := common, common
+	inPlanMode.Mode = repair.ModePlan
+	everything.ParameterPrefix, everything.Notices.EventBus = "/platform/groups", "platform"
+	everything.Scope = repair.Scope{
+		Applications: []string{"shop", "team/search"}, DeploymentGroups: "*-production", Tag: repair.Tag{Key: "hooks", Value: "on"},
+	}
 	for story, tt := range map[string]struct {
 		template template
-		want     map[string]string
+		want     functionConfig
 	}{
-		"nothing configured": {plain, map[string]string{
-			"QUEUE_URL": "<RepairQueue>", "TABLE": "<Baselines>", "TOPIC_ARN": "<Notices>", "EVENT_BUS": "default",
-			"PARAMETER_PREFIX": "/deployhooks", "APPLICATIONS": "", "DEPLOYMENT_GROUPS": "", "TAG": "", "MODE": "apply",
-		}},
-		"everything configured": {configured, map[string]string{
-			"QUEUE_URL": "<RepairQueue>", "TABLE": "<Baselines>", "TOPIC_ARN": "<Notices>", "EVENT_BUS": "platform",
-			"PARAMETER_PREFIX": "/platform/groups", "APPLICATIONS": "shop,team/search", "DEPLOYMENT_GROUPS": "*-production",
-			"TAG": "hooks=on", "MODE": "apply",
-		}},
-		"plan mode": {planning, map[string]string{
-			"QUEUE_URL": "<RepairQueue>", "TABLE": "<Baselines>", "TOPIC_ARN": "<Notices>", "EVENT_BUS": "default",
-			"PARAMETER_PREFIX": "/deployhooks", "APPLICATIONS": "", "DEPLOYMENT_GROUPS": "", "TAG": "", "MODE": "plan",
-		}},
+		"nothing configured":    {plain, common},
+		"everything configured": {configured, everything},
+		"plan mode":             {planning, inPlanMode},
 	} {
-		got := map[string]string{}
+		variables := map[string]string{}
 		for name, value := range at(tt.template.only("AWS::Lambda::Function", "Repair").Properties, "Environment", "Variables").(map[string]any) {
-			got[name] = words(value)
+			variables[name] = words(value)
+		}
+		if diff := cmp.Diff(read, slices.Sorted(maps.Keys(variables))); diff != "" {
+			t.Errorf("%s: the stack sets other variables than the function reads (-read +set):\n%s", story, diff)
+		}
+		got, err := env.ParseAsWithOptions[functionConfig](env.Options{Environment: variables})
+		if err != nil {
+			t.Fatalf("%s: the function does not start: %v", story, err)
 		}
 		if diff := cmp.Diff(tt.want, got); diff != "" {
-			t.Errorf("%s: the function does something else (-want +got):\n%s", story, diff)
+			t.Errorf("%s: the function does something else than configured (-want +got):\n%s", story, diff)
 		}
 	}
 }
