@@ -118,15 +118,16 @@ func (r *Region) fail(d *deployment, code cd.ErrorCode, message string) {
 	d.status = cd.DeploymentStatusFailed
 	d.completed = aws.Time(r.clock.now)
 	d.failure = &cd.ErrorInformation{Code: code, Message: aws.String(message)}
-	if green := r.groups[d.green]; green != nil && d.stage == StageReroute {
+	// A rollback that fails leaves the original instances where they are.
+	rollback := d.creator == cd.DeploymentCreatorCodeDeployRollback
+	if green := r.groups[d.green]; green != nil && d.stage == StageReroute && !rollback {
 		r.deregisterAll(d, d.targets)
 		green.early = true
 		if !d.script.LeaveSuspended {
 			r.resume(green, suspendedByCodeDeploy[:]...)
 		}
 	}
-	rollBack := d.rollsBackOn(cd.AutoRollbackEventDeploymentFailure)
-	if rollBack {
+	if d.rollsBackOn(cd.AutoRollbackEventDeploymentFailure) {
 		r.rollBack(d)
 	}
 	r.emit(d, stateFailure)

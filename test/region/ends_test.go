@@ -140,6 +140,24 @@ func TestRollback(t *testing.T) {
 	}
 }
 
+// TestRollbackThatFails: one of the original instances never becomes healthy.
+func TestRollbackThatFails(t *testing.T) {
+	r := region.New(region.Options{})
+	svc := r.AddService(region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, RollBack: true, HealthCheck: "EC2"})
+	users := r.StartTraffic(region.Traffic{TargetGroup: "web"})
+	r.Crash(r.InService(r.GroupOf(svc))[0])
+	r.Advance(time.Minute)
+	before := users.Total().Failed
+	failed := r.RunDeployment(svc, region.Deployment{FailAt: region.StageReroute})
+	r.Advance(2 * time.Hour)
+	if status := r.Status(r.RollbackOf(failed)); status != cd.DeploymentStatusFailed {
+		t.Errorf("the rollback is %s", status)
+	}
+	if total := users.Total(); total.Failed != before || total.Early != 0 || healthy(r, "web") != 1 {
+		t.Errorf("the instance that was well does not serve: %d healthy, %+v", healthy(r, "web"), total)
+	}
+}
+
 // TestThingsThatVanish: groups deleted in the middle end a deployment in
 // failure, never in a panic.
 func TestThingsThatVanish(t *testing.T) {
