@@ -29,12 +29,25 @@ import (
 	"net/http"
 	"strconv"
 	"sync/atomic"
+	"time"
 )
 
 // MaxRequestBytes bounds the body of a request. It is the largest request that
 // any AWS API takes in one body: DynamoDB's 16 MB for BatchWriteItem.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
 const MaxRequestBytes = 16 << 20
+
+// A client of the Go SDK that gets an answer before it has noticed that all of
+// its request is sent breaks the connection, and loses what it has not read
+// yet: the SDK then closes the request's body, smithy-go's reader of it (1.28,
+// safeWriteToReadCloser) gives EOF as an error from then on, and net/http takes
+// that for a failed write. AWS is never so fast, a server on the same machine
+// may be. Answers that fit the client's first read of 4 KiB with their headers
+// are safe; longer ones wait.
+const (
+	longAnswer = 3 << 10
+	patience   = time.Millisecond
+)
 
 // Handler serves AWS APIs. Create it with [New].
 type Handler struct {
@@ -140,6 +153,9 @@ func write(w http.ResponseWriter, s *served, status int, id string, body []byte)
 	if s.Protocol == JSON10 {
 		// DynamoDB sends it, and its clients check it.
 		header.Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10))
+	}
+	if len(body) > longAnswer {
+		time.Sleep(patience)
 	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a caller that has gone away needs no answer
