@@ -57,7 +57,7 @@ const (
 // a full CPU, an invocation only its share by memory.
 func AWS() aws.Config {
 	_, _ = x509.SystemCertPool() // an error comes again with the first call
-	return aws.Config{
+	cfg := aws.Config{
 		Region:        os.Getenv("AWS_REGION"),
 		Credentials:   credentials.NewStaticCredentialsProvider(os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN")),
 		ConfigSources: []any{endpoints{}},
@@ -65,20 +65,20 @@ func AWS() aws.Config {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = attempts; o.MaxBackoff = maxBackoff })
 		},
 	}
+	if url := os.Getenv("AWS_ENDPOINT_URL"); url != "" {
+		cfg.BaseEndpoint = &url
+	}
+	return cfg
 }
 
-// endpoints resolves the SDKs' endpoint variables; the SDK asks the
-// configuration's sources for this method.
+// endpoints resolves the per-service endpoint variables; the SDK asks the
+// configuration's sources for this method. AWS_ENDPOINT_URL itself it expects
+// as the base endpoint.
 type endpoints struct{}
 
 // GetServiceBaseEndpoint returns the endpoint of a service, such as "Auto
 // Scaling", if the environment sets one.
 func (endpoints) GetServiceBaseEndpoint(_ context.Context, service string) (string, bool, error) {
-	name := "AWS_ENDPOINT_URL_" + strings.ToUpper(strings.ReplaceAll(service, " ", "_"))
-	for _, variable := range []string{name, "AWS_ENDPOINT_URL"} {
-		if url := os.Getenv(variable); url != "" {
-			return url, true, nil
-		}
-	}
-	return "", false, nil
+	url := os.Getenv("AWS_ENDPOINT_URL_" + strings.ToUpper(strings.ReplaceAll(service, " ", "_")))
+	return url, url != "", nil
 }

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"time"
+
+	"deployhooks/pkg/repair"
+	"deployhooks/test/lambda"
+	"deployhooks/test/region"
+	"deployhooks/test/region/wire"
+)
+
+// What the region calls the things that the stack in infra makes.
+const (
+	table   = "baselines"
+	notices = "notices"
+)
+
+// blueGreen is the story of a release, a scale-out after it, and a scale-in
+// after that.
+func blueGreen(ctx context.Context, build string, log io.Writer) (Story, error) {
+	story := Story{
+		Name:  "blueGreen",
+		Title: "A release, a busy minute, a quiet minute",
+		Lead: "CodeDeploy releases shop/web blue/green by copying its Auto Scaling group. The copy comes out attached to no target group. " +
+			"Later the load rises and the group grows by two instances; then it falls and the group shrinks by two.",
+	}
+	say("A release with a scale-out and a scale-in after it, first without the hooks:")
+	s := newStage(say)
+	err := s.playRelease()
+	if err != nil {
+		return story, err
+	}
+	story.Without = s.finish()
+	say("  %d of %d requests failed.\n", story.Without.Failed, story.Without.Requests)
+
+	say("The same, with the repair function listening:")
+	s = newStage(say)
+	stop, err := s.addRepair(ctx, filepath.Join(build, "repair", "bootstrap"), log)
+	if err != nil {
+		return story, err
+	}
+	err = s.playRelease()
+	stop()
+	if err != nil {
+		return story, err
+	}
+	story.With = s.finish()
+	story.With.Calls = int(s.calls.Load())
+	if story.With.Changes, err = s.changes(); err != nil {
+		return story, err
+	}
+	say("  %d of %d requests failed.", story.With.Failed, story.With.Requests)
+	for _, c := range story.With.Changes {
+		say("  The hooks did: %s.", c)
+	}
+	return story, nil
+}
+
+// playRelease lets the story happen.
+func (s *stage) playRelease() error {
+	if err := s.play(5); err != nil {
+		return err
+	}
+	s.mark(false, "CodeDeploy copies the group and installs the new version")
+	id := s.Deploy(s.svc, region.Deployment{})
+	for !s.Deployed(id) {
+		if s.second() > 120 {
+			return fmt.Errorf("the release is stuck in stage %s", s.StageOf(id))
+		}
+		if err := s.play(1); err != nil {
+			return err
+		}
+	}
+	s.mark(false, "the release has succeeded, the copy serves")
+	if err := s.play(30); err != nil {
+		return err
+	}
+	s.mark(false, "more load: the group grows to six")
+	s.Scale(s.GroupOf(s.svc), 6)
+	if err := s.play(45); err != nil {
+		return err
+	}
+	s.mark(false, "less load: the group shrinks to four")
+	s.Scale(s.GroupOf(s.svc), 4)
+	return s.play(max(180-s.second(), 30))
+}
+
+// addRepair starts the built function, gives it the region for AWS, and leads
+// CodeDeploy's events to it by its queue, in the recorded form.
+func (s *stage) addRepair(ctx context.Context, binary string, log io.Writer) (stop func(), err error) {
+	if _, err := os.Stat(binary); err != nil {
+		return nil, fmt.Errorf("%s is missing: run it with `make demo`, which builds the functions", binary)
+	}
+	queue := s.Queue("repair").Deaf()
+	aws := wire.New(wire.ServicesOf(s.Region)...)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.calls.Add(1)
+		aws.ServeHTTP(w, r)
+	}))
+	fn, err := lambda.Start(ctx, lambda.Options{Binary: binary, Log: log, Env: map[string]string{
+		"AWS_ENDPOINT_URL": server.URL,
+		"QUEUE_URL":        queue.URL(),
+		"TABLE":            table,
+		"TOPIC_ARN":        s.Topic(notices).ARN(),
+	}})
+	if err != nil {
+		server.Close()
+		return nil, fmt.Errorf("start the repair function: %w", err)
+	}
+	queue.Serve(func(payload []byte) ([]byte, error) {
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		return fn.Invoke(ctx, payload)
+	})
+	s.OnEvent(func(sent []byte) {
+		if payload, err := recorded(sent); err == nil { // other services' events are not for us
+			queue.Send(string(payload))
+		}
+	})
+	return func() { _ = fn.Close(); server.Close() }, nil
+}
+
+// changes are what the hooks told other systems that they did.
+func (s *stage) changes() ([]string, error) {
+	var all []string
+	for _, e := range s.Events("default") {
+		var result repair.Result
+		if err := json.Unmarshal([]byte(e.Detail), &result); err != nil {
+			return nil, fmt.Errorf("an event of the hooks: %w", err)
+		}
+		for _, c := range result.Changes {
+			all = append(all, c.String())
+		}
+	}
+	return all, nil
+}
