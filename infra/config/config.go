@@ -1,11 +1,11 @@
-// Package config reads what an operator may decide about a deployment of the
-// hooks: the CDK context keys that begin with "deployhooks:".
+// Package config is what an operator sees of the stack: the CDK context keys
+// that begin with "deployhooks:", and the names of the stack's outputs.
 //
 // The infra program calls [Parse] once, before it builds anything, so that a
 // mistake costs a second and not a failed deployment. Keys come from cdk.json
 // or from the command line (cdk deploy -c deployhooks:mode=plan); the command
 // line has only strings, so every key may be given as one. The package knows
-// nothing of the CDK.
+// nothing of the CDK, so that whatever only wants these names need not start it.
 package config
 
 import (

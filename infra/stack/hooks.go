@@ -16,20 +16,6 @@ import (
 	"deployhooks/infra/config"
 )
 
-// HooksName is the name of the hooks stack.
-const HooksName = "deployhooks"
-
-// The outputs of the hooks stack.
-const (
-	TriggerTopicOutput     = "TriggerTopicArn"     // for the deployment groups' CodeDeploy triggers
-	NoticeTopicOutput      = "NoticeTopicArn"      // to subscribe to
-	RepairFunctionOutput   = "RepairFunctionName"  // for aws lambda invoke
-	RepairQueueOutput      = "RepairQueueUrl"      // what the function reads
-	RepairDeadLetterOutput = "RepairDeadLetterUrl" // what was given up
-	TableOutput            = "TableName"           // the baselines; outlives the stack
-	DashboardOutput        = "DashboardName"
-)
-
 // hooks is the hooks stack while it is being built.
 type hooks struct {
 	awscdk.Stack
@@ -47,7 +33,7 @@ func Context(app awscdk.App) map[string]any {
 // programs are build/<architecture>/<function>/bootstrap; it fails when one is
 // missing or is for another architecture.
 func NewHooks(app awscdk.App, cfg config.Hooks, build string) (awscdk.Stack, error) {
-	s := &hooks{build: build, Stack: awscdk.NewStack(app, jsii.String(HooksName), &awscdk.StackProps{
+	s := &hooks{build: build, Stack: awscdk.NewStack(app, jsii.String(config.HooksName), &awscdk.StackProps{
 		Description: jsii.String("Repairs what a CodeDeploy blue/green deployment leaves broken"),
 		Tags:        &map[string]*string{"project": jsii.String("deployhooks")},
 	})}
@@ -65,13 +51,13 @@ func NewHooks(app awscdk.App, cfg config.Hooks, build string) (awscdk.Stack, err
 	repair.addAlarms(s.alarmTopic(cfg, notices), cfg.SweepEveryMinutes)
 	dashboard := s.newDashboard(repair)
 
-	s.output(TriggerTopicOutput, triggers.TopicArn(), "Topic for the triggers of CodeDeploy deployment groups")
-	s.output(NoticeTopicOutput, notices.TopicArn(), "Topic that says what was done, and why")
-	s.output(RepairFunctionOutput, repair.function.FunctionName(), "Function for aws lambda invoke")
-	s.output(RepairQueueOutput, repair.queue.QueueUrl(), "Queue that the function reads")
-	s.output(RepairDeadLetterOutput, repair.deadLetters.QueueUrl(), "Queue of the messages that were given up")
-	s.output(TableOutput, baselines.TableName(), "Table of the baselines, which outlives the stack")
-	s.output(DashboardOutput, dashboard.DashboardName(), "CloudWatch dashboard")
+	s.output(config.TriggerTopicOutput, triggers.TopicArn(), "Topic for the triggers of CodeDeploy deployment groups")
+	s.output(config.NoticeTopicOutput, notices.TopicArn(), "Topic that says what was done, and why")
+	s.output(config.RepairFunctionOutput, repair.function.FunctionName(), "Function for aws lambda invoke")
+	s.output(config.RepairQueueOutput, repair.queue.QueueUrl(), "Queue that the function reads")
+	s.output(config.RepairDeadLetterOutput, repair.deadLetters.QueueUrl(), "Queue of the messages that were given up")
+	s.output(config.TableOutput, baselines.TableName(), "Table of the baselines, which outlives the stack")
+	s.output(config.DashboardOutput, dashboard.DashboardName(), "CloudWatch dashboard")
 	return s.Stack, nil
 }
 

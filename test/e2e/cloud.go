@@ -17,7 +17,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"deployhooks/infra/config"
-	"deployhooks/infra/stack"
 	"deployhooks/test/region"
 )
 
@@ -128,7 +127,8 @@ func freePort() (string, error) {
 // cdk runs the CDK's command line on the app of cdk.json.
 func (c *cloud) cdk(ctx context.Context, log string, args ...string) (string, error) {
 	args = append([]string{"--yes", cdkPackage}, args...)
-	args = append(args, "--output", filepath.Join(c.w.tmp, "cdk.out"), "--ci", "--no-notices")
+	args = append(args, "--output", filepath.Join(c.w.tmp, "cdk.out"), "--ci", "--no-notices",
+		"-c", config.Prefix+"architecture="+architecture()) // every command runs the app
 	return c.w.run(ctx, log, c.env, "npx", args...)
 }
 
@@ -141,7 +141,6 @@ func (c *cloud) bootstrap(ctx context.Context) (string, error) {
 func (c *cloud) deploy(ctx context.Context, sweepEveryMinutes int) (string, error) {
 	file := filepath.Join(c.w.tmp, "outputs.json")
 	said, err := c.cdk(ctx, "deploy", "deploy", "--require-approval", "never", "--progress", "events", "--outputs-file", file,
-		"-c", config.Prefix+"architecture="+architecture(),
 		"-c", fmt.Sprintf("%ssweepEveryMinutes=%d", config.Prefix, sweepEveryMinutes))
 	if err != nil {
 		return "", err
@@ -154,7 +153,7 @@ func (c *cloud) deploy(ctx context.Context, sweepEveryMinutes int) (string, erro
 	if err := json.Unmarshal(b, &outputs); err != nil {
 		return "", fmt.Errorf("read %s: %w", file, err)
 	}
-	c.outputs = outputs[stack.HooksName]
+	c.outputs = outputs[config.HooksName]
 	return said, nil
 }
 
@@ -164,7 +163,7 @@ func (c *cloud) lint(ctx context.Context) (string, error) {
 	_, err := c.w.run(ctx, "cfn-lint", nil, c.w.tool("cfn-lint"),
 		// W3005: the CDK writes dependencies that CloudFormation would find.
 		"--ignore-checks", "W3005", "--regions", region.Name, "us-east-1", "--",
-		filepath.Join(c.w.tmp, "cdk.out", stack.HooksName+".template.json"))
+		filepath.Join(c.w.tmp, "cdk.out", config.HooksName+".template.json"))
 	return "nothing found", err
 }
 
@@ -184,7 +183,7 @@ func (c *cloud) aws(ctx context.Context, answer any, args ...string) error {
 // invoke asks the function something, as an operator does.
 func (c *cloud) invoke(ctx context.Context, payload string, answer any) error {
 	file := filepath.Join(c.w.tmp, "answer.json")
-	if err := c.aws(ctx, nil, "lambda", "invoke", "--function-name", c.outputs[stack.RepairFunctionOutput], "--payload", payload, file); err != nil {
+	if err := c.aws(ctx, nil, "lambda", "invoke", "--function-name", c.outputs[config.RepairFunctionOutput], "--payload", payload, file); err != nil {
 		return err
 	}
 	b, err := os.ReadFile(file)

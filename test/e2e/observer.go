@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"deployhooks/infra/stack"
+	"deployhooks/infra/config"
 	"deployhooks/test/region"
 )
 
@@ -45,7 +45,7 @@ func newObserver(ctx context.Context, c *cloud) (*observer, error) {
 		return nil, err
 	}
 	o.url = *queue.QueueUrl
-	topic := c.outputs[stack.NoticeTopicOutput]
+	topic := c.outputs[config.NoticeTopicOutput]
 	if _, err := sns.NewFromConfig(c.config).Subscribe(ctx, &sns.SubscribeInput{TopicArn: &topic, Protocol: aws.String("sqs"), Endpoint: &arn}); err != nil {
 		return nil, err
 	}

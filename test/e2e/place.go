@@ -15,7 +15,7 @@ import (
 	eventbridgetypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
-	"deployhooks/infra/stack"
+	"deployhooks/infra/config"
 	"deployhooks/test/region"
 	"deployhooks/test/region/wire"
 )
@@ -149,7 +149,7 @@ func (p *place) passOn(ctx context.Context) (int, error) {
 	all := p.region.Topic(triggerTopic).Published()
 	for _, publication := range all[p.published:] {
 		if _, err := topic.Publish(ctx, &sns.PublishInput{
-			TopicArn: aws.String(p.cloud.outputs[stack.TriggerTopicOutput]), Subject: &publication.Subject, Message: &publication.Message,
+			TopicArn: aws.String(p.cloud.outputs[config.TriggerTopicOutput]), Subject: &publication.Subject, Message: &publication.Message,
 		}); err != nil {
 			return passed, fmt.Errorf("publish %q: %w", publication.Subject, err)
 		}

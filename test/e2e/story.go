@@ -17,7 +17,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"deployhooks/infra/config"
-	"deployhooks/infra/stack"
 	"deployhooks/test/region"
 )
 
@@ -85,7 +84,7 @@ func (p *place) story(ctx context.Context) error {
 func (p *place) refuseStrangers(ctx context.Context) (string, error) {
 	stranger := p.cloud.config.Copy()
 	stranger.Credentials = credentials.NewStaticCredentialsProvider("AKIASTRANGER00000000", "no", "")
-	url := p.cloud.outputs[stack.RepairQueueOutput]
+	url := p.cloud.outputs[config.RepairQueueOutput]
 	if _, err := sqs.NewFromConfig(stranger).SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String(malformed)}); err == nil {
 		return "", errors.New("a caller whom nobody knows may write to the function's queue")
 	}
@@ -112,7 +111,7 @@ func (p *place) begin(ctx context.Context) (string, error) {
 // remembered says whether the table has an item of the service.
 func (p *place) remembered(ctx context.Context, s region.Service) (bool, error) {
 	out, err := dynamodb.NewFromConfig(p.cloud.config).GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: aws.String(p.cloud.outputs[stack.TableOutput]),
+		TableName: aws.String(p.cloud.outputs[config.TableOutput]),
 		Key: map[string]dynamodbtypes.AttributeValue{
 			"application":     &dynamodbtypes.AttributeValueMemberS{Value: s.Application},
 			"deploymentGroup": &dynamodbtypes.AttributeValueMemberS{Value: s.DeploymentGroup},
@@ -165,7 +164,7 @@ func (p *place) repaired(ctx context.Context, s region.Service, watch *observer,
 
 // sendMalformed sends an event that can never be understood.
 func (p *place) sendMalformed(ctx context.Context) (string, error) {
-	queue, url := sqs.NewFromConfig(p.cloud.config), p.cloud.outputs[stack.RepairQueueOutput]
+	queue, url := sqs.NewFromConfig(p.cloud.config), p.cloud.outputs[config.RepairQueueOutput]
 	if _, err := queue.SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{
 		QueueUrl: &url, Attributes: map[string]string{string(sqstypes.QueueAttributeNameVisibilityTimeout): hasty},
 	}); err != nil {
@@ -178,7 +177,7 @@ func (p *place) sendMalformed(ctx context.Context) (string, error) {
 // givenUp waits for the malformed event, and nothing else, in the dead-letter
 // queue.
 func (p *place) givenUp(ctx context.Context) (string, error) {
-	queue, url := sqs.NewFromConfig(p.cloud.config), p.cloud.outputs[stack.RepairDeadLetterOutput]
+	queue, url := sqs.NewFromConfig(p.cloud.config), p.cloud.outputs[config.RepairDeadLetterOutput]
 	var found []string
 	err := eventually(ctx, 90*time.Second, "the malformed event is in the dead-letter queue", func() (bool, error) {
 		out, err := queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 10})
@@ -237,7 +236,7 @@ func (p *place) status(ctx context.Context) (string, error) {
 // destroy removes the stack and sees what is left.
 func (p *place) destroy(ctx context.Context) error {
 	err := p.w.step("Remove the hooks (cdk destroy)", func() (string, error) {
-		_, err := p.cloud.cdk(ctx, "destroy", "destroy", "--force", "-c", config.Prefix+"architecture="+architecture())
+		_, err := p.cloud.cdk(ctx, "destroy", "destroy", "--force")
 		return "", err
 	})
 	if err != nil {
@@ -248,7 +247,7 @@ func (p *place) destroy(ctx context.Context) error {
 		if err != nil {
 			return "", err
 		}
-		want := "table " + p.cloud.outputs[stack.TableOutput]
+		want := "table " + p.cloud.outputs[config.TableOutput]
 		if len(left) != 1 || left[0] != want {
 			return "", fmt.Errorf("%v is left; only the %s is meant to be", left, want)
 		}
@@ -288,7 +287,7 @@ func (p *place) left(ctx context.Context) ([]string, error) {
 	var left []string
 	for i, k := range kinds {
 		for _, name := range found[i] {
-			if strings.Contains(name, stack.HooksName) {
+			if strings.Contains(name, config.HooksName) {
 				left = append(left, k.kind+" "+name)
 			}
 		}
@@ -305,7 +304,7 @@ func (p *place) keep(ctx context.Context) error {
 	for _, name := range simulated() {
 		p.w.say("  export AWS_ENDPOINT_URL_%s=%s", name, p.server.Addr)
 	}
-	p.w.say("\n  %s lambda invoke --function-name %s --payload '{\"action\":\"status\"}' /dev/stdout", p.w.tool("aws"), p.cloud.outputs[stack.RepairFunctionOutput])
+	p.w.say("\n  %s lambda invoke --function-name %s --payload '{\"action\":\"status\"}' /dev/stdout", p.w.tool("aws"), p.cloud.outputs[config.RepairFunctionOutput])
 	p.w.say("  %s autoscaling describe-traffic-sources --auto-scaling-group-name %s", p.w.tool("aws"), p.green(p.byTopic))
 	<-ctx.Done()
 	return nil

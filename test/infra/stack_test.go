@@ -9,6 +9,7 @@ import (
 	"github.com/caarlos0/env/v11"
 	"github.com/google/go-cmp/cmp"
 
+	"deployhooks/infra/config"
 	"deployhooks/infra/stack"
 	"deployhooks/pkg/notice"
 	"deployhooks/pkg/repair"
@@ -199,8 +200,8 @@ func TestStackGoesAnywhere(t *testing.T) {
 func TestOutputs(t *testing.T) {
 	t.Parallel()
 	want := []string{
-		stack.TriggerTopicOutput, stack.NoticeTopicOutput, stack.RepairFunctionOutput, stack.RepairQueueOutput,
-		stack.RepairDeadLetterOutput, stack.TableOutput, stack.DashboardOutput,
+		config.TriggerTopicOutput, config.NoticeTopicOutput, config.RepairFunctionOutput, config.RepairQueueOutput,
+		config.RepairDeadLetterOutput, config.TableOutput, config.DashboardOutput,
 	}
 	slices.Sort(want)
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(plain.Outputs))); diff != "" {

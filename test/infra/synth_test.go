@@ -137,7 +137,7 @@ func nag(build, out string) ([]finding, error) {
 	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(nil), nil)
 	app.Synth(nil)
 
-	b, err := os.ReadFile(filepath.Join(out, stack.HooksName+".metadata.json"))
+	b, err := os.ReadFile(filepath.Join(out, config.HooksName+".metadata.json"))
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +153,7 @@ func nag(build, out string) ([]finding, error) {
 		for _, entry := range entries {
 			text, ok := entry.Data.(string)
 			if rule, _, cut := strings.Cut(text, ": "); ok && cut && strings.HasPrefix(rule, "AwsSolutions-") {
-				found = append(found, finding{rule, strings.TrimPrefix(construct, "/"+stack.HooksName+"/")})
+				found = append(found, finding{rule, strings.TrimPrefix(construct, "/"+config.HooksName+"/")})
 			}
 		}
 	}
