@@ -1,0 +1,185 @@
+package bench
+
+import (
+	"archive/zip"
+	"bytes"
+	"compress/flate"
+	"context"
+	"fmt"
+	"io"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+
+	"deployhooks/test/lambda"
+	"deployhooks/test/region"
+	"deployhooks/test/region/wire"
+)
+
+// The budgets of a built function.
+const (
+	zipBudget   = 4 // MB
+	startBudget = 2 // times the empty function
+)
+
+// How often starts and invocations are measured; the median counts.
+const (
+	starts      = 31
+	invocations = 101
+)
+
+// top is the module's top folder, as seen from here.
+const top = "../.."
+
+// measureBuild measures the built functions, which `make bench` has built,
+// beside an empty one, which is built here.
+func measureBuild() error {
+	host := map[string]string{"amd64": "x86_64"}[runtime.GOARCH]
+	if host == "" {
+		host = runtime.GOARCH
+	}
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	empty := map[string]string{}
+	for lambdaArch, goarch := range map[string]string{"arm64": "arm64", host: runtime.GOARCH} {
+		empty[lambdaArch] = filepath.Join(dir, lambdaArch, "bootstrap")
+		if err := buildEmpty(empty[lambdaArch], goarch); err != nil {
+			return err
+		}
+	}
+	size, err := zipped(filepath.Join(top, "build/arm64/repair/bootstrap"))
+	if err != nil {
+		return fmt.Errorf("%w (run this by `make bench`, which builds the functions)", err)
+	}
+	baseline, err := zipped(empty["arm64"])
+	if err != nil {
+		return err
+	}
+	report(figure{"repair.zip", size, "MB", zipBudget, baseline})
+	return measureTimes(filepath.Join(top, "build", host, "repair/bootstrap"), empty[host], dir)
+}
+
+func buildEmpty(out, goarch string) error {
+	cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", out, "./empty")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the empty function: %w\n%s", err, text)
+	}
+	return nil
+}
+
+// zipped is the size of a function's deployment package in MB (10^6 bytes).
+func zipped(bootstrap string) (float64, error) {
+	program, err := os.ReadFile(bootstrap)
+	if err != nil {
+		return 0, err
+	}
+	var out bytes.Buffer
+	z := zip.NewWriter(&out)
+	z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) })
+	w, err := z.Create("bootstrap")
+	if err != nil {
+		return 0, err
+	}
+	if _, err := w.Write(program); err != nil {
+		return 0, err
+	}
+	err = z.Close()
+	return float64(out.Len()) / 1e6, err
+}
+
+func measureTimes(repair, empty, dir string) error {
+	r := region.New(region.Options{Start: time.Now()})
+	svc := r.AddService(region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Instances: 4})
+	r.AddTable("records", "application", "deploymentGroup")
+	server := httptest.NewServer(wire.New(wire.ServicesOf(r)...))
+	defer server.Close()
+	env := map[string]string{
+		"AWS_ENDPOINT_URL": server.URL, "QUEUE_URL": r.Queue("repair").Deaf().URL(), "TABLE": "records", "TOPIC_ARN": r.Topic("notices").ARN(),
+	}
+	// Both functions start in turn, so that both meet the same machine.
+	var ours, warmed, theirs []float64
+	for range starts {
+		for _, s := range []struct {
+			binary string
+			certs  bool
+			into   *[]float64
+		}{{repair, false, &ours}, {repair, true, &warmed}, {empty, false, &theirs}} {
+			d, err := firstPoll(s.binary, env, s.certs, dir)
+			if err != nil {
+				return err
+			}
+			*s.into = append(*s.into, d.Seconds()*1000)
+		}
+	}
+	baseline := median(theirs)
+	report(
+		figure{"repair.firstPoll", median(ours), "ms", startBudget * baseline, baseline},
+		figure{"repair.firstPollWithCertificates", median(warmed), "ms", 0, baseline},
+	)
+	id := r.RunDeployment(svc, region.Deployment{AttachItself: true})
+	r.Advance(time.Minute)
+	warm, err := invoked(repair, env, success(id))
+	if err != nil {
+		return err
+	}
+	nothing, err := invoked(empty, env, []byte("{}"))
+	if err != nil {
+		return err
+	}
+	report(figure{"repair.warmInvocation", warm, "ms", 0, nothing})
+	return nil
+}
+
+// firstPoll is the time from the start of the process to its first poll of the
+// runtime API, with this machine's certificate authorities or without any.
+func firstPoll(binary string, env map[string]string, certs bool, dir string) (time.Duration, error) {
+	with := map[string]string{}
+	for k, v := range env {
+		with[k] = v
+	}
+	if !certs {
+		none := filepath.Join(dir, "none")
+		if err := os.MkdirAll(none, 0o755); err != nil {
+			return 0, err
+		}
+		with["SSL_CERT_FILE"], with["SSL_CERT_DIR"] = os.DevNull, none
+	}
+	fn, err := lambda.Start(context.Background(), lambda.Options{Binary: binary, Env: with})
+	if err != nil {
+		return 0, err
+	}
+	return fn.FirstPoll, fn.Close()
+}
+
+// invoked is the median time of an invocation, in ms, after a few to warm up.
+func invoked(binary string, env map[string]string, payload []byte) (float64, error) {
+	fn, err := lambda.Start(context.Background(), lambda.Options{Binary: binary, Env: env})
+	if err != nil {
+		return 0, err
+	}
+	defer fn.Close()
+	var times []float64
+	for n := range invocations + 5 {
+		began := time.Now()
+		if _, err := fn.Invoke(context.Background(), payload); err != nil {
+			return 0, err
+		}
+		if n >= 5 {
+			times = append(times, time.Since(began).Seconds()*1000)
+		}
+	}
+	return median(times), nil
+}
+
+func median(values []float64) float64 {
+	slices.Sort(values)
+	return values[len(values)/2]
+}

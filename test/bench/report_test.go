@@ -1,0 +1,73 @@
+// Package bench measures what the design gives a budget to, beside a baseline
+// in the same run. `make bench` runs it with -report, which adds the times and
+// sizes; without, it only counts, and holds the counts to their budgets.
+package bench
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"text/tabwriter"
+)
+
+// figure is one measurement. A budget or baseline of 0 means that there is
+// none.
+type figure struct {
+	Name     string  `json:"name"`
+	Value    float64 `json:"value"`
+	Unit     string  `json:"unit"`
+	Budget   float64 `json:"budget,omitempty"`
+	Baseline float64 `json:"baseline,omitempty"`
+}
+
+var (
+	reportFile = flag.String("report", "", "measure times and sizes too, and write all figures to this file")
+	figures    []figure
+)
+
+func report(f ...figure) { figures = append(figures, f...) }
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code := m.Run()
+	if code == 0 && *reportFile != "" {
+		if err := writeReport(*reportFile); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+func writeReport(file string) error {
+	if err := measureBuild(); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(map[string][]figure{"figures": figures}, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, append(text, '\n'), 0o644); err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "figure\tmeasured\tbudget\tbaseline\t")
+	for _, f := range figures {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t\n", f.Name, f.in(f.Value), f.in(f.Budget), f.in(f.Baseline))
+	}
+	return table.Flush()
+}
+
+// in is a value in the figure's unit, or a dash for none.
+func (f figure) in(v float64) string {
+	if v == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.4g %s", v, f.Unit)
+}
