@@ -73,6 +73,7 @@ func environment(tmp string) []string {
 		"NO_PROXY=127.0.0.1,localhost,"+os.Getenv("NO_PROXY"),
 		"no_proxy=127.0.0.1,localhost,"+os.Getenv("no_proxy"),
 		"CDK_DISABLE_CLI_TELEMETRY=true",
+		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=18,20,22,24", // its frame hides errors
 		"NO_COLOR=1",
 	)
 }
