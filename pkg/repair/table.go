@@ -22,6 +22,10 @@ type table struct {
 // batchGetLimit is how many keys BatchGetItem takes (DynamoDB API Reference).
 const batchGetLimit = 100
 
+// patientRounds is how often keys that DynamoDB hands back unprocessed are
+// asked for again before the queue is left to try later.
+const patientRounds = 5
+
 // load reads the records of the keys; a key without one is not in the answer.
 func (t table) load(ctx context.Context, keys ...Key) (map[Key]Record, error) {
 	records := make(map[Key]Record, len(keys))
@@ -29,10 +33,9 @@ func (t table) load(ctx context.Context, keys ...Key) (map[Key]Record, error) {
 	for _, k := range keys {
 		pending = append(pending, k.item())
 	}
-	// DynamoDB answers what it can and hands the rest back. Each round of a
-	// healthy table answers at least one key, so the rounds are bounded.
-	for rounds := 0; len(pending) > 0; rounds++ {
-		if rounds > len(keys) {
+	// DynamoDB answers what it can and hands the rest back.
+	for rounds := len(keys)/batchGetLimit + patientRounds; len(pending) > 0; rounds-- {
+		if rounds == 0 {
 			return nil, fmt.Errorf("read records from table %s: DynamoDB leaves %d keys unprocessed; the queue tries again", t.name, len(pending))
 		}
 		n := min(len(pending), batchGetLimit)
