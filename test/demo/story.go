@@ -153,7 +153,7 @@ func (l *Lane) add(second int, c Condition) {
 
 // finish is the notebook.
 func (s *stage) finish() Run {
-	for _, second := range s.users.Seconds() {
+	for _, second := range s.users.Seconds()[:s.second()] { // the last has only begun
 		s.run.Seconds = append(s.run.Seconds, Second{second.Requests, second.Failed})
 	}
 	total := s.users.Total()
