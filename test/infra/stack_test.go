@@ -175,12 +175,12 @@ func TestProgramsThatCannotRunAreRefused(t *testing.T) {
 		"foreign": "is built for EM_X86_64 and not for arm64: run `make build` first",
 		"broken":  "is not a Linux program",
 	} {
-		if err := refusals[build]; err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("program %s: the stack says %v, want %q; it fails at the first event otherwise", build, err, want)
+		if said := refusals[build]; !strings.Contains(said, want) {
+			t.Errorf("program %s: the stack says %q, want %q; it fails at the first event otherwise", build, said, want)
 		}
 	}
-	if err := refusals["good"]; err != nil {
-		t.Errorf("a good program is refused: %v", err)
+	if said, refused := refusals["good"]; refused {
+		t.Errorf("a good program is refused: %s", said)
 	}
 }
 

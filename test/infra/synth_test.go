@@ -1,10 +1,11 @@
 // Package infra asserts on the synthesised templates.
 //
-// The CDK runs in a Node process that a test binary starts, and is not safe
-// for concurrent use: so [TestMain] synthesises every variant once, one after
-// another, keeps the templates as plain Go values and ends Node. The tests
-// then run in parallel on those values. All infrastructure tests are in this
-// package, so that there is one such process.
+// The CDK runs in a Node process behind jsii, which is not safe for concurrent
+// use, ends the whole process when an assertion of its own fails, and has a
+// data race in its clean-up that the race detector reports. So [TestMain] has a
+// second process, another run of the test binary, synthesise every variant,
+// and takes over the templates as JSON. The tests run in parallel on those. All
+// infrastructure tests are in this package, so that this happens once.
 package infra
 
 import (
@@ -12,9 +13,11 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -30,15 +33,24 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
 
-// What [TestMain] synthesised; nothing writes to it afterwards.
+// What [TestMain] had synthesised; nothing writes to it afterwards.
 var (
 	plain      template // nothing configured
 	configured template // as much as possible configured
 	planning   template // mode plan
 	intel      template // architecture x86_64
 	findings   []finding
-	refusals   map[string]error
+	refusals   map[string]string
 )
+
+// synthesis is what the second process hands over.
+type synthesis struct {
+	Plain, Configured, Planning, Intel template
+	// Findings are cdk-nag's.
+	Findings []finding
+	// Refusals are what the stack says to programs it must not deploy.
+	Refusals map[string]string
+}
 
 // finding is what cdk-nag has against a resource.
 type finding struct{ Rule, Resource string }
@@ -60,38 +72,70 @@ func fullContext() map[string]any {
 	}
 }
 
+// handOver is the variable that tells the second process where to write.
+const handOver = "DEPLOYHOOKS_TEST_SYNTHESIS"
+
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(func() int {
-		if err := synthesise(); err != nil {
-			fmt.Fprintln(os.Stderr, "synthesise the templates under test:", err)
-			return 1
+	dir := os.Getenv(handOver)
+	if dir != "" {
+		err := synthesise(dir)
+		jsii.Close()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
 		}
-		return m.Run()
-	}())
+		return
+	}
+	jsii.Close() // which has made a directory, though nothing has used it yet
+	if err := takeOver(); err != nil {
+		fmt.Fprintln(os.Stderr, "synthesise the templates under test:", err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
 }
 
-// synthesise fills the variables above and ends Node. The CDK's validation takes
-// most of its time; CDK_VALIDATION=false, which `make test` sets, leaves that
-// to `make synth`.
-func synthesise() (err error) {
-	defer jsii.Close()
+// takeOver runs the second process and fills the variables above. The CDK's
+// validation takes most of the time of a synthesis, and is left to `make synth`.
+func takeOver() (err error) {
 	dir, err := os.MkdirTemp("", "deployhooks-infra-")
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), handOver+"="+dir, "TMPDIR="+dir, "CDK_VALIDATION=false", "GORACE=exitcode=0",
+		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=18,20,22,24")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w:\n%s", err, said)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "synthesis.json"))
+	if err != nil {
+		return err
+	}
+	var s synthesis
+	if err := json.Unmarshal(b, &s); err != nil {
+		return err
+	}
+	plain, configured, planning, intel = s.Plain, s.Configured, s.Planning, s.Intel
+	findings, refusals = s.Findings, s.Refusals
+	return nil
+}
+
+// synthesise is what the second process does.
+func synthesise(dir string) (err error) {
 	build := filepath.Join(dir, "build")
 	for architecture, machine := range map[string]elf.Machine{"arm64": elf.EM_AARCH64, "x86_64": elf.EM_X86_64} {
 		if err := writeProgram(filepath.Join(build, architecture, "repair"), machine); err != nil {
 			return err
 		}
 	}
+	var s synthesis
 	for variant, context := range map[*template]map[string]any{
-		&plain:      nil,
-		&configured: fullContext(),
-		&planning:   {"deployhooks:mode": "plan", "deployhooks:hookRoleArns": "arn:aws:iam::123456789012:role/queue-hooks"},
-		&intel:      {"deployhooks:architecture": "x86_64"},
+		&s.Plain:      nil,
+		&s.Configured: fullContext(),
+		&s.Planning:   {"deployhooks:mode": "plan", "deployhooks:hookRoleArns": "arn:aws:iam::123456789012:role/queue-hooks"},
+		&s.Intel:      {"deployhooks:architecture": "x86_64"},
 	} {
 		hooks, err := newHooks(newApp(context, ""), build)
 		if err != nil {
@@ -101,11 +145,17 @@ func synthesise() (err error) {
 			return err
 		}
 	}
-	if findings, err = nag(build, filepath.Join(dir, "nag")); err != nil {
+	if s.Findings, err = nag(build, filepath.Join(dir, "nag")); err != nil {
 		return err
 	}
-	refusals, err = refuse(dir, build)
-	return err
+	if s.Refusals, err = refuse(dir, build); err != nil {
+		return err
+	}
+	b, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "synthesis.json"), b, 0o644)
 }
 
 // newApp makes an app; out is where it synthesises to, empty for a temporary
@@ -160,8 +210,9 @@ func nag(build, out string) ([]finding, error) {
 	return found, nil
 }
 
-// refuse collects what the stack says to programs it must not deploy.
-func refuse(dir, good string) (map[string]error, error) {
+// refuse collects what the stack says to programs it must not deploy; nothing
+// to a good one.
+func refuse(dir, good string) (map[string]string, error) {
 	foreign, broken := filepath.Join(dir, "foreign"), filepath.Join(dir, "broken")
 	if err := writeProgram(filepath.Join(foreign, "arm64", "repair"), elf.EM_X86_64); err != nil {
 		return nil, err
@@ -172,9 +223,11 @@ func refuse(dir, good string) (map[string]error, error) {
 	if err := os.WriteFile(filepath.Join(broken, "arm64", "repair", "bootstrap"), []byte("#!/bin/sh\n"), 0o755); err != nil {
 		return nil, err
 	}
-	said := map[string]error{}
+	said := map[string]string{}
 	for name, build := range map[string]string{"missing": filepath.Join(dir, "nothing"), "foreign": foreign, "broken": broken, "good": good} {
-		_, said[name] = newHooks(newApp(nil, ""), build)
+		if _, err := newHooks(newApp(nil, ""), build); err != nil {
+			said[name] = err.Error()
+		}
 	}
 	return said, nil
 }
