@@ -74,9 +74,6 @@ func startCloud(ctx context.Context, w *workshop, regionURL string) (*cloud, err
 	for _, service := range simulated() {
 		env = append(env, "AWS_ENDPOINT_URL_"+service+"="+regionURL)
 	}
-	for _, service := range []string{"DYNAMODB", "EVENTBRIDGE", "SNS", "SQS"} {
-		env = append(env, "AWS_ENDPOINT_URL_"+service+"="+c.url)
-	}
 	ministack, err := w.start("ministack", env, w.tool("python"), "-c", launcher)
 	if err != nil {
 		return nil, err
