@@ -12,7 +12,7 @@ HOST_ARCH := $(patsubst amd64,x86_64,$(shell go env GOHOSTARCH))
 CDK       := npx --yes aws-cdk@2.1148.1
 
 # Node says that its version is old; jsii says nothing of use about it.
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 18,20,22,24
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 

@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"context"
 	"os"
 	"testing"
 	"time"
@@ -125,7 +126,7 @@ func newTable(t *testing.T, endpoint, name string) Database {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if _, err := db.DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: &name}); err != nil {
+		if _, err := db.DeleteTable(context.WithoutCancel(t.Context()), &dynamodb.DeleteTableInput{TableName: &name}); err != nil {
 			t.Logf("table %s stays at %s: %v", name, endpoint, err)
 		}
 	})
