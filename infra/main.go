@@ -17,13 +17,33 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 {
+		fmt.Fprintln(os.Stderr, usage)
+		jsii.Close() // it has made a directory already
+		os.Exit(2)
+	}
 	err := synthesise()
-	jsii.Close()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "deployhooks: %v\n", err)
+	}
+	// Closing waits twice at once for the Node process, and says of one of the
+	// two that there is no child process, without a line's end. Nobody needs to
+	// read that; what is worth reading has been written.
+	_ = os.Stderr.Close()
+	jsii.Close()
+	if err != nil {
 		os.Exit(1)
 	}
 }
+
+// usage is for people who run this program by hand.
+const usage = `infra takes no arguments. The CDK runs it:
+
+  make synth                                      the templates, in cdk.out
+  make deploy                                     the stack, on AWS
+  npx aws-cdk deploy -c deployhooks:mode=plan     with a context key
+
+README.md, "Configuration", has the table of the context keys.`
 
 // synthesise writes the templates to where the CDK's command line wants them.
 func synthesise() error {

@@ -88,28 +88,32 @@ func (t Tag) String() string {
 
 // Parse reads the configuration from a CDK context, which may hold keys of
 // others. The error names every faulty or unknown key at once, with what was
-// given and what is allowed. An empty string or a null means the default.
+// given and what is allowed. Only a key that is absent or null means the
+// default: an empty string is what an unset shell variable leaves, and would
+// widen the scope to everything or turn plan into apply.
 func Parse(context map[string]any) (Hooks, error) {
 	var (
 		hooks  Hooks
 		faults []error
-		known  []string
 	)
 	for _, s := range settings() {
 		key := Prefix + s.Key
-		known = append(known, key)
 		given := context[key]
-		if given == nil || given == "" {
+		if given == nil {
+			if s.Default == "" {
+				continue
+			}
 			given = s.Default
 		}
-		if given == "" {
-			continue
+		err := errEmpty
+		if given != "" {
+			err = s.read(&hooks, given)
 		}
-		if err := s.read(&hooks, given); err != nil {
+		if err != nil {
 			faults = append(faults, fmt.Errorf("context key %s: got %s: %w; allowed: %s", key, quote(given), err, s.Allowed))
 		}
 	}
-	faults = append(faults, unknown(context, known)...)
+	faults = append(faults, unknown(context)...)
 	if len(faults) > 0 {
 		return Hooks{}, errors.Join(faults...)
 	}
@@ -117,11 +121,23 @@ func Parse(context map[string]any) (Hooks, error) {
 }
 
 // unknown reports the keys that look like ours and are not, so that a typing
-// mistake does not silently leave a default in force.
-func unknown(context map[string]any, known []string) []error {
+// mistake does not silently leave a default in force: those that begin as ours
+// do, and those that are ours without the prefix.
+func unknown(context map[string]any) []error {
+	var known []string
+	for _, s := range settings() {
+		known = append(known, Prefix+s.Key)
+	}
 	var faults []error
 	for key, value := range context {
-		if strings.HasPrefix(strings.ToLower(key), strings.TrimSuffix(Prefix, ":")) && !slices.Contains(known, key) {
+		meant := slices.IndexFunc(known, func(k string) bool {
+			return strings.EqualFold(key, k) || strings.EqualFold(key, strings.TrimPrefix(k, Prefix))
+		})
+		switch {
+		case slices.Contains(known, key):
+		case meant >= 0:
+			faults = append(faults, fmt.Errorf("context key %s: unknown (given %s); write %s", key, quote(value), known[meant]))
+		case strings.HasPrefix(strings.ToLower(key), strings.TrimSuffix(Prefix, "s:")):
 			faults = append(faults, fmt.Errorf("context key %s: unknown (given %s); known keys: %s", key, quote(value), strings.Join(known, ", ")))
 		}
 	}

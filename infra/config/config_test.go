@@ -36,8 +36,8 @@ func TestParse(t *testing.T) {
 			map[string]any{"availability-zones:account=1": []any{"a"}, "@aws-cdk/core:x": true},
 			func(*config.Hooks) {},
 		},
-		"an empty string or a null means the default": {
-			map[string]any{"deployhooks:mode": "", "deployhooks:sweepEveryMinutes": nil},
+		"a null, or a list of nothing in cdk.json, means the default": {
+			map[string]any{"deployhooks:mode": nil, "deployhooks:sweepEveryMinutes": nil, "deployhooks:applications": []any{}},
 			func(*config.Hooks) {},
 		},
 		"everything, as cdk.json has it": {
@@ -110,40 +110,45 @@ func TestParseRefuses(t *testing.T) {
 		// want are pieces of the message, besides the key and the value.
 		want []string
 	}{
-		"a mode there is not":                      {"mode", "dry-run", []string{"apply or plan"}},
-		"a mode in capitals":                       {"mode", "PLAN", []string{"apply or plan"}},
-		"a mode that is no word":                   {"mode", true, []string{"not a string"}},
-		"Go's word for an architecture":            {"architecture", "amd64", []string{"arm64 or x86_64"}},
-		"no sweep at all":                          {"sweepEveryMinutes", 0.0, []string{"1 to 1440"}},
-		"a sweep every other day":                  {"sweepEveryMinutes", "2880", []string{"1 to 1440"}},
-		"half a minute":                            {"sweepEveryMinutes", 0.5, []string{"not a whole number"}},
-		"a duration":                               {"sweepEveryMinutes", "5m", []string{"not a whole number"}},
-		"applications as an object":                {"applications", map[string]any{"shop": true}, []string{"neither a list nor a string"}},
-		"an application that is a number":          {"applications", []any{"shop", 7.0}, []string{"7 is not a string"}},
-		"an application given twice":               {"applications", "shop,shop", []string{`"shop" is given twice`}},
-		"a pattern where names are wanted":         {"applications", "shop-*", []string{`"shop-*"`, "not a possible name"}},
-		"a name with a comma in a list":            {"applications", []any{"shop,search"}, []string{"not a possible name"}},
-		"a name that CodeDeploy cannot have":       {"applications", strings.Repeat("é", 101), []string{"longer than 100"}},
-		"a pattern that never ends":                {"deploymentGroups", "[a-", []string{"not a glob pattern"}},
-		"a tag without a value":                    {"tag", "production", []string{"key=value"}},
-		"a tag without a key":                      {"tag", "=on", []string{"a key of the wrong length"}},
-		"a tag with a long value":                  {"tag", "a=" + strings.Repeat("x", 257), []string{"too long"}},
-		"a tag that IAM would take for a variable": {"tag", "team=${aws:username}", []string{"a character that tags cannot hold"}},
-		"a tag that CodeDeploy cannot copy":        {"tag", "aws:cloudformation:stack-name=web", []string{"AWS's own"}},
-		"an address with a name":                   {"notifyEmails", "Ops <ops@example.com>", []string{"not an e-mail address"}},
-		"an address without a host":                {"notifyEmails", "ops", []string{`"ops"`, "not an e-mail address"}},
-		"a level that slog has and Lambda has not": {"logLevel", "WARNING", []string{"DEBUG, INFO, WARN or ERROR"}},
-		"a retention between two":                  {"logRetentionDays", 31.0, []string{"30, 60"}},
-		"a relative parameter path":                {"parameterPrefix", "deployhooks", []string{"begins with /"}},
-		"a parameter path with a slash at its end": {"parameterPrefix", "/deployhooks/", []string{"does not end with /"}},
-		"a parameter path that is AWS's":           {"parameterPrefix", "/AWS/groups", []string{"neither /aws nor /ssm"}},
-		"a parameter path too deep":                {"parameterPrefix", strings.Repeat("/a", 11), []string{"at most 10 levels"}},
-		"a topic's name instead of its ARN":        {"alarmTopicArn", "alarms", []string{"not the ARN of a standard SNS topic"}},
-		"a FIFO topic, which alarms cannot go to":  {"alarmTopicArn", "arn:aws:sns:eu-west-1:123456789012:alarms.fifo", []string{"standard SNS topic"}},
-		"a role that would pass on any role":       {"hookRoleArns", "arn:aws:iam::123456789012:role/*", []string{"not the ARN of an IAM role"}},
-		"an event bus by ARN":                      {"eventBus", "arn:aws:events:eu-west-1:123456789012:event-bus/x", []string{"not the name of an event bus"}},
-		"a key with a typing mistake":              {"sweepEveryMinute", 5.0, []string{"unknown", "deployhooks:sweepEveryMinutes"}},
-		"a key in the wrong case":                  {"Mode", "plan", []string{"unknown", "deployhooks:mode"}},
+		"a mode there is not":                          {"mode", "dry-run", []string{"apply or plan"}},
+		"a mode in capitals":                           {"mode", "PLAN", []string{"apply or plan"}},
+		"a mode that is no word":                       {"mode", true, []string{"not a string"}},
+		"Go's word for an architecture":                {"architecture", "amd64", []string{"arm64 or x86_64"}},
+		"no sweep at all":                              {"sweepEveryMinutes", 0.0, []string{"1 to 1440"}},
+		"a sweep every other day":                      {"sweepEveryMinutes", "2880", []string{"1 to 1440"}},
+		"half a minute":                                {"sweepEveryMinutes", 0.5, []string{"not a whole number"}},
+		"a duration":                                   {"sweepEveryMinutes", "5m", []string{"not a whole number"}},
+		"applications as an object":                    {"applications", map[string]any{"shop": true}, []string{"neither a list nor a string"}},
+		"an application that is a number":              {"applications", []any{"shop", 7.0}, []string{"7 is not a string"}},
+		"an application given twice":                   {"applications", "shop,shop", []string{`"shop" is given twice`}},
+		"a pattern where names are wanted":             {"applications", "shop-*", []string{`"shop-*"`, "not a possible name"}},
+		"a name with a comma in a list":                {"applications", []any{"shop,search"}, []string{"not a possible name"}},
+		"a name that CodeDeploy cannot have":           {"applications", strings.Repeat("é", 101), []string{"longer than 100"}},
+		"a pattern that never ends":                    {"deploymentGroups", "[a-", []string{"not a glob pattern"}},
+		"a tag without a value":                        {"tag", "production", []string{"key=value"}},
+		"a tag without a key":                          {"tag", "=on", []string{"a key of the wrong length"}},
+		"a tag with a long value":                      {"tag", "a=" + strings.Repeat("x", 257), []string{"too long"}},
+		"a tag that IAM would take for a variable":     {"tag", "team=${aws:username}", []string{"a character that tags cannot hold"}},
+		"a tag that CodeDeploy cannot copy":            {"tag", "aws:cloudformation:stack-name=web", []string{"AWS's own"}},
+		"an address with a name":                       {"notifyEmails", "Ops <ops@example.com>", []string{"not an e-mail address"}},
+		"an address without a host":                    {"notifyEmails", "ops", []string{`"ops"`, "not an e-mail address"}},
+		"a level that slog has and Lambda has not":     {"logLevel", "WARNING", []string{"DEBUG, INFO, WARN or ERROR"}},
+		"a retention between two":                      {"logRetentionDays", 31.0, []string{"30, 60"}},
+		"a relative parameter path":                    {"parameterPrefix", "deployhooks", []string{"begins with /"}},
+		"a parameter path with a slash at its end":     {"parameterPrefix", "/deployhooks/", []string{"does not end with /"}},
+		"a parameter path that is AWS's":               {"parameterPrefix", "/AWS/groups", []string{"neither /aws nor /ssm"}},
+		"a parameter path too deep":                    {"parameterPrefix", strings.Repeat("/a", 11), []string{"at most 10 levels"}},
+		"a topic's name instead of its ARN":            {"alarmTopicArn", "alarms", []string{"not the ARN of a standard SNS topic"}},
+		"a FIFO topic, which alarms cannot go to":      {"alarmTopicArn", "arn:aws:sns:eu-west-1:123456789012:alarms.fifo", []string{"standard SNS topic"}},
+		"a role that would pass on any role":           {"hookRoleArns", "arn:aws:iam::123456789012:role/*", []string{"not the ARN of an IAM role"}},
+		"an event bus by ARN":                          {"eventBus", "arn:aws:events:eu-west-1:123456789012:event-bus/x", []string{"not the name of an event bus"}},
+		"applications from a variable that is not set": {"applications", "", []string{"empty"}},
+		"applications from two such variables":         {"applications", ", ", []string{"empty"}},
+		"a list of nothing but nothing":                {"applications", []any{""}, []string{"empty"}},
+		"a pattern from a variable that is not set":    {"deploymentGroups", "", []string{"empty"}},
+		"a mode from a variable that is not set":       {"mode", "", []string{"empty", "apply or plan"}},
+		"a key with a typing mistake":                  {"sweepEveryMinute", 5.0, []string{"unknown", "deployhooks:sweepEveryMinutes"}},
+		"a key in the wrong case":                      {"Mode", "plan", []string{"unknown", "deployhooks:mode"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -177,6 +182,34 @@ func TestParseNamesEveryFaultAtOnce(t *testing.T) {
 	for _, key := range []string{"deployhooks:mode:", "deployhooks:logRetentionDays:", "context key deployhooks:", "context key deployhooks.mode:"} {
 		if !strings.Contains(err.Error(), key) {
 			t.Errorf("%s is not named, so that mending takes a round for each fault:\n%v", key, err)
+		}
+	}
+}
+
+// A key of ours without its prefix does nothing, and what it was meant to
+// prevent happens.
+func TestParseRefusesKeysWithoutThePrefix(t *testing.T) {
+	for _, s := range config.Settings() {
+		for _, key := range []string{s.Key, strings.ToUpper(s.Key), strings.ToLower(s.Key), "DeployHooks:" + s.Key, "deployhook:" + s.Key} {
+			_, err := config.Parse(map[string]any{key: "plan"})
+			if err == nil {
+				t.Errorf("-c %s=plan is taken and left in the air: with the mode, the function changes what it was only to look at", key)
+				continue
+			}
+			for _, piece := range []string{"context key " + key + ":", config.Prefix + s.Key} {
+				if !strings.Contains(err.Error(), piece) {
+					t.Errorf("-c %s=plan: the message leaves out %q: %v", key, piece, err)
+				}
+			}
+		}
+	}
+}
+
+// Every value is refused when it is empty, whatever the key.
+func TestParseRefusesEmptyValues(t *testing.T) {
+	for _, s := range config.Settings() {
+		if _, err := config.Parse(map[string]any{config.Prefix + s.Key: ""}); err == nil || !strings.Contains(err.Error(), "empty") {
+			t.Errorf("an empty %s, as an unset variable of the shell leaves it, is answered with %v", s.Key, err)
 		}
 	}
 }

@@ -12,4 +12,5 @@ const (
 	RepairDeadLetterOutput = "RepairDeadLetterUrl" // what was given up
 	TableOutput            = "TableName"           // the baselines; outlives the stack
 	DashboardOutput        = "DashboardName"
+	ModeOutput             = "Mode" // apply or plan, to see what is in force
 )

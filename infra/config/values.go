@@ -14,6 +14,9 @@ import (
 	"unicode/utf8"
 )
 
+// errEmpty is the fault of a value that was probably meant to be something.
+var errEmpty = errors.New("empty; leave the key out to get its default")
+
 // quote shows a value as it was given.
 func quote(v any) string {
 	b, err := json.Marshal(v)
@@ -73,7 +76,8 @@ func between(v any, least, most int) (int, error) {
 }
 
 // list takes a JSON list of strings, or a string with commas, and checks each
-// element. Empty elements and spaces around elements fall away.
+// element. Empty elements and spaces around elements fall away, but not all: of
+// "$A,$B" with nothing in the variables, a comma is left.
 func list(v any, check func(string) error) ([]string, error) {
 	var given []string
 	switch v := v.(type) {
@@ -103,6 +107,9 @@ func list(v any, check func(string) error) ([]string, error) {
 			return nil, fmt.Errorf("%q is given twice", s)
 		}
 		out = append(out, s)
+	}
+	if len(given) > 0 && len(out) == 0 {
+		return nil, errEmpty
 	}
 	return out, nil
 }

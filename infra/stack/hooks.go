@@ -58,6 +58,7 @@ func NewHooks(app awscdk.App, cfg config.Hooks, build string) (awscdk.Stack, err
 	s.output(config.RepairDeadLetterOutput, repair.deadLetters.QueueUrl(), "Queue of the messages that were given up")
 	s.output(config.TableOutput, baselines.TableName(), "Table of the baselines, which outlives the stack")
 	s.output(config.DashboardOutput, dashboard.DashboardName(), "CloudWatch dashboard")
+	s.output(config.ModeOutput, jsii.String(string(cfg.Mode)), "Whether the function changes anything (apply) or says what it would change (plan)")
 	return s.Stack, nil
 }
 

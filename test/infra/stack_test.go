@@ -201,11 +201,21 @@ func TestOutputs(t *testing.T) {
 	t.Parallel()
 	want := []string{
 		config.TriggerTopicOutput, config.NoticeTopicOutput, config.RepairFunctionOutput, config.RepairQueueOutput,
-		config.RepairDeadLetterOutput, config.TableOutput, config.DashboardOutput,
+		config.RepairDeadLetterOutput, config.TableOutput, config.DashboardOutput, config.ModeOutput,
 	}
 	slices.Sort(want)
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(plain.Outputs))); diff != "" {
 		t.Errorf("what people and scripts look up is not there (-want +got):\n%s", diff)
+	}
+}
+
+// Whoever deploys reads in the outputs whether the function may act.
+func TestModeIsShown(t *testing.T) {
+	t.Parallel()
+	for want, template := range map[string]template{"apply": plain, "plan": planning} {
+		if got := words(template.Outputs[config.ModeOutput].Value); got != want {
+			t.Errorf("the outputs call the mode %q and it is %s", got, want)
+		}
 	}
 }
 

@@ -80,9 +80,12 @@ func TestMain(m *testing.M) {
 	dir := os.Getenv(handOver)
 	if dir != "" {
 		err := synthesise(dir)
-		jsii.Close()
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
+		}
+		_ = os.Stderr.Close() // closing says nothing of use, as in the infra program
+		jsii.Close()
+		if err != nil {
 			os.Exit(1)
 		}
 		return
@@ -98,6 +101,9 @@ func TestMain(m *testing.M) {
 // takeOver runs the second process and fills the variables above. The CDK's
 // validation takes most of the time of a synthesis, and is left to `make synth`.
 func takeOver() (err error) {
+	if _, err := exec.LookPath("node"); err != nil {
+		return errors.New("node is not installed, and the CDK runs on it: install Node 20 or later (nodejs.org)")
+	}
 	dir, err := os.MkdirTemp("", "deployhooks-infra-")
 	if err != nil {
 		return err
