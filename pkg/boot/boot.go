@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/caarlos0/env/v11"
 )
@@ -41,12 +42,13 @@ func MustLoad[T any]() T {
 // request's ID.
 func Logger() *slog.Logger { return lambdacontext.NewLogger() }
 
-// attempts bounds how often the SDK tries one call, the first time included.
-// With its back-off of up to 5 s that is under 15 s; what still fails then, the
-// queue delivers again minutes later.
+// attempts bounds how often the SDK tries one call, the first time included,
+// maxBackoff how long it waits in between, and patience how long it waits for
+// one answer. What still fails then, the queue delivers again minutes later.
 const (
 	attempts   = 5
 	maxBackoff = 5 * time.Second
+	patience   = 5 * time.Second
 )
 
 // AWS is the configuration of all AWS clients. The per-service variables
@@ -61,6 +63,7 @@ func AWS() aws.Config {
 		Region:        os.Getenv("AWS_REGION"),
 		Credentials:   credentials.NewStaticCredentialsProvider(os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN")),
 		ConfigSources: []any{endpoints{}},
+		HTTPClient:    awshttp.NewBuildableClient().WithTimeout(patience),
 		Retryer: func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = attempts; o.MaxBackoff = maxBackoff })
 		},

@@ -24,7 +24,9 @@ const (
 	// Denied means that IAM, a policy or a service control policy forbids the
 	// call. No retry helps; a person must allow it.
 	Denied
-	// NotFound means that what the call names does not exist (any more).
+	// NotFound means that a part of the fleet that the call names does not exist
+	// (any more). A table, a queue or a topic that is missing is not among
+	// these: that is an accident, which the queue outlasts or tells.
 	NotFound
 	// Busy means that the resource is occupied with a change of its own, and
 	// that the call is right but early.
@@ -45,16 +47,11 @@ var kinds = map[string]Kind{
 	"NotAuthorizedException": Denied,
 	"OptInRequired":          Denied,
 
-	"TargetGroupNotFound":                     NotFound,
-	"ApplicationDoesNotExistException":        NotFound,
-	"DeploymentGroupDoesNotExistException":    NotFound,
-	"DeploymentDoesNotExistException":         NotFound,
-	"ResourceNotFoundException":               NotFound,
-	"AWS.SimpleQueueService.NonExistentQueue": NotFound,
-	"QueueDoesNotExist":                       NotFound,
-	"NotFound":                                NotFound,
-	"ParameterNotFound":                       NotFound,
-	"LoadBalancerNotFound":                    NotFound,
+	"TargetGroupNotFound":                  NotFound,
+	"ApplicationDoesNotExistException":     NotFound,
+	"DeploymentGroupDoesNotExistException": NotFound,
+	"DeploymentDoesNotExistException":      NotFound,
+	"LoadBalancerNotFound":                 NotFound,
 
 	"ResourceContention":        Busy,
 	"ResourceContentionFault":   Busy,
@@ -112,8 +109,16 @@ var actions = map[string]string{
 
 // Action is the IAM action that the failed call needs, such as
 // "autoscaling:AttachTrafficSources", or empty where the error does not come
-// from an AWS call.
+// from an AWS call. A call may need more than the action of its name, such as
+// iam:PassRole: then AWS's message says which.
 func Action(err error) string {
+	var api smithy.APIError
+	if Of(err) == Denied && errors.As(err, &api) {
+		if _, after, ok := strings.Cut(api.ErrorMessage(), "not authorized to perform: "); ok {
+			action, _, _ := strings.Cut(after, " ")
+			return action
+		}
+	}
 	var op *smithy.OperationError
 	if !errors.As(err, &op) || prefixes[op.ServiceID] == "" {
 		return ""
@@ -130,6 +135,9 @@ func Action(err error) string {
 func Remedy(err error) string {
 	switch Of(err) {
 	case Denied:
+		if Action(err) == "iam:PassRole" {
+			return "Name the role in the configuration deployhooks:hookRoleArns, so that the function may pass it on."
+		}
 		return fmt.Sprintf("Allow %s to the function's role. If the role's policy has it already, a permissions boundary, a resource policy or a service control policy of the organisation denies it.", Action(err))
 	case Invalid:
 		return "Correct what AWS names in its message; the next sweep tries again."

@@ -29,6 +29,7 @@ func TestOf(t *testing.T) {
 		"a request that is wrong":            {call("Auto Scaling", "AttachTrafficSources", "ValidationError", "too many"), Invalid},
 		"a modelled error of the SDK":        {&elbtypes.TargetGroupNotFoundException{}, NotFound},
 		"a group that is being refreshed":    {call("Auto Scaling", "AttachTrafficSources", "InstanceRefreshInProgress", ""), Busy},
+		"a table that is gone":               {call("DynamoDB", "PutItem", "ResourceNotFoundException", ""), Passing},
 		"somebody else wrote the record":     {call("DynamoDB", "PutItem", "ConditionalCheckFailedException", ""), Conflict},
 	} {
 		if got := Of(c.err); got != c.want {
@@ -43,10 +44,18 @@ func TestRemedyNamesTheAction(t *testing.T) {
 		"elasticloadbalancing:RegisterTargets": call("Elastic Load Balancing v2", "RegisterTargets", "AccessDenied", ""),
 		"events:PutEvents":                     call("EventBridge", "PutEvents", "AccessDeniedException", ""),
 		"dynamodb:BatchGetItem":                call("DynamoDB", "BatchGetItem", "AccessDeniedException", ""),
+		"autoscaling:PutLifecycleHook":         call("Auto Scaling", "PutLifecycleHook", "AccessDenied", "User: x is not authorized to perform: autoscaling:PutLifecycleHook on resource: y"),
 		"ssm:PutParameter":                     call("SSM", "PutParameter", "AccessDeniedException", ""),
 	} {
 		if Action(err) != want || !strings.Contains(Remedy(err), want) {
 			t.Errorf("%s is denied, and the remedy says %q of %q: nobody can tell what to allow", want, Remedy(err), Action(err))
 		}
+	}
+}
+
+func TestRemedyForARoleThatMayNotBePassed(t *testing.T) {
+	err := call("Auto Scaling", "PutLifecycleHook", "AccessDenied", "User: x is not authorized to perform: iam:PassRole on resource: y")
+	if Action(err) != "iam:PassRole" || !strings.Contains(Remedy(err), "hookRoleArns") {
+		t.Errorf("%q of %q: people allow what is allowed already", Remedy(err), Action(err))
 	}
 }

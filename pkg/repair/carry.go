@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -15,12 +17,13 @@ import (
 )
 
 // repair looks at one deployment group and does what is due. A returned error
-// is a passing one: the queue delivers the message again. What no retry helps
-// is told to people instead, and is no error.
+// is a passing one, or one of the function's own tools: the queue delivers the
+// message again and keeps it in the end. What else no retry helps is told to
+// people, and is no error.
 func (r *Repairer) repair(ctx context.Context, k Key, hint Hint) (Result, error) {
 	o, err := r.observe(ctx, k, hint)
 	if err != nil {
-		return r.failed(ctx, o, Decision{}, fmt.Errorf("observe: %w", err))
+		return r.unable(ctx, o, fmt.Errorf("observe: %w", err))
 	}
 	d := Decide(r.cfg.Scope, o)
 	switch {
@@ -43,17 +46,21 @@ func (r *Repairer) change(ctx context.Context, o *Observed, d Decision) (Result,
 		// Once resumed, nothing in AWS tells that instances launched
 		// meanwhile are still to be registered. The record does.
 		if err := r.save(ctx, o, next); err != nil {
-			return r.failed(ctx, o, d, err)
+			return r.unable(ctx, o, err)
 		}
 	}
+	// A sweep that finds changes pending is the next look itself.
+	again := !o.Hint.Sweep || len(o.Record.Pending) == 0
 	var round errgroup.Group
 	round.Go(func() error { return r.apply(ctx, d.Changes) })
 	if !d.resumes() {
 		round.Go(func() error { return r.save(ctx, o, next) })
 	}
-	round.Go(func() error { return r.lookAgain(ctx, o) })
+	if again {
+		round.Go(func() error { return r.lookAgain(ctx, o) })
+	}
 	if err := round.Wait(); err != nil {
-		return r.failed(ctx, o, d, err)
+		return r.unable(ctx, o, err)
 	}
 	if d.Outcome == Planned {
 		d.Outcome = Applied
@@ -61,20 +68,19 @@ func (r *Repairer) change(ctx context.Context, o *Observed, d Decision) (Result,
 	return r.report(ctx, o, d), nil
 }
 
-// conclude ends a look that changes nothing: people are told the outcome if it
-// is news, then the record remembers that they were. Told twice is better than
-// not at all. A name that cannot be published keeps nothing else from being
-// done.
+func (d Decision) resumes() bool {
+	return slices.ContainsFunc(d.Changes, func(c Change) bool { return c.Do == Resume })
+}
+
+// conclude ends a look that changes nothing: the group's name is published, the
+// record is written, and people are told the outcome if it is news. A name that
+// cannot be published keeps nothing else from being done.
 func (r *Repairer) conclude(ctx context.Context, o *Observed, d Decision) (Result, error) {
 	next := o.next(d, false)
 	var (
 		round       errgroup.Group
 		unpublished error
 	)
-	if told := o.told(d); !d.Quiet && told.after(o.Record.Told) {
-		round.Go(func() error { return r.tell(ctx, o.result(d)) })
-		next.Told = told
-	}
 	if d.Again && !o.Hint.Sweep {
 		round.Go(func() error { return r.lookAgain(ctx, o) })
 	}
@@ -85,58 +91,93 @@ func (r *Repairer) conclude(ctx context.Context, o *Observed, d Decision) (Resul
 		})
 	}
 	if err := round.Wait(); err != nil {
-		return r.failed(ctx, o, d, err)
+		return r.unable(ctx, o, err)
 	}
-	if o.Group != nil && unpublished == nil {
+	switch {
+	case unpublished != nil:
+		next.Told = o.Record.Told // that it cannot be published stays told
+	case o.Group != nil:
 		next.Published = o.Group.Name
 	}
-	if err := errors.Join(r.save(ctx, o, next), unpublished); err != nil {
-		return r.failed(ctx, o, d, err)
+	if err := r.tell(ctx, o, d, next); err != nil {
+		return r.unable(ctx, o, err)
+	}
+	if unpublished != nil {
+		return r.unable(ctx, o, unpublished)
 	}
 	return r.report(ctx, o, d), nil
 }
 
-func (d Decision) resumes() bool {
-	for _, c := range d.Changes {
-		if c.Do == Resume {
-			return true
-		}
+// unable turns an error into what it means. What people must do something about
+// is told, once. What is only early, or lost against another writer, is looked
+// at again, and told when it lasts. Everything else is for the queue to deliver
+// again, unless another look is on its way already: both would multiply.
+func (r *Repairer) unable(ctx context.Context, o *Observed, err error) (Result, error) {
+	kind := fault.Of(err)
+	if tools(err) && kind != fault.Conflict {
+		return Result{}, fmt.Errorf("repair %s: %w", o.Key, err)
 	}
-	return false
-}
-
-// failed turns an error into what it means: nothing for people in what passes
-// (the queue delivers again) or is merely early (we look again), and a notice
-// with the remedy in what does not pass.
-func (r *Repairer) failed(ctx context.Context, o *Observed, d Decision, err error) (Result, error) {
-	switch fault.Of(err) {
+	action := fault.Action(err)
+	d := Decision{Matter: action, Reason: fault.Message(err), Remedy: fault.Remedy(err)}
+	if action != "" {
+		d.Reason = fmt.Sprintf("%s failed: %s", action, d.Reason)
+	}
+	switch kind {
 	case fault.Denied, fault.Invalid:
-		d.Outcome, d.Reason, d.Remedy, d.Again = Refused, fault.Message(err), fault.Remedy(err), false
-		if action := fault.Action(err); action != "" {
-			d.Reason = fmt.Sprintf("%s failed: %s", action, d.Reason)
-		}
-		d.Changes = nil // what came of them, the next look tells
-		if told := o.told(d); told.after(o.Record.Told) {
-			if err := r.tell(ctx, o.result(d)); err != nil {
-				return Result{}, fmt.Errorf("tell of %s: %w", o.Key, err)
-			}
-			next := o.Record
-			next.Told = told
-			if err := r.save(ctx, o, next); err != nil {
-				r.log.WarnContext(ctx, "outcome told and not remembered; it may be told again", "application", o.Key.Application, "deployment_group", o.Key.DeploymentGroup, "error", err)
-			}
-		}
-		return r.report(ctx, o, d), nil
+		d.Outcome = Refused
 	case fault.Busy, fault.NotFound, fault.Conflict:
-		d.Outcome, d.Reason, d.Changes = Waiting, fault.Message(err), nil
+		d.Outcome, d.Quiet = Waiting, kind == fault.Conflict || o.Hint.Look < looks && (!o.Hint.Sweep || o.patient())
 		if err := r.lookAgain(ctx, o); err != nil {
 			return Result{}, fmt.Errorf("repair %s: %w", o.Key, err)
 		}
-		return r.report(ctx, o, d), nil
 	default:
+		if !o.asked {
+			return Result{}, fmt.Errorf("repair %s: %w", o.Key, err)
+		}
+		d.Outcome, d.Quiet = Waiting, true
+	}
+	if err := r.tell(ctx, o, d, o.Record); err != nil {
 		return Result{}, fmt.Errorf("repair %s: %w", o.Key, err)
 	}
+	return r.report(ctx, o, d), nil
 }
+
+// tools tells whether a failed call was one that the function needs to remember,
+// to be called again, or to tell anybody anything. Nothing could be told of it
+// without end; the dead-letter queue's alarm tells it.
+func tools(err error) bool {
+	service, _, _ := strings.Cut(fault.Action(err), ":")
+	return slices.Contains([]string{"dynamodb", "sqs", "sns", "events"}, service)
+}
+
+// tell writes the record and, if the outcome is news, tells it. The record
+// comes first, so that a table that cannot be written does not make the same
+// notice go out for ever; what was written and not told, because the function
+// died in between, is told when the queue delivers the message again.
+func (r *Repairer) tell(ctx context.Context, o *Observed, d Decision, next Record) error {
+	told := o.told(d)
+	news := !d.Quiet && (o.Hint.Redelivered || told.newsAfter(next.Told))
+	if news && !slices.Contains(next.Told, told) {
+		next.Told = append(slices.Clone(next.Told), told)
+		next.Told = next.Told[max(0, len(next.Told)-toldLimit):]
+	}
+	if !news {
+		return r.save(ctx, o, next)
+	}
+	// What was done stays pending until it is told.
+	telling := next
+	telling.Pending, telling.Since = o.Record.Pending, o.Record.Since
+	if err := r.save(ctx, o, telling); err != nil {
+		return err
+	}
+	if err := r.send(ctx, o.result(d)); err != nil {
+		return err
+	}
+	return r.save(ctx, o, next)
+}
+
+// toldLimit bounds what is remembered of what people were told.
+const toldLimit = 8
 
 // save writes the record if it has changed.
 func (r *Repairer) save(ctx context.Context, o *Observed, next Record) error {
@@ -154,7 +195,7 @@ func (r *Repairer) save(ctx context.Context, o *Observed, next Record) error {
 func (r Record) equal(s Record) bool {
 	a, errA := json.Marshal(r)
 	b, errB := json.Marshal(s)
-	return errA == nil && errB == nil && string(a) == string(b)
+	return errors.Join(errA, errB) == nil && string(a) == string(b)
 }
 
 // The looks after an event come 15, 30, 60, 120, 240 and 480 seconds after one
@@ -165,20 +206,23 @@ const (
 	looks     = 6
 )
 
-// lookAgain sends the function a message to look at the group once more.
+// lookAgain sends the function a message to look at the group once more; at
+// most one for each look.
 func (r *Repairer) lookAgain(ctx context.Context, o *Observed) error {
-	if o.Hint.Look >= looks {
+	if o.asked || o.Hint.Look >= looks {
 		return nil
 	}
 	hint := o.Hint
 	hint.Look++
 	hint.Sweep = false
-	return r.send(ctx, o.Key, hint, firstLook<<o.Hint.Look)
+	err := r.request(ctx, o.Key, hint, firstLook<<o.Hint.Look)
+	o.asked = err == nil
+	return err
 }
 
-// send asks the function to look at a deployment group after a delay, at most
-// 900 s (SendMessage, Amazon SQS API Reference).
-func (r *Repairer) send(ctx context.Context, k Key, hint Hint, delay time.Duration) error {
+// request asks the function to look at a deployment group after a delay, at
+// most 900 s (SendMessage, Amazon SQS API Reference).
+func (r *Repairer) request(ctx context.Context, k Key, hint Hint, delay time.Duration) error {
 	body, err := json.Marshal(request{Action: "repair", Application: k.Application, DeploymentGroup: k.DeploymentGroup, Hint: hint})
 	if err != nil {
 		return fmt.Errorf("ask for another look: %w", err)

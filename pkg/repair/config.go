@@ -64,6 +64,12 @@ func (s Scope) covers(k Key) bool {
 	return s.DeploymentGroups.match(k.DeploymentGroup)
 }
 
+// admits tells whether the group's tags leave it in scope. A group that is gone
+// has none to look at.
+func (s Scope) admits(g *Group) bool {
+	return g == nil || !OptOut.on(g) && (s.Tag == Tag{} || s.Tag.on(g))
+}
+
 // Pattern is a pattern on names, with * and ? as in a shell.
 type Pattern string
 

@@ -12,6 +12,7 @@ import (
 // Decision is what to do about a deployment group now, and why.
 type Decision struct {
 	Outcome Outcome // Planned if there are Changes, until they are applied
+	Matter  string  // see [Hold]
 	Reason  string
 	Remedy  string
 	Changes []Change
@@ -24,32 +25,43 @@ type Decision struct {
 // Decide is the whole thinking, without a clock or a call: guard, plan, and,
 // where nothing is left to plan, whether what was done works.
 func Decide(scope Scope, o *Observed) Decision {
+	left := o.planLeft(scope)
 	if hold := Guard(scope, o); hold != nil {
-		d := Decision{Outcome: hold.Outcome, Reason: hold.Reason, Remedy: hold.Remedy, Again: hold.Again, Quiet: hold.Quiet}
-		if hold.Outcome != Ignored && len(o.InProgress) == 0 {
-			d.Changes = o.planResume(o.Left)
+		d := hold.decision()
+		if d.Outcome != Ignored {
+			d.Changes = left
 		}
 		return d
 	}
-	want := o.want()
-	changes := append(Plan(want, o), o.planResume(o.Left)...)
-	d := Decision{Outcome: Unchanged, Changes: changes, Settled: len(changes) == 0, Quiet: o.routine()}
+	want, holds := o.want()
+	changes := append(Plan(want, o), left...)
+	switch hold := o.unsettled(want); {
+	case len(changes) > 0:
+		return Decision{Outcome: Planned, Changes: changes, Again: true}
+	case len(holds) > 0:
+		return holds[0].decision()
+	case hold != nil:
+		return hold.decision()
+	}
+	return o.settled()
+}
+
+func (h *Hold) decision() Decision {
+	return Decision{Outcome: h.Outcome, Matter: h.Matter, Reason: h.Reason, Remedy: h.Remedy, Again: h.Again, Quiet: h.Quiet}
+}
+
+// settled is the decision on a group that has everything it can have.
+func (o *Observed) settled() Decision {
+	d := Decision{Outcome: Unchanged, Settled: true, Quiet: o.routine()}
+	if o.Left != nil {
+		d.Matter = "left " + o.Left.Name
+	}
 	if len(o.Record.Pending) > 0 {
 		d.Outcome, d.Quiet = Repaired, false
 	}
-	if len(changes) > 0 {
-		d.Outcome, d.Again = Planned, true
-	} else if reason := o.unsettled(want); reason != "" {
-		d.Reason = reason
-		if o.patient() {
-			d.Outcome, d.Again, d.Quiet, d.Settled = Waiting, true, true, false
-		}
-	}
-	if reason, remedy := o.unusable(); reason != "" {
-		d.Reason, d.Remedy, d.Quiet = reason, remedy, false
-		if len(changes) == 0 && d.Settled {
-			d.Outcome = Refused
-		}
+	if reason := o.unusable(); reason != "" {
+		d.Outcome, d.Quiet, d.Matter, d.Reason = Refused, false, reason, reason
+		d.Remedy = "Create the target group anew, or take it out of the deployment group's load balancer settings."
 	}
 	return d
 }
@@ -67,21 +79,25 @@ func (o *Observed) patient() bool {
 	return o.Now.Sub(o.DeploymentGroup.Ended) <= patience || o.Now.Sub(o.Record.Since) <= patience
 }
 
-// unsettled says what is attached and does not serve yet; empty if nothing. A
+// unsettled says what is attached and does not serve yet; nil if nothing. A
 // traffic source reads Adding while instances are being registered, and Added
 // when all are. Only on an ELB-checked group does it go on to InService, once
 // one of them is healthy (DescribeTrafficSources, Amazon EC2 Auto Scaling API
-// Reference).
-func (o *Observed) unsettled(want Wanted) string {
+// Reference). That is slow at first and news later.
+func (o *Observed) unsettled(want Wanted) *Hold {
 	for _, s := range want.Sources {
+		hold := &Hold{Outcome: Waiting, Matter: "unsettled " + s.ID, Again: o.patient(), Quiet: o.patient()}
 		switch state := o.Group.Sources[s]; {
 		case state == "Adding":
-			return fmt.Sprintf("Auto Scaling is still registering the instances of %s in %s", o.Group.Name, s)
+			hold.Reason = fmt.Sprintf("Auto Scaling is still registering the instances of %s in %s", o.Group.Name, s)
+			return hold
 		case state == "Added" && o.Group.ELBChecked && o.expectsHealth(s):
-			return fmt.Sprintf("%s is attached to %s, and no instance is healthy in it yet", s, o.Group.Name)
+			hold.Reason = fmt.Sprintf("%s is attached to %s, and no instance is healthy in it yet", s, o.Group.Name)
+			hold.Remedy = "Look at the target group's health check and at the instances' application log."
+			return hold
 		}
 	}
-	return ""
+	return nil
 }
 
 // expectsHealth tells whether any instance can become healthy in the source:
@@ -92,31 +108,38 @@ func (o *Observed) expectsHealth(s Source) bool {
 	})
 }
 
-// unusable says which target groups cannot be attached at all.
-func (o *Observed) unusable() (reason, remedy string) {
-	var missing, wrong []string
+// unusable says which of the deployment group's target groups cannot be
+// attached at all; empty for none.
+func (o *Observed) unusable() string {
+	var missing, wrong, reasons []string
 	for _, name := range o.Missing {
-		if slices.Contains(o.DeploymentGroup.TargetGroups, name) {
+		if o.names(name) {
 			missing = append(missing, name)
 		}
 	}
 	for _, t := range o.Targets {
-		if t.Kind != kindInstance {
+		if t.Kind != kindInstance && o.names(t.source().Name()) {
 			wrong = append(wrong, fmt.Sprintf("%s (type %s)", t.source().Name(), t.Kind))
 		}
 	}
 	slices.Sort(wrong)
-	var reasons []string
 	if len(missing) > 0 {
 		reasons = append(reasons, fmt.Sprintf("the deployment group names target groups that do not exist: %s", strings.Join(missing, ", ")))
 	}
 	if len(wrong) > 0 {
 		reasons = append(reasons, fmt.Sprintf("Auto Scaling groups work with target groups of type instance only: %s", strings.Join(wrong, ", ")))
 	}
-	if len(reasons) == 0 {
-		return "", ""
-	}
-	return strings.Join(reasons, "; "), "Create the target group anew, or take it out of the deployment group's load balancer settings."
+	return strings.Join(reasons, "; ")
+}
+
+// names tells whether the deployment group names the target group.
+func (o *Observed) names(targetGroup string) bool {
+	return slices.Contains(o.DeploymentGroup.TargetGroups, targetGroup)
+}
+
+// ended tells whether an event says that a deployment is over.
+func ended(s event.State) bool {
+	return s == event.Succeeded || s == event.Failed || s == event.Stopped
 }
 
 // picture is the baseline to keep: the current group as it is, if it has all
@@ -125,20 +148,18 @@ func (o *Observed) unusable() (reason, remedy string) {
 // taken it away.
 func (o *Observed) picture() *Baseline {
 	old := o.Record.Baseline
-	if o.Group == nil || !o.ours() {
+	if o.Group == nil || !o.ours() || o.Group.suspended() {
 		return old
 	}
-	b := &Baseline{Group: o.Group.Name, Taken: o.Now}
+	b := &Baseline{Group: o.Group.Name, Taken: o.Now, Hooks: o.Group.Hooks}
 	for s, state := range o.Group.Sources {
-		if attached(state) {
+		if state == "Added" || state == "InService" {
 			b.Sources = append(b.Sources, s)
 		}
 	}
 	slices.SortFunc(b.Sources, compareSources)
-	b.Hooks = o.Group.Hooks
-	want := o.want()
-	complete := len(b.Sources) > 0 && len(planAttach(want, o.Group)) == 0 && len(planHooks(want, o.Group)) == 0
-	if !complete || b.equal(old) {
+	missing := slices.DeleteFunc(o.wantedSources(), func(s Source) bool { return slices.Contains(b.Sources, s) })
+	if len(b.Sources) == 0 || len(missing) > 0 || len(planHooks(o.wantedHooks(), o.Group)) > 0 || b.equal(old) {
 		return old
 	}
 	return b
@@ -155,11 +176,15 @@ func (o *Observed) next(d Decision, applied bool) Record {
 		}
 		n.Pending = merge(n.Pending, d.Changes)
 	case d.Settled:
-		n.Pending, n.Since = nil, time.Time{}
+		n.Pending, n.Since, n.Settle = nil, time.Time{}, false
+		n.Told = slices.DeleteFunc(slices.Clone(n.Told), func(t Told) bool { return t.Outcome != Repaired && t.Outcome != Unchanged })
+	}
+	if o.Group != nil && o.Group.suspended() {
+		n.Settle = true
 	}
 	if len(o.InProgress) > 0 {
-		if s := o.Subject; s != nil && s.failed() {
-			n.Failed = s.ID
+		if o.Subject != nil && o.Subject.failed() {
+			n.Failed = o.Subject.ID
 		}
 		return n
 	}
@@ -181,9 +206,4 @@ func merge(pending, changes []Change) []Change {
 		}
 	}
 	return merged
-}
-
-// ended tells whether an event says that a deployment is over.
-func ended(s event.State) bool {
-	return s == event.Succeeded || s == event.Failed || s == event.Stopped
 }

@@ -28,15 +28,16 @@ var (
 // released is the story that all others vary: deployment d-2 of shop/web has
 // succeeded a minute ago, and its copy came out with nothing attached.
 func released(vary ...func(*Observed)) *Observed {
+	succeeded := &Deployment{ID: "d-2", Over: true, Succeeded: true, Replacement: []string{green}}
 	o := &Observed{
 		Key:  Key{"shop", "web"},
 		Hint: Hint{Deployment: "d-2", State: event.Succeeded},
 		Now:  noon,
 		DeploymentGroup: DeploymentGroup{
 			Platform: "Server", BlueGreen: true, Copies: true, Groups: []string{green}, TargetGroups: []string{"web"},
-			Last: "d-2", Deployed: true, Ended: noon.Add(-time.Minute),
+			Last: "d-2", Success: "d-2", Ended: noon.Add(-time.Minute),
 		},
-		Subject: &Deployment{ID: "d-2", Over: true, Succeeded: true, Replacement: []string{green}},
+		Subject: succeeded, Last: succeeded, Success: succeeded,
 		Group: &Group{
 			Name: green, ELBChecked: true, Tags: map[string]string{}, Sources: map[Source]string{},
 			Instances: []Instance{{"i-1", true}, {"i-2", true}},
@@ -66,10 +67,14 @@ func also(name string, t TargetGroup) func(*Observed) {
 	}
 }
 
+// extra is a target group that only the baseline knows, where CodeDeploy has
+// registered nobody.
+func extra(t TargetGroup) func(*Observed) { return func(o *Observed) { o.Targets[t.ARN] = t } }
+
 func failedDeployment(left *Group) func(*Observed) {
 	return func(o *Observed) {
 		o.Subject = &Deployment{ID: "d-3", Over: true, Replacement: []string{"CodeDeploy_web_d-3"}}
-		o.Failed, o.Left = o.Subject, left
+		o.Last, o.Failed, o.Left = o.Subject, o.Subject, left
 		o.Hint = Hint{Deployment: "d-3", State: event.Failed}
 		state(web, "InService")(o)
 		baseline(green, web)(o)
@@ -95,7 +100,7 @@ func TestDecide(t *testing.T) {
 			harm: "the group stays detached",
 		},
 		"a copy that lost what only the baseline knows": {
-			vary:    []func(*Observed){baseline(blue, web, admin, classic, lattice), also("", TargetGroup{ARN: adminARN, Kind: kindInstance, Health: map[string]string{"i-1": healthy}})},
+			vary:    []func(*Observed){baseline(blue, web, admin, classic, lattice), extra(TargetGroup{ARN: adminARN, Kind: kindInstance, Health: map[string]string{}})},
 			outcome: Planned, again: true,
 			changes: []string{
 				"attach target group admin, target group web to " + green,
@@ -129,8 +134,8 @@ func TestDecide(t *testing.T) {
 		},
 		"attached for long, and nobody healthy": {
 			vary:    []func(*Observed){state(web, "Added"), func(o *Observed) { o.Now = noon.Add(time.Hour) }},
-			outcome: Unchanged, reason: "no instance is healthy",
-			harm: "the function looks forever at what is not its fault",
+			outcome: Waiting, reason: "no instance is healthy",
+			harm: "a repair is called done although it does not work, or the function looks forever",
 		},
 		"attached, and the group does not ask the load balancer": {
 			vary:    []func(*Observed){state(web, "Added"), func(o *Observed) { o.Group.ELBChecked = false }},
@@ -178,13 +183,13 @@ func TestDecide(t *testing.T) {
 			harm: "attached before the reroute: unvalidated instances take traffic",
 		},
 		"no deployment has ever succeeded": {
-			vary:    []func(*Observed){func(o *Observed) { o.DeploymentGroup.Deployed = false }},
+			vary:    []func(*Observed){func(o *Observed) { o.Success = nil }},
 			outcome: Waiting, reason: "has succeeded yet", quiet: true,
 			harm: "a group that nothing was deployed to takes traffic",
 		},
 		"the deployment group names a failed deployment's copy": {
 			vary: []func(*Observed){func(o *Observed) {
-				o.Failed = &Deployment{ID: "d-2", Over: true, Replacement: []string{green}}
+				o.Last = &Deployment{ID: "d-2", Over: true, Replacement: []string{green}}
 			}},
 			outcome: Refused, reason: "did not succeed",
 			harm: "the replacement group of a failed deployment takes traffic",
@@ -248,7 +253,7 @@ func TestDecide(t *testing.T) {
 				o.DeploymentGroup.TargetGroups = []string{"web", "gone"}
 				o.Missing = []string{"gone"}
 			}},
-			outcome: Planned, changes: []string{"attach target group web to " + green}, reason: "do not exist: gone", again: true,
+			outcome: Planned, changes: []string{"attach target group web to " + green}, again: true,
 			harm: "a target group that is gone keeps the others from being attached",
 		},
 		"all that exists is attached, and one target group was deleted": {
@@ -312,6 +317,89 @@ func TestDecide(t *testing.T) {
 			vary:    []func(*Observed){failedDeployment(&Group{Name: "CodeDeploy_web_d-3"})},
 			outcome: Unchanged,
 			harm:    "nobody learns of a group that costs money",
+		},
+		"an Auto Scaling group that was named by hand and not deployed to": {
+			vary: []func(*Observed){func(o *Observed) {
+				o.Success = &Deployment{ID: "d-1", Over: true, Succeeded: true, Replacement: []string{blue}}
+			}},
+			outcome: Waiting, reason: "no deployment to " + green, quiet: true,
+			harm: "a group that nothing was deployed to takes traffic",
+		},
+		"a target group that the deployment group names, taken off a group that was complete": {
+			vary:    []func(*Observed){baseline(green, web), func(o *Observed) { o.Group.Hooks = []Hook{drain} }},
+			outcome: Waiting, reason: "somebody has detached target group web",
+			harm: "a person's decision is undone",
+		},
+		"and an operator wants it back": {
+			vary:    []func(*Observed){baseline(green, web), func(o *Observed) { o.Group.Hooks = []Hook{drain}; o.Hint.Insist = true }},
+			outcome: Planned, changes: []string{"attach target group web to " + green}, again: true,
+			harm: "an order is not carried out",
+		},
+		"a target group that the deployment group names since the group was complete": {
+			vary:    []func(*Observed){baseline(green, web), state(web, "InService"), also("admin", TargetGroup{ARN: adminARN, Kind: kindInstance, Health: map[string]string{"i-1": healthy, "i-2": healthy}}), func(o *Observed) { o.Group.Hooks = []Hook{drain} }},
+			outcome: Planned, changes: []string{"attach target group admin to " + green}, again: true,
+			harm: "what is new in the deployment group is taken for detached",
+		},
+		"one target group of two has unhealthy instances": {
+			vary:    []func(*Observed){also("admin", TargetGroup{ARN: adminARN, Kind: kindInstance, Health: map[string]string{"i-1": "unhealthy", "i-2": "unhealthy"}})},
+			outcome: Planned, changes: []string{"attach target group web to " + green}, again: true,
+			harm: "one broken health check keeps everything detached",
+		},
+		"nobody registered yet where CodeDeploy moves traffic": {
+			vary: []func(*Observed){func(o *Observed) {
+				o.Targets[webARN] = TargetGroup{ARN: webARN, Kind: kindInstance, Health: map[string]string{}}
+			}},
+			outcome: Waiting, reason: "0 are healthy in target group web and 0 are not", again: true,
+			harm: "attached before the reroute: unvalidated instances take traffic",
+		},
+		"the time of the last deployment is not known": {
+			vary: []func(*Observed){func(o *Observed) {
+				o.DeploymentGroup.Ended = time.Time{}
+				o.Group.Instances = append(o.Group.Instances, Instance{"i-3", true})
+				o.Targets[webARN].Health["i-3"] = "unhealthy"
+			}},
+			outcome: Waiting, reason: "2 are healthy", again: true,
+			harm: "no time is taken for a long time, and instances are replaced at once",
+		},
+		"everything suspended by hand after a failed release": {
+			vary:    []func(*Observed){failedDeployment(nil), func(o *Observed) { o.Group.Suspended = append([]string{"Launch", "Terminate"}, trio...) }},
+			outcome: Waiting, reason: "AddToLoadBalancer", again: true,
+			harm: "a person's freeze is lifted",
+		},
+		"just those three suspended by hand after a failed release": {
+			vary:    []func(*Observed){failedDeployment(nil), func(o *Observed) { o.Group.Suspended = trio }},
+			outcome: Waiting, reason: "AddToLoadBalancer", again: true,
+			harm: "a person's freeze is lifted",
+		},
+		"more than those three suspended on a new group": {
+			vary:    []func(*Observed){func(o *Observed) { o.Group.Suspended = append([]string{"Launch"}, trio...) }},
+			outcome: Waiting, reason: "AddToLoadBalancer", again: true,
+			harm: "a person's freeze is lifted",
+		},
+		"an instance launched while a person had the process suspended": {
+			vary: []func(*Observed){state(web, "InService"), baseline(green, web), func(o *Observed) {
+				o.Group.Hooks, o.Record.Settle = []Hook{drain}, true
+				o.Group.Instances = append(o.Group.Instances, Instance{"i-3", true})
+			}},
+			outcome: Planned, changes: []string{"register i-3 of " + green + " in target group web"}, again: true,
+			harm: "an instance serves nobody",
+		},
+		"a late event of a release before the last": {
+			vary: []func(*Observed){func(o *Observed) {
+				o.Last = &Deployment{ID: "d-3", Over: true, Replacement: []string{green}}
+			}},
+			outcome: Refused, reason: "deployment d-3, which did not succeed",
+			harm: "an old event decides, and the replacement group of a failed deployment takes traffic",
+		},
+		"a copy left behind that is tagged to be left alone": {
+			vary:    []func(*Observed){failedDeployment(&Group{Name: "CodeDeploy_web_d-3", Suspended: trio, Tags: map[string]string{OptOut.Key: OptOut.Value}})},
+			outcome: Unchanged,
+			harm:    "a person's decision is undone",
+		},
+		"an extra target group remade for addresses": {
+			vary:    []func(*Observed){state(web, "InService"), extra(TargetGroup{ARN: adminARN, Kind: "ip"})},
+			outcome: Unchanged,
+			harm:    "people are sent to settings that do not name it",
 		},
 		"a swept group in order is no news": {
 			vary:    []func(*Observed){state(web, "InService"), func(o *Observed) { o.Hint = Hint{Sweep: true} }},

@@ -5,15 +5,15 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"deployhooks/pkg/event"
 )
 
 // Hold is why nothing is changed now.
 type Hold struct {
 	Outcome Outcome // Waiting, Refused or Ignored
-	Reason  string
-	Remedy  string // what a person can do, if anything
+	// Matter is what holds, in a word or two that stay the same while it does.
+	Matter string
+	Reason string
+	Remedy string // what a person can do, if anything
 	// Again asks for another look soon. Without it, an event to come or the
 	// next sweep is soon enough.
 	Again bool
@@ -21,14 +21,14 @@ type Hold struct {
 	Quiet bool
 }
 
-// patience is how long after the end of a deployment the guard waits for a
-// minority of unhealthy instances to come round. After that, attaching the
-// group is what gets them replaced.
+// patience is how long what is slow may only be slow: a minority of unhealthy
+// instances to come round after a deployment, a traffic source to come into
+// service, a busy group to become free.
 const patience = 10 * time.Minute
 
 // The processes that CodeDeploy suspends on a group while it moves traffic, and
-// resumes when it is done. All three suspended with no deployment in progress
-// are the mark of a deployment that died.
+// resumes when it is done. Just these three, suspended on a new group with no
+// deployment in progress, are the mark of a deployment that died.
 var suspendedByCodeDeploy = []string{"AddToLoadBalancer", "AlarmNotification", "ScheduledActions"}
 
 // Guard says why the group must be left alone now; nil means that it need not
@@ -43,75 +43,76 @@ func Guard(scope Scope, o *Observed) *Hold {
 	case len(o.InProgress) > 0:
 		return o.holdInProgress()
 	case len(dg.Groups) != 1:
-		return &Hold{Outcome: Refused,
+		return &Hold{Outcome: Refused, Matter: "number of groups",
 			Reason: fmt.Sprintf("the deployment group names %d Auto Scaling groups, and a copy has exactly one", len(dg.Groups)),
 			Remedy: "Correct the deployment group's Auto Scaling groups."}
 	case o.Group == nil:
-		return &Hold{Outcome: Waiting,
+		return &Hold{Outcome: Waiting, Matter: "no group",
 			Reason: fmt.Sprintf("the Auto Scaling group %s, which the deployment group names, does not exist", dg.Groups[0]),
 			Remedy: "Deploy again, or name an existing Auto Scaling group in the deployment group."}
 	case !scope.admits(o.Group):
 		return ignore("its Auto Scaling group's tags take it out of scope")
-	case o.Failed != nil && slices.Contains(o.Failed.Replacement, o.Group.Name) && !o.verified():
-		return &Hold{Outcome: Refused,
-			Reason: fmt.Sprintf("the deployment group names %s, the replacement group of deployment %s, which did not succeed", o.Group.Name, o.Failed.ID),
-			Remedy: "Deploy again; a successful deployment's group is attached. If this group is meant to serve, attach it by hand once."}
 	case len(o.wantedSources()) == 0 && len(o.Missing) == 0:
 		return ignore("it has no load balancing to keep")
+	case o.Last != nil && o.Last.failed() && slices.Contains(o.Last.Replacement, o.Group.Name) && !o.verified():
+		return &Hold{Outcome: Refused, Matter: "failed replacement",
+			Reason: fmt.Sprintf("the deployment group names %s, the replacement group of deployment %s, which did not succeed", o.Group.Name, o.Last.ID),
+			Remedy: "Deploy again; a successful deployment's group is attached. If this group is meant to serve, attach it by hand once."}
+	case o.Group.suspended() && !o.abandoned(o.Group):
+		return &Hold{Outcome: Waiting, Matter: "suspended", Again: true,
+			Reason: fmt.Sprintf("the process AddToLoadBalancer of %s is suspended", o.Group.Name),
+			Remedy: fmt.Sprintf("If nobody needs that: aws autoscaling resume-processes --auto-scaling-group-name '%s' --scaling-processes AddToLoadBalancer", o.Group.Name)}
 	}
-	return o.holdUnready()
+	return nil
 }
 
 func ignore(reason string) *Hold { return &Hold{Outcome: Ignored, Reason: reason, Quiet: true} }
 
 // holdInProgress waits for another deployment to end. Its own end will make us
-// look; people are told only if a finished deployment is kept waiting by it.
+// look; people are told only if a finished release is kept waiting by it.
 func (o *Observed) holdInProgress() *Hold {
-	finished := o.Hint.State == event.Succeeded && o.Subject != nil && o.Subject.Over
-	return &Hold{Outcome: Waiting, Quiet: !finished, Again: finished,
+	s := o.Subject
+	finished := s != nil && s.Over && s.Succeeded && !s.Scaling
+	return &Hold{Outcome: Waiting, Matter: "in progress", Quiet: !finished, Again: finished,
 		Reason: fmt.Sprintf("deployment %s of the deployment group is in progress", strings.Join(o.InProgress, ", "))}
 }
 
-// holdUnready waits until attaching the group does no harm.
-func (o *Observed) holdUnready() *Hold {
+// holdSource waits until attaching one traffic source does no harm. One that
+// must wait does not keep the others from being attached.
+func (o *Observed) holdSource(s Source) *Hold {
 	g := o.Group
-	if slices.Contains(g.Suspended, "AddToLoadBalancer") && !o.abandoned(g) {
-		return &Hold{Outcome: Waiting, Again: true,
-			Reason: fmt.Sprintf("the process AddToLoadBalancer of %s is suspended", g.Name),
-			Remedy: fmt.Sprintf("If nobody needs that: aws autoscaling resume-processes --auto-scaling-group-name '%s' --scaling-processes AddToLoadBalancer", g.Name)}
+	switch {
+	case attached(g.Sources[s]):
+		return nil
+	case g.Sources[s] == "Removing":
+		return &Hold{Outcome: Waiting, Matter: "detaching " + s.ID, Again: true, Reason: fmt.Sprintf("somebody is detaching %s from %s", s, g.Name)}
+	case o.verified() && slices.Contains(o.Record.Baseline.Sources, s) && !o.Hint.Insist:
+		return &Hold{Outcome: Waiting, Matter: "detached " + s.ID,
+			Reason: fmt.Sprintf("somebody has detached %s from %s, which was complete before, and the deployment group still names it", s, g.Name),
+			Remedy: "To attach it again, invoke the function with the action repair; to be rid of it, take it out of the deployment group's load balancer settings."}
+	case !o.verified() && !o.deployedTo():
+		return &Hold{Outcome: Waiting, Matter: "not deployed", Quiet: true,
+			Reason: fmt.Sprintf("no deployment to %s has succeeded yet", g.Name)}
+	case s.Type != ELBV2 || !g.ELBChecked:
+		return nil
 	}
-	for _, s := range o.wantedSources() {
-		if state := g.Sources[s]; state == "Removing" {
-			return &Hold{Outcome: Waiting, Again: true, Reason: fmt.Sprintf("somebody is detaching %s from %s", s, g.Name)}
-		} else if attached(state) {
-			continue
-		}
-		if !o.DeploymentGroup.Deployed {
-			return &Hold{Outcome: Waiting, Quiet: true, Reason: "no deployment of the deployment group has succeeded yet"}
-		}
-		if s.Type != ELBV2 || !g.ELBChecked {
-			continue
-		}
-		if hold := o.holdUnhealthy(s); hold != nil {
-			return hold
-		}
-	}
-	return nil
+	return o.holdUnhealthy(s)
 }
 
 // holdUnhealthy waits until attaching would not make an ELB-checked group
 // replace its instances: once attached, it replaces each that the target group
-// reports unhealthy. Instances that are not registered do not count; attaching
-// registers them, and the health check comes before traffic.
+// reports unhealthy. Instances that are not registered do not count: attaching
+// registers them, and the health check comes before traffic. But if not one is
+// registered in a target group that CodeDeploy moves traffic with, the reroute
+// is not seen yet.
 func (o *Observed) holdUnhealthy(s Source) *Hold {
-	t := o.Targets[s.ID]
 	var running, well, sick int
 	for _, i := range o.Group.Instances {
 		if !i.InService {
 			continue
 		}
 		running++
-		switch state := t.Health[i.ID]; state {
+		switch o.Targets[s.ID].Health[i.ID] {
 		case healthy, unused: // unused: no load balancer sends it anything or checks it
 			well++
 		case "":
@@ -119,22 +120,21 @@ func (o *Observed) holdUnhealthy(s Source) *Hold {
 			sick++
 		}
 	}
-	late := o.Now.Sub(o.DeploymentGroup.Ended) > patience
-	if running == 0 || sick == 0 && (well > 0 || late) || late && well > sick {
+	rerouted := well > 0 || !slices.Contains(o.DeploymentGroup.TargetGroups, s.Name())
+	late := !o.DeploymentGroup.Ended.IsZero() && o.Now.Sub(o.DeploymentGroup.Ended) > patience
+	if running == 0 || sick == 0 && (rerouted || late) || late && well > sick {
 		return nil
 	}
-	return &Hold{Outcome: Waiting, Again: true,
-		Reason: fmt.Sprintf("of %d instances in service of %s, %d are healthy in %s and %d are not; attached now, the group would replace those", running, o.Group.Name, well, s, sick),
-		Remedy: "Look at the target group's health check and at the instances' application log."}
+	return &Hold{Outcome: Waiting, Matter: "unhealthy in " + s.ID, Again: true,
+		Reason: fmt.Sprintf("of %d instances in service of %s, %d are healthy in %s and %d are not", running, o.Group.Name, well, s, sick),
+		Remedy: "Attached now, the group would replace what is not healthy. Look at the target group's health check and at the instances' application log."}
 }
 
-// abandoned tells whether a group carries CodeDeploy's suspensions although no
-// deployment is there to lift them.
+// abandoned tells whether a group that is new, or left behind, carries
+// CodeDeploy's suspensions although no deployment is there to lift them.
 func (o *Observed) abandoned(g *Group) bool {
-	left := g == o.Left || o.Failed != nil || !o.verified()
-	return left && len(o.InProgress) == 0 && !slices.ContainsFunc(suspendedByCodeDeploy, func(p string) bool {
-		return !slices.Contains(g.Suspended, p)
-	})
+	return len(o.InProgress) == 0 && (g == o.Left || !o.verified()) &&
+		slices.Equal(slices.Sorted(slices.Values(g.Suspended)), suspendedByCodeDeploy)
 }
 
 // verified tells whether the current group was once seen with everything it

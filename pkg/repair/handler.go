@@ -18,12 +18,17 @@ import (
 // Hint is what made a repair look at a deployment group, and how often it has
 // looked before on that account.
 type Hint struct {
+	// Deployment and State are what an event says, if one did.
 	Deployment string      `json:"deployment,omitempty"`
 	State      event.State `json:"state,omitempty"`
 	// Look counts the looks before this one.
 	Look int `json:"look,omitempty"`
 	// Sweep says that a sweep found the group; the next sweep is its next look.
 	Sweep bool `json:"sweep,omitempty"`
+	// Insist says that an operator wants what a person has detached back.
+	Insist bool `json:"insist,omitempty"`
+	// Redelivered says that an earlier delivery of the message came to no end.
+	Redelivered bool `json:"-"`
 }
 
 // Repairer is the handler of the function in functions/repair.
@@ -46,6 +51,7 @@ func New(cfg Config, clients Clients, notices *notice.Publisher, log *slog.Logge
 //	{"action": "plan",   "application": "shop", "deploymentGroup": "web"}   what would be done, without doing it
 //	{"action": "repair", "application": "shop", "deploymentGroup": "web"}   do it now
 //	{"action": "status", "application": "shop", "deploymentGroup": "web"}   what is attached, and what is remembered
+//	{"action": "forget", "application": "shop", "deploymentGroup": "web"}   drop the baseline; the next look keeps a new one
 //	{"action": "sweep"}                                                     look at every deployment group in scope
 //
 // plan and status without names answer for every deployment group in scope.
@@ -56,7 +62,7 @@ type request struct {
 	Hint
 }
 
-const actions = `"plan", "repair", "status" or "sweep"`
+const actions = `"plan", "repair", "status", "forget" or "sweep"`
 
 // concurrency is how many deployment groups one invocation looks at together.
 // CodeDeploy documents no rates; 4 groups ask it 12 questions at once.
@@ -125,15 +131,20 @@ func (r *Repairer) handleAll(ctx context.Context, messages []event.Message) []er
 	errs := make([]error, len(messages))
 	groups := map[Key][]int{}
 	jobs := make([]job, len(messages))
+	var sweeps []int
 	for i, m := range messages {
 		if m.Err != nil {
 			errs[i] = m.Err
 			continue
 		}
 		k, hint, err := r.subject(ctx, m.Event)
-		if err != nil {
+		hint.Redelivered = m.Receives > 1
+		switch {
+		case err != nil:
 			errs[i] = err
-		} else if k != (Key{}) {
+		case k == everything:
+			sweeps = append(sweeps, i)
+		case k != (Key{}):
 			jobs[i] = job{k, hint}
 			groups[k] = append(groups[k], i)
 		}
@@ -155,11 +166,20 @@ func (r *Repairer) handleAll(ctx context.Context, messages []event.Message) []er
 		})
 	}
 	_ = all.Wait() // errors are in errs
+	if len(sweeps) > 0 {
+		_, err := r.Sweep(ctx) // once, and after what cannot wait
+		for _, i := range sweeps {
+			errs[i] = err
+		}
+	}
 	return errs
 }
 
-// subject is the deployment group that an event is about; none if the event is
-// nothing to a repair, or is dealt with by then.
+// everything stands for all deployment groups, where one is expected.
+var everything = Key{"*", "*"}
+
+// subject is the deployment group that a message is about: everything for a
+// sweep, and none if the message is nothing to a repair.
 func (r *Repairer) subject(ctx context.Context, e event.Event) (Key, Hint, error) {
 	switch e := e.(type) {
 	case event.Deployment:
@@ -171,13 +191,12 @@ func (r *Repairer) subject(ctx context.Context, e event.Event) (Key, Hint, error
 		return k, Hint{Deployment: e.ID, State: e.State}, nil
 	case event.Request:
 		req, err := decode(e)
-		if err != nil || req.Action == "sweep" {
-			if err == nil {
-				_, err = r.Sweep(ctx)
-			}
+		switch {
+		case err != nil:
 			return Key{}, Hint{}, err
-		}
-		if req.Action != "repair" {
+		case req.Action == "sweep":
+			return everything, Hint{}, nil
+		case req.Action != "repair":
 			return Key{}, Hint{}, fmt.Errorf("action %q answers whoever asks: send it by direct invocation, not through the queue", req.Action)
 		}
 		return Key{req.Application, req.DeploymentGroup}, req.Hint, nil
@@ -193,9 +212,9 @@ func decode(e event.Request) (request, error) {
 		return req, err
 	}
 	switch named := req.Application != "" && req.DeploymentGroup != ""; {
-	case !slices.Contains([]string{"plan", "repair", "status", "sweep"}, req.Action):
+	case !slices.Contains([]string{"plan", "repair", "status", "forget", "sweep"}, req.Action):
 		return req, fmt.Errorf("action %q is not known: give %s", req.Action, actions)
-	case req.Action == "repair" && !named, req.Application != "" && req.DeploymentGroup == "", req.Application == "" && req.DeploymentGroup != "":
+	case (req.Action == "repair" || req.Action == "forget") && !named, req.Application != "" && req.DeploymentGroup == "", req.Application == "" && req.DeploymentGroup != "":
 		return req, fmt.Errorf(`action %q needs both "application" and "deploymentGroup"`, req.Action)
 	}
 	return req, nil
@@ -214,7 +233,10 @@ func (r *Repairer) answer(ctx context.Context, e event.Request) (any, error) {
 	case "status":
 		return each(ctx, r, k, r.Status)
 	case "repair":
+		req.Insist = true
 		return r.repair(ctx, k, req.Hint)
+	case "forget":
+		return r.Forget(ctx, k)
 	default:
 		return r.Sweep(ctx)
 	}

@@ -42,6 +42,7 @@ func (r *Repairer) observeDeployments(ctx context.Context, o *Observed) error {
 	round.Go(func() error {
 		records, err := r.records.load(ctx, o.Key)
 		o.Record = records[o.Key]
+		o.done = o.Record.Pending
 		return err
 	})
 	if o.Hint.Deployment != "" {
@@ -93,7 +94,7 @@ func (r *Repairer) observeGroup(ctx context.Context, o *Observed) error {
 	if len(unknown) > 0 {
 		round.Go(func() error { return r.namedTargets(ctx, unknown, &found) })
 	}
-	round.Go(func() error { return r.observeFailed(ctx, o) })
+	round.Go(func() error { return r.observeOutcomes(ctx, o) })
 
 	err := round.Wait()
 	if o.Group != nil {
@@ -164,18 +165,50 @@ func (r *Repairer) namedTargets(ctx context.Context, names []string, found *targ
 	return round.Wait()
 }
 
-// observeFailed finds a failed deployment whose remains were not looked at yet
-// (the subject, the one it rolls back, or the one remembered) and its green
-// group.
-func (r *Repairer) observeFailed(ctx context.Context, o *Observed) (err error) {
-	if o.Subject == nil && o.DeploymentGroup.Last != "" {
-		if o.Subject, err = r.deployment(ctx, o.DeploymentGroup.Last); err != nil {
-			return err
-		}
+// observeOutcomes reads the last deployment and the last successful one, and
+// finds out what a failed one left behind.
+func (r *Repairer) observeOutcomes(ctx context.Context, o *Observed) error {
+	known := map[string]*Deployment{}
+	if o.Subject != nil {
+		known[o.Subject.ID] = o.Subject
 	}
-	failed := o.Subject
-	if id := o.remembered(); id != "" {
-		if failed, err = r.deployment(ctx, id); err != nil {
+	read := func(id string) (*Deployment, error) {
+		if d, ok := known[id]; ok || id == "" {
+			return d, nil
+		}
+		return r.deployment(ctx, id)
+	}
+	last, success := o.DeploymentGroup.Last, o.DeploymentGroup.Success
+	var round errgroup.Group
+	round.Go(func() (err error) {
+		o.Last, err = read(last)
+		return err
+	})
+	if success != last {
+		round.Go(func() (err error) {
+			o.Success, err = read(success)
+			return err
+		})
+	}
+	if err := round.Wait(); err != nil {
+		return err
+	}
+	if success == last {
+		o.Success = o.Last
+	}
+	return r.observeRemains(ctx, o, read)
+}
+
+// observeRemains looks at the green group that a failed deployment may have
+// left.
+func (r *Repairer) observeRemains(ctx context.Context, o *Observed, read func(string) (*Deployment, error)) error {
+	var failed *Deployment
+	var err error
+	switch id := o.remains(); {
+	case o.Last != nil && id == o.Last.ID:
+		failed = o.Last
+	default:
+		if failed, err = read(id); err != nil {
 			return err
 		}
 	}
@@ -186,9 +219,6 @@ func (r *Repairer) observeFailed(ctx context.Context, o *Observed) (err error) {
 	left := slices.DeleteFunc(slices.Clone(failed.Replacement), func(name string) bool {
 		return slices.Contains(o.DeploymentGroup.Groups, name)
 	})
-	if len(left) == 0 {
-		return nil
-	}
 	groups, err := r.groups(ctx, left...)
 	for _, g := range groups {
 		o.Left = g

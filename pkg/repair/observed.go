@@ -9,9 +9,13 @@ import (
 // AWS tells it now.
 type Observed struct {
 	Key Key
-	// Hint is what made us look. Nothing in a decision rests on it but names,
-	// and how patient to be.
+	// Hint is what made us look. It tells whose end is news, and whether an
+	// operator insists; what may be changed rests on the rest.
 	Hint Hint
+	// done are the changes that are pending, and so done once it is settled.
+	done []Change
+	// asked means that another look was asked for already.
+	asked bool
 	// Gone means that the deployment group does not exist.
 	Gone bool
 	// DeploymentGroup is the deployment group's configuration.
@@ -19,10 +23,12 @@ type Observed struct {
 	// InProgress lists the deployments of the group that have not ended, the
 	// hint's own not among them if it has.
 	InProgress []string
-	// Subject is the deployment in question: the hint's, or the last one.
-	Subject *Deployment
+	// Subject is the hint's deployment, Last the last that was attempted, and
+	// Success the last that has succeeded; nil where there is none. What may
+	// be done rests on the last two: events come late.
+	Subject, Last, Success *Deployment
 	// Failed is a failed or stopped blue/green deployment whose remains are to
-	// be looked at: the subject, or the one that the subject rolls back.
+	// be looked at.
 	Failed *Deployment
 	// Group is the Auto Scaling group that the deployment group names; nil if
 	// it does not exist.
@@ -50,10 +56,9 @@ type DeploymentGroup struct {
 	Groups       []string // names of its Auto Scaling groups
 	TargetGroups []string // names of its target groups
 	Classic      []string // names of its Classic Load Balancers
-	// Last is the last deployment that was attempted.
-	Last string
-	// Deployed means that a deployment has succeeded at least once.
-	Deployed bool
+	// Last is the last deployment that was attempted, Success the last that
+	// has succeeded; empty for none.
+	Last, Success string
 	// Ended is when the last deployment ended; zero if unknown.
 	Ended time.Time
 }
@@ -113,20 +118,31 @@ func (o *Observed) ours() bool {
 	return !o.Gone && g.Platform == "Server" && g.BlueGreen && g.Copies
 }
 
-// remembered is a failed deployment other than the subject that is still to be
-// looked at; empty for none.
-func (o *Observed) remembered() string {
-	switch s := o.Subject; {
-	case s == nil:
-		return o.Record.Failed
-	case s.failed():
-		return ""
-	case s.Undoes != "":
-		return s.Undoes
-	default:
-		return o.Record.Failed
+// remains is the deployment that may have left a green group behind: the one
+// that the hint is about, the last, the one that the last undoes, or one that
+// is remembered; empty for none.
+func (o *Observed) remains() string {
+	for _, d := range []*Deployment{o.Subject, o.Last} {
+		if d != nil && d.failed() {
+			return d.ID
+		}
 	}
+	if o.Last != nil && o.Last.Undoes != "" {
+		return o.Last.Undoes
+	}
+	return o.Record.Failed
 }
+
+// deployedTo tells whether the group's last successful deployment was one to
+// the current group, as far as CodeDeploy says: an Auto Scaling group that was
+// named in the deployment group by hand has yet to be deployed to.
+func (o *Observed) deployedTo() bool {
+	s := o.Success
+	return s != nil && (len(s.Replacement) == 0 || slices.Contains(s.Replacement, o.Group.Name))
+}
+
+// suspended tells whether instances that launch are not registered.
+func (g *Group) suspended() bool { return slices.Contains(g.Suspended, "AddToLoadBalancer") }
 
 func (t TargetGroup) source() Source { return Source{ELBV2, t.ARN} }
 

@@ -68,19 +68,25 @@ type Wanted struct {
 	Sources []Source
 	Hooks   []Hook
 	// Settle asks that every instance in service be registered too. It is
-	// wanted until the group is seen complete for the first time; later, an
-	// instance that is not registered was taken out by somebody.
+	// wanted until the group is seen complete for the first time, and after
+	// AddToLoadBalancer was suspended; else, an instance that is not
+	// registered was taken out by somebody.
 	Settle bool
 }
 
 // want is what the deployment group asks for and, on a group that is new, what
-// the last good one had besides.
-func (o *Observed) want() Wanted {
-	w := Wanted{Sources: o.wantedSources(), Settle: !o.verified() || len(o.Record.Pending) > 0}
-	if b := o.Record.Baseline; b != nil && !o.verified() {
-		w.Hooks = b.Hooks
+// the last good one had besides; and what keeps some of it waiting.
+func (o *Observed) want() (Wanted, []*Hold) {
+	w := Wanted{Hooks: o.wantedHooks(), Settle: !o.verified() || len(o.Record.Pending) > 0 || o.Record.Settle}
+	var holds []*Hold
+	for _, s := range o.wantedSources() {
+		if hold := o.holdSource(s); hold != nil {
+			holds = append(holds, hold)
+		} else {
+			w.Sources = append(w.Sources, s)
+		}
 	}
-	return w
+	return w, holds
 }
 
 // wantedSources are the traffic sources that exist and that the group should
@@ -88,8 +94,7 @@ func (o *Observed) want() Wanted {
 func (o *Observed) wantedSources() []Source {
 	var wanted []Source
 	for _, t := range o.Targets {
-		named := slices.Contains(o.DeploymentGroup.TargetGroups, t.source().Name())
-		if t.Kind == kindInstance && t.Health != nil && (named || !o.verified()) {
+		if t.Kind == kindInstance && t.Health != nil && (o.names(t.source().Name()) || !o.verified()) {
 			wanted = append(wanted, t.source())
 		}
 	}
@@ -104,6 +109,14 @@ func (o *Observed) wantedSources() []Source {
 	return slices.Compact(wanted)
 }
 
+// wantedHooks are the lifecycle hooks that a group that is new should have.
+func (o *Observed) wantedHooks() []Hook {
+	if b := o.Record.Baseline; b != nil && !o.verified() {
+		return b.Hooks
+	}
+	return nil
+}
+
 // Plan lists what must change so that the group serves like the one it was
 // copied from. It only ever adds: what a person has attached stays. Processes
 // that a dead deployment left suspended come first and alone, because what is
@@ -116,7 +129,7 @@ func Plan(want Wanted, o *Observed) []Change {
 	if want.Settle {
 		changes = append(changes, planRegister(want, o)...)
 	}
-	return append(changes, planHooks(want, o.Group)...)
+	return append(changes, planHooks(want.Hooks, o.Group)...)
 }
 
 // planResume lifts what CodeDeploy suspended and did not resume.
@@ -125,6 +138,14 @@ func (o *Observed) planResume(g *Group) []Change {
 		return nil
 	}
 	return []Change{{Do: Resume, Group: g.Name, Processes: suspendedByCodeDeploy}}
+}
+
+// planLeft lifts them from the group that a failed deployment left behind.
+func (o *Observed) planLeft(scope Scope) []Change {
+	if o.Left == nil || !scope.admits(o.Left) {
+		return nil
+	}
+	return o.planResume(o.Left)
 }
 
 func planAttach(want Wanted, got *Group) []Change {
@@ -167,9 +188,9 @@ func planRegister(want Wanted, o *Observed) []Change {
 
 // planHooks puts users' own lifecycle hooks back, which a copy is not seen to
 // have.
-func planHooks(want Wanted, got *Group) []Change {
+func planHooks(want []Hook, got *Group) []Change {
 	var changes []Change
-	for _, h := range want.Hooks {
+	for _, h := range want {
 		if !slices.ContainsFunc(got.Hooks, func(g Hook) bool { return g.Name == h.Name }) {
 			changes = append(changes, Change{Do: RestoreHook, Group: got.Name, Hook: &h})
 		}

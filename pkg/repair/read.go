@@ -59,7 +59,9 @@ func deploymentGroup(info *codedeploytypes.DeploymentGroupInfo) DeploymentGroup 
 	if l := info.LastAttemptedDeployment; l != nil {
 		g.Last, g.Ended = aws.ToString(l.DeploymentId), aws.ToTime(l.EndTime)
 	}
-	g.Deployed = info.LastSuccessfulDeployment != nil
+	if l := info.LastSuccessfulDeployment; l != nil {
+		g.Success = aws.ToString(l.DeploymentId)
+	}
 	return g
 }
 

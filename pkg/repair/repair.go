@@ -101,8 +101,8 @@ func (b *Baseline) equal(c *Baseline) bool {
 	return b.Group == c.Group && slices.Equal(b.Sources, c.Sources) && slices.Equal(b.Hooks, c.Hooks)
 }
 
-// Record is what is remembered of a deployment group between invocations.
-// Everything in it can be lost without harm but the baseline.
+// Record is what is remembered of a deployment group between invocations. Lost,
+// it costs what only the baseline knew, and a notice told twice.
 type Record struct {
 	// Version counts the writes; 0 is a record that was never written.
 	Version  int       `json:"-"`
@@ -112,6 +112,9 @@ type Record struct {
 	Pending []Change `json:"pending,omitempty"`
 	// Since is when the first of Pending was sent.
 	Since time.Time `json:"since,omitzero"`
+	// Settle means that instances may have launched while AddToLoadBalancer
+	// was suspended, and are still to be registered.
+	Settle bool `json:"settle,omitempty"`
 	// Failed is a failed or stopped deployment whose remains were not looked
 	// at yet, because another deployment was in progress.
 	Failed string `json:"failed,omitempty"`
@@ -119,15 +122,17 @@ type Record struct {
 	Published string `json:"published,omitempty"`
 	// Deployment is the last deployment that was dealt with.
 	Deployment string `json:"deployment,omitempty"`
-	// Told is the last outcome that people were told of.
-	Told Told `json:"told,omitzero"`
+	// Told are the outcomes that people were told of since the group was last
+	// in order.
+	Told []Told `json:"told,omitempty"`
 }
 
 // Told identifies an outcome, so that nobody is told the same twice.
 type Told struct {
-	Deployment string  `json:"deployment,omitempty"`
-	Outcome    Outcome `json:"outcome,omitempty"`
-	Reason     string  `json:"reason,omitempty"`
+	Group   string  `json:"autoScalingGroup,omitempty"`
+	Outcome Outcome `json:"outcome,omitempty"`
+	// Matter is what the outcome is about, without figures that change.
+	Matter string `json:"matter,omitempty"`
 }
 
 // Outcome is how the work on a deployment group ended.

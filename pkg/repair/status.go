@@ -19,7 +19,7 @@ type Status struct {
 	// Baseline, Pending and Told are what is remembered: see [Record].
 	Baseline *Baseline `json:"baseline,omitempty"`
 	Pending  []Change  `json:"pending,omitempty"`
-	Told     Told      `json:"lastTold,omitzero"`
+	Told     []Told    `json:"told,omitempty"`
 	// Next is what a repair would come to now.
 	Next Result `json:"next"`
 }
@@ -57,6 +57,22 @@ func (r *Repairer) Status(ctx context.Context, k Key) (Status, error) {
 	}
 	slices.SortFunc(s.Sources, func(a, b SourceState) int { return compareSources(a.Source, b.Source) })
 	return s, nil
+}
+
+// Forget drops what only the baseline knows of a deployment group: load
+// balancing or lifecycle hooks that are gone on purpose, and that a repair
+// would otherwise go on trying to put back. What is attached stays attached.
+func (r *Repairer) Forget(ctx context.Context, k Key) (Status, error) {
+	records, err := r.records.load(ctx, k)
+	if err != nil {
+		return Status{}, fmt.Errorf("forget %s: %w", k, err)
+	}
+	if record, ok := records[k]; ok {
+		if err := r.records.save(ctx, k, Record{Version: record.Version}); err != nil {
+			return Status{}, fmt.Errorf("forget %s: %w", k, err)
+		}
+	}
+	return r.Status(ctx, k)
 }
 
 // each asks about the named deployment group, or, where none is named, about

@@ -32,8 +32,13 @@ type Swept struct {
 func (r *Repairer) Sweep(ctx context.Context) (Swept, error) {
 	swept := Swept{HandedOver: []Key{}}
 	inScope, err := r.inScope(ctx)
-	if err != nil {
+	if err != nil && !r.tellBlind(ctx, err) {
 		return swept, fmt.Errorf("sweep: %w", err)
+	}
+	if err == nil {
+		if err := r.forgetBlind(ctx); err != nil {
+			return swept, fmt.Errorf("sweep: %w", err)
+		}
 	}
 	swept.InScope = len(inScope)
 	for _, g := range inScope {
@@ -46,13 +51,38 @@ func (r *Repairer) Sweep(ctx context.Context) (Swept, error) {
 	var sending errgroup.Group
 	sending.SetLimit(concurrency)
 	for _, k := range swept.HandedOver {
-		sending.Go(func() error { return r.send(ctx, k, Hint{Sweep: true}, 0) })
+		sending.Go(func() error { return r.request(ctx, k, Hint{Sweep: true}, 0) })
 	}
 	if err := sending.Wait(); err != nil {
 		return swept, fmt.Errorf("sweep: %w", err)
 	}
 	r.log.InfoContext(ctx, "swept", "in_scope", swept.InScope, "in_order", swept.InOrder, "handed_over", len(swept.HandedOver))
 	return swept, nil
+}
+
+// tellBlind tells people that a sweep is denied what it asks, and reports
+// whether it did: no retry helps then.
+func (r *Repairer) tellBlind(ctx context.Context, err error) bool {
+	if kind := fault.Of(err); kind != fault.Denied && kind != fault.Invalid || tools(err) {
+		return false
+	}
+	o := &Observed{Key: everything}
+	records, unread := r.records.load(ctx, o.Key)
+	if unread != nil {
+		return false
+	}
+	o.Record = records[o.Key]
+	_, unable := r.unable(ctx, o, err)
+	return unable == nil
+}
+
+// forgetBlind makes it news again if a sweep is denied something after this.
+func (r *Repairer) forgetBlind(ctx context.Context) error {
+	records, err := r.records.load(ctx, everything)
+	if err != nil || len(records[everything].Told) == 0 {
+		return err
+	}
+	return r.records.save(ctx, everything, Record{Version: records[everything].Version})
 }
 
 // glance is what a sweep knows of a deployment group.
@@ -69,7 +99,7 @@ type glance struct {
 func (g glance) inOrder() bool {
 	r := g.record
 	if g.group == nil || r.Baseline == nil || r.Baseline.Group != g.group.Name || r.Published != g.group.Name ||
-		r.Deployment != g.Last || r.Failed != "" || len(r.Pending) > 0 || slices.Contains(g.group.Suspended, "AddToLoadBalancer") {
+		r.Deployment != g.Last || r.Failed != "" || len(r.Pending) > 0 || r.Settle || g.group.suspended() {
 		return false
 	}
 	attached := map[string]bool{}
@@ -80,12 +110,10 @@ func (g glance) inOrder() bool {
 }
 
 // inScope finds the deployment groups in scope whose deployments copy an Auto
-// Scaling group, sorted by name.
+// Scaling group, sorted by name. An application that cannot be read is missing
+// from the answer, and in the error.
 func (r *Repairer) inScope(ctx context.Context) ([]glance, error) {
-	found, err := r.copying(ctx)
-	if err != nil {
-		return nil, err
-	}
+	found, unread := r.copying(ctx)
 	keys := slices.SortedFunc(maps.Keys(found), func(a, b Key) int { return strings.Compare(a.String(), b.String()) })
 	names := map[string]bool{}
 	for _, k := range keys {
@@ -119,18 +147,12 @@ func (r *Repairer) inScope(ctx context.Context) ([]glance, error) {
 			inScope = append(inScope, g)
 		}
 	}
-	return inScope, nil
+	return inScope, unread
 }
 
 // balanced tells whether there is load balancing to look after.
 func (g glance) balanced() bool {
 	return len(g.TargetGroups) > 0 || len(g.Classic) > 0 || g.record.Baseline != nil
-}
-
-// admits tells whether the group's tags leave it in scope. A group that is gone
-// has none to look at.
-func (s Scope) admits(g *Group) bool {
-	return g == nil || !OptOut.on(g) && (s.Tag == Tag{} || s.Tag.on(g))
 }
 
 // copying finds, among the applications and names in scope, the deployment
@@ -140,7 +162,7 @@ func (r *Repairer) copying(ctx context.Context) (map[Key]DeploymentGroup, error)
 	if len(applications) == 0 {
 		var err error
 		if applications, err = r.applications(ctx); err != nil {
-			return nil, err
+			return map[Key]DeploymentGroup{}, err
 		}
 	}
 	var (

@@ -42,7 +42,7 @@ func contract(t *testing.T, records table) {
 	first := Record{
 		Baseline: &Baseline{Group: "web", Taken: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC), Sources: []Source{web, classic}, Hooks: []Hook{drain}},
 		Pending:  []Change{{Do: Attach, Group: "web", Sources: []Source{web}}},
-		Told:     Told{Deployment: "d-1", Outcome: Repaired},
+		Told:     []Told{{Group: "web", Outcome: Repaired}},
 	}
 	if err := records.save(ctx, key, first); err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package repair
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"deployhooks/pkg/notice"
@@ -11,9 +12,13 @@ import (
 // result is what a decision looks like from outside. What a repair has done is
 // what was pending and is now seen to work.
 func (o *Observed) result(d Decision) Result {
-	res := Result{Key: o.Key, Outcome: d.Outcome, Reason: d.Reason, Remedy: d.Remedy, Changes: append([]Change{}, d.Changes...), Deployment: o.deploymentID()}
+	res := Result{Key: o.Key, Outcome: d.Outcome, Reason: d.Reason, Remedy: d.Remedy, Changes: []Change{}, Deployment: o.deploymentID()}
+	changes := d.Changes
 	if d.Settled {
-		res.Changes = append(res.Changes, o.Record.Pending...)
+		changes = append(slices.Clone(changes), o.done...)
+	}
+	for _, c := range changes {
+		res.Changes = append(res.Changes, c.public())
 	}
 	if len(o.DeploymentGroup.Groups) == 1 {
 		res.Group = o.DeploymentGroup.Groups[0]
@@ -24,6 +29,16 @@ func (o *Observed) result(d Decision) Result {
 	return res
 }
 
+// public leaves out what the owner of a hook wrote for himself.
+func (c Change) public() Change {
+	if c.Hook != nil {
+		hook := *c.Hook
+		hook.Metadata, hook.RoleARN = "", ""
+		c.Hook = &hook
+	}
+	return c
+}
+
 func (o *Observed) deploymentID() string {
 	if o.Hint.Deployment != "" {
 		return o.Hint.Deployment
@@ -31,15 +46,21 @@ func (o *Observed) deploymentID() string {
 	return o.DeploymentGroup.Last
 }
 
+// told identifies the outcome. A deployment is not in it: Auto Scaling makes
+// one for every instance it launches, and a release shows in the group's name.
 func (o *Observed) told(d Decision) Told {
-	return Told{Deployment: o.deploymentID(), Outcome: d.Outcome, Reason: d.Reason}
+	t := Told{Outcome: d.Outcome, Matter: d.Matter}
+	if len(o.DeploymentGroup.Groups) == 1 {
+		t.Group = o.DeploymentGroup.Groups[0]
+	}
+	return t
 }
 
-// after tells whether an outcome is news after the last that was told. That a
+// newsAfter tells whether an outcome is news after those that were told. That a
 // repaired group is in order is none.
-func (t Told) after(last Told) bool {
-	repaired := last.Outcome == Repaired && t.Outcome == Unchanged && t.Deployment == last.Deployment
-	return t != last && !repaired
+func (t Told) newsAfter(told []Told) bool {
+	repaired := Told{Group: t.Group, Outcome: Repaired}
+	return !slices.Contains(told, t) && !(t.Outcome == Unchanged && t.Matter == "" && slices.Contains(told, repaired))
 }
 
 // report logs and counts an outcome.
@@ -56,8 +77,8 @@ func (r *Repairer) report(ctx context.Context, o *Observed, d Decision) Result {
 	return res
 }
 
-// tell sends the outcome to people and to other systems.
-func (r *Repairer) tell(ctx context.Context, res Result) error {
+// send tells people and other systems.
+func (r *Repairer) send(ctx context.Context, res Result) error {
 	return r.notices.Tell(ctx, notice.Notice{
 		Subject: fmt.Sprintf("%s: %s", headlines[res.Outcome], res.Key),
 		Text:    res.text(),

@@ -543,7 +543,7 @@ func TestOperator(t *testing.T) {
 	if w.ask(`{"action":"sweep"}`, &swept); swept.InOrder != 1 || len(swept.HandedOver) != 0 {
 		t.Errorf("the second sweep found %+v", swept)
 	}
-	if n := len(w.Calls()); n > 5 {
+	if n := len(w.Calls()); n > 6 {
 		t.Errorf("a sweep over a group in order takes %d calls", n)
 	}
 	for _, bad := range []string{`{"action":"dance"}`, `{"action":"plan","application":"shop"}`, `{"action":"repair"}`, `{"action":"sweep","group":"web"}`} {
