@@ -183,7 +183,7 @@ func (o *Observed) next(d Decision, applied bool) Record {
 		n.Settle = true
 	}
 	if len(o.InProgress) > 0 {
-		if o.Subject != nil && o.Subject.failed() {
+		if o.Subject.failed() {
 			n.Failed = o.Subject.ID
 		}
 		return n

@@ -190,6 +190,7 @@ func TestDecide(t *testing.T) {
 		"the deployment group names a failed deployment's copy": {
 			vary: []func(*Observed){func(o *Observed) {
 				o.Last = &Deployment{ID: "d-2", Over: true, Replacement: []string{green}}
+				o.Success = &Deployment{ID: "d-1", Over: true, Succeeded: true, Replacement: []string{blue}}
 			}},
 			outcome: Refused, reason: "did not succeed",
 			harm: "the replacement group of a failed deployment takes traffic",
@@ -325,6 +326,22 @@ func TestDecide(t *testing.T) {
 			outcome: Waiting, reason: "no deployment to " + green, quiet: true,
 			harm: "a group that nothing was deployed to takes traffic",
 		},
+		"named by hand, and only a launching instance was deployed to": {
+			vary: []func(*Observed){func(o *Observed) {
+				o.Success = &Deployment{ID: "d-3", Over: true, Succeeded: true, Scaling: true}
+				o.Group.ELBChecked = false
+				o.Targets[webARN] = TargetGroup{ARN: webARN, Kind: kindInstance, Health: map[string]string{"i-blue": healthy}}
+			}},
+			outcome: Waiting, reason: "no deployment to " + green, quiet: true,
+			harm: "a group that nothing was deployed to takes traffic",
+		},
+		"released, and an instance has launched since": {
+			vary: []func(*Observed){func(o *Observed) {
+				o.Success = &Deployment{ID: "d-3", Over: true, Succeeded: true, Scaling: true}
+			}},
+			outcome: Planned, changes: []string{"attach target group web to " + green}, again: true,
+			harm: "a scale-out right after the release keeps the group detached",
+		},
 		"a target group that the deployment group names, taken off a group that was complete": {
 			vary:    []func(*Observed){baseline(green, web), func(o *Observed) { o.Group.Hooks = []Hook{drain} }},
 			outcome: Waiting, reason: "somebody has detached target group web",
@@ -387,9 +404,17 @@ func TestDecide(t *testing.T) {
 		"a late event of a release before the last": {
 			vary: []func(*Observed){func(o *Observed) {
 				o.Last = &Deployment{ID: "d-3", Over: true, Replacement: []string{green}}
+				o.Success = &Deployment{ID: "d-1", Over: true, Succeeded: true, Replacement: []string{blue}}
 			}},
 			outcome: Refused, reason: "deployment d-3, which did not succeed",
 			harm: "an old event decides, and the replacement group of a failed deployment takes traffic",
+		},
+		"a rollback to the group failed, and an earlier release to it succeeded": {
+			vary: []func(*Observed){func(o *Observed) {
+				o.Last = &Deployment{ID: "d-4", Over: true, Undoes: "d-3", Replacement: []string{green}}
+			}},
+			outcome: Planned, changes: []string{"attach target group web to " + green}, again: true,
+			harm: "the group that serves stays detached",
 		},
 		"a copy left behind that is tagged to be left alone": {
 			vary:    []func(*Observed){failedDeployment(&Group{Name: "CodeDeploy_web_d-3", Suspended: trio, Tags: map[string]string{OptOut.Key: OptOut.Value}})},

@@ -54,7 +54,7 @@ func Guard(scope Scope, o *Observed) *Hold {
 		return ignore("its Auto Scaling group's tags take it out of scope")
 	case len(o.wantedSources()) == 0 && len(o.Missing) == 0:
 		return ignore("it has no load balancing to keep")
-	case o.Last != nil && o.Last.failed() && slices.Contains(o.Last.Replacement, o.Group.Name) && !o.verified():
+	case o.Last.failed() && o.Last.to(o.Group) && !o.Success.to(o.Group) && !o.verified():
 		return &Hold{Outcome: Refused, Matter: "failed replacement",
 			Reason: fmt.Sprintf("the deployment group names %s, the replacement group of deployment %s, which did not succeed", o.Group.Name, o.Last.ID),
 			Remedy: "Deploy again; a successful deployment's group is attached. If this group is meant to serve, attach it by hand once."}

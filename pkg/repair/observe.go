@@ -212,7 +212,7 @@ func (r *Repairer) observeRemains(ctx context.Context, o *Observed, read func(st
 			return err
 		}
 	}
-	if failed == nil || !failed.failed() {
+	if !failed.failed() {
 		return nil
 	}
 	o.Failed = failed

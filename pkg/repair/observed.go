@@ -123,7 +123,7 @@ func (o *Observed) ours() bool {
 // is remembered; empty for none.
 func (o *Observed) remains() string {
 	for _, d := range []*Deployment{o.Subject, o.Last} {
-		if d != nil && d.failed() {
+		if d.failed() {
 			return d.ID
 		}
 	}
@@ -133,12 +133,29 @@ func (o *Observed) remains() string {
 	return o.Record.Failed
 }
 
-// deployedTo tells whether the group's last successful deployment was one to
-// the current group, as far as CodeDeploy says: an Auto Scaling group that was
-// named in the deployment group by hand has yet to be deployed to.
+// deployedTo tells whether the last successful deployment was one to the current
+// group: an Auto Scaling group that was named in the deployment group by hand
+// has yet to be deployed to. Where CodeDeploy does not say which group it was
+// (that of a single launching instance names none), the traffic does.
 func (o *Observed) deployedTo() bool {
 	s := o.Success
-	return s != nil && (len(s.Replacement) == 0 || slices.Contains(s.Replacement, o.Group.Name))
+	if s == nil || len(s.Replacement) > 0 {
+		return s.to(o.Group)
+	}
+	return len(o.DeploymentGroup.TargetGroups) == 0 || o.rerouted()
+}
+
+// rerouted tells whether an instance of the group is registered in a target
+// group that CodeDeploy moves traffic with.
+func (o *Observed) rerouted() bool {
+	for _, t := range o.Targets {
+		for _, i := range o.Group.Instances {
+			if _, registered := t.Health[i.ID]; registered && o.names(t.source().Name()) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // suspended tells whether instances that launch are not registered.
@@ -156,4 +173,10 @@ func (b *Baseline) sources(kind string) []Source {
 
 // failed tells whether the deployment ended badly and may have left a green
 // group. Deployments to single instances that Auto Scaling asks for have none.
-func (d *Deployment) failed() bool { return d.Over && !d.Succeeded && !d.Scaling }
+func (d *Deployment) failed() bool { return d != nil && d.Over && !d.Succeeded && !d.Scaling }
+
+// to tells whether the group is the deployment's green fleet. A rollback names
+// the group that it goes back to.
+func (d *Deployment) to(g *Group) bool {
+	return d != nil && slices.Contains(d.Replacement, g.Name)
+}

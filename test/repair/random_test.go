@@ -34,6 +34,7 @@ func TestRandomDays(t *testing.T) {
 		w.SetFaults(nil)
 		w.SetDelivery(nil)
 		w.SetInstanceRefresh(w.GroupOf(w.svc), false)
+		w.byHand(w.resume)
 		for _, id := range w.deployments() {
 			if !w.Ended(id) {
 				w.Continue(id)
@@ -56,6 +57,13 @@ func TestRandomDays(t *testing.T) {
 				rt.Errorf("%s of service %+v is not attached to %s after %v; told %q", name, w.svc, w.GroupOf(w.svc), days, w.told())
 			}
 		}
+		hours := int(w.Now().Sub(w.Start())/time.Hour) + 1
+		if w.invocations > hours*150 {
+			rt.Errorf("%d invocations in %d hours after %v: looks multiply", w.invocations, hours, days)
+		}
+		if told := w.told(); len(told) > 6*(len(days)+1) {
+			rt.Errorf("%d notices of %d events %v: %q", len(told), len(days), days, told)
+		}
 		if early := w.users.Total().Early; early > 0 {
 			rt.Errorf("%d requests reached a replacement group before its reroute after %v", early, days)
 		}
@@ -65,6 +73,9 @@ func TestRandomDays(t *testing.T) {
 func randomService(rt *rapid.T) region.Service {
 	s := shop()
 	s.TargetGroups = []string{"web", "admin", "api"}[:rapid.IntRange(1, 3).Draw(rt, "target groups")]
+	if rapid.Bool().Draw(rt, "only the group knows of more") {
+		s.LatticeTargetGroups = []string{"arn:aws:vpc-lattice:eu-west-1:123456789012:targetgroup/tg-0123456789abcdef0"}
+	}
 	s.HealthCheck = rapid.SampledFrom([]string{"ELB", "EC2"}).Draw(rt, "health check")
 	s.RollBack = rapid.Bool().Draw(rt, "roll back")
 	s.KeepBlue = rapid.Bool().Draw(rt, "keep blue")
@@ -95,7 +106,7 @@ func randomDelivery(rt *rapid.T) func(region.Delivery) []time.Duration {
 
 // dayNames are the names of randomDays, in an order that does not change.
 var dayNames = []string{
-	"deploy", "deploy and fail", "deploy and die", "deploy and hang", "scale", "crash", "recover", "throttle", "outage", "time-outs", "kill", "refresh", "calm",
+	"deploy", "deploy and fail", "deploy and die", "deploy and hang", "scale", "crash", "recover", "throttle", "outage", "time-outs", "kill", "suspend", "freeze", "resume", "refresh", "calm",
 }
 
 var randomDays = map[string]func(*world, *rapid.T){
@@ -127,10 +138,21 @@ var randomDays = map[string]func(*world, *rapid.T){
 	"kill": func(w *world, rt *rapid.T) {
 		w.SetFaults(region.KilledAfter(rapid.IntRange(1, 30).Draw(rt, "calls")))
 	},
+	"suspend": func(w *world, _ *rapid.T) { w.byHand(w.suspend, "AddToLoadBalancer") },
+	"freeze":  func(w *world, _ *rapid.T) { w.byHand(w.suspend) },
+	"resume":  func(w *world, _ *rapid.T) { w.byHand(w.resume) },
 	"refresh": func(w *world, rt *rapid.T) {
 		w.SetInstanceRefresh(w.GroupOf(w.svc), rapid.Bool().Draw(rt, "refreshing"))
 	},
 	"calm": func(w *world, _ *rapid.T) { w.SetFaults(nil) },
+}
+
+// byHand has a person do something to the current group, to whom faults do not
+// happen.
+func (w *world) byHand(do func(group string, processes ...string), processes ...string) {
+	w.SetFaults(nil)
+	w.Advance(time.Minute) // for tokens, where calls are throttled
+	do(w.GroupOf(w.svc), processes...)
 }
 
 // faulty makes every n-th call fail.
