@@ -7,20 +7,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
-	"time"
 
 	"deployhooks/pkg/repair"
-	"deployhooks/test/lambda"
+	"deployhooks/test/hooks"
 	"deployhooks/test/region"
 	"deployhooks/test/region/wire"
-)
-
-// What the region calls the things that the stack in infra makes.
-const (
-	table   = "baselines"
-	notices = "notices"
 )
 
 // blueGreen is the story of a release, a scale-out after it, and a scale-in
@@ -39,11 +30,13 @@ func blueGreen(ctx context.Context, build string, log io.Writer) (Story, error) 
 		return story, err
 	}
 	story.Without = s.finish()
+	story.Without.Note = "Why requests fail: the copy is attached to no target group, so Auto Scaling ends instances that the load balancer still sends requests to. " +
+		"The two yellow instances of the scale-out are paid for and never get a request."
 	say("  %d of %d requests failed.\n", story.Without.Failed, story.Without.Requests)
 
 	say("The same, with the repair function listening:")
 	s = newStage(say)
-	stop, err := s.addRepair(ctx, filepath.Join(build, "repair", "bootstrap"), log)
+	stop, err := s.addRepair(ctx, build, log)
 	if err != nil {
 		return story, err
 	}
@@ -53,6 +46,7 @@ func blueGreen(ctx context.Context, build string, log io.Writer) (Story, error) 
 		return story, err
 	}
 	story.With = s.finish()
+	story.With.Note = "The target group is attached within seconds of the release's success. The notice comes after the first look, 15 seconds later, which finds it in service."
 	story.With.Calls = int(s.calls.Load())
 	if story.With.Changes, err = s.changes(); err != nil {
 		return story, err
@@ -95,37 +89,24 @@ func (s *stage) playRelease() error {
 
 // addRepair starts the built function, gives it the region for AWS, and leads
 // CodeDeploy's events to it by its queue, in the recorded form.
-func (s *stage) addRepair(ctx context.Context, binary string, log io.Writer) (stop func(), err error) {
-	if _, err := os.Stat(binary); err != nil {
-		return nil, fmt.Errorf("%s is missing: run it with `make demo`, which builds the functions", binary)
-	}
-	queue := s.Queue("repair").Deaf()
+func (s *stage) addRepair(ctx context.Context, build string, log io.Writer) (stop func(), err error) {
 	aws := wire.New(wire.ServicesOf(s.Region)...)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.calls.Add(1)
 		aws.ServeHTTP(w, r)
 	}))
-	fn, err := lambda.Start(ctx, lambda.Options{Binary: binary, Log: log, Env: map[string]string{
-		"AWS_ENDPOINT_URL": server.URL,
-		"QUEUE_URL":        queue.URL(),
-		"TABLE":            table,
-		"TOPIC_ARN":        s.Topic(notices).ARN(),
-	}})
+	queue, end, err := hooks.StartRepair(ctx, s.Region, server.URL, build, log)
 	if err != nil {
 		server.Close()
-		return nil, fmt.Errorf("start the repair function: %w", err)
+		return nil, err
 	}
-	queue.Serve(func(payload []byte) ([]byte, error) {
-		ctx, cancel := context.WithTimeout(ctx, time.Minute)
-		defer cancel()
-		return fn.Invoke(ctx, payload)
-	})
+	queue.Deaf()
 	s.OnEvent(func(sent []byte) {
 		if payload, err := recorded(sent); err == nil { // other services' events are not for us
 			queue.Send(string(payload))
 		}
 	})
-	return func() { _ = fn.Close(); server.Close() }, nil
+	return func() { end(); server.Close() }, nil
 }
 
 // changes are what the hooks told other systems that they did.

@@ -15,13 +15,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
+
+	"deployhooks/test/hooks"
 )
 
 func main() {
 	flags := flag.NewFlagSet("demo", flag.ExitOnError)
-	build := flags.String("build", filepath.Join("build", architecture()), "folder of the built functions")
+	build := flags.String("build", hooks.Folder(), "folder of the built functions")
 	out := flags.String("out", filepath.Join("build", "demo"), "folder to write the report to")
 	flags.Usage = func() {
 		fmt.Fprintln(flags.Output(), "demo plays a release with and without the hooks in a simulated AWS region.")
@@ -32,14 +33,6 @@ func main() {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
-}
-
-// architecture is this machine's, in Lambda's words.
-func architecture() string {
-	if runtime.GOARCH == "amd64" {
-		return "x86_64"
-	}
-	return runtime.GOARCH
 }
 
 func demo(build, out string) error {

@@ -20,6 +20,8 @@ type Story struct {
 type Run struct {
 	Requests int
 	Failed   int
+	// Note says why it came so, for a person.
+	Note string
 	// Changes are what the hooks say they did.
 	Changes []string
 	// Calls is how many AWS calls the hooks made.

@@ -18,6 +18,7 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"deployhooks/events"
+	"deployhooks/test/hooks"
 	"deployhooks/test/region"
 )
 
@@ -46,7 +47,6 @@ func newStage(say func(string, ...any)) *stage {
 	})
 	s.svc = s.AddService(region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Instances: 4})
 	s.blue = s.GroupOf(s.svc)
-	s.AddTable(table, "application", "deploymentGroup")
 	s.users = s.StartTraffic(region.Traffic{TargetGroup: "web", PerSecond: 20, Takes: 400 * time.Millisecond, Long: 3 * time.Second})
 	return s
 }
@@ -75,7 +75,7 @@ func (s *stage) mark(ours bool, format string, args ...any) {
 
 // readNotices marks what the hooks have told since the last second.
 func (s *stage) readNotices() {
-	published := s.Topic(notices).Published()
+	published := s.Topic(hooks.Notices).Published()
 	for _, p := range published[s.told:] {
 		s.mark(true, "deployhooks: %s", p.Subject)
 	}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"deployhooks/test/hooks"
+)
+
+// TestDemo builds the function, plays the demo with it, and holds what the demo
+// is there to show.
+func TestDemo(t *testing.T) {
+	build, out := t.TempDir(), t.TempDir()
+	if err := hooks.Build(t.Context(), build); err != nil {
+		t.Fatal(err)
+	}
+	if err := demo(build, out); err != nil {
+		t.Fatalf("the demo fails before the eyes of whoever tries it first: %v", err)
+	}
+	var report map[string]map[string]figures
+	text := read(t, out, "report.json")
+	if err := json.Unmarshal([]byte(text), &report); err != nil {
+		t.Fatalf("report.json: %v\n%s", err, text)
+	}
+	without, with := report["blueGreen"]["without"], report["blueGreen"]["with"]
+	if without.Failed == 0 || without.Requests < 1000 {
+		t.Errorf("without the hooks %d of %d requests fail: the story shows no harm", without.Failed, without.Requests)
+	}
+	if with.Failed != 0 || with.Requests != without.Requests {
+		t.Errorf("with the hooks %d of %d requests fail, of %d without: users feel the release", with.Failed, with.Requests, without.Requests)
+	}
+	if len(with.Changes) == 0 || !strings.Contains(with.Changes[0], "attach target group web") {
+		t.Errorf("the report does not name what the hooks did: %q", with.Changes)
+	}
+	page := read(t, out, "report.html")
+	if link := regexp.MustCompile(`https?:|<script|<link|@import|url\(`).FindString(page); link != "" {
+		t.Errorf("the page loads something from elsewhere (%q), and cannot be looked at everywhere", link)
+	}
+	for _, says := range append(with.Changes, "Why requests fail:", "within seconds") {
+		if !strings.Contains(page, says) {
+			t.Errorf("the page does not say %q", says)
+		}
+	}
+}
+
+func read(t *testing.T, folder, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(folder, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
