@@ -85,6 +85,32 @@ func TestTheGuideWithTheAWSCLI(t *testing.T) {
 	}
 }
 
+// TestTheREADMEWithTheAWSCLI types every command that the README says to try
+// against the region.
+func TestTheREADMEWithTheAWSCLI(t *testing.T) {
+	t.Parallel()
+	bin, s := awsCLI(t), served(t)
+	readme, err := os.ReadFile(filepath.Join("..", "..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(readme), "\n## Try it against the simulated region\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	typed := 0
+	for i, block := range strings.Split(section, "```") {
+		if i%2 == 0 || !strings.HasPrefix(block, "\naws ") { // not in a fence, or for another program
+			continue
+		}
+		typed++
+		if out, err := s.shell(t, bin, block); err != nil {
+			t.Errorf("who types what the README says gets %v:\n%s\n%s", err, block, out)
+		}
+	}
+	if !found || typed == 0 {
+		t.Error("the README has no section with AWS CLI commands for the region")
+	}
+}
+
 // TestTheAWSCLISpeaksEveryProtocol calls one operation of each service, and
 // shows that errors arrive by name. The CLI is not built on the Go SDK, so it
 // is a second opinion on the wire.
@@ -116,6 +142,9 @@ func TestTheAWSCLISpeaksEveryProtocol(t *testing.T) {
 		{"DynamoDB, a get", `aws dynamodb batch-get-item --request-items '{"baselines":{"Keys":[{"application":{"S":"shop"},"deploymentGroup":{"S":"web"}}]}}'`, `"N": "1.5"`},
 		{"DynamoDB, a condition that fails", "aws dynamodb put-item --table-name baselines --item " + item + " --condition-expression 'attribute_not_exists(application)'", "(ConditionalCheckFailedException)"},
 		{"an operation that is not served", "aws autoscaling describe-account-limits", "(InvalidAction)"},
+		{"a service that is not there, Query", "aws sts get-caller-identity", "(InvalidAction)"},
+		{"Classic Load Balancers, which share a name with the others", "aws elb describe-load-balancers", "(InvalidAction)"},
+		{"a service that is not there, REST", "aws vpc-lattice list-target-groups", "(UnknownOperationException)"},
 		{"another operation that is not served", "aws ssm describe-sessions --state Active", "(UnknownOperationException)"},
 	}
 	for _, c := range cases {

@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+
+	"deployhooks/test/hooks"
 )
 
 // controlPath is beside the paths of AWS, which are all "/".
@@ -27,8 +30,26 @@ func (s *sample) control() http.Handler {
 	mux.HandleFunc("POST "+controlPath+"deploy", s.serveDeploy)
 	mux.HandleFunc("GET "+controlPath+"state", s.serveState)
 	mux.HandleFunc("GET "+controlPath+"events", s.serveEvents)
-	mux.HandleFunc("GET "+controlPath+"notifications", s.serveNotifications)
-	return mux
+	mux.HandleFunc("GET "+controlPath+"notifications", s.serveMessages(topic, "notifications"))
+	mux.HandleFunc("GET "+controlPath+"notices", s.serveMessages(hooks.Notices, "notices"))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, controlPath) && r.URL.Path != "/" {
+			s.refuse(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// refuse answers the calls of AWS's REST APIs, none of which is served, in the
+// way that they report errors, so that the CLI and the SDKs show it.
+func (s *sample) refuse(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Amzn-Errortype", "UnknownOperationException")
+	w.WriteHeader(http.StatusNotFound)
+	_ = json.NewEncoder(w).Encode(map[string]string{
+		"message": fmt.Sprintf("%s %s is none of what the simulated region serves: see %s", r.Method, r.URL.Path, s.url+controlPath),
+	})
 }
 
 func (s *sample) serveGuide(w http.ResponseWriter, _ *http.Request) {
@@ -90,25 +111,27 @@ func (s *sample) serveEvents(w http.ResponseWriter, r *http.Request) {
 	answer(w, map[string]any{"events": events, "next": after + len(events)})
 }
 
-// serveNotifications answers the messages that CodeDeploy has published to the
-// deployment group's topic, as serveEvents does.
-func (s *sample) serveNotifications(w http.ResponseWriter, r *http.Request) {
-	after, err := afterOf(r)
-	if err != nil {
-		fail(w, http.StatusBadRequest, err.Error())
-		return
-	}
-	type notification struct {
+// serveMessages answers the messages that have been published to a topic, as
+// serveEvents does.
+func (s *sample) serveMessages(topic, key string) http.HandlerFunc {
+	type message struct {
 		Subject string    `json:"subject"`
 		Message string    `json:"message"`
 		At      time.Time `json:"at"`
 	}
-	published := s.region.Topic(topic).Published()
-	notifications := []notification{}
-	for _, p := range published[min(after, len(published)):] {
-		notifications = append(notifications, notification{p.Subject, p.Message, p.At})
+	return func(w http.ResponseWriter, r *http.Request) {
+		after, err := afterOf(r)
+		if err != nil {
+			fail(w, http.StatusBadRequest, err.Error())
+			return
+		}
+		published := s.region.Topic(topic).Published()
+		messages := []message{}
+		for _, p := range published[min(after, len(published)):] {
+			messages = append(messages, message{p.Subject, p.Message, p.At})
+		}
+		answer(w, map[string]any{key: messages, "next": after + len(messages)})
 	}
-	answer(w, map[string]any{"notifications": notifications, "next": after + len(notifications)})
 }
 
 func afterOf(r *http.Request) (int, error) {

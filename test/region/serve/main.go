@@ -16,6 +16,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"deployhooks/test/hooks"
 )
 
 func main() {
@@ -32,6 +34,8 @@ type options struct {
 	port      int
 	speed     float64 // virtual seconds per real one; 0: time passes only when told
 	perSecond int     // requests by users
+	hooks     bool    // run the built repair function
+	build     string  // where it is built
 }
 
 func parse(args []string, out io.Writer) (options, error) {
@@ -41,6 +45,8 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.IntVar(&o.port, "port", 4599, "the port on 127.0.0.1; 0 takes any free one")
 	flags.Float64Var(&o.speed, "speed", 60, "how many times as fast as real time the region's passes; 0 lets it\npass only when told, by POST "+controlPath+"advance")
 	flags.IntVar(&o.perSecond, "traffic", 10, "how many requests users send to the service a second; 0 for none")
+	flags.BoolVar(&o.hooks, "hooks", false, "run the built repair function in the region, so that it repairs every release by itself")
+	flags.StringVar(&o.build, "build", hooks.Folder(), "the folder of the built functions")
 	flags.Usage = func() {
 		fmt.Fprint(out, "Serves a simulated AWS region, for the AWS CLI and the SDKs.\n\n")
 		flags.PrintDefaults()
@@ -75,10 +81,16 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	s := newSample("http://"+listener.Addr().String(), o)
 	server := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second}
-	fmt.Fprint(out, s.guide())
-
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if o.hooks {
+		stop, err := s.startHooks(ctx, out)
+		if err != nil {
+			return errors.Join(err, listener.Close())
+		}
+		defer stop()
+	}
+	fmt.Fprint(out, s.guide())
 	go s.passTime(ctx, o.speed)
 	go func() {
 		<-ctx.Done()

@@ -23,12 +23,23 @@ type sample struct {
 	service region.Service
 	users   *region.Stream // nil without traffic
 
+	// passing is held while time passes. With it, time stands still while the
+	// function works, however fast it passes otherwise.
+	passing sync.Mutex
+	tell    func() // says what the hooks have told; nil without them
+	log     string // the function's
+
 	mu     sync.Mutex
 	events []json.RawMessage
 }
 
 func newSample(url string, o options) *sample {
-	s := &sample{url: url, options: o, region: region.New(region.Options{})}
+	s := &sample{url: url, options: o}
+	var settings region.Options
+	if o.hooks { // the built function looks at the real clock
+		settings.Start = time.Now().UTC().Truncate(time.Second)
+	}
+	s.region = region.New(settings)
 	s.region.OnEvent(func(payload []byte) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -80,8 +91,13 @@ func (s *sample) passTime(ctx context.Context, speed float64) {
 // advance lets time pass. It also drops the region's record of calls, which
 // only tests read and which a server that runs for days would drown in.
 func (s *sample) advance(d time.Duration) {
+	s.passing.Lock()
+	defer s.passing.Unlock()
 	s.region.Advance(d)
 	s.region.ForgetCalls()
+	if s.tell != nil {
+		s.tell()
+	}
 }
 
 // eventsAfter are the events but the first n.

@@ -285,6 +285,7 @@ func TestCommandLine(t *testing.T) {
 		{"a word", "start", `"start" is not understood`, ""},
 		{"a port that is none", "--port 99999", "choose another with --port", ""},
 		{"time backwards", "--speed -1", "time does not pass backwards", ""},
+		{"hooks that are not built", "--port 0 --hooks --build nothing", "make region ARGS=--hooks", ""},
 		{"fewer than no users", "--traffic -1", "fewer than no requests", ""},
 	}
 	for _, c := range cases {
@@ -305,11 +306,14 @@ func TestCommandLine(t *testing.T) {
 func TestTheGuideTellsTheTruth(t *testing.T) {
 	t.Parallel()
 	cases := map[string]options{
-		"passes only when told":                {speed: 0, perSecond: 1},
-		"as real time does":                    {speed: 1, perSecond: 1},
-		"60 times as fast as real time":        {speed: 60, perSecond: 1},
-		"Nobody uses it":                       {speed: 60},
-		"Its users send 25 requests a second.": {perSecond: 25},
+		"passes only when told":                 {speed: 0, perSecond: 1},
+		"as real time does":                     {speed: 1, perSecond: 1},
+		"60 times as fast as real time":         {speed: 60, perSecond: 1},
+		"Nobody uses it":                        {speed: 60},
+		"with --hooks the repair function does": {speed: 60},
+		"AttachTrafficSources":                  {speed: 60},
+		"export AWS_ENDPOINT_URL=http://":       {speed: 60},
+		"Its users send 25 requests a second.":  {perSecond: 25},
 	}
 	for want, o := range cases {
 		if guide := newSample("http://127.0.0.1:1", o).guide(); !strings.Contains(guide, want) {

@@ -3,7 +3,9 @@ package wire
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 )
 
 // operation is one method of a client.
@@ -44,6 +46,9 @@ func (s Service) operations() map[string]operation {
 	}
 	return found
 }
+
+// Operations are the names of the operations that the client serves, sorted.
+func (s Service) Operations() []string { return slices.Sorted(maps.Keys(s.operations())) }
 
 // isOperation tells whether a method is
 //
