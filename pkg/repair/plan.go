@@ -55,9 +55,8 @@ func join(sources []Source) string {
 }
 
 // attachLimit is how many traffic sources AttachTrafficSources takes (Amazon
-// EC2 Auto Scaling API Reference), and registerLimit how many targets
-// RegisterTargets is given here: the quota of targets per call is not
-// documented, and 100 is what Elastic Load Balancing's own console sends.
+// EC2 Auto Scaling API Reference). registerLimit keeps a RegisterTargets small;
+// its API reference names no limit.
 const (
 	attachLimit   = 10
 	registerLimit = 100

@@ -61,7 +61,18 @@ func writeReport(file string) error {
 	for _, f := range figures {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t\n", f.Name, f.in(f.Value), f.in(f.Budget), f.in(f.Baseline))
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	fmt.Printf(`
+depth      calls that wait for one another, the store included
+baseline   for calls: the functions that others publish for the purpose, which keep and guard nothing;
+           for the rest: an empty Go function, built and run beside
+firstPoll  process start to the first request for work; with certificates, the system's CA file is loaded too
+warm       a look at a group in order, against the simulated region on this machine
+The same figures as JSON: %s
+`, file)
+	return nil
 }
 
 // in is a value in the figure's unit, or a dash for none.

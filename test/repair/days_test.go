@@ -130,22 +130,7 @@ func TestEventsDuplicatedAndReversed(t *testing.T) {
 func TestKilledAfterEachCall(t *testing.T) {
 	for n := 1; ; n++ {
 		w := newWorld(t, setting{noSweep: true})
-		var killed bool
-		kill := region.KilledAfter(n)
-		w.SetFaults(func(c region.Call) region.Fault {
-			f := kill(c)
-			killed = killed || f.After != nil
-			return f
-		})
-		// The process that was killed is replaced when the next message comes.
-		serve := w.invoke
-		w.queue.Serve(func(payload []byte) ([]byte, error) {
-			answer, err := serve(payload)
-			if err != nil {
-				w.SetFaults(nil)
-			}
-			return answer, err
-		})
+		killed := w.killAfter(n)
 		w.release(region.Deployment{})
 		w.settle()
 		w.mustServe()
@@ -157,7 +142,7 @@ func TestKilledAfterEachCall(t *testing.T) {
 		if t.Failed() {
 			t.Fatalf("killed after call %d", n)
 		}
-		if !killed {
+		if !*killed {
 			if n < 20 {
 				t.Errorf("a release takes %d calls only: not much was killed", n-1)
 			}

@@ -110,6 +110,26 @@ func (w *world) invoke(payload []byte) ([]byte, error) {
 	return answer, err
 }
 
+// killAfter ends the function's process after the n-th call, and has another
+// take its place when the next message comes. It tells whether that happened.
+func (w *world) killAfter(n int) (killed *bool) {
+	killed = new(bool)
+	kill := region.KilledAfter(n)
+	w.SetFaults(func(c region.Call) region.Fault {
+		f := kill(c)
+		*killed = *killed || f.After != nil
+		return f
+	})
+	w.queue.Serve(func(payload []byte) ([]byte, error) {
+		answer, err := w.invoke(payload)
+		if err != nil {
+			w.SetFaults(nil)
+		}
+		return answer, err
+	})
+	return killed
+}
+
 // ask is a direct invocation.
 func (w *world) ask(request string, answer any) {
 	w.t.Helper()

@@ -239,20 +239,7 @@ func TestRollbackReportsWhatTheFailureLeft(t *testing.T) {
 func TestKilledWhileResuming(t *testing.T) {
 	for n := 1; n < 60; n++ {
 		w := newWorld(t, setting{noSweep: true})
-		kill, killed := region.KilledAfter(n), false
-		w.SetFaults(func(c region.Call) region.Fault {
-			f := kill(c)
-			killed = killed || f.After != nil
-			return f
-		})
-		serve := w.invoke
-		w.queue.Serve(func(payload []byte) ([]byte, error) {
-			answer, err := serve(payload)
-			if err != nil {
-				w.SetFaults(nil)
-			}
-			return answer, err
-		})
+		killed := w.killAfter(n)
 		id := w.Deploy(w.svc, region.Deployment{LeaveSuspended: true})
 		w.RunUntil(func() bool { return w.StageOf(id) == region.StageReroute }, time.Hour)
 		w.RunUntil(func() bool { _, green := w.Groups(id); g, _ := w.Group(green); return len(g.SuspendedProcesses) == 3 }, time.Hour)
@@ -263,7 +250,7 @@ func TestKilledWhileResuming(t *testing.T) {
 		if registered := len(w.Health("web")); registered < 6 {
 			t.Fatalf("killed after call %d: %d of 6 instances are registered", n, registered)
 		}
-		if !killed {
+		if !*killed {
 			return
 		}
 	}
