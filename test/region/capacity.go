@@ -35,7 +35,7 @@ func (r *Region) reconcile(g *group) {
 				return // all protected
 			}
 			counted = slices.DeleteFunc(counted, func(i *instance) bool { return i == victim })
-			r.terminate(victim, false)
+			r.terminate(victim)
 		}
 	}
 }
@@ -101,7 +101,7 @@ func (r *Region) checkHealth(i *instance) {
 		}
 	}
 	if i.unhealthy && !g.isSuspended(processReplaceUnhealthy) && !g.isSuspended(processTerminate) {
-		r.terminate(i, i.dead)
+		r.terminate(i)
 		r.reconcile(g)
 	}
 }
@@ -133,8 +133,7 @@ func (r *Region) deleteGroup(g *group) {
 	g.deleting = true
 	g.config.MinSize, g.config.MaxSize, g.config.DesiredCapacity = aws.Int32(0), aws.Int32(0), aws.Int32(0)
 	for _, i := range slices.Clone(g.instances) {
-		r.terminate(i, true)
-		r.shutDown(i) // one that was draining, too
+		r.remove(i)
 	}
 	r.finishDelete(g)
 }

@@ -14,16 +14,20 @@ type door struct {
 // Delivery is one message on its way to one queue.
 type Delivery struct {
 	Queue string // its name
-	// Via is "EventBridge" or "SNS".
+	// Via is "EventBridge", "SNS", or "Auto Scaling" where a hook has the
+	// queue itself as its notification target.
 	Via     string
 	Payload []byte // as it is put into the queue
 	// Deployment and State tell what the message is about: a deployment's ID
 	// and START, READY, SUCCESS, FAILURE or STOP. Both are empty for events
-	// that callers have put or published.
+	// that callers have put or published. For a lifecycle action the state is
+	// EC2_INSTANCE_LAUNCHING or EC2_INSTANCE_TERMINATING.
 	Deployment string
 	State      string
-	// Instance is set where the state is that of one instance.
+	// Instance is set where the message is about one instance, and Hook where
+	// a lifecycle hook has sent it.
 	Instance string
+	Hook     string
 }
 
 // OnEvent has f called with every event that AWS's services put on the

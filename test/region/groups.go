@@ -131,8 +131,8 @@ func (r *Region) furnish(g *group, sources []asg.TrafficSourceIdentifier, in *au
 		g.tags[aws.ToString(t.Key)] = t
 	}
 	for _, h := range in.LifecycleHookSpecificationList {
-		_, err := r.putLifecycleHook(&autoscaling.PutLifecycleHookInput{
-			AutoScalingGroupName: &g.name, LifecycleHookName: h.LifecycleHookName, LifecycleTransition: h.LifecycleTransition,
+		err := r.putHook(g, asg.LifecycleHook{
+			LifecycleHookName: h.LifecycleHookName, LifecycleTransition: h.LifecycleTransition,
 			DefaultResult: h.DefaultResult, HeartbeatTimeout: h.HeartbeatTimeout, NotificationMetadata: h.NotificationMetadata,
 			NotificationTargetARN: h.NotificationTargetARN, RoleARN: h.RoleARN,
 		})
@@ -257,7 +257,7 @@ func (r *Region) terminateInstance(in *autoscaling.TerminateInstanceInAutoScalin
 		g.config.DesiredCapacity = aws.Int32(*g.config.DesiredCapacity - 1)
 	}
 	r.after(0, func() {
-		r.terminate(i, false)
+		r.terminate(i)
 		r.reconcile(g)
 	})
 	return &autoscaling.TerminateInstanceInAutoScalingGroupOutput{Activity: &asg.Activity{

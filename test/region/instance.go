@@ -1,7 +1,6 @@
 package region
 
 import (
-	"slices"
 	"time"
 
 	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
@@ -28,6 +27,8 @@ type instance struct {
 	dead     bool // no longer answers, for good
 
 	inFlight []flight
+	waiting  *wait     // for lifecycle actions; nil if it is not
+	drained  time.Time // when the last of its targets so far had drained
 }
 
 type ec2State string
@@ -85,6 +86,19 @@ func (r *Region) boot(i *instance) {
 	}
 	i.ec2 = running
 	r.answersMayHaveChanged(i)
+	r.runHooks(i, onLaunching, placeEC2, placeGroup, func(result string) { r.hooked(i, result) })
+}
+
+// hooked goes on with a launch whose lifecycle hooks are done: ABANDON means
+// that the instance is terminated and replaced. CodeDeploy's deployment to it
+// comes after the other hooks; in truth they run side by side.
+func (r *Region) hooked(i *instance, result string) {
+	i.lifecycle = asg.LifecycleStatePending
+	if result == resultAbandon {
+		i.lifecycle = asg.LifecycleStateTerminating
+		r.shutDown(i)
+		return
+	}
 	if d := i.group.launchHookOf(r); d != nil {
 		r.deployToLaunched(d, i)
 		return
@@ -110,60 +124,6 @@ func (r *Region) putInService(i *instance) {
 		}
 	}
 	r.reconcile(g)
-}
-
-// terminate takes an instance out of its group. Auto Scaling first
-// deregisters it from the traffic sources that are attached and waits for
-// connection draining; it knows of no others ("Use Elastic Load Balancing to
-// distribute incoming application traffic", and lifecycle hooks come after).
-// A force delete does not wait.
-func (r *Region) terminate(i *instance, force bool) {
-	if i.lifecycle == asg.LifecycleStateTerminating || i.ec2 == shuttingDown || i.ec2 == terminated {
-		return
-	}
-	i.lifecycle = asg.LifecycleStateTerminating
-	var draining []*target
-	for _, s := range i.group.sources {
-		if s.attached() {
-			draining = append(draining, r.deregisterFrom(s, i)...)
-		}
-	}
-	if force {
-		r.shutDown(i)
-		return
-	}
-	r.whenDrained(draining, func() { r.shutDown(i) })
-}
-
-// whenDrained waits until nothing is in flight to the targets, or their
-// deregistration delay is over.
-func (r *Region) whenDrained(targets []*target, then func()) {
-	drained := func(t *target) bool { return t.drained }
-	if targets = slices.DeleteFunc(targets, drained); len(targets) == 0 {
-		then()
-		return
-	}
-	r.after(time.Second, func() { r.whenDrained(targets, then) })
-}
-
-// shutDown is EC2's termination of an instance: its application stops at
-// once, requests in flight die with it, and after the shutdown it is gone.
-func (r *Region) shutDown(i *instance) {
-	if i.ec2 == shuttingDown || i.ec2 == terminated {
-		return
-	}
-	i.ec2 = shuttingDown
-	i.dead = true
-	r.dropInFlight(i)
-	r.answersMayHaveChanged(i)
-	r.after(r.timings.Shutdown, func() {
-		i.ec2 = terminated
-		i.lifecycle = asg.LifecycleStateTerminated
-		g := i.group
-		g.instances = slices.DeleteFunc(g.instances, func(other *instance) bool { return other == i })
-		r.targetsGone(i)
-		r.reconcile(g)
-	})
 }
 
 // answersMayHaveChanged tells the health checks of all target groups, and of

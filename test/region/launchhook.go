@@ -20,8 +20,8 @@ func (r *Region) putLaunchHook(g *deploymentGroup, on *group) {
 	on.hooks[name] = asg.LifecycleHook{
 		AutoScalingGroupName:  aws.String(on.name),
 		LifecycleHookName:     aws.String(name),
-		LifecycleTransition:   aws.String("autoscaling:EC2_INSTANCE_LAUNCHING"),
-		DefaultResult:         aws.String("ABANDON"),
+		LifecycleTransition:   aws.String(onLaunching),
+		DefaultResult:         aws.String(resultAbandon),
 		HeartbeatTimeout:      aws.Int32(600),
 		GlobalTimeout:         aws.Int32(60000),
 		NotificationMetadata:  aws.String(aws.ToString(g.config.DeploymentGroupId)),

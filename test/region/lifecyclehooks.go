@@ -8,9 +8,6 @@ import (
 	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 )
 
-// Lifecycle hooks are kept and described. Instances do not wait for them,
-// except for the time that CodeDeploy's own launch hook takes.
-
 // Limits and defaults of lifecycle hooks (API reference, PutLifecycleHook).
 const (
 	hooksPerGroup           = 50
@@ -31,7 +28,7 @@ func (r *Region) putLifecycleHook(in *autoscaling.PutLifecycleHookInput) (*autos
 		AutoScalingGroupName:  aws.String(g.name),
 		LifecycleHookName:     aws.String(name),
 		LifecycleTransition:   or(in.LifecycleTransition, old.LifecycleTransition),
-		DefaultResult:         or(in.DefaultResult, or(old.DefaultResult, aws.String("ABANDON"))),
+		DefaultResult:         or(in.DefaultResult, or(old.DefaultResult, aws.String(resultAbandon))),
 		HeartbeatTimeout:      or(in.HeartbeatTimeout, or(old.HeartbeatTimeout, aws.Int32(defaultHeartbeatTimeout))),
 		NotificationMetadata:  or(in.NotificationMetadata, old.NotificationMetadata),
 		NotificationTargetARN: or(in.NotificationTargetARN, old.NotificationTargetARN),
@@ -40,9 +37,9 @@ func (r *Region) putLifecycleHook(in *autoscaling.PutLifecycleHookInput) (*autos
 	switch transition := aws.ToString(h.LifecycleTransition); {
 	case name == "":
 		return nil, invalid("LifecycleHookName is required")
-	case transition != "autoscaling:EC2_INSTANCE_LAUNCHING" && transition != "autoscaling:EC2_INSTANCE_TERMINATING":
+	case transition != onLaunching && transition != onTerminating:
 		return nil, invalid("A valid LifecycleTransition is required when creating a lifecycle hook, not %q", transition)
-	case *h.DefaultResult != "CONTINUE" && *h.DefaultResult != "ABANDON":
+	case *h.DefaultResult != resultContinue && *h.DefaultResult != resultAbandon:
 		return nil, invalid("Invalid default result: %s", *h.DefaultResult)
 	case *h.HeartbeatTimeout < minHeartbeatTimeout || *h.HeartbeatTimeout > maxHeartbeatTimeout:
 		return nil, invalid("The heartbeat timeout must be between %d and %d seconds, not %d", minHeartbeatTimeout, maxHeartbeatTimeout, *h.HeartbeatTimeout)
@@ -51,7 +48,20 @@ func (r *Region) putLifecycleHook(in *autoscaling.PutLifecycleHookInput) (*autos
 	}
 	h.GlobalTimeout = aws.Int32(min(maxGlobalTimeout, 100**h.HeartbeatTimeout))
 	g.hooks[name] = h
+	if in.NotificationTargetARN != nil {
+		r.testNotification(g, h)
+	}
 	return &autoscaling.PutLifecycleHookOutput{}, nil
+}
+
+// putHook puts a hook on a group that is being made.
+func (r *Region) putHook(g *group, h asg.LifecycleHook) error {
+	_, err := r.putLifecycleHook(&autoscaling.PutLifecycleHookInput{
+		AutoScalingGroupName: &g.name, LifecycleHookName: h.LifecycleHookName, LifecycleTransition: h.LifecycleTransition,
+		DefaultResult: h.DefaultResult, HeartbeatTimeout: h.HeartbeatTimeout, NotificationMetadata: h.NotificationMetadata,
+		NotificationTargetARN: h.NotificationTargetARN, RoleARN: h.RoleARN,
+	})
+	return err
 }
 
 func (r *Region) describeLifecycleHooks(in *autoscaling.DescribeLifecycleHooksInput) (*autoscaling.DescribeLifecycleHooksOutput, error) {
@@ -68,6 +78,9 @@ func (r *Region) describeLifecycleHooks(in *autoscaling.DescribeLifecycleHooksIn
 	return &autoscaling.DescribeLifecycleHooksOutput{LifecycleHooks: hooks}, nil
 }
 
+// deleteLifecycleHook: "If there are any outstanding lifecycle actions, they
+// are completed first (ABANDON for launching instances, CONTINUE for
+// terminating instances)" (API reference).
 func (r *Region) deleteLifecycleHook(in *autoscaling.DeleteLifecycleHookInput) (*autoscaling.DeleteLifecycleHookOutput, error) {
 	g, err := r.group(in.AutoScalingGroupName)
 	if err != nil {
@@ -78,5 +91,14 @@ func (r *Region) deleteLifecycleHook(in *autoscaling.DeleteLifecycleHookInput) (
 		return nil, invalid("No Lifecycle Hook found with name: %s for Auto Scaling group: %s", name, g.name)
 	}
 	delete(g.hooks, name)
+	for _, i := range g.instances {
+		if a := r.actionOf(i.id, name); a != nil {
+			result := resultContinue
+			if *a.hook.LifecycleTransition == onLaunching {
+				result = resultAbandon
+			}
+			r.endAction(a, HookDeleted, result)
+		}
+	}
 	return &autoscaling.DeleteLifecycleHookOutput{}, nil
 }

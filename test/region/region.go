@@ -87,8 +87,15 @@ type Region struct {
 	topics      map[string]*Topic // by ARN
 	queues      map[string]*Queue // by name
 	buses       map[string]*bus
-	tables      map[string]*table
-	door        door
+	commands    commands
+	// actions are the active lifecycle actions by token; lifecycleActions are
+	// all of them.
+	actions          map[string]*action
+	lifecycleActions []*action
+	tables           map[string]*table
+	// transactions are those with a client token, by it.
+	transactions map[string]transaction
+	door         door
 }
 
 // New returns an empty region at the start of its virtual time.
@@ -97,20 +104,23 @@ func New(o Options) *Region {
 		o.Start = start
 	}
 	r := &Region{
-		options:     o,
-		timings:     o.Timings.orDefault(),
-		clock:       clock{now: o.Start},
-		instances:   map[string]*instance{},
-		groups:      map[string]*group{},
-		balancers:   map[string]*balancer{},
-		targets:     map[string]*targetGroup{},
-		apps:        map[string]*application{},
-		deployments: map[string]*deployment{},
-		parameters:  map[string]*parameter{},
-		topics:      map[string]*Topic{},
-		queues:      map[string]*Queue{},
-		buses:       map[string]*bus{"default": {name: "default"}},
-		tables:      map[string]*table{},
+		options:      o,
+		timings:      o.Timings.orDefault(),
+		clock:        clock{now: o.Start},
+		instances:    map[string]*instance{},
+		groups:       map[string]*group{},
+		balancers:    map[string]*balancer{},
+		targets:      map[string]*targetGroup{},
+		apps:         map[string]*application{},
+		deployments:  map[string]*deployment{},
+		parameters:   map[string]*parameter{},
+		topics:       map[string]*Topic{},
+		queues:       map[string]*Queue{},
+		buses:        map[string]*bus{"default": {name: "default"}},
+		tables:       map[string]*table{},
+		actions:      map[string]*action{},
+		transactions: map[string]transaction{},
+		commands:     newCommands(),
 	}
 	if o.Throttling {
 		r.gate.buckets = newBuckets(o.Start)

@@ -36,7 +36,8 @@ type Service struct {
 	ClassicLoadBalancers []string
 	LatticeTargetGroups  []string
 	Tags                 map[string]string // of the group
-	Hooks                []asg.LifecycleHook
+	// Hooks are put on the group, as PutLifecycleHook would.
+	Hooks []asg.LifecycleHook
 
 	// TerminationWait is how long blue lives on after a release; KeepBlue
 	// keeps it for good.
@@ -142,8 +143,7 @@ func (r *Region) addServiceGroup(s Service, sources []source) {
 		g.tags[key] = asg.Tag{Key: aws.String(key), Value: aws.String(s.Tags[key]), PropagateAtLaunch: aws.Bool(true)}
 	}
 	for _, h := range s.Hooks {
-		h.AutoScalingGroupName = aws.String(g.name)
-		g.hooks[aws.ToString(h.LifecycleHookName)] = h
+		must(r.putHook(g, h))
 	}
 	for _, src := range sources {
 		src.group, src.state = g, inService

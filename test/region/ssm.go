@@ -13,7 +13,7 @@ import (
 // SSM has the methods of the SDK's ssm.Client.
 type SSM struct{ r *Region }
 
-// SSM is the region's Parameter Store.
+// SSM is the region's Parameter Store and Run Command.
 func (r *Region) SSM() SSM { return SSM{r} }
 
 // parameter is a parameter of the Parameter Store.

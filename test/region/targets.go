@@ -157,6 +157,9 @@ func (r *Region) drained(t *target) {
 
 // forget no longer shows a target: it is unused, Target.NotRegistered.
 func (r *Region) forget(t *target) {
+	if t.isDraining() && t.instance != nil {
+		t.instance.drained = r.clock.now
+	}
 	t.gone = true
 	t.group.remove(t)
 }
