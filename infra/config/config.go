@@ -70,10 +70,43 @@ type Hooks struct {
 	// HookRoleARNs are the roles of users' lifecycle hooks with a notification
 	// target, which the repair must pass on when it puts such a hook back.
 	HookRoleARNs []string
-	// EventBus is the name of the bus that outcomes are put on. CodeDeploy's
-	// own events always come on the default bus.
+	// EventBus is the name of the bus that outcomes are put on. AWS's own
+	// events always come on the default bus.
 	EventBus string
+	// Drain is what concerns instances that go.
+	Drain Drain
 }
+
+// Drain is the configuration of the drain function.
+type Drain struct {
+	// Hooks is a glob pattern on the names of the terminate hooks that the
+	// function completes; all others are left to their owners.
+	Hooks string
+	// DeadlineMinutes is how long an instance is held at most, 1 to 2880; 0 is
+	// as long as its deregistration delays and the command ask for.
+	DeadlineMinutes int
+	// TargetGroups are names or ARNs of target groups that instances leave
+	// beside those of their group.
+	TargetGroups []string
+	// Command are shell lines to run on a drained instance, and Document the
+	// name or ARN of an SSM document to run instead; not both.
+	Command, Document string
+	// TagDocuments are the SSM documents that a group's own tag may have run.
+	TagDocuments []string
+	// CommandTimeoutMinutes is how long the command may take, 1 to 120.
+	CommandTimeoutMinutes int
+	// OnRebalance says what a rebalance recommendation leads to.
+	OnRebalance Response
+}
+
+// Response says what a rebalance recommendation leads to.
+type Response string
+
+// The responses.
+const (
+	TellPeople Response = "notice"
+	DrainToo   Response = "drain"
+)
 
 // Tag is a tag of an Auto Scaling group.
 type Tag struct{ Key, Value string }
@@ -112,6 +145,9 @@ func Parse(context map[string]any) (Hooks, error) {
 		if err != nil {
 			faults = append(faults, fmt.Errorf("context key %s: got %s: %w; allowed: %s", key, quote(given), err, s.Allowed))
 		}
+	}
+	if hooks.Drain.Command != "" && hooks.Drain.Document != "" {
+		faults = append(faults, fmt.Errorf("context keys %[1]sdrainCommand and %[1]sdrainDocument: one instance runs one command; give one of them", Prefix))
 	}
 	faults = append(faults, unknown(context)...)
 	if len(faults) > 0 {

@@ -19,6 +19,7 @@ func defaults() config.Hooks {
 		LogRetentionDays:  30,
 		ParameterPrefix:   "/deployhooks",
 		EventBus:          "default",
+		Drain:             config.Drain{Hooks: "deployhooks-*", CommandTimeoutMinutes: 5, OnRebalance: config.TellPeople},
 	}
 }
 
@@ -26,6 +27,9 @@ func TestParse(t *testing.T) {
 	const (
 		role  = "arn:aws:iam::123456789012:role/service/hooks"
 		topic = "arn:aws:sns:eu-west-1:123456789012:alarms"
+
+		targets  = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/internal/0123456789abcdef"
+		document = "arn:aws:ssm:eu-west-1:123456789012:document/stop-app"
 	)
 	tests := map[string]struct {
 		context map[string]any
@@ -55,6 +59,14 @@ func TestParse(t *testing.T) {
 				"deployhooks:alarmTopicArn":     topic,
 				"deployhooks:hookRoleArns":      []any{role},
 				"deployhooks:eventBus":          "platform",
+
+				"deployhooks:drainHooks":                 "bye-*",
+				"deployhooks:drainDeadlineMinutes":       20.0,
+				"deployhooks:drainTargetGroups":          []any{"admin", targets},
+				"deployhooks:drainCommand":               "systemctl stop app\nsync",
+				"deployhooks:drainTagDocuments":          []any{"AWS-RunShellScript", document},
+				"deployhooks:drainCommandTimeoutMinutes": 2.0,
+				"deployhooks:onRebalance":                "drain",
 			},
 			func(h *config.Hooks) {
 				*h = config.Hooks{
@@ -71,6 +83,10 @@ func TestParse(t *testing.T) {
 					AlarmTopicARN:     topic,
 					HookRoleARNs:      []string{role},
 					EventBus:          "platform",
+					Drain: config.Drain{
+						Hooks: "bye-*", DeadlineMinutes: 20, TargetGroups: []string{"admin", targets}, Command: "systemctl stop app\nsync",
+						TagDocuments: []string{"AWS-RunShellScript", document}, CommandTimeoutMinutes: 2, OnRebalance: config.DrainToo,
+					},
 				}
 			},
 		},
@@ -142,6 +158,16 @@ func TestParseRefuses(t *testing.T) {
 		"a FIFO topic, which alarms cannot go to":      {"alarmTopicArn", "arn:aws:sns:eu-west-1:123456789012:alarms.fifo", []string{"standard SNS topic"}},
 		"a role that would pass on any role":           {"hookRoleArns", "arn:aws:iam::123456789012:role/*", []string{"not the ARN of an IAM role"}},
 		"an event bus by ARN":                          {"eventBus", "arn:aws:events:eu-west-1:123456789012:event-bus/x", []string{"not the name of an event bus"}},
+		"no drain at all":                              {"drainDeadlineMinutes", 0.0, []string{"1 to 2880"}},
+		"a deadline that no lifecycle action reaches":  {"drainDeadlineMinutes", "2881", []string{"1 to 2880"}},
+		"a pattern of hooks that never ends":           {"drainHooks", "[a-", []string{"not a glob pattern"}},
+		"a load balancer for a target group":           {"drainTargetGroups", "app/web/0123456789abcdef", []string{"neither the name nor the ARN of a target group"}},
+		"a command of spaces":                          {"drainCommand", "  ", []string{"empty"}},
+		"a program for a command":                      {"drainCommand", strings.Repeat("x", 1001), []string{"too long", "drainDocument"}},
+		"any document of an account":                   {"drainDocument", "arn:aws:ssm:eu-west-1:123456789012:document/*", []string{"SSM document"}},
+		"any document by tag":                          {"drainTagDocuments", "*", []string{"SSM document"}},
+		"a command as long as a lifecycle action":      {"drainCommandTimeoutMinutes", 121.0, []string{"1 to 120"}},
+		"a response there is not":                      {"onRebalance", "replace", []string{"notice or drain"}},
 		"applications from a variable that is not set": {"applications", "", []string{"empty"}},
 		"applications from two such variables":         {"applications", ", ", []string{"empty"}},
 		"a list of nothing but nothing":                {"applications", []any{""}, []string{"empty"}},
@@ -166,6 +192,13 @@ func TestParseRefuses(t *testing.T) {
 				t.Errorf("the message does not say what was given: %v", err)
 			}
 		})
+	}
+}
+
+func TestParseRefusesTwoCommands(t *testing.T) {
+	_, err := config.Parse(map[string]any{"deployhooks:drainCommand": "true", "deployhooks:drainDocument": "stop-app"})
+	if err == nil || !strings.Contains(err.Error(), "deployhooks:drainCommand") || !strings.Contains(err.Error(), "deployhooks:drainDocument") {
+		t.Errorf("one of two commands is left out without a word: %v", err)
 	}
 }
 

@@ -1,5 +1,7 @@
 package config
 
+import "slices"
+
 // A Setting is one context key, as documentation shows it.
 type Setting struct {
 	Key     string // without the prefix
@@ -24,30 +26,31 @@ type setting struct {
 }
 
 func settings() []setting {
-	return append(append(scope(), behaviour()...), operation()...)
+	return slices.Concat(scope(), behaviour(), draining(), operation())
 }
 
-// scope is what the hooks look after.
+// scope is what the repair looks after. A drain's scope is the groups that
+// somebody has put its hook on.
 func scope() []setting {
 	return []setting{{
 		Setting{
 			Key:     "applications",
 			Allowed: "CodeDeploy application names of at most 100 characters without , * ? or $, as a list or separated by commas",
-			Purpose: "the applications in scope; none means all",
+			Purpose: "the applications whose deployments are repaired; none means all",
 		},
 		func(h *Hooks, v any) (err error) { h.Applications, err = list(v, application); return },
 	}, {
 		Setting{
 			Key:     "deploymentGroups",
 			Allowed: "a glob pattern with * ? and [a-z], such as *-production",
-			Purpose: "the deployment groups in scope; none means all",
+			Purpose: "the deployment groups that are repaired; none means all",
 		},
 		func(h *Hooks, v any) (err error) { h.DeploymentGroups, err = glob(v); return },
 	}, {
 		Setting{
 			Key:     "tag",
 			Allowed: "key=value, both of letters, digits, spaces and _ . : / + - @, the key at most 128 long and not beginning with aws:, the value at most 256",
-			Purpose: "the tag of the Auto Scaling groups in scope; none means all; with one, the function may change no other group",
+			Purpose: "the tag of the Auto Scaling groups that are repaired; none means all; with one, repair may change no other group",
 		},
 		func(h *Hooks, v any) (err error) { h.Tag, err = tag(v); return },
 	}}
@@ -60,7 +63,7 @@ func behaviour() []setting {
 			Key:     "mode",
 			Default: string(Apply),
 			Allowed: "apply or plan",
-			Purpose: "plan says what it would do, and may not do it",
+			Purpose: "with plan, repair says what it would do and may not do it, and drain is not there",
 		},
 		func(h *Hooks, v any) (err error) { h.Mode, err = oneOf(v, Apply, Plan); return },
 	}, {
@@ -94,6 +97,70 @@ func behaviour() []setting {
 			Purpose: "the bus that outcomes are put on",
 		},
 		func(h *Hooks, v any) (err error) { h.EventBus, err = eventBus(v); return },
+	}}
+}
+
+// draining is what becomes of instances that go.
+func draining() []setting {
+	return []setting{{
+		Setting{
+			Key:     "drainHooks",
+			Default: "deployhooks-*",
+			Allowed: "a glob pattern with * ? and [a-z] on lifecycle hooks' names",
+			Purpose: "the terminate hooks that drain completes; others are left to their owners",
+		},
+		func(h *Hooks, v any) (err error) { h.Drain.Hooks, err = glob(v); return },
+	}, {
+		Setting{
+			Key:     "drainDeadlineMinutes",
+			Allowed: "a whole number from 1 to 2880",
+			Purpose: "how long an instance is held at most; none means as long as its deregistration delays and the command ask for",
+		},
+		func(h *Hooks, v any) (err error) { h.Drain.DeadlineMinutes, err = between(v, 1, 2880); return },
+	}, {
+		Setting{
+			Key:     "drainTargetGroups",
+			Allowed: "target group names or ARNs, as a list or separated by commas",
+			Purpose: "target groups that every instance leaves beside those of its group",
+		},
+		func(h *Hooks, v any) (err error) { h.Drain.TargetGroups, err = list(v, targetGroup); return },
+	}, {
+		Setting{
+			Key:     "drainCommand",
+			Allowed: "shell lines, 1000 bytes at most",
+			Purpose: "what every drained instance runs, as root, before it goes",
+		},
+		func(h *Hooks, v any) (err error) { h.Drain.Command, err = shellLines(v); return },
+	}, {
+		Setting{
+			Key:     "drainDocument",
+			Allowed: "the name or the ARN of an SSM document that runs commands",
+			Purpose: "the same as a document of your own, instead of drainCommand",
+		},
+		func(h *Hooks, v any) (err error) { h.Drain.Document, err = document(v); return },
+	}, {
+		Setting{
+			Key:     "drainTagDocuments",
+			Allowed: "names or ARNs of SSM documents, as a list or separated by commas",
+			Purpose: "the SSM documents that a group may have run by its tag deployhooks:drain-command, AWS-RunShellScript for shell lines; none means no command by tag, because with one, whoever may tag a group is root on its instances",
+		},
+		func(h *Hooks, v any) (err error) { h.Drain.TagDocuments, err = list(v, documentName); return },
+	}, {
+		Setting{
+			Key:     "drainCommandTimeoutMinutes",
+			Default: "5",
+			Allowed: "a whole number from 1 to 120",
+			Purpose: "how long the command may take before the instance goes without it",
+		},
+		func(h *Hooks, v any) (err error) { h.Drain.CommandTimeoutMinutes, err = between(v, 1, 120); return },
+	}, {
+		Setting{
+			Key:     "onRebalance",
+			Default: string(TellPeople),
+			Allowed: "notice or drain",
+			Purpose: "what a rebalance recommendation for a Spot instance leads to: a word to people, or a drain while the instance still runs",
+		},
+		func(h *Hooks, v any) (err error) { h.Drain.OnRebalance, err = oneOf(v, TellPeople, DrainToo); return },
 	}}
 }
 

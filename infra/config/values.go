@@ -251,3 +251,58 @@ func roleARN(s string) error {
 	}
 	return nil
 }
+
+var (
+	// targetGroupName is what Elastic Load Balancing takes as a name: at most 32
+	// letters, digits and hyphens, neither first nor last a hyphen (API
+	// reference, CreateTargetGroup).
+	targetGroupName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?$`)
+	targetGroupARN  = regexp.MustCompile(`^arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:targetgroup/[A-Za-z0-9-]+/[0-9a-f]+$`)
+)
+
+func targetGroup(s string) error {
+	if !targetGroupName.MatchString(s) && !targetGroupARN.MatchString(s) {
+		return errors.New("neither the name nor the ARN of a target group")
+	}
+	return nil
+}
+
+// longestCommand, in bytes, keeps the function's environment below Lambda's
+// limit of 4 KB for all variables together (Lambda developer guide, "Lambda
+// quotas").
+const longestCommand = 1000
+
+func shellLines(v any) (string, error) {
+	s, err := text(v)
+	switch {
+	case err != nil:
+		return "", err
+	case len(s) > longestCommand:
+		return "", errors.New("too long; make it an SSM document and give drainDocument")
+	case strings.TrimSpace(s) == "":
+		return "", errEmpty
+	}
+	return s, nil
+}
+
+var (
+	// ssmDocument is what Systems Manager takes as a name (API reference,
+	// CreateDocument). Without wildcards, which would mean more in IAM.
+	ssmDocument    = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,128}$`)
+	ssmDocumentARN = regexp.MustCompile(`^arn:aws[a-z-]*:ssm:[a-z0-9-]+:([0-9]{12})?:document/[A-Za-z0-9_.-]{3,128}$`)
+)
+
+func documentName(s string) error {
+	if !ssmDocument.MatchString(s) && !ssmDocumentARN.MatchString(s) {
+		return errors.New("neither the name nor the ARN of an SSM document")
+	}
+	return nil
+}
+
+func document(v any) (string, error) {
+	s, err := text(v)
+	if err != nil {
+		return "", err
+	}
+	return s, documentName(s)
+}
