@@ -19,7 +19,7 @@ import "encoding/json"
 
 // Event is one of the types of this package: [Deployment],
 // [DeploymentInstance], [LifecycleAction], [SpotInterruption],
-// [RebalanceRecommendation], [Test], [Request] or [Unknown].
+// [RebalanceRecommendation], [Maintenance], [Test], [Request] or [Unknown].
 type Event interface{ isEvent() }
 
 // Batch is one invocation, opened.
@@ -129,6 +129,16 @@ type RebalanceRecommendation struct {
 	Instance string
 }
 
+// Maintenance says that AWS has scheduled something about EC2 instances: a
+// reboot, a retirement, work on what they run on.
+type Maintenance struct {
+	Account   string
+	Region    string
+	Code      string   // such as AWS_EC2_INSTANCE_RETIREMENT_SCHEDULED
+	Text      string   // AWS's words, at most a thousand characters
+	Instances []string // i-…
+}
+
 // Test is a message that AWS sends to see whether the way is open: on the
 // creation of a CodeDeploy trigger, or of a lifecycle hook with a notification
 // target. It asks for nothing.
@@ -156,6 +166,7 @@ func (DeploymentInstance) isEvent()      {}
 func (LifecycleAction) isEvent()         {}
 func (SpotInterruption) isEvent()        {}
 func (RebalanceRecommendation) isEvent() {}
+func (Maintenance) isEvent()             {}
 func (Test) isEvent()                    {}
 func (Request) isEvent()                 {}
 func (Unknown) isEvent()                 {}

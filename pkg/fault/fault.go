@@ -68,6 +68,10 @@ var kinds = map[string]Kind{
 	"TooManyTargets":                  Invalid,
 	"TooManyRegistrationsForTargetId": Invalid,
 	"LimitExceeded":                   Invalid,
+	"InvalidInstanceId":               Invalid, // SSM: not known there, or not running
+	"InvalidDocument":                 Invalid, // SSM
+	"InvalidParameters":               Invalid, // SSM: the document has others
+	"UnsupportedPlatformType":         Invalid, // SSM
 
 	"ConditionalCheckFailedException": Conflict,
 }
@@ -79,8 +83,10 @@ func Of(err error) Kind {
 		return Passing
 	}
 	// Auto Scaling answers a missing group with a ValidationError, and only
-	// the words tell it apart ("AutoScalingGroup name not found - …").
-	if api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "not found") {
+	// the words tell it apart ("AutoScalingGroup name not found - …"). So it
+	// does a lifecycle action that is completed or timed out ("No active
+	// Lifecycle Action found with …", observed).
+	if api.ErrorCode() == "ValidationError" && (strings.Contains(api.ErrorMessage(), "not found") || strings.Contains(api.ErrorMessage(), "No active Lifecycle Action")) {
 		return NotFound
 	}
 	return kinds[api.ErrorCode()]

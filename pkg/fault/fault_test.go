@@ -26,6 +26,7 @@ func TestOf(t *testing.T) {
 		"denied":                             {call("Auto Scaling", "AttachTrafficSources", "AccessDenied", "no"), Denied},
 		"denied by SNS":                      {call("SNS", "Publish", "AuthorizationError", "no"), Denied},
 		"an Auto Scaling group that is gone": {call("Auto Scaling", "DescribeTrafficSources", "ValidationError", "AutoScalingGroup name not found - AutoScalingGroup web not found"), NotFound},
+		"a lifecycle action that is over":    {call("Auto Scaling", "CompleteLifecycleAction", "ValidationError", "No active Lifecycle Action found with instance ID i-1"), NotFound},
 		"a request that is wrong":            {call("Auto Scaling", "AttachTrafficSources", "ValidationError", "too many"), Invalid},
 		"a modelled error of the SDK":        {&elbtypes.TargetGroupNotFoundException{}, NotFound},
 		"a group that is being refreshed":    {call("Auto Scaling", "AttachTrafficSources", "InstanceRefreshInProgress", ""), Busy},

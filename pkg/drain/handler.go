@@ -1,0 +1,270 @@
+package drain
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"deployhooks/pkg/event"
+	"deployhooks/pkg/fault"
+	"deployhooks/pkg/notice"
+)
+
+// Drainer is the handler of the function in functions/drain.
+type Drainer struct {
+	cfg     Config
+	clients Clients
+	drains  table
+	notices *notice.Publisher
+	log     *slog.Logger
+	now     func() time.Time
+	pace    pace
+}
+
+// New makes a Drainer. It makes no calls.
+func New(cfg Config, clients Clients, notices *notice.Publisher, log *slog.Logger, now func() time.Time) *Drainer {
+	return &Drainer{cfg: cfg, clients: clients, drains: table{cfg.Table, clients.Database}, notices: notices, log: log, now: now}
+}
+
+// request is what an operator, the schedule, or the function itself asks for.
+//
+//	{"action": "status"}                      the drains under way
+//	{"action": "drain", "instance": "i-…"}    drain an instance now
+//	{"action": "skip",  "instance": "i-…"}    let an instance go as it is
+//	{"action": "sweep"}                       take up what nobody carries
+//	{"action": "tick",  "slot": 1772700000}   look at all open drains; the function's own
+type request struct {
+	Action   string `json:"action"`
+	Instance string `json:"instance,omitempty"`
+	Slot     int64  `json:"slot,omitempty"` // in seconds since 1970
+}
+
+const actions = `"status", "drain", "skip" or "sweep"`
+
+// concurrency is how many calls of one kind are made at once.
+const concurrency = 8
+
+// batchResponse tells SQS which messages to deliver again. The list must not be
+// null.
+type batchResponse struct {
+	Failures []batchFailure `json:"batchItemFailures"`
+}
+
+type batchFailure struct {
+	ID string `json:"itemIdentifier"`
+}
+
+// Invoke handles one invocation: a batch of queue messages, events, or the
+// request of an operator. It implements the Lambda runtime's Handler.
+//
+// A queue message that fails for a passing reason is reported for another
+// delivery; so is one that cannot be understood, which thereby ends, kept, in
+// the dead-letter queue.
+func (r *Drainer) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	batch, err := event.Parse(payload)
+	if err != nil {
+		r.log.ErrorContext(ctx, "payload not understood", "error", err)
+		return nil, err
+	}
+	if req, ok := direct(batch); ok {
+		answer, err := r.answer(ctx, req)
+		if err != nil {
+			r.log.ErrorContext(ctx, "request failed", "action", req.Action, "error", err)
+			return nil, err
+		}
+		return json.MarshalIndent(answer, "", "  ")
+	}
+	errs := r.handleAll(ctx, batch.Messages)
+	response := batchResponse{Failures: []batchFailure{}}
+	for i, m := range batch.Messages {
+		if errs[i] != nil {
+			r.log.ErrorContext(ctx, "message failed", "message", m.ID, "receives", m.Receives, "error", errs[i])
+			response.Failures = append(response.Failures, batchFailure{m.ID})
+		}
+	}
+	if !batch.Queued {
+		return nil, errors.Join(errs...) // the caller delivers again
+	}
+	return json.Marshal(response)
+}
+
+// direct is the request of an operator, who waits for the answer.
+func direct(b event.Batch) (event.Request, bool) {
+	if b.Queued || len(b.Messages) != 1 {
+		return event.Request{}, false
+	}
+	req, ok := b.Messages[0].Event.(event.Request)
+	return req, ok
+}
+
+// orders are what the messages of one invocation come to.
+type orders struct {
+	asks  []ask
+	tick  time.Time // the latest slot, zero without a tick
+	by    string    // the message that brought it
+	sweep bool
+	warn  []warning
+}
+
+// handleAll handles messages by one look for all of them, and returns an error
+// or nil for each.
+func (r *Drainer) handleAll(ctx context.Context, messages []event.Message) []error {
+	var o orders
+	errs := make([]error, len(messages))
+	for i, m := range messages {
+		if errs[i] = m.Err; m.Err == nil {
+			errs[i] = r.add(ctx, &o, m)
+		}
+	}
+	if err := r.carryOut(ctx, o); err != nil {
+		for i := range errs {
+			errs[i] = errors.Join(errs[i], err)
+		}
+	}
+	return errs
+}
+
+// add adds what a message asks for to the orders.
+func (r *Drainer) add(ctx context.Context, o *orders, m event.Message) error {
+	switch e := m.Event.(type) {
+	case event.LifecycleAction:
+		if e.Transition == event.Terminating && r.cfg.Hooks.match(e.Hook) {
+			o.asks = append(o.asks, ask{Instance: e.Instance, Group: e.Group, Cause: Lifecycle, ToWarmPool: e.Destination == "WarmPool",
+				Actions: []Action{{Hook: e.Hook, Token: e.Token}}})
+			return nil
+		}
+	case event.SpotInterruption:
+		o.asks = append(o.asks, ask{Instance: e.Instance, Cause: Spot})
+		return nil
+	case event.RebalanceRecommendation:
+		if r.cfg.OnRebalance == DrainToo {
+			o.asks = append(o.asks, ask{Instance: e.Instance, Cause: Rebalance})
+			return nil
+		}
+		o.warn = append(o.warn, rebalanceWarning(e))
+		return nil
+	case event.Maintenance:
+		o.warn = append(o.warn, maintenanceWarnings(e)...)
+		return nil
+	case event.Request:
+		return o.addRequest(e, m.ID)
+	}
+	r.log.DebugContext(ctx, "nothing to drain", "event", fmt.Sprintf("%T", m.Event))
+	return nil
+}
+
+func (o *orders) addRequest(e event.Request, message string) error {
+	req, err := decode(e)
+	if err != nil {
+		return err
+	}
+	switch req.Action {
+	case "tick":
+		if slot := time.Unix(req.Slot, 0); slot.After(o.tick) {
+			o.tick, o.by = slot, message
+		}
+	case "sweep":
+		o.sweep = true
+	case "drain", "skip":
+		o.asks = append(o.asks, ask{Instance: req.Instance, Cause: Operator, Skip: req.Action == "skip"})
+	default:
+		return fmt.Errorf("action %q answers whoever asks: send it by direct invocation, not through the queue", req.Action)
+	}
+	return nil
+}
+
+func decode(e event.Request) (request, error) {
+	var req request
+	if err := e.Decode(&req); err != nil {
+		return req, err
+	}
+	switch {
+	case !slices.Contains([]string{"status", "drain", "skip", "sweep", "tick"}, req.Action):
+		return req, fmt.Errorf("action %q is not known: give %s", req.Action, actions)
+	case (req.Action == "drain" || req.Action == "skip") && req.Instance == "":
+		return req, fmt.Errorf(`action %q needs an "instance"`, req.Action)
+	}
+	return req, nil
+}
+
+// answer carries out the request of an operator.
+func (r *Drainer) answer(ctx context.Context, e event.Request) (any, error) {
+	req, err := decode(e)
+	if err != nil {
+		return nil, err
+	}
+	if req.Action != "status" {
+		var o orders
+		if err := o.addRequest(e, ""); err != nil {
+			return nil, err
+		}
+		if err := r.carryOut(ctx, o); err != nil {
+			return nil, fmt.Errorf("%s: %w", req.Action, err)
+		}
+	}
+	return r.Status(ctx, req.Instance)
+}
+
+// carryOut looks once, at everything that the orders are about. An error means
+// that what brought the orders must come again; what concerns one instance is
+// no such error.
+func (r *Drainer) carryOut(ctx context.Context, o orders) error {
+	if err := r.warn(ctx, o.warn); err != nil {
+		return err
+	}
+	all := o.sweep
+	if !o.tick.IsZero() {
+		mine, err := r.drains.claim(ctx, o.tick, o.by)
+		if err != nil {
+			return err
+		}
+		all = all || mine
+	}
+	if !all && len(o.asks) == 0 {
+		return nil
+	}
+	known, err := r.drains.load(ctx)
+	if err != nil {
+		return err
+	}
+	if o.sweep {
+		found, err := r.unattended(ctx, known)
+		if err != nil {
+			// What is under way goes on all the same.
+			r.log.ErrorContext(ctx, "sweep failed", "error", err)
+		}
+		o.asks = append(o.asks, found...)
+	}
+	lost := r.place(ctx, o.asks)
+	if lost != nil {
+		o.asks = slices.DeleteFunc(o.asks, func(a ask) bool { return a.Group == "" && fault.Of(lost) == fault.Passing })
+	}
+	var drains []*Drain
+	for _, d := range r.started(o.asks, known) {
+		drains = append(drains, d)
+		delete(known, d.Instance)
+	}
+	for _, d := range known {
+		if all && d.open() {
+			drains = append(drains, &d)
+		}
+	}
+	slices.SortFunc(drains, byAge)
+	err = r.look(ctx, drains)
+	if lost != nil && fault.Of(lost) != fault.Passing {
+		r.log.ErrorContext(ctx, "instances drained as if in no group", "error", lost)
+		lost = nil
+	}
+	return errors.Join(err, lost)
+}
+
+func byAge(a, b *Drain) int {
+	if c := a.Since.Compare(b.Since); c != 0 {
+		return c
+	}
+	return slices.Compare([]string{a.Instance}, []string{b.Instance})
+}

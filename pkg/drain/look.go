@@ -1,0 +1,173 @@
+package drain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"deployhooks/pkg/fault"
+)
+
+// look looks at drains once and does what is next about each. What goes wrong
+// about one instance is that drain's trouble, told to people where they must do
+// something, and tried again at the next look. The error is about what all of
+// them need: then whatever brought the drains must come again.
+func (r *Drainer) look(ctx context.Context, drains []*Drain) error {
+	if len(drains) == 0 {
+		return nil
+	}
+	o := r.observe(ctx, drains)
+	steps := map[*Drain]*Step{}
+	for _, d := range drains {
+		step := Plan(r.cfg, *d, o)
+		if step.Command != d.Command && step.Do != Send {
+			d.Command, d.changed = step.Command, true
+		}
+		if d.Version == 0 && step.Outcome == Gone {
+			d.changed = false // came late; nothing to remember
+		}
+		steps[d] = &step
+	}
+	r.deregister(ctx, steps)
+	if sends := planned(drains, steps, Send); len(sends) > 0 {
+		r.send(ctx, sends, o)
+	}
+	r.release(ctx, drains, steps, o)
+	r.beat(ctx, drains, steps, o)
+	errs := []error{r.tellTrouble(ctx, drains)}
+
+	var changed []*Drain
+	for _, d := range drains {
+		if d.changed {
+			changed = append(changed, d)
+		}
+	}
+	if _, err := r.drains.save(ctx, changed); err != nil {
+		errs = append(errs, err)
+	}
+	if open := slices.DeleteFunc(slices.Clone(drains), func(d *Drain) bool { return !d.Ended.IsZero() || steps[d].Outcome == Gone }); len(open) > 0 {
+		hurry := slices.ContainsFunc(open, func(d *Drain) bool {
+			return o.Now.Sub(d.Since) < young || steps[d].Do == Release || steps[d].Do == Send
+		})
+		errs = append(errs, r.tick(ctx, nextLook(r.now(), hurry)))
+	}
+	return errors.Join(errs...)
+}
+
+// planned are the drains whose step is to do that.
+func planned(drains []*Drain, steps map[*Drain]*Step, do Do) []*Drain {
+	return slices.DeleteFunc(slices.Clone(drains), func(d *Drain) bool { return steps[d].Do != do || d.lost })
+}
+
+// release lets instances go: people are told what they should know, then the
+// lifecycle actions are completed. What the pace holds back has its turn at the
+// next look.
+func (r *Drainer) release(ctx context.Context, drains []*Drain, steps map[*Drain]*Step, o *Observed) {
+	var ready []*Drain
+	for _, d := range planned(drains, steps, Release) {
+		if r.paced(len(d.Actions), o.Now) {
+			ready = append(ready, d)
+		}
+	}
+	forgotten := planned(drains, steps, Forget)
+	untold := r.tellEnds(ctx, slices.Concat(ready, forgotten), steps)
+	wait := func(d *Drain) bool {
+		return untold[d] && o.Now.Before(d.deadline(r.cfg).Add(spare)) // people must hear of it first
+	}
+	ready, forgotten = slices.DeleteFunc(ready, wait), slices.DeleteFunc(forgotten, wait)
+	// A handler that is cancelled must not keep the instances.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
+	defer cancel()
+	each(ready, func(d *Drain) {
+		for _, a := range d.Actions {
+			if err := r.complete(ctx, d, a); err != nil && !over(err) {
+				r.failed(d, err)
+				return
+			}
+		}
+		r.end(ctx, d, *steps[d], o.Now)
+	})
+	for _, d := range forgotten {
+		r.end(ctx, d, *steps[d], o.Now)
+	}
+}
+
+// releaseTime bounds the calls that let the instances of one look go.
+const releaseTime = 30 * time.Second
+
+// paced takes what the calls about n actions need of the pace.
+func (r *Drainer) paced(n int, now time.Time) bool {
+	for range n {
+		if !r.pace.take(now) {
+			return false
+		}
+	}
+	return true
+}
+
+// failed keeps why a call about a drain failed. A failure that passes may be
+// throttling, so the others go slower.
+func (r *Drainer) failed(d *Drain, err error) {
+	d.trouble = err
+	if fault.Of(err) == fault.Passing {
+		r.pace.throttled()
+	}
+}
+
+// end ends a drain.
+func (r *Drainer) end(ctx context.Context, d *Drain, s Step, now time.Time) {
+	d.Ended = now
+	d.changed = d.changed || d.Version > 0 || s.Outcome != Gone
+	r.log.InfoContext(ctx, "drain ended", "instance", d.Instance, "asg", d.Group, "cause", string(d.Cause),
+		"outcome", string(s.Outcome), "seconds", int(now.Sub(d.Since)/time.Second), "waited_for", s.WaitsFor, "command", d.Command.ID, "command_status", d.Command.Status)
+	r.notices.Count(string(s.Outcome))
+}
+
+// beat sends the heartbeats that are due.
+func (r *Drainer) beat(ctx context.Context, drains []*Drain, steps map[*Drain]*Step, o *Observed) {
+	due := slices.DeleteFunc(slices.Clone(drains), func(d *Drain) bool {
+		return !steps[d].Beat || d.lost || !r.paced(len(d.Actions), o.Now)
+	})
+	each(due, func(d *Drain) {
+		for _, a := range d.Actions {
+			if err := r.heartbeat(ctx, d, a); err != nil && !over(err) {
+				r.failed(d, err)
+				return
+			}
+		}
+		d.Beat, d.changed = o.Now, true
+	})
+}
+
+// tellTrouble logs what went wrong, and tells people once of what only they can
+// mend.
+func (r *Drainer) tellTrouble(ctx context.Context, drains []*Drain) error {
+	news := map[string][]*Drain{}
+	matters := map[string]error{}
+	for _, d := range drains {
+		if d.trouble == nil {
+			continue
+		}
+		r.log.WarnContext(ctx, "drain in trouble", "instance", d.Instance, "asg", d.Group, "error", d.trouble)
+		kind, matter := fault.Of(d.trouble), fault.Action(d.trouble)
+		if kind != fault.Denied && kind != fault.Invalid || slices.Contains(d.Told, matter) {
+			continue
+		}
+		news[matter], matters[matter] = append(news[matter], d), d.trouble
+	}
+	var errs []error
+	for matter, drains := range news {
+		err := matters[matter]
+		if told := r.tell(ctx, reportTrouble(drains, matter, err)); told != nil {
+			errs = append(errs, fmt.Errorf("tell of %w: %w", err, told))
+			continue
+		}
+		for _, d := range drains {
+			d.Told = append(d.Told, matter)
+			d.changed = d.changed || !d.lost
+		}
+	}
+	return errors.Join(errs...)
+}

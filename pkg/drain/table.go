@@ -1,0 +1,201 @@
+package drain
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"golang.org/x/sync/errgroup"
+
+	"deployhooks/pkg/fault"
+)
+
+// table keeps the drains in DynamoDB: one item per instance under the key
+// "instance", the drain as JSON in "state", a "version" that guards against
+// lost updates, and "expires", by which DynamoDB deletes what ended long ago.
+// One more item, the clock, says which tick was taken last.
+type table struct {
+	name string
+	db   Database
+}
+
+// clockKey is the key of the clock, which no instance has.
+const clockKey = "clock"
+
+// kept is how long an ended drain is remembered, so that what comes late finds
+// it: longer than any lifecycle action can last (PutLifecycleHook, Amazon EC2
+// Auto Scaling API Reference: 48 hours).
+const kept = 49 * time.Hour
+
+// load reads all drains, open and ended.
+func (t table) load(ctx context.Context) (map[string]Drain, error) {
+	drains := map[string]Drain{}
+	in := &dynamodb.ScanInput{TableName: &t.name, ConsistentRead: aws.Bool(true)}
+	for more := true; more; more = len(in.ExclusiveStartKey) > 0 {
+		out, err := t.db.Scan(ctx, in)
+		if err != nil {
+			return nil, fmt.Errorf("read drains from table %s: %w", t.name, err)
+		}
+		for _, item := range out.Items {
+			if text(item["instance"]) == clockKey {
+				continue
+			}
+			d, err := fromItem(item)
+			if err != nil {
+				return nil, fmt.Errorf("read drain from table %s: %w", t.name, err)
+			}
+			drains[d.Instance] = d
+		}
+		in.ExclusiveStartKey = out.LastEvaluatedKey
+	}
+	return drains, nil
+}
+
+// transactLimit is how many items TransactWriteItems takes (DynamoDB API
+// Reference).
+const transactLimit = 100
+
+// save writes drains, each at the version it was read at, and counts their
+// versions up. It returns those that somebody else has written since, which
+// are not written.
+func (t table) save(ctx context.Context, drains []*Drain) (lost []*Drain, err error) {
+	var (
+		round errgroup.Group
+		guard sync.Mutex
+	)
+	round.SetLimit(concurrency)
+	for chunk := range slices.Chunk(drains, transactLimit) {
+		round.Go(func() error {
+			losers, err := t.saveChunk(ctx, chunk)
+			guard.Lock()
+			defer guard.Unlock()
+			lost = append(lost, losers...)
+			return err
+		})
+	}
+	err = round.Wait()
+	return lost, err
+}
+
+// saveChunk writes all of a chunk or nothing; then once more without those that
+// were in the way.
+func (t table) saveChunk(ctx context.Context, chunk []*Drain) (lost []*Drain, err error) {
+	for len(chunk) > 0 {
+		in := &dynamodb.TransactWriteItemsInput{}
+		for _, d := range chunk {
+			put, err := t.put(d)
+			if err != nil {
+				return lost, err
+			}
+			in.TransactItems = append(in.TransactItems, types.TransactWriteItem{Put: put})
+		}
+		_, err := t.db.TransactWriteItems(ctx, in)
+		if err == nil {
+			for _, d := range chunk {
+				d.Version++
+			}
+			return lost, nil
+		}
+		var canceled *types.TransactionCanceledException
+		var left []*Drain
+		if errors.As(err, &canceled) && len(canceled.CancellationReasons) == len(chunk) {
+			for i, reason := range canceled.CancellationReasons {
+				if aws.ToString(reason.Code) == "ConditionalCheckFailed" {
+					lost = append(lost, chunk[i])
+				} else {
+					left = append(left, chunk[i])
+				}
+			}
+		}
+		if len(left) == len(chunk) || canceled == nil || len(lost) == 0 {
+			return lost, fmt.Errorf("write %d drains to table %s: %w", len(chunk), t.name, err)
+		}
+		chunk = left
+	}
+	return lost, nil
+}
+
+func (t table) put(d *Drain) (*types.Put, error) {
+	state, err := json.Marshal(d)
+	if err != nil {
+		return nil, fmt.Errorf("write drain of %s: %w", d.Instance, err)
+	}
+	item := map[string]types.AttributeValue{
+		"instance": &types.AttributeValueMemberS{Value: d.Instance},
+		"state":    &types.AttributeValueMemberS{Value: string(state)},
+		"version":  number(int64(d.Version) + 1),
+	}
+	if !d.Ended.IsZero() {
+		item["expires"] = number(d.Ended.Add(kept).Unix())
+	}
+	return &types.Put{
+		TableName:                 &t.name,
+		Item:                      item,
+		ConditionExpression:       aws.String("attribute_not_exists(#version) OR #version = :version"),
+		ExpressionAttributeNames:  map[string]string{"#version": "version"},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":version": number(int64(d.Version))},
+	}, nil
+}
+
+// claim takes a tick for the message that brought it, and tells whether it may
+// be acted upon: a tick that another message has taken, or that is older than
+// the last one taken, is not. A message that is delivered again keeps its tick.
+func (t table) claim(ctx context.Context, slot time.Time, message string) (bool, error) {
+	_, err := t.db.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &t.name,
+		Item: map[string]types.AttributeValue{
+			"instance": &types.AttributeValueMemberS{Value: clockKey},
+			"slot":     number(slot.Unix()),
+			"message":  &types.AttributeValueMemberS{Value: message},
+		},
+		ConditionExpression:      aws.String("attribute_not_exists(#slot) OR #slot < :slot OR (#slot = :slot AND #message = :message)"),
+		ExpressionAttributeNames: map[string]string{"#slot": "slot", "#message": "message"},
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":slot": number(slot.Unix()), ":message": &types.AttributeValueMemberS{Value: message},
+		},
+	})
+	switch {
+	case err == nil:
+		return true, nil
+	case fault.Of(err) == fault.Conflict:
+		return false, nil
+	}
+	return false, fmt.Errorf("take the tick of %s in table %s: %w", slot.Format(time.TimeOnly), t.name, err)
+}
+
+func fromItem(item map[string]types.AttributeValue) (Drain, error) {
+	d := Drain{}
+	instance := text(item["instance"])
+	if err := json.Unmarshal([]byte(text(item["state"])), &d); err != nil {
+		return d, fmt.Errorf("the item of %s is damaged; delete it and the next sweep starts the drain anew: %w", instance, err)
+	}
+	d.Instance = instance
+	version, ok := item["version"].(*types.AttributeValueMemberN)
+	if !ok {
+		return d, fmt.Errorf("the item of %s has no version; delete it and the next sweep starts the drain anew", instance)
+	}
+	var err error
+	if d.Version, err = strconv.Atoi(version.Value); err != nil {
+		return d, fmt.Errorf("the version of the item of %s is no whole number; delete it and the next sweep starts the drain anew", instance)
+	}
+	return d, nil
+}
+
+func text(v types.AttributeValue) string {
+	if s, ok := v.(*types.AttributeValueMemberS); ok {
+		return s.Value
+	}
+	return ""
+}
+
+func number(n int64) *types.AttributeValueMemberN {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}

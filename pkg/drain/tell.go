@@ -1,0 +1,208 @@
+package drain
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"deployhooks/pkg/event"
+	"deployhooks/pkg/fault"
+	"deployhooks/pkg/notice"
+)
+
+// Report is what people and other systems are told: one outcome of a group's
+// instances, or one trouble with them. It is the detail of the EventBridge
+// event.
+type Report struct {
+	Group   string  `json:"autoScalingGroup,omitempty"`
+	Outcome Outcome `json:"outcome"`
+	Reason  string  `json:"reason,omitempty"`
+	Remedy  string  `json:"remedy,omitempty"`
+	// Count is how many instances it is about, and Instances the first of them.
+	Count     int        `json:"count"`
+	Instances []Instance `json:"instances"`
+}
+
+// Instance is an instance in a report.
+type Instance struct {
+	ID      string `json:"instance"`
+	Cause   Cause  `json:"cause"`
+	Seconds int    `json:"seconds"` // since the drain began
+	// InFlight says what the instance was not rid of.
+	InFlight string `json:"inFlight,omitempty"`
+	// Command, CommandStatus and Output are the shutdown command's ID, how it
+	// ended, and the beginning of what it wrote.
+	Command       string `json:"command,omitempty"`
+	CommandStatus string `json:"commandStatus,omitempty"`
+	Output        string `json:"output,omitempty"`
+}
+
+// Outcomes that only reports have.
+const (
+	// Trouble means that a call fails and that people must do something.
+	Trouble Outcome = "trouble"
+	// Warned means that AWS has announced something about instances.
+	Warned Outcome = "warned"
+)
+
+// reportLimit is how many instances a report lists, so that it fits a message
+// of SNS and an event of EventBridge, 256 KiB each, outputs included.
+const reportLimit = 50
+
+// tellEnds tells people of those ends that they should know of, those of one
+// group and outcome together. It returns the drains of which it could not.
+func (r *Drainer) tellEnds(ctx context.Context, drains []*Drain, steps map[*Drain]*Step) (untold map[*Drain]bool) {
+	type key struct {
+		group   string
+		outcome Outcome
+	}
+	news := map[key][]*Drain{}
+	for _, d := range drains {
+		if s := steps[d]; s.newsworthy() {
+			k := key{d.Group, s.Outcome}
+			news[k] = append(news[k], d)
+		}
+	}
+	untold = map[*Drain]bool{}
+	for k, drains := range news {
+		report := Report{Group: k.group, Outcome: k.outcome, Count: len(drains), Reason: reasons[k.outcome]}
+		for _, d := range drains[:min(len(drains), reportLimit)] {
+			report.Instances = append(report.Instances, d.report(r.now(), steps[d].WaitsFor))
+		}
+		if err := r.tell(ctx, report); err != nil {
+			r.log.ErrorContext(ctx, "people could not be told", "asg", k.group, "outcome", string(k.outcome), "error", err)
+			for _, d := range drains {
+				untold[d] = true
+			}
+		}
+	}
+	return untold
+}
+
+var reasons = map[Outcome]string{
+	Drained:       "nothing is in flight any more and the shutdown command has run",
+	CommandFailed: "nothing is in flight any more, but the shutdown command did not succeed",
+	Late:          "the deadline passed with something still in flight; the instances were let go all the same",
+}
+
+func (d *Drain) report(now time.Time, waitsFor string) Instance {
+	return Instance{
+		ID: d.Instance, Cause: d.Cause, Seconds: int(now.Sub(d.Since) / time.Second), InFlight: waitsFor,
+		Command: d.Command.ID, CommandStatus: d.Command.Status, Output: d.Command.Output,
+	}
+}
+
+// reportTrouble reports a call that fails for these drains.
+func reportTrouble(drains []*Drain, action string, err error) Report {
+	report := Report{Group: drains[0].Group, Outcome: Trouble, Count: len(drains), Remedy: fault.Remedy(err)}
+	report.Reason = fault.Message(err)
+	if action != "" {
+		report.Reason = fmt.Sprintf("%s failed: %s", action, report.Reason)
+	}
+	for _, d := range drains[:min(len(drains), reportLimit)] {
+		report.Instances = append(report.Instances, d.report(d.Since, ""))
+	}
+	return report
+}
+
+// warning is an announcement of AWS about an instance.
+type warning struct{ instance, text string }
+
+func rebalanceWarning(e event.RebalanceRecommendation) warning {
+	return warning{e.Instance, "EC2 recommends to replace the Spot instance: it is at elevated risk of interruption"}
+}
+
+func maintenanceWarnings(e event.Maintenance) (all []warning) {
+	for _, id := range e.Instances {
+		all = append(all, warning{id, cmp.Or(e.Code, "EC2 maintenance") + ": " + e.Text})
+	}
+	return all
+}
+
+// warn passes announcements on to people, those that say the same together.
+func (r *Drainer) warn(ctx context.Context, warnings []warning) error {
+	alike := map[string][]string{}
+	for _, w := range warnings {
+		if !slices.Contains(alike[w.text], w.instance) {
+			alike[w.text] = append(alike[w.text], w.instance)
+		}
+	}
+	for _, text := range slices.Sorted(maps.Keys(alike)) {
+		ids := alike[text]
+		report := Report{Outcome: Warned, Reason: text, Count: len(ids)}
+		for _, id := range ids[:min(len(ids), reportLimit)] {
+			report.Instances = append(report.Instances, Instance{ID: id})
+		}
+		if err := r.tell(ctx, report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Drainer) tell(ctx context.Context, report Report) error {
+	return r.notices.Tell(ctx, notice.Notice{Subject: report.subject(), Text: report.text(), Detail: report})
+}
+
+var headlines = map[Outcome]string{
+	Drained:       "Drained and shut down",
+	CommandFailed: "Shutdown command failed",
+	Late:          "Let go with requests in flight",
+	Trouble:       "Draining needs you",
+	Warned:        "Instances announced to go",
+}
+
+func (p Report) subject() string {
+	of := ""
+	if p.Group != "" {
+		of = " of " + p.Group
+	}
+	if p.Count == 1 {
+		return fmt.Sprintf("%s: %s%s", headlines[p.Outcome], p.Instances[0].ID, of)
+	}
+	return fmt.Sprintf("%s: %d instances%s", headlines[p.Outcome], p.Count, of)
+}
+
+// text is the report for a person.
+func (p Report) text() string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("%s.", headlines[p.Outcome])
+	line("")
+	if p.Group != "" {
+		line("Auto Scaling group:  %s", p.Group)
+	}
+	line("Why: %s.", p.Reason)
+	if p.Remedy != "" {
+		line("What you can do: %s", p.Remedy)
+	}
+	line("")
+	for _, i := range p.Instances {
+		line("%s", i)
+	}
+	if more := p.Count - len(p.Instances); more > 0 {
+		line("and %d more", more)
+	}
+	return b.String()
+}
+
+func (i Instance) String() string {
+	s := i.ID
+	if i.Cause != "" {
+		s += fmt.Sprintf(" (%s), after %d s", i.Cause, i.Seconds)
+	}
+	if i.InFlight != "" {
+		s += ", waited for " + i.InFlight
+	}
+	if i.CommandStatus != "" {
+		s += fmt.Sprintf("; command %s: %s", i.Command, i.CommandStatus)
+	}
+	if i.Output != "" {
+		s += "\n  " + strings.ReplaceAll(strings.TrimSpace(i.Output), "\n", "\n  ")
+	}
+	return s
+}
