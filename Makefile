@@ -68,7 +68,7 @@ check: need-go need-node ## Everything a change must pass: format, vet, staticch
 	@echo "clean tree";  test -z "$$(git status --porcelain | tee /dev/stderr)"
 
 .PHONY: bench
-bench: need-go ## Measure the budgets; writes build/bench/report.json
+bench: need-go need-node ## Measure the budgets; writes build/bench/report.json
 	$(call first-run,Building what is measured)
 	@$(MAKE) --no-print-directory functions ARCH=arm64
 	@$(MAKE) --no-print-directory functions ARCH=$(HOST_ARCH)
