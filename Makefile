@@ -8,7 +8,7 @@ SHELL       := bash
 FUNCTIONS := $(notdir $(wildcard functions/*))
 # The machine that the functions are built for, in Lambda's words.
 ARCH      ?= arm64
-HOST_ARCH := $(patsubst amd64,x86_64,$(shell go env GOHOSTARCH))
+HOST_ARCH  = $(patsubst amd64,x86_64,$(shell go env GOHOSTARCH))
 CDK       := npx --yes aws-cdk@2.1148.1
 
 # Node says that its version is old; jsii says nothing of use about it.
@@ -16,39 +16,49 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 18,20,22,24
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
+# $(call need,program,why and where from) ends with one sentence when a program
+# is missing.
+need = @command -v $(1) >/dev/null || { echo "$(1) is not installed: $(2)" >&2; exit 1; }
+first-run = @echo "$(1) (the first run compiles the AWS SDK$(2), which takes some minutes)"
+
 ##@ Try it
 
 .PHONY: demo
-demo: ## Play a release with and without the hooks; writes build/demo/report.html
+demo: need-go ## Play a release with and without the hooks; writes build/demo/report.html
+	$(call first-run,Building the functions and the demo)
 	@$(MAKE) --no-print-directory functions ARCH=$(HOST_ARCH)
-	@go run ./test/demo
+	@go run ./test/demo $(ARGS)
 
 .PHONY: region
-region: ## Serve the simulated AWS region on a port, for the AWS CLI and the SDKs
+region: need-go ## Serve the simulated AWS region on a port; ARGS=--hooks repairs in it
+	$(call first-run,Building the region)
+	$(if $(findstring -hooks,$(ARGS)),@$(MAKE) --no-print-directory functions ARCH=$(HOST_ARCH))
 	@go run ./test/region/serve $(ARGS)
 
 ##@ Deploy it
 
 .PHONY: build
-build: functions ## Build the functions for Lambda (ARCH=arm64 or x86_64)
+build: need-go need-arch ## Build the functions for Lambda (ARCH=arm64 or x86_64)
+	$(call first-run,Building the functions for $(ARCH))
+	@$(MAKE) --no-print-directory functions
 
 .PHONY: synth
-synth: functions ## Synthesise the CloudFormation templates into cdk.out
+synth: need-node build ## Synthesise the CloudFormation templates into cdk.out
 	$(CDK) synth --quiet
 
 .PHONY: deploy
-deploy: functions ## Deploy the stacks to the AWS account of your credentials
-	$(CDK) deploy --all
+deploy: need-node build ## Build, and deploy the stack with your AWS credentials
+	$(CDK) deploy --all $(ARGS)
 
 ##@ Work on it
 
 .PHONY: test
-test: ## Run all tests
-	@echo "Running the tests (the first run compiles the AWS SDK and the CDK, which takes some minutes)"
+test: need-go need-node ## Run all tests
+	$(call first-run,Running the tests, and the CDK)
 	@CDK_VALIDATION=false go test ./...
 
 .PHONY: check
-check: ## Everything a change must pass: format, vet, staticcheck, race, synthesis, clean tree
+check: need-go need-node ## Everything a change must pass: format, vet, staticcheck, race, synthesis, clean tree
 	@echo "format";      test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)"
 	@echo "vet";         go vet ./...
 	@echo "staticcheck"; go tool staticcheck ./...
@@ -58,13 +68,15 @@ check: ## Everything a change must pass: format, vet, staticcheck, race, synthes
 	@echo "clean tree";  test -z "$$(git status --porcelain | tee /dev/stderr)"
 
 .PHONY: bench
-bench: ## Measure the budgets; writes build/bench/report.json
+bench: need-go need-node ## Measure the budgets; writes build/bench/report.json
+	$(call first-run,Building what is measured)
 	@$(MAKE) --no-print-directory functions ARCH=arm64
 	@$(MAKE) --no-print-directory functions ARCH=$(HOST_ARCH)
 	@cd test/bench && go test -count=1 -report $(CURDIR)/build/bench/report.json
 
 .PHONY: e2e
-e2e: ## Deploy to a local cloud with the real CDK and drive it through its front door
+e2e: need-go need-node need-python3 ## Deploy to a local cloud with the real CDK and drive it through its front door
+	$(call first-run,Building the functions and what drives them, and the CDK)
 	@$(MAKE) --no-print-directory functions ARCH=$(HOST_ARCH)
 	@go run ./test/e2e
 
@@ -77,11 +89,26 @@ clean: ## Remove everything that was built
 .PHONY: help
 help: ## Show this
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo 'Options of demo, region and deploy go in ARGS: make region ARGS="--port 4777", make demo ARGS=--help.'
+	@echo 'What is deployed is set by context keys, deployhooks:…, in cdk.json or with ARGS="-c deployhooks:mode=plan":'
+	@echo 'README.md, "Configuration", has the table.'
+
+.PHONY: need-arch need-go need-node need-python3
+need-arch:
+	@case "$(ARCH)" in arm64 | x86_64) ;; *) echo "ARCH=$(ARCH) is none of Lambda's architectures: give arm64 or x86_64" >&2; exit 1 ;; esac
+need-go:
+	$(call need,go,install Go 1.26 or later from https://go.dev/dl)
+need-node:
+	$(call need,node,the CDK runs on Node 20 or later from https://nodejs.org)
+	$(call need,npx,it comes with npm, which comes with Node from https://nodejs.org)
+need-python3:
+	$(call need,python3,the local cloud runs on Python 3 from https://www.python.org)
 
 # The same source gives the same bytes, so that a deployment without a change
 # changes nothing.
 .PHONY: functions
-functions:
+functions: need-go need-arch
 	@for f in $(FUNCTIONS); do \
 	  CGO_ENABLED=0 GOOS=linux GOARCH=$(patsubst x86_64,amd64,$(ARCH)) go build -tags lambda.norpc -trimpath -buildvcs=false -ldflags '-s -w' \
 	    -o build/$(ARCH)/$$f/bootstrap ./functions/$$f; \

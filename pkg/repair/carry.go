@@ -179,8 +179,10 @@ func (r *Repairer) tell(ctx context.Context, o *Observed, d Decision, next Recor
 // toldLimit bounds what is remembered of what people were told.
 const toldLimit = 8
 
-// save writes the record if it has changed.
+// save writes the record if it has changed, in the place of the one that was
+// observed or saved last.
 func (r *Repairer) save(ctx context.Context, o *Observed, next Record) error {
+	next.Version = o.Record.Version
 	if next.equal(o.Record) {
 		return nil
 	}

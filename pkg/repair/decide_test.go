@@ -28,7 +28,7 @@ var (
 // released is the story that all others vary: deployment d-2 of shop/web has
 // succeeded a minute ago, and its copy came out with nothing attached.
 func released(vary ...func(*Observed)) *Observed {
-	succeeded := &Deployment{ID: "d-2", Over: true, Succeeded: true, Replacement: []string{green}}
+	succeeded := &Deployment{ID: "d-2", Over: true, Succeeded: true, Ended: noon.Add(-time.Minute), Replacement: []string{green}}
 	o := &Observed{
 		Key:  Key{"shop", "web"},
 		Hint: Hint{Deployment: "d-2", State: event.Succeeded},
@@ -171,8 +171,13 @@ func TestDecide(t *testing.T) {
 		},
 		"another deployment has begun": {
 			vary:    []func(*Observed){func(o *Observed) { o.InProgress = []string{"d-3"} }},
-			outcome: Waiting, reason: "d-3", again: true,
+			outcome: Waiting, reason: "d-3", again: true, quiet: true,
 			harm: "attached before the reroute: unvalidated instances take traffic",
+		},
+		"another deployment has kept the release waiting for long": {
+			vary:    []func(*Observed){func(o *Observed) { o.InProgress, o.Now = []string{"d-3"}, noon.Add(time.Hour) }},
+			outcome: Waiting, reason: "d-3", again: true,
+			harm: "nobody learns that the group stays detached",
 		},
 		"the deployment itself has only begun": {
 			vary: []func(*Observed){func(o *Observed) {

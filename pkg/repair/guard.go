@@ -69,11 +69,12 @@ func Guard(scope Scope, o *Observed) *Hold {
 func ignore(reason string) *Hold { return &Hold{Outcome: Ignored, Reason: reason, Quiet: true} }
 
 // holdInProgress waits for another deployment to end. Its own end will make us
-// look; people are told only if a finished release is kept waiting by it.
+// look; people are told only if a finished release is kept waiting by it for
+// long. Deployments to instances that a scale-out launches are soon over.
 func (o *Observed) holdInProgress() *Hold {
 	s := o.Subject
 	finished := s != nil && s.Over && s.Succeeded && !s.Scaling
-	return &Hold{Outcome: Waiting, Matter: "in progress", Quiet: !finished, Again: finished,
+	return &Hold{Outcome: Waiting, Matter: "in progress", Again: finished, Quiet: !finished || o.Now.Sub(s.Ended) <= patience,
 		Reason: fmt.Sprintf("deployment %s of the deployment group is in progress", strings.Join(o.InProgress, ", "))}
 }
 

@@ -69,6 +69,8 @@ type Deployment struct {
 	// Over means that it has ended, and Succeeded that it has ended well.
 	Over      bool
 	Succeeded bool
+	// Ended is when it ended; zero if unknown, or if it has not.
+	Ended time.Time
 	// Scaling means that Auto Scaling made it, to deploy to one launching or
 	// terminating instance.
 	Scaling bool

@@ -78,6 +78,7 @@ func (r *Repairer) deployment(ctx context.Context, id string) (*Deployment, erro
 	d := &Deployment{
 		ID:        id,
 		Over:      !slices.Contains(inProgress, info.Status),
+		Ended:     aws.ToTime(info.CompleteTime),
 		Succeeded: info.Status == codedeploytypes.DeploymentStatusSucceeded,
 		Scaling:   info.Creator == codedeploytypes.DeploymentCreatorAutoscaling || info.Creator == codedeploytypes.DeploymentCreatorAutoscalingTermination,
 	}

@@ -24,12 +24,15 @@ import (
 const (
 	zipBudget   = 4 // MB
 	startBudget = 2 // times the empty function
+
+	synthesisBudget = 2 // seconds
 )
 
 // How often starts and invocations are measured; the median counts.
 const (
 	starts      = 31
 	invocations = 101
+	syntheses   = 5
 )
 
 // top is the module's top folder, as seen from here.
@@ -63,7 +66,32 @@ func measureBuild() error {
 		return err
 	}
 	report(figure{"repair.zip", size, "MB", zipBudget, baseline})
+	if err := measureSynthesis(dir); err != nil {
+		return err
+	}
 	return measureTimes(filepath.Join(top, "build", host, "repair/bootstrap"), empty[host], dir)
+}
+
+// measureSynthesis measures the synthesis of all stacks without the CDK's own
+// command line, and without its template validation.
+func measureSynthesis(dir string) error {
+	program := filepath.Join(dir, "infra")
+	if text, err := exec.Command("go", "build", "-o", program, top+"/infra").CombinedOutput(); err != nil {
+		return fmt.Errorf("build infra: %w\n%s", err, text)
+	}
+	var times []float64
+	for range syntheses {
+		cmd := exec.Command(program)
+		cmd.Dir = top
+		cmd.Env = append(os.Environ(), "CDK_VALIDATION=false", "CDK_OUTDIR="+filepath.Join(dir, "cdk.out"))
+		began := time.Now()
+		if text, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("synthesise: %w\n%s", err, text)
+		}
+		times = append(times, time.Since(began).Seconds())
+	}
+	report(figure{"infra.synthesis", median(times), "s", synthesisBudget, 0})
+	return nil
 }
 
 func buildEmpty(out, goarch string) error {

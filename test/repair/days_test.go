@@ -39,6 +39,11 @@ func TestARelease(t *testing.T) {
 	if n := w.calls("AttachTrafficSources"); n != 1 {
 		t.Errorf("attached %d times", n)
 	}
+	for _, c := range w.Calls() {
+		if c.Err != nil {
+			t.Errorf("on a day on which nothing fails, %s fails: %v", c.Operation, c.Err)
+		}
+	}
 }
 
 func TestScaleInAndOutAfterARelease(t *testing.T) {
@@ -55,6 +60,9 @@ func TestScaleInAndOutAfterARelease(t *testing.T) {
 	w.Advance(10 * time.Minute)
 	if failed := w.users.Total().Failed; failed != 0 {
 		t.Errorf("%d requests failed", failed)
+	}
+	if told := w.told(); len(told) != 1 {
+		t.Errorf("scaling is told as news: %q", told)
 	}
 }
 
