@@ -3,6 +3,7 @@ package region
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
@@ -62,8 +63,8 @@ func (r *Region) Kill(instance string) {
 func (r *Region) Terminate(instance string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if i := r.instances[instance]; i != nil {
-		r.shutDown(i)
+	if i := r.instances[instance]; i != nil && i.ec2 != stopped {
+		r.shutDownAs(i, r.dropInFlight)
 	}
 }
 
@@ -86,6 +87,24 @@ func (r *Region) DeleteTargetGroup(name string) {
 			r.forget(t)
 		}
 		delete(r.targets, tg.arn)
+	}
+}
+
+// SetDeregistrationDelay changes a target group's deregistration delay.
+func (r *Region) SetDeregistrationDelay(targetGroup string, delay time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if tg := r.targetGroupNamed(targetGroup); tg != nil {
+		tg.delay = delay
+	}
+}
+
+// Register registers an instance with a target group, by hand.
+func (r *Region) Register(targetGroup, instance string, port int32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if tg := r.targetGroupNamed(targetGroup); tg != nil && r.instances[instance] != nil {
+		r.register(tg, instance, port)
 	}
 }
 
@@ -120,6 +139,8 @@ type TargetGroup struct {
 	VPC  string             // that of the services unless set
 	// Unused leaves it without a load balancer.
 	Unused bool
+	// Delay is the deregistration delay; 300 s unless set, negative for none.
+	Delay time.Duration
 }
 
 // AddTargetGroup makes a target group, behind a load balancer of its own
@@ -136,6 +157,9 @@ func (r *Region) AddTargetGroup(t TargetGroup) string {
 		config.HealthCheckIntervalSeconds, config.HealthyThresholdCount = aws.Int32(10), aws.Int32(2)
 	}
 	tg := r.newTargetGroup(config)
+	if t.Delay != 0 {
+		tg.delay = max(t.Delay, 0)
+	}
 	if !t.Unused {
 		r.balance(tg, "alb-"+t.Name)
 	}

@@ -35,8 +35,9 @@ func (r *Region) reconcile(g *group) {
 				return // all protected
 			}
 			counted = slices.DeleteFunc(counted, func(i *instance) bool { return i == victim })
-			r.terminate(victim)
+			r.scaleIn(victim)
 		}
+		r.retireAtRisk(g)
 	}
 }
 
@@ -132,6 +133,10 @@ func (g *group) healthChecks() []string {
 func (r *Region) deleteGroup(g *group) {
 	g.deleting = true
 	g.config.MinSize, g.config.MaxSize, g.config.DesiredCapacity = aws.Int32(0), aws.Int32(0), aws.Int32(0)
+	for _, i := range g.warm {
+		i.ec2, i.lifecycle = terminated, asg.LifecycleStateWarmedTerminated
+	}
+	g.warm = nil
 	for _, i := range slices.Clone(g.instances) {
 		r.remove(i)
 	}

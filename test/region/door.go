@@ -24,6 +24,9 @@ type Delivery struct {
 	// EC2_INSTANCE_LAUNCHING or EC2_INSTANCE_TERMINATING.
 	Deployment string
 	State      string
+	// Source and DetailType are those of events on the default bus, such as
+	// aws.autoscaling and EC2 Instance-terminate Lifecycle Action.
+	Source, DetailType string
 	// Instance is set where the message is about one instance, and Hook where
 	// a lifecycle hook has sent it.
 	Instance string
@@ -75,7 +78,8 @@ func (r *Region) sendToBus(payload []byte, about Delivery) {
 	}
 	about.Via = "EventBridge"
 	for _, q := range sorted(r.queues) {
-		if !q.deaf {
+		about.Queue, about.Payload = q.name, payload
+		if !q.deaf && (q.rule == nil || q.rule(about)) {
 			r.deliver(q, payload, about)
 		}
 	}

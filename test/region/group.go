@@ -19,11 +19,14 @@ type group struct {
 	sources   []*source
 	hooks     map[string]asg.LifecycleHook
 	instances []*instance
+	warm      []*instance // in the warm pool
+	refreshes []*refresh
 	launches  int // ever
 	deleting  bool
 	deleted   bool
 	vpc       string // "" where nobody has said
-	// refreshing is an instance refresh under way, see [Region.SetInstanceRefresh].
+	// refreshing is an instance refresh under way, or one that
+	// [Region.SetInstanceRefresh] pretends.
 	refreshing bool
 
 	// imageRevision is what an instance runs as soon as it has booted: ""
@@ -102,16 +105,10 @@ func (g *group) describe() asg.AutoScalingGroup {
 	d.AvailabilityZones = slices.Clone(g.zones())
 	d.TerminationPolicies = slices.Clone(d.TerminationPolicies)
 	for _, i := range g.instances {
-		d.Instances = append(d.Instances, asg.Instance{
-			InstanceId:              aws.String(i.id),
-			AvailabilityZone:        aws.String(i.zone),
-			HealthStatus:            aws.String(healthStatus(i)),
-			LifecycleState:          i.lifecycle,
-			ProtectedFromScaleIn:    aws.Bool(i.protected),
-			InstanceType:            aws.String("t3.small"),
-			LaunchConfigurationName: g.config.LaunchConfigurationName,
-			LaunchTemplate:          g.config.LaunchTemplate,
-		})
+		d.Instances = append(d.Instances, g.describeInstance(i))
+	}
+	if d.WarmPoolConfiguration != nil {
+		d.WarmPoolSize = aws.Int32(int32(len(g.warm)))
 	}
 	for _, s := range g.sources {
 		if !s.attached() {
@@ -143,6 +140,19 @@ func (g *group) describe() asg.AutoScalingGroup {
 		d.Status = aws.String("Delete in progress")
 	}
 	return d
+}
+
+func (g *group) describeInstance(i *instance) asg.Instance {
+	return asg.Instance{
+		InstanceId:              aws.String(i.id),
+		AvailabilityZone:        aws.String(i.zone),
+		HealthStatus:            aws.String(healthStatus(i)),
+		LifecycleState:          i.lifecycle,
+		ProtectedFromScaleIn:    aws.Bool(i.protected),
+		InstanceType:            aws.String("t3.small"),
+		LaunchConfigurationName: g.config.LaunchConfigurationName,
+		LaunchTemplate:          g.config.LaunchTemplate,
+	}
 }
 
 func healthStatus(i *instance) string {

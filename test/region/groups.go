@@ -257,7 +257,7 @@ func (r *Region) terminateInstance(in *autoscaling.TerminateInstanceInAutoScalin
 		g.config.DesiredCapacity = aws.Int32(*g.config.DesiredCapacity - 1)
 	}
 	r.after(0, func() {
-		r.terminate(i)
+		r.scaleIn(i)
 		r.reconcile(g)
 	})
 	return &autoscaling.TerminateInstanceInAutoScalingGroupOutput{Activity: &asg.Activity{

@@ -27,8 +27,13 @@ type instance struct {
 	dead     bool // no longer answers, for good
 
 	inFlight []flight
-	waiting  *wait     // for lifecycle actions; nil if it is not
-	drained  time.Time // when the last of its targets so far had drained
+	waiting  *wait  // for lifecycle actions; nil if it is not
+	origin   string // where its launch hooks say it comes from
+	// interrupted is when EC2 gave a Spot Instance notice, and atRisk says
+	// that Capacity Rebalancing is replacing it.
+	interrupted time.Time
+	atRisk      bool
+	drained     time.Time // when the last of its targets so far had drained
 }
 
 type ec2State string
@@ -36,6 +41,7 @@ type ec2State string
 const (
 	pending      ec2State = "pending"
 	running      ec2State = "running"
+	stopped      ec2State = "stopped"
 	shuttingDown ec2State = "shutting-down"
 	terminated   ec2State = "terminated"
 )
@@ -51,6 +57,9 @@ func (i *instance) validated() bool { return i.revision != "" && !i.group.early 
 
 // counts says whether the instance counts as capacity of its group.
 func (i *instance) counts() bool {
+	if i.atRisk {
+		return false // its replacement does
+	}
 	switch i.lifecycle {
 	case asg.LifecycleStatePending, asg.LifecycleStatePendingWait, asg.LifecycleStatePendingProceed, asg.LifecycleStateInService:
 		return true
@@ -62,6 +71,9 @@ func (i *instance) counts() bool {
 // and, where CodeDeploy's launch hook is on the group, until the hook's
 // deployment is done.
 func (r *Region) launch(g *group) *instance {
+	if i := r.start(g); i != nil {
+		return i
+	}
 	zones := g.zones()
 	i := &instance{
 		id:        "i-0" + r.ids.hex("instance", 16),
@@ -70,6 +82,7 @@ func (r *Region) launch(g *group) *instance {
 		launched:  r.clock.now,
 		ec2:       pending,
 		lifecycle: asg.LifecycleStatePending,
+		origin:    placeEC2,
 		protected: deref(g.config.NewInstancesProtectedFromScaleIn),
 		revision:  g.imageRevision,
 	}
@@ -85,8 +98,11 @@ func (r *Region) boot(i *instance) {
 		return // terminated meanwhile
 	}
 	i.ec2 = running
+	if i.origin == placeWarmPool {
+		r.targetsBack(i)
+	}
 	r.answersMayHaveChanged(i)
-	r.runHooks(i, onLaunching, placeEC2, placeGroup, func(result string) { r.hooked(i, result) })
+	r.runHooks(i, onLaunching, i.origin, placeGroup, func(result string) { r.hooked(i, result) })
 }
 
 // hooked goes on with a launch whose lifecycle hooks are done: ABANDON means

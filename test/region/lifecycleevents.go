@@ -89,6 +89,7 @@ func (r *Region) emitAction(a *action) {
 
 // emitEvent puts an event of one of AWS's services on the default bus.
 func (r *Region) emitEvent(source, detailType string, resources []string, detail any, about Delivery) {
+	about.Source, about.DetailType = source, detailType
 	r.sendToBus(encode(busEvent{
 		Version:    "0",
 		ID:         r.ids.uuid("event"),

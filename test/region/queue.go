@@ -19,6 +19,8 @@ type Queue struct {
 	dead     []Message
 	serve    func([]byte) ([]byte, error)
 	polling  bool
+	gathers  time.Time // since when, for a batch; zero while there is nothing
+	rule     func(Delivery) bool
 	receipts map[string]*message
 }
 
@@ -30,9 +32,16 @@ type QueueSettings struct {
 	// dead-letter queue (maxReceiveCount); 5 unless set, negative for never.
 	MaxReceive int
 	// BatchSize is how many messages a served queue hands out at once; 10
-	// unless set.
+	// unless set, 10,000 at most.
 	BatchSize int
+	// Window is how long a served queue gathers messages for a batch that is
+	// not full (MaximumBatchingWindowInSeconds); not at all unless set.
+	Window time.Duration
 }
+
+// maxPayload is how much the messages of one batch may hold ("Invocation
+// payload", Lambda quotas).
+const maxPayload = 6 << 20
 
 // Message is a message as it was put into a queue.
 type Message struct {
@@ -98,6 +107,16 @@ func (q *Queue) Deaf() *Queue {
 	return q
 }
 
+// Hears has the queue hear only those events of the default bus that a rule
+// lets through, and returns it. The rule is called with the region's lock
+// held, so it must not call the region.
+func (q *Queue) Hears(rule func(Delivery) bool) *Queue {
+	q.r.mu.Lock()
+	defer q.r.mu.Unlock()
+	q.rule = rule
+	return q
+}
+
 // URL is the queue's address for SendMessage.
 func (q *Queue) URL() string {
 	return "https://sqs." + Name + ".amazonaws.com/" + Account + "/" + q.name
@@ -160,12 +179,16 @@ func (r *Region) enqueue(q *Queue, body string, delay time.Duration) *message {
 // often goes to the dead-letter queue instead.
 func (r *Region) receive(q *Queue, n int, visibility time.Duration) []*message {
 	var batch []*message
+	var size int
 	for _, m := range slices.Clone(q.messages) {
 		if len(batch) == n {
 			break
 		}
 		if m.visible.After(r.clock.now) {
 			continue
+		}
+		if size += len(m.Body); size > maxPayload {
+			break
 		}
 		if q.settings.MaxReceive > 0 && m.Receives >= q.settings.MaxReceive {
 			q.remove(m)
@@ -195,6 +218,10 @@ func (r *Region) poll(q *Queue) {
 	q.polling = true
 	r.after(r.timings.Receive, func() {
 		q.polling = false
+		if q.gathering() {
+			r.poll(q)
+			return
+		}
 		batch := r.receive(q, q.settings.BatchSize, q.settings.VisibilityTimeout)
 		if len(batch) == 0 || q.serve == nil {
 			return
@@ -208,6 +235,27 @@ func (r *Region) poll(q *Queue) {
 			r.poll(q) // there may be more
 		})
 	})
+}
+
+// gathering says whether a batch waits for more messages.
+func (q *Queue) gathering() bool {
+	if q.settings.Window == 0 {
+		return false
+	}
+	now, ready := q.r.clock.now, 0
+	for _, m := range q.messages {
+		if !m.visible.After(now) {
+			ready++
+		}
+	}
+	if q.gathers.IsZero() {
+		q.gathers = now
+	}
+	if ready > 0 && ready < q.settings.BatchSize && now.Sub(q.gathers) < q.settings.Window {
+		return true
+	}
+	q.gathers = time.Time{}
+	return false
 }
 
 // settle deletes what a function has done and leaves the rest for its

@@ -25,6 +25,11 @@ type targetGroup struct {
 	// one its targets are unused.
 	balancers []string
 	targets   []*target // by instance and port
+	// routes are the targets that requests go to, worked out anew when a
+	// target has come, gone or changed its state: a request must not cost a
+	// look at a thousand targets.
+	routes    []*target
+	routesOld bool
 }
 
 // The target types that matter here.
@@ -128,6 +133,7 @@ func (tg *targetGroup) target(key targetKey) *target {
 
 // put adds a target, in the place of one with the same key.
 func (tg *targetGroup) put(t *target) {
+	tg.routesOld = true
 	n, ok := tg.find(t.key)
 	if ok {
 		tg.targets[n] = t
@@ -138,6 +144,7 @@ func (tg *targetGroup) put(t *target) {
 
 // remove removes a target, unless another one has taken its place.
 func (tg *targetGroup) remove(t *target) {
+	tg.routesOld = true
 	if n, ok := tg.find(t.key); ok && tg.targets[n] == t {
 		tg.targets = slices.Delete(tg.targets, n, n+1)
 	}

@@ -28,8 +28,9 @@ type target struct {
 	// probe that completes it; a change of mind makes a new generation.
 	probing    elb.TargetHealthStateEnum
 	generation int
-	drained    bool // nothing is in flight any more, or the delay is over
-	gone       bool // no longer shown
+	leaves     time.Time // when its deregistration delay is over; zero while it is registered
+	drained    bool      // nothing is in flight any more, or the delay is over
+	gone       bool      // no longer shown
 }
 
 func (t *target) isHealthy() bool   { return t.state == elb.TargetHealthStateEnumHealthy }
@@ -40,6 +41,7 @@ func (t *target) isDraining() bool {
 
 func (t *target) set(state elb.TargetHealthStateEnum, reason elb.TargetHealthReasonEnum) {
 	t.state, t.reason = state, reason
+	t.group.routesOld = true
 }
 
 var reasons = map[elb.TargetHealthReasonEnum]string{
@@ -138,6 +140,7 @@ func (r *Region) deregister(tg *targetGroup, key targetKey) *target {
 		return nil
 	}
 	t.generation++
+	t.leaves = r.clock.now.Add(tg.delay)
 	t.set(elb.TargetHealthStateEnumDraining, elb.TargetHealthReasonEnumDeregistrationInProgress)
 	r.after(min(tg.delay, r.lastInFlight(t)), func() { r.drained(t) })
 	if r.options.DrainingUntilTimeout {
@@ -171,6 +174,18 @@ func (r *Region) targetsGone(i *instance) {
 			if t.instance == i && !t.isDraining() {
 				t.generation++
 				t.set(elb.TargetHealthStateEnumUnused, elb.TargetHealthReasonEnumInvalidState)
+			}
+		}
+	}
+}
+
+// targetsBack begins the health checks of a restarted instance anew where it
+// was registered when it stopped.
+func (r *Region) targetsBack(i *instance) {
+	for _, tg := range sorted(r.targets) {
+		for _, t := range tg.targets {
+			if t.instance == i && t.reason == elb.TargetHealthReasonEnumInvalidState {
+				r.beginTarget(tg, t)
 			}
 		}
 	}

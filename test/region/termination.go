@@ -13,7 +13,7 @@ func (i *instance) leaving() bool {
 	case asg.LifecycleStateTerminating, asg.LifecycleStateTerminatingWait, asg.LifecycleStateTerminatingProceed:
 		return true
 	}
-	return i.ec2 == shuttingDown || i.ec2 == terminated
+	return i.ec2 == shuttingDown || i.ec2 == terminated || i.ec2 == stopped
 }
 
 // terminate takes an instance out of its group: "If the Auto Scaling group is
@@ -24,7 +24,19 @@ func (i *instance) leaving() bool {
 // puts the instance into a wait state (Terminating:Wait)" ("How lifecycle
 // hooks work in Auto Scaling groups"). It knows of no target groups but the
 // attached ones. A dead instance has nothing in flight to wait for.
-func (r *Region) terminate(i *instance) {
+func (r *Region) terminate(i *instance) { r.leave(i, placeEC2) }
+
+// scaleIn is terminate for an instance that the group no longer needs: it may
+// go to the warm pool instead.
+func (r *Region) scaleIn(i *instance) {
+	if i.dead || i.lifecycle != asg.LifecycleStateInService {
+		r.leave(i, placeEC2)
+		return
+	}
+	r.leave(i, i.group.returns())
+}
+
+func (r *Region) leave(i *instance, destination string) {
 	if i.leaving() {
 		return
 	}
@@ -34,14 +46,20 @@ func (r *Region) terminate(i *instance) {
 	if i.dead {
 		draining = nil
 	}
-	r.whenDrained(draining, func() { r.runTerminateHooks(i) })
+	r.whenDrained(draining, func() { r.runTerminateHooks(i, destination) })
 }
 
-func (r *Region) runTerminateHooks(i *instance) {
+// runTerminateHooks has an instance wait for its hooks and lets it go then.
+// That ABANDON keeps it out of the warm pool is assumed.
+func (r *Region) runTerminateHooks(i *instance, destination string) {
 	if i.ec2 == shuttingDown || i.ec2 == terminated {
 		return // somebody has been faster
 	}
-	r.runHooks(i, onTerminating, placeGroup, placeEC2, func(string) {
+	r.runHooks(i, onTerminating, placeGroup, destination, func(result string) {
+		if destination == placeWarmPool && result == resultContinue {
+			r.rest(i)
+			return
+		}
 		if i.lifecycle == asg.LifecycleStateTerminatingWait {
 			i.lifecycle = asg.LifecycleStateTerminatingProceed
 		}
@@ -87,13 +105,18 @@ func (r *Region) whenDrained(targets []*target, then func()) {
 // once, requests in flight die with it, nobody can complete its lifecycle
 // actions any more, and after the shutdown it is gone.
 func (r *Region) shutDown(i *instance) {
+	r.shutDownAs(i, r.cutOffAll)
+}
+
+// shutDownAs is shutDown with a say in how the requests in flight are counted.
+func (r *Region) shutDownAs(i *instance, drop func(*instance)) {
 	if i.ec2 == shuttingDown || i.ec2 == terminated {
 		return
 	}
 	r.endWait(i)
 	i.ec2 = shuttingDown
 	i.dead = true
-	r.dropInFlight(i)
+	drop(i)
 	r.answersMayHaveChanged(i)
 	r.after(r.timings.Shutdown, func() {
 		i.ec2 = terminated

@@ -18,6 +18,9 @@ type Traffic struct {
 	Takes time.Duration
 	// Long, if set, is how long every tenth request takes.
 	Long time.Duration
+	// Mix, if set, is how long requests take instead, in turn: short ones,
+	// downloads, long polls.
+	Mix []time.Duration
 }
 
 // Tally counts requests.
@@ -26,6 +29,15 @@ type Tally struct {
 	// Failed requests found no target, found an application that does not
 	// answer, or were in flight when their instance died or was cut off.
 	Failed int
+	// CutEarly are the failed requests that were in flight when their instance
+	// left or their target's deregistration delay was over, and that could
+	// have been saved: they would have ended within the deregistration delay,
+	// had their target been deregistered in time. Of those that were in flight
+	// when EC2 took a Spot Instance back, only what was sent to a target still
+	// registered could. CutLate are those that no deregistration could have
+	// saved. Requests that failed because somebody crashed or killed the
+	// instance, or terminated it in EC2, are neither.
+	CutEarly, CutLate int
 	// Unvalidated requests were answered by an instance that no deployment
 	// had put before users: it has no revision, or its deployment had not yet
 	// rerouted. They are not counted as failed, although their answers are
@@ -39,6 +51,8 @@ type Tally struct {
 func (t *Tally) add(o Tally) {
 	t.Requests += o.Requests
 	t.Failed += o.Failed
+	t.CutEarly += o.CutEarly
+	t.CutLate += o.CutLate
 	t.Unvalidated += o.Unvalidated
 	t.Early += o.Early
 }
@@ -70,6 +84,7 @@ type Stream struct {
 type flight struct {
 	target *target
 	stream *Stream
+	sent   time.Time
 	until  time.Time
 }
 
@@ -167,9 +182,12 @@ func (r *Region) send(s *Stream) {
 	if s.traffic.Long > 0 && s.sent%10 == 9 {
 		takes = s.traffic.Long
 	}
+	if n := len(s.traffic.Mix); n > 0 {
+		takes = s.traffic.Mix[s.sent%n]
+	}
 	now := r.clock.now
 	i.inFlight = slices.DeleteFunc(i.inFlight, func(f flight) bool { return !f.until.After(now) })
-	i.inFlight = append(i.inFlight, flight{target: t, stream: s, until: now.Add(takes)})
+	i.inFlight = append(i.inFlight, flight{target: t, stream: s, sent: now, until: now.Add(takes)})
 }
 
 // routable are the targets that a load balancer sends requests to.
@@ -177,6 +195,13 @@ func (r *Region) routable(tg *targetGroup) []*target {
 	if r.targets[tg.arn] != tg || len(tg.balancers) == 0 || tg.kind != typeInstance {
 		return nil
 	}
+	if tg.routesOld {
+		tg.routes, tg.routesOld = tg.route(), false
+	}
+	return tg.routes
+}
+
+func (tg *targetGroup) route() []*target {
 	var healthy, registered []*target
 	for _, t := range tg.targets {
 		switch {
@@ -214,6 +239,41 @@ func (r *Region) dropInFlight(i *instance) {
 	i.inFlight = nil
 }
 
+// cutOffAll fails everything that is in flight to an instance that Auto
+// Scaling, or EC2 on AWS's behalf, takes away.
+func (r *Region) cutOffAll(i *instance) {
+	for _, f := range i.inFlight {
+		r.cut(f)
+	}
+	i.inFlight = nil
+}
+
+// cut fails a request that is still in flight, and counts it by whether a
+// deregistration in time could have saved it.
+func (r *Region) cut(f flight) {
+	now := r.clock.now
+	if !f.until.After(now) {
+		return
+	}
+	second := f.stream.second(now)
+	second.Failed++
+	last := f.target.leaves
+	if last.IsZero() { // nobody has deregistered it
+		last = now.Add(f.target.group.delay)
+	}
+	late := f.until.After(last)
+	// A Spot Instance: what was sent before its warning, or before the
+	// deregistration, could not outlive the notice.
+	if since := f.target.instance.interrupted; !since.IsZero() && (!f.target.leaves.IsZero() || !f.sent.After(since)) {
+		late = late || f.until.After(since.Add(spotNotice))
+	}
+	if late {
+		second.CutLate++
+		return
+	}
+	second.CutEarly++
+}
+
 // cutOff fails what is still in flight to a target when its deregistration
 // delay is over.
 func (r *Region) cutOff(t *target) {
@@ -224,9 +284,7 @@ func (r *Region) cutOff(t *target) {
 		if f.target != t {
 			return false
 		}
-		if f.until.After(r.clock.now) {
-			f.stream.second(r.clock.now).Failed++
-		}
+		r.cut(f)
 		return true
 	})
 }

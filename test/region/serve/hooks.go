@@ -22,7 +22,7 @@ func (s *sample) startHooks(ctx context.Context, out io.Writer) (stop func(), er
 	if err != nil {
 		return nil, fmt.Errorf("%w: start this with `make region ARGS=--hooks`, which builds the function first", err)
 	}
-	queue, end, err := hooks.StartRepair(ctx, s.region, s.url, s.options.build, log)
+	queue, end, err := hooks.Repair.Start(ctx, s.region, s.url, s.options.build, log)
 	if err != nil {
 		_ = log.Close()
 		return nil, err
