@@ -5,14 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
-	"net/http/httptest"
 
 	"deployhooks/pkg/repair"
 	"deployhooks/test/hooks"
 	"deployhooks/test/region"
-	"deployhooks/test/region/wire"
 )
+
+// shop is the service of the story.
+var shop = region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Instances: 4}
 
 // blueGreen is the story of a release, a scale-out after it, and a scale-in
 // after that.
@@ -24,7 +24,7 @@ func blueGreen(ctx context.Context, build string, log io.Writer) (Story, error) 
 			"Later the load rises and the group grows by two instances; then it falls and the group shrinks by two.",
 	}
 	say("A release with a scale-out and a scale-in after it, first without the hooks:")
-	s := newStage(say)
+	s := newStage(say, shop)
 	err := s.playRelease()
 	if err != nil {
 		return story, err
@@ -35,7 +35,7 @@ func blueGreen(ctx context.Context, build string, log io.Writer) (Story, error) 
 	say("  %d of %d requests failed.\n", story.Without.Failed, story.Without.Requests)
 
 	say("The same, with the repair function listening:")
-	s = newStage(say)
+	s = newStage(say, shop)
 	stop, err := s.addRepair(ctx, build, log)
 	if err != nil {
 		return story, err
@@ -87,17 +87,11 @@ func (s *stage) playRelease() error {
 	return s.play(max(180-s.second(), 30))
 }
 
-// addRepair starts the built function, gives it the region for AWS, and leads
-// CodeDeploy's events to it by its queue, in the recorded form.
+// addRepair starts the built function, and leads CodeDeploy's events to it by
+// its queue, in the recorded form.
 func (s *stage) addRepair(ctx context.Context, build string, log io.Writer) (stop func(), err error) {
-	aws := wire.New(wire.ServicesOf(s.Region)...)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.calls.Add(1)
-		aws.ServeHTTP(w, r)
-	}))
-	queue, end, err := hooks.StartRepair(ctx, s.Region, server.URL, build, log)
+	queue, stop, err := s.add(ctx, hooks.Repair, build, log)
 	if err != nil {
-		server.Close()
 		return nil, err
 	}
 	queue.Deaf()
@@ -106,7 +100,7 @@ func (s *stage) addRepair(ctx context.Context, build string, log io.Writer) (sto
 			queue.Send(string(payload))
 		}
 	})
-	return func() { end(); server.Close() }, nil
+	return stop, nil
 }
 
 // changes are what the hooks told other systems that they did.

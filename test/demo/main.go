@@ -13,6 +13,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -25,7 +26,7 @@ func main() {
 	build := flags.String("build", hooks.Folder(), "folder of the built functions")
 	out := flags.String("out", filepath.Join("build", "demo"), "folder to write the report to")
 	flags.Usage = func() {
-		fmt.Fprintln(flags.Output(), "demo plays a release with and without the hooks in a simulated AWS region.")
+		fmt.Fprintln(flags.Output(), "demo plays a release and a scale-in, with and without the hooks, in a simulated AWS region.")
 		flags.PrintDefaults()
 	}
 	_ = flags.Parse(os.Args[1:]) // exits by itself
@@ -45,15 +46,18 @@ func demo(build, out string) error {
 		return err
 	}
 	defer log.Close()
-	story, err := blueGreen(context.Background(), build, log)
-	if err != nil {
-		return fmt.Errorf("%w (the functions' log is in %s)", err, log.Name())
+	var stories []Story
+	for _, play := range []func(context.Context, string, io.Writer) (Story, error){blueGreen, scaleIn} {
+		story, err := play(context.Background(), build, log)
+		if err != nil {
+			return fmt.Errorf("%w (the functions' log is in %s)", err, log.Name())
+		}
+		stories = append(stories, story)
 	}
-	stories := []Story{story}
 	if err := write(out, stories); err != nil {
 		return err
 	}
-	fmt.Printf("\nThree minutes of it took %.1f s. Look at it: %s\nThe same figures as JSON: %s\n",
+	fmt.Printf("\nSome eight minutes of it took %.1f s. Look at it: %s\nThe same figures as JSON: %s\n",
 		time.Since(began).Seconds(), filepath.Join(out, "report.html"), filepath.Join(out, "report.json"))
 	var failed error
 	for _, s := range stories {

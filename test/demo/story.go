@@ -5,7 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -14,12 +17,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	asgtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
-	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"deployhooks/events"
 	"deployhooks/test/hooks"
 	"deployhooks/test/region"
+	"deployhooks/test/region/wire"
 )
 
 // stage is where a story is played: a region with one service, its users, and
@@ -27,7 +30,7 @@ import (
 type stage struct {
 	*region.Region
 	svc   region.Service
-	users *region.Stream
+	users []*region.Stream
 	say   func(format string, args ...any)
 	run   Run
 	lanes map[string]*Lane
@@ -39,16 +42,36 @@ type stage struct {
 
 // newStage opens a region whose clock is set to the present, because the built
 // functions look at theirs.
-func newStage(say func(string, ...any)) *stage {
+func newStage(say func(string, ...any), svc region.Service) *stage {
 	s := &stage{say: say, lanes: map[string]*Lane{}}
 	s.Region = region.New(region.Options{
 		Start:   time.Now().Truncate(time.Second),
 		Timings: region.Timings{Boot: 12 * time.Second, Install: 8 * time.Second, Shutdown: 6 * time.Second, Attach: 4 * time.Second, Poll: 2 * time.Second},
 	})
-	s.svc = s.AddService(region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Instances: 4})
+	s.svc = s.AddService(svc)
 	s.blue = s.GroupOf(s.svc)
-	s.users = s.StartTraffic(region.Traffic{TargetGroup: "web", PerSecond: 20, Takes: 400 * time.Millisecond, Long: 3 * time.Second})
+	s.addUsers("web")
 	return s
+}
+
+// addUsers begins a stream of requests, every tenth of them a slow one.
+func (s *stage) addUsers(targetGroup string) {
+	s.users = append(s.users, s.StartTraffic(region.Traffic{TargetGroup: targetGroup, PerSecond: 20, Takes: 400 * time.Millisecond, Long: 3 * time.Second}))
+}
+
+// add starts a built function and gives it the region for AWS.
+func (s *stage) add(ctx context.Context, f hooks.Function, build string, log io.Writer) (queue *region.Queue, stop func(), err error) {
+	aws := wire.New(wire.ServicesOf(s.Region)...)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.calls.Add(1)
+		aws.ServeHTTP(w, r)
+	}))
+	queue, end, err := f.Start(ctx, s.Region, server.URL, build, log)
+	if err != nil {
+		server.Close()
+		return nil, nil, err
+	}
+	return queue, func() { end(); server.Close() }, nil
 }
 
 // play lets the seconds pass and writes down what there is to see in each.
@@ -84,18 +107,15 @@ func (s *stage) readNotices() {
 
 // observe adds this second to the lane of each instance.
 func (s *stage) observe() error {
-	ctx := context.Background()
-	groups, err := s.AutoScaling().DescribeAutoScalingGroups(ctx, &autoscaling.DescribeAutoScalingGroupsInput{})
+	groups, err := s.AutoScaling().DescribeAutoScalingGroups(context.Background(), &autoscaling.DescribeAutoScalingGroupsInput{})
 	if err != nil {
 		return err
 	}
-	health, err := s.ELBV2().DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(s.TargetGroupARN("web"))})
-	if err != nil {
-		return err
-	}
-	registered := map[string]elbtypes.TargetHealthStateEnum{}
-	for _, d := range health.TargetHealthDescriptions {
-		registered[aws.ToString(d.Target.Id)] = d.TargetHealth.State
+	registered := map[string][]elbtypes.TargetHealthStateEnum{}
+	for _, users := range s.users {
+		for id, state := range s.Health(users.TargetGroup()) {
+			registered[id] = append(registered[id], state)
+		}
 	}
 	alive := map[string]bool{}
 	for _, g := range groups.AutoScalingGroups {
@@ -105,26 +125,27 @@ func (s *stage) observe() error {
 			s.lane(id, aws.ToString(g.AutoScalingGroupName)).add(s.second(), condition(i.LifecycleState, registered[id]))
 		}
 	}
-	// Those that Auto Scaling has forgotten and the load balancer has not.
+	// Those that Auto Scaling has forgotten and a load balancer has not.
 	for _, id := range slices.Sorted(maps.Keys(registered)) {
-		if !alive[id] && s.lanes[id] != nil && registered[id] != elbtypes.TargetHealthStateEnumUnused {
-			s.lanes[id].add(s.second(), condition("", registered[id]))
+		if c := condition("", registered[id]); !alive[id] && s.lanes[id] != nil && c != Starting {
+			s.lanes[id].add(s.second(), c)
 		}
 	}
 	return nil
 }
 
 // condition is what an instance is to users, by its state in Auto Scaling (none
-// if it is gone) and in the target group (none if it is not registered).
-func condition(life asgtypes.LifecycleState, target elbtypes.TargetHealthStateEnum) Condition {
+// if it is gone) and in each target group that it is registered in.
+func condition(life asgtypes.LifecycleState, targets []elbtypes.TargetHealthStateEnum) Condition {
+	healthy := slices.Contains(targets, elbtypes.TargetHealthStateEnumHealthy)
 	switch running := life == asgtypes.LifecycleStateInService; {
-	case target == elbtypes.TargetHealthStateEnumDraining:
+	case slices.Contains(targets, elbtypes.TargetHealthStateEnumDraining):
 		return Draining
-	case running && target == elbtypes.TargetHealthStateEnumHealthy:
+	case healthy && (running || life == asgtypes.LifecycleStateTerminatingWait):
 		return Serving
-	case !running && target == elbtypes.TargetHealthStateEnumHealthy && life != asgtypes.LifecycleStatePending:
+	case healthy && life != asgtypes.LifecycleStatePending:
 		return Dying
-	case running && target == "":
+	case running && len(targets) == 0:
 		return Idle
 	default:
 		return Starting
@@ -153,11 +174,19 @@ func (l *Lane) add(second int, c Condition) {
 
 // finish is the notebook.
 func (s *stage) finish() Run {
-	for _, second := range s.users.Seconds()[:s.second()] { // the last has only begun
-		s.run.Seconds = append(s.run.Seconds, Second{second.Requests, second.Failed})
+	s.run.Seconds = make([]Second, s.second())
+	for _, users := range s.users {
+		began := s.second() - len(users.Seconds()) + 1 // the last has only begun
+		for n, second := range users.Seconds() {
+			if n+began < len(s.run.Seconds) {
+				s.run.Seconds[n+began].Requests += second.Requests
+				s.run.Seconds[n+began].Failed += second.Failed
+			}
+		}
+		total := users.Total()
+		s.run.Requests += total.Requests
+		s.run.Failed += total.Failed
 	}
-	total := s.users.Total()
-	s.run.Requests, s.run.Failed = total.Requests, total.Failed
 	for _, l := range s.lanes {
 		s.run.Lanes = append(s.run.Lanes, *l)
 	}

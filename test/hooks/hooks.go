@@ -19,11 +19,21 @@ import (
 	"deployhooks/test/region"
 )
 
-// What the region calls the things that the stack in infra makes.
-const (
-	Queue   = "repair"
-	Table   = "baselines"
-	Notices = "notices"
+// Notices is what the region calls the topic that people read.
+const Notices = "notices"
+
+// Function is a built function with what the stack in infra puts around it. Its
+// queue has its name.
+type Function struct {
+	Name  string // that of its folder below functions
+	Table string
+	Keys  []string // of the table
+}
+
+// The functions.
+var (
+	Repair = Function{Name: "repair", Table: "baselines", Keys: []string{"application", "deploymentGroup"}}
+	Drain  = Function{Name: "drain", Table: "drains", Keys: []string{"instance"}}
 )
 
 // invocation bounds one invocation, as the stack does.
@@ -42,36 +52,39 @@ func Folder() string {
 // Build builds the functions for this machine into a folder, for tests, which
 // must not depend on what `make` has built before.
 func Build(ctx context.Context, folder string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "lambda.norpc", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w",
-		"-o", binary(folder), "deployhooks/functions/repair")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if said, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the repair function: %w\n%s", err, said)
+	for _, f := range []Function{Repair, Drain} {
+		cmd := exec.CommandContext(ctx, "go", "build", "-tags", "lambda.norpc", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w",
+			"-o", f.binary(folder), "deployhooks/functions/"+f.Name)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if said, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("build the %s function: %w\n%s", f.Name, err, said)
+		}
 	}
 	return nil
 }
 
-func binary(folder string) string { return filepath.Join(folder, "repair", "bootstrap") }
+func (f Function) binary(folder string) string { return filepath.Join(folder, f.Name, "bootstrap") }
 
-// StartRepair starts the repair function that is built in a folder, gives it
-// the region, which is served at url, for AWS, and has it work on the queue
-// that it returns. That queue hears every event on the default bus. The
-// function looks at the real clock, so the region should begin in the present.
-// stop ends the function.
-func StartRepair(ctx context.Context, r *region.Region, url, folder string, log io.Writer) (queue *region.Queue, stop func(), err error) {
-	if _, err := os.Stat(binary(folder)); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("%s is missing: start this with make, which builds the functions first", binary(folder))
+// Start starts the function that is built in a folder, gives it the region,
+// which is served at url, for AWS, and has it work on the queue that it
+// returns. That queue hears every event on the default bus. The function looks
+// at the real clock, so the region should begin in the present. stop ends the
+// function.
+func (f Function) Start(ctx context.Context, r *region.Region, url, folder string, log io.Writer) (queue *region.Queue, stop func(), err error) {
+	binary := f.binary(folder)
+	if _, err := os.Stat(binary); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("%s is missing: start this with make, which builds the functions first", binary)
 	}
-	r.AddTable(Table, "application", "deploymentGroup")
-	queue = r.Queue(Queue)
-	fn, err := lambda.Start(ctx, lambda.Options{Binary: binary(folder), Log: log, Env: map[string]string{
+	r.AddTable(f.Table, f.Keys...)
+	queue = r.Queue(f.Name)
+	fn, err := lambda.Start(ctx, lambda.Options{Binary: binary, Log: log, Env: map[string]string{
 		"AWS_ENDPOINT_URL": url,
 		"QUEUE_URL":        queue.URL(),
-		"TABLE":            Table,
+		"TABLE":            f.Table,
 		"TOPIC_ARN":        r.Topic(Notices).ARN(),
 	}})
 	if err != nil {
-		return nil, nil, fmt.Errorf("start the repair function: %w", err)
+		return nil, nil, fmt.Errorf("start the %s function: %w", f.Name, err)
 	}
 	queue.Serve(func(payload []byte) ([]byte, error) {
 		ctx, cancel := context.WithTimeout(ctx, invocation)
