@@ -22,7 +22,7 @@ const (
 // emit tells EventBridge, and the deployment group's triggers, of a new state.
 func (r *Region) emit(d *deployment, state string) {
 	about := Delivery{Deployment: d.id, State: state}
-	r.sendToBus(r.eventBridgeEvent(d, state), about)
+	r.emitCodeDeploy(d, deploymentChange, codeDeployDetail{State: state}, about)
 	r.fireTriggers(d, state, about)
 }
 
@@ -40,11 +40,12 @@ type busEvent struct {
 	Detail     any      `json:"detail"`
 }
 
-// eventBridgeEvent is CodeDeploy's state-change notification ("Monitoring
-// deployments with Amazon CloudWatch Events").
-func (r *Region) eventBridgeEvent(d *deployment, state string) []byte {
-	return r.codeDeployEvent(d, "CodeDeploy Deployment State-change Notification", codeDeployDetail{State: state})
-}
+// The detail types of CodeDeploy's events ("Monitoring deployments with Amazon
+// CloudWatch Events").
+const (
+	deploymentChange = "CodeDeploy Deployment State-change Notification"
+	instanceChange   = "CodeDeploy Instance State-change Notification"
+)
 
 // emitInstances tells EventBridge of instances' new state, if it is to hear
 // of instances.
@@ -53,8 +54,8 @@ func (r *Region) emitInstances(d *deployment, instances []*instance, state strin
 		return
 	}
 	for _, i := range instances {
-		payload := r.codeDeployEvent(d, "CodeDeploy Instance State-change Notification", codeDeployDetail{InstanceID: i.id, State: state})
-		r.sendToBus(payload, Delivery{Deployment: d.id, State: state, Instance: i.id})
+		detail := codeDeployDetail{InstanceID: i.id, State: state}
+		r.emitCodeDeploy(d, instanceChange, detail, Delivery{Deployment: d.id, State: state, Instance: i.id})
 	}
 }
 
@@ -70,23 +71,29 @@ type codeDeployDetail struct {
 	Application     string `json:"application"`
 }
 
-func (r *Region) codeDeployEvent(d *deployment, detailType string, detail codeDeployDetail) []byte {
+func (r *Region) emitCodeDeploy(d *deployment, detailType string, detail codeDeployDetail, about Delivery) {
 	detail.Region, detail.DeploymentID, detail.Application, detail.DeploymentGroup = Name, d.id, d.app, d.groupName
 	detail.InstanceGroupID = aws.ToString(d.group.config.DeploymentGroupId)
-	return encode(busEvent{
+	r.emitEvent("aws.codedeploy", detailType, []string{
+		arn("codedeploy", "application:"+d.app),
+		arn("codedeploy", "deploymentgroup:"+d.app+"/"+d.groupName),
+	}, detail, about)
+}
+
+// emitEvent puts an event of one of AWS's services on the default bus.
+func (r *Region) emitEvent(source, detailType string, resources []string, detail any, about Delivery) {
+	about.Source, about.DetailType = source, detailType
+	r.sendToBus(encode(busEvent{
 		Version:    "0",
 		ID:         r.ids.uuid("event"),
 		DetailType: detailType,
-		Source:     "aws.codedeploy",
+		Source:     source,
 		Account:    Account,
 		Time:       r.clock.now.UTC().Format(time.RFC3339),
 		Region:     Name,
-		Resources: []string{
-			arn("codedeploy", "application:"+d.app),
-			arn("codedeploy", "deploymentgroup:"+d.app+"/"+d.groupName),
-		},
-		Detail: detail,
-	})
+		Resources:  resources,
+		Detail:     detail,
+	}), about)
 }
 
 // triggerStatus are the statuses of SNS triggers for EventBridge's states,

@@ -2,7 +2,6 @@ package region
 
 import (
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
@@ -85,22 +84,6 @@ func (r *Region) emitAction(a *action) {
 		NotificationMetadata: aws.ToString(h.NotificationMetadata),
 		LifecycleActionToken: a.token,
 	}, about)
-}
-
-// emitEvent puts an event of one of AWS's services on the default bus.
-func (r *Region) emitEvent(source, detailType string, resources []string, detail any, about Delivery) {
-	about.Source, about.DetailType = source, detailType
-	r.sendToBus(encode(busEvent{
-		Version:    "0",
-		ID:         r.ids.uuid("event"),
-		DetailType: detailType,
-		Source:     source,
-		Account:    Account,
-		Time:       r.clock.now.UTC().Format(time.RFC3339),
-		Region:     Name,
-		Resources:  resources,
-		Detail:     detail,
-	}), about)
 }
 
 // notify sends a message to the queue or topic of the region that a hook has
