@@ -1,17 +1,14 @@
 package stack
 
 import (
+	"fmt"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
 )
-
-// staleMinutes is how old the oldest message of a hook's queue may become
-// before people hear of it: longer than any delay that SQS allows (15 minutes)
-// and two visibility timeouts.
-const staleMinutes = 30
 
 // alarm is one condition that a person must hear of, with what to do about it.
 type alarm struct {
@@ -46,9 +43,9 @@ func (h *hookFunction) addAlarms(to awssns.ITopic, heartbeatMinutes int) {
 		threshold:   1,
 	}, {
 		id:          "StaleAlarm",
-		description: "Messages wait for more than half an hour: the function does not keep up, or is held back.",
+		description: fmt.Sprintf("Messages wait for more than %d minutes: the function does not keep up, or is held back.", h.props.staleMinutes),
 		metric:      h.queue.MetricApproximateAgeOfOldestMessage(largest),
-		threshold:   staleMinutes * 60,
+		threshold:   float64(h.props.staleMinutes * 60),
 	}, {
 		id:          "SilenceAlarm",
 		description: "The function was not invoked for three rounds of its schedule: lost events are not made good. Look at the schedule and at the event source mapping.",

@@ -1,6 +1,8 @@
 package stack
 
 import (
+	"strings"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -36,6 +38,27 @@ func (a arns) deploymentGroups(applications []string) []*string {
 	var out []*string
 	for _, name := range applications {
 		out = append(out, a.of("codedeploy", "deploymentgroup:"+name+"/*"))
+	}
+	return out
+}
+
+// documents are SSM documents by name or ARN. Amazon's own belong to no
+// account; nobody else's name may begin as theirs do (Systems Manager API
+// reference, CreateDocument).
+func (a arns) documents(namesAndARNs []string) []*string {
+	var out []*string
+	for _, s := range namesAndARNs {
+		lower := strings.ToLower(s)
+		switch {
+		case strings.HasPrefix(s, "arn:"):
+			out = append(out, jsii.String(s))
+		case strings.HasPrefix(lower, "aws"), strings.HasPrefix(lower, "amazon"), strings.HasPrefix(lower, "amzn"):
+			out = append(out, awscdk.Fn_Join(jsii.String(":"), &[]*string{
+				jsii.String("arn"), a.stack.Partition(), jsii.String("ssm"), a.stack.Region(), jsii.String(""), jsii.String("document/" + s),
+			}))
+		default:
+			out = append(out, a.of("ssm", "document/"+s))
+		}
 	}
 	return out
 }

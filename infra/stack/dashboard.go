@@ -1,6 +1,8 @@
 package stack
 
 import (
+	"strings"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -10,29 +12,39 @@ import (
 const MetricNamespace = "deployhooks"
 
 // newDashboard shows what a person looks at first when something seems wrong:
-// what the hooks did, whether they run, and whether anything waits or was
-// given up.
-func (s *hooks) newDashboard(repair *hookFunction) awscloudwatch.Dashboard {
-	return awscloudwatch.NewDashboard(s.Stack, jsii.String("Dashboard"), &awscloudwatch.DashboardProps{
-		Widgets: &[]*[]awscloudwatch.IWidget{{
-			graph("Repair: outcomes", outcomes("repair")),
-			graph("Repair: given up", repair.deadLetters.MetricApproximateNumberOfMessagesVisible(statistic("Maximum"))),
-		}, {
-			graph("Repair: invocations and failures",
-				repair.function.MetricInvocations(statistic("Sum")),
-				repair.function.MetricErrors(statistic("Sum")),
-				repair.function.MetricThrottles(statistic("Sum"))),
-			graph("Repair: duration",
-				repair.function.MetricDuration(statistic("p50")),
-				repair.function.MetricDuration(statistic("Maximum"))),
-		}, {
-			graph("Repair: waiting messages",
-				repair.queue.MetricApproximateNumberOfMessagesVisible(statistic("Maximum")),
-				repair.queue.MetricApproximateNumberOfMessagesDelayed(statistic("Maximum"))),
-			graph("Repair: age of the oldest message",
-				repair.queue.MetricApproximateAgeOfOldestMessage(statistic("Maximum"))),
-		}},
-	})
+// for each function what it did, whether it runs, and whether anything waits or
+// was given up.
+func (s *hooks) newDashboard(functions ...*hookFunction) awscloudwatch.Dashboard {
+	var rows []*[]awscloudwatch.IWidget
+	for _, f := range functions {
+		for _, row := range f.graphs() {
+			rows = append(rows, &row)
+		}
+	}
+	return awscloudwatch.NewDashboard(s.Stack, jsii.String("Dashboard"), &awscloudwatch.DashboardProps{Widgets: &rows})
+}
+
+// graphs are a function's rows of the dashboard.
+func (h *hookFunction) graphs() [][]awscloudwatch.IWidget {
+	title := strings.ToUpper(h.props.name[:1]) + h.props.name[1:] + ": "
+	return [][]awscloudwatch.IWidget{{
+		graph(title+"outcomes", outcomes(h.props.name)),
+		graph(title+"given up", h.deadLetters.MetricApproximateNumberOfMessagesVisible(statistic("Maximum"))),
+	}, {
+		graph(title+"invocations and failures",
+			h.function.MetricInvocations(statistic("Sum")),
+			h.function.MetricErrors(statistic("Sum")),
+			h.function.MetricThrottles(statistic("Sum"))),
+		graph(title+"duration",
+			h.function.MetricDuration(statistic("p50")),
+			h.function.MetricDuration(statistic("Maximum"))),
+	}, {
+		graph(title+"waiting messages",
+			h.queue.MetricApproximateNumberOfMessagesVisible(statistic("Maximum")),
+			h.queue.MetricApproximateNumberOfMessagesDelayed(statistic("Maximum"))),
+		graph(title+"age of the oldest message",
+			h.queue.MetricApproximateAgeOfOldestMessage(statistic("Maximum"))),
+	}}
 }
 
 // outcomes is a line per outcome that the function has had. A search finds

@@ -14,32 +14,40 @@ import (
 )
 
 const (
-	// timeoutSeconds bounds one invocation. A repair takes a second or two; a
-	// sweep of a large account under throttling takes the longest.
+	// timeoutSeconds bounds one invocation. Most take a second or two; a sweep
+	// of a large account under throttling takes the longest.
 	timeoutSeconds = 60
-	// visibilitySeconds is six times the timeout, as AWS advises for a queue
-	// that Lambda reads (Lambda developer guide, "Using Lambda with Amazon
-	// SQS"), so that a slow batch is not handed out twice.
-	visibilitySeconds = 6 * timeoutSeconds
 	// maxReceives is how often a message is tried before it goes to the
 	// dead-letter queue; AWS advises five at least (same page).
 	maxReceives = 5
-	// batchSize is how many messages one invocation takes, ten being SQS's
-	// limit without a batching window.
-	batchSize = 10
-	// maxConcurrency bounds how many batches are worked on at once: Auto
-	// Scaling's calls share one bucket of tokens per account and region with
-	// everything else. Two is the least that Lambda takes. It takes nothing
-	// from the account's concurrency, as reserved concurrency would.
-	maxConcurrency = 5
-	memoryMB       = 256
 )
+
+// batching is how a function is handed its messages.
+type batching struct {
+	// size is how many messages one invocation takes at most; more than ten
+	// need a window (Lambda API reference, CreateEventSourceMapping).
+	size int
+	// windowSeconds is how long Lambda waits for a batch to fill; 0 for not at
+	// all.
+	windowSeconds int
+	// concurrency bounds how many batches are worked on at once: Auto Scaling's
+	// calls share one bucket of tokens per account and region with everything
+	// else. Two is the least that Lambda takes. It takes nothing from the
+	// account's concurrency, as reserved concurrency would.
+	concurrency int
+}
+
+// visibilitySeconds is six times the timeout and the window on top, as AWS
+// advises for a queue that Lambda reads (Lambda developer guide, "Using Lambda
+// with Amazon SQS"), so that a slow batch is not handed out twice.
+func (b batching) visibilitySeconds() int { return 6*timeoutSeconds + b.windowSeconds }
 
 // hookFunction is a Lambda function with everything that a hook needs around
 // it: all that concerns it comes through one queue, what it cannot do ends in
 // one dead-letter queue, its logs end, and it may do what it is told it may.
 type hookFunction struct {
 	scope       constructs.Construct
+	props       hookFunctionProps
 	function    awslambda.Function
 	queue       awssqs.Queue
 	deadLetters awssqs.Queue
@@ -51,6 +59,12 @@ type hookFunctionProps struct {
 	build       string // directory of <architecture>/<name>/bootstrap
 	name        string // of the directory below functions/
 	description string
+	memoryMB    int
+	batching    batching
+	// staleMinutes is how old the queue's oldest message may become before
+	// people hear of it: longer than the function's longest delay and two
+	// visibility timeouts.
+	staleMinutes int
 	// environment is what the function's own configuration wants, apart from
 	// QUEUE_URL.
 	environment map[string]*string
@@ -62,7 +76,7 @@ func newHookFunction(scope constructs.Construct, id string, cfg config.Hooks, pr
 	if err != nil {
 		return nil, err
 	}
-	h := &hookFunction{scope: constructs.NewConstruct(scope, &id)}
+	h := &hookFunction{scope: constructs.NewConstruct(scope, &id), props: props}
 	h.addQueues()
 	logs := h.addLogs(cfg)
 	h.addRole(logs)
@@ -81,7 +95,7 @@ func newHookFunction(scope constructs.Construct, id string, cfg config.Hooks, pr
 			// anything to deploy.
 			Exclude: jsii.Strings("*", "!bootstrap"),
 		}),
-		MemorySize:  jsii.Number(memoryMB),
+		MemorySize:  jsii.Number(props.memoryMB),
 		Timeout:     awscdk.Duration_Seconds(jsii.Number(timeoutSeconds)),
 		Role:        h.role,
 		Environment: &environment,
@@ -110,7 +124,7 @@ func (h *hookFunction) addQueues() {
 		// a key policy for each, and it costs nothing.
 		Encryption:        awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL:        jsii.Bool(true),
-		VisibilityTimeout: awscdk.Duration_Seconds(jsii.Number(visibilitySeconds)),
+		VisibilityTimeout: awscdk.Duration_Seconds(jsii.Number(h.props.batching.visibilitySeconds())),
 		DeadLetterQueue:   &awssqs.DeadLetterQueue{Queue: h.deadLetters, MaxReceiveCount: jsii.Number(maxReceives)},
 	})
 }
@@ -154,13 +168,17 @@ func (h *hookFunction) addRole(logs awslogs.LogGroup) {
 }
 
 func (h *hookFunction) addEventSource() {
-	awslambda.NewEventSourceMapping(h.scope, jsii.String("EventSource"), &awslambda.EventSourceMappingProps{
+	props := &awslambda.EventSourceMappingProps{
 		Target:                  h.function,
 		EventSourceArn:          h.queue.QueueArn(),
-		BatchSize:               jsii.Number(batchSize),
-		MaxConcurrency:          jsii.Number(maxConcurrency),
+		BatchSize:               jsii.Number(h.props.batching.size),
+		MaxConcurrency:          jsii.Number(h.props.batching.concurrency),
 		ReportBatchItemFailures: jsii.Bool(true),
-	})
+	}
+	if window := h.props.batching.windowSeconds; window > 0 {
+		props.MaxBatchingWindow = awscdk.Duration_Seconds(jsii.Number(window))
+	}
+	awslambda.NewEventSourceMapping(h.scope, jsii.String("EventSource"), props)
 }
 
 func architecture(a config.Architecture) awslambda.Architecture {

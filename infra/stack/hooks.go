@@ -34,7 +34,7 @@ func Context(app awscdk.App) map[string]any {
 // missing or is for another architecture.
 func NewHooks(app awscdk.App, cfg config.Hooks, build string) (awscdk.Stack, error) {
 	s := &hooks{build: build, Stack: awscdk.NewStack(app, jsii.String(config.HooksName), &awscdk.StackProps{
-		Description: jsii.String("Repairs what a CodeDeploy blue/green deployment leaves broken"),
+		Description: jsii.String("Repairs what a CodeDeploy blue/green deployment leaves broken, and drains instances before they go"),
 		Tags:        &map[string]*string{"project": jsii.String("deployhooks")},
 	})}
 	triggers := s.newTriggerTopic()
@@ -48,17 +48,27 @@ func NewHooks(app awscdk.App, cfg config.Hooks, build string) (awscdk.Stack, err
 	repair.takeEvents("DeploymentStates", "Deployments that change their state", deploymentStates(cfg))
 	repair.takeNotifications(triggers)
 	repair.takeOrderEvery("Sweep", "Makes lost events good", cfg.SweepEveryMinutes, map[string]any{"action": "sweep"})
-	repair.addAlarms(s.alarmTopic(cfg, notices), cfg.SweepEveryMinutes)
-	dashboard := s.newDashboard(repair)
+	alarms := s.alarmTopic(cfg, notices)
+	repair.addAlarms(alarms, cfg.SweepEveryMinutes)
+	functions := []*hookFunction{repair}
+	if cfg.Mode != config.Plan {
+		drain, err := s.addDrain(cfg, notices)
+		if err != nil {
+			return nil, err
+		}
+		drain.addAlarms(alarms, cfg.SweepEveryMinutes)
+		functions = append(functions, drain)
+	}
+	dashboard := s.newDashboard(functions...)
 
 	s.output(config.TriggerTopicOutput, triggers.TopicArn(), "Topic for the triggers of CodeDeploy deployment groups")
 	s.output(config.NoticeTopicOutput, notices.TopicArn(), "Topic that says what was done, and why")
-	s.output(config.RepairFunctionOutput, repair.function.FunctionName(), "Function for aws lambda invoke")
-	s.output(config.RepairQueueOutput, repair.queue.QueueUrl(), "Queue that the function reads")
-	s.output(config.RepairDeadLetterOutput, repair.deadLetters.QueueUrl(), "Queue of the messages that were given up")
+	s.output(config.RepairFunctionOutput, repair.function.FunctionName(), "Function that repairs, for aws lambda invoke")
+	s.output(config.RepairQueueOutput, repair.queue.QueueUrl(), "Queue that repair reads")
+	s.output(config.RepairDeadLetterOutput, repair.deadLetters.QueueUrl(), "Queue of the messages that repair gave up")
 	s.output(config.TableOutput, baselines.TableName(), "Table of the baselines, which outlives the stack")
 	s.output(config.DashboardOutput, dashboard.DashboardName(), "CloudWatch dashboard")
-	s.output(config.ModeOutput, jsii.String(string(cfg.Mode)), "Whether the function changes anything (apply) or says what it would change (plan)")
+	s.output(config.ModeOutput, jsii.String(string(cfg.Mode)), "Whether anything is changed (apply), or repair says what it would change and drain is not there (plan)")
 	return s.Stack, nil
 }
 
@@ -87,6 +97,10 @@ func (s *hooks) newRepair(cfg config.Hooks, notices awssns.Topic, baselines awsd
 		build:       s.build,
 		name:        "repair",
 		description: "Attaches the Auto Scaling group of a blue/green deployment to its load balancer",
+		memoryMB:    256,
+		batching:    batching{size: 10, concurrency: 5},
+		// SQS's longest delay, which a repair uses, is a quarter of an hour.
+		staleMinutes: 30,
 		environment: map[string]*string{
 			"TABLE":             baselines.TableName(),
 			"TOPIC_ARN":         notices.TopicArn(),
@@ -112,15 +126,8 @@ func (s *hooks) newRepair(cfg config.Hooks, notices awssns.Topic, baselines awsd
 		sid:       "PublishGroupNames",
 		actions:   []string{"ssm:PutParameter"},
 		resources: []*string{arn.of("ssm", "parameter"+cfg.ParameterPrefix+"/*")},
-	}, permission{
-		sid:       "NotifyPeople",
-		actions:   []string{"sns:Publish"},
-		resources: []*string{notices.TopicArn()},
-	}, permission{
-		sid:       "NotifySystems",
-		actions:   []string{"events:PutEvents"},
-		resources: []*string{arn.of("events", "event-bus/"+cfg.EventBus)},
 	})
+	repair.allow(notify(cfg, arn, notices)...)
 	return repair, nil
 }
 

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
 
 	"deployhooks/infra/config"
@@ -41,6 +42,19 @@ func (h *hookFunction) allow(permissions ...permission) {
 // permission for. Which those are stands in AWS's service authorization
 // reference, and in the test that allows "*" for them alone.
 func everything() []*string { return *jsii.Strings("*") }
+
+// notify is what telling people and systems takes.
+func notify(cfg config.Hooks, arn arns, notices awssns.Topic) []permission {
+	return []permission{{
+		sid:       "NotifyPeople",
+		actions:   []string{"sns:Publish"},
+		resources: []*string{notices.TopicArn()},
+	}, {
+		sid:       "NotifySystems",
+		actions:   []string{"events:PutEvents"},
+		resources: []*string{arn.of("events", "event-bus/"+cfg.EventBus)},
+	}}
+}
 
 // repairReads is what a repair asks AWS. None of it changes anything.
 func repairReads(cfg config.Hooks, arn arns) []permission {

@@ -12,17 +12,23 @@ import (
 // should be, each with its reason. They stand here and not in the stack, so
 // that templates carry no metadata for a tool.
 func justified() map[finding]string {
-	const policy = "Repair/Role/DefaultPolicy/Resource"
-	anyOf := func(service, resource string) finding {
+	const repair, drain = "Repair/Role/DefaultPolicy/Resource", "Drain/Role/DefaultPolicy/Resource"
+	anyOf := func(policy, service, resource string) finding {
 		return finding{"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:" + service + ":<AWS::Region>:<AWS::AccountId>:" + resource + "]", policy}
 	}
 	return map[finding]string{
-		{"AwsSolutions-IAM5[Resource::*]", policy}:                        "reads that AWS knows no narrower resource for; TestEveryResourceOnlyWhereAWSKnowsNoNarrower lists them",
-		anyOf("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*"): "every deployment makes a group of a new name; the tag in scope narrows it",
-		anyOf("codedeploy", "application:*"):                              "all applications are in scope unless some are configured",
-		anyOf("codedeploy", "deploymentgroup:*"):                          "all deployment groups are in scope unless applications are configured",
-		anyOf("elasticloadbalancing", "targetgroup/*"):                    "which target groups there are is what the function finds out",
-		anyOf("ssm", "parameter/deployhooks/*"):                           "one parameter per deployment group, below a prefix of its own",
+		{"AwsSolutions-IAM5[Resource::*]", repair}:                                "reads that AWS knows no narrower resource for; TestEveryResourceOnlyWhereAWSKnowsNoNarrower lists them",
+		anyOf(repair, "autoscaling", "autoScalingGroup:*:autoScalingGroupName/*"): "every deployment makes a group of a new name; the tag in scope narrows it",
+		anyOf(repair, "codedeploy", "application:*"):                              "all applications are in scope unless some are configured",
+		anyOf(repair, "codedeploy", "deploymentgroup:*"):                          "all deployment groups are in scope unless applications are configured",
+		anyOf(repair, "elasticloadbalancing", "targetgroup/*"):                    "which target groups there are is what the function finds out",
+		anyOf(repair, "ssm", "parameter/deployhooks/*"):                           "one parameter per deployment group, below a prefix of its own",
+
+		{"AwsSolutions-IAM5[Resource::*]", drain}:                                "reads that AWS knows no narrower resource for; TestEveryResourceOnlyWhereAWSKnowsNoNarrower lists them",
+		anyOf(drain, "autoscaling", "autoScalingGroup:*:autoScalingGroupName/*"): "whoever puts a hook on a group wants it drained; every deployment makes a group of a new name",
+		anyOf(drain, "codedeploy", "deploymentgroup:*"):                          "a read; which deployment made a group is a tag of the group",
+		anyOf(drain, "elasticloadbalancing", "targetgroup/*"):                    "an instance leaves every target group that it is in",
+		{"AwsSolutions-DDB3", "Drains/Resource"}:                                 "what is under way now; an old state of it would be wrong",
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"deployhooks/pkg/drain"
 	"deployhooks/pkg/notice"
 	"deployhooks/pkg/repair"
 )
@@ -23,27 +24,33 @@ func servicePrefixes() map[string]string {
 	}
 }
 
-// calls lists the IAM actions behind the methods of client interfaces. The
-// action of every operation used here has the operation's name.
-func calls(interfaces ...reflect.Type) []string {
+// calls lists the IAM actions behind the methods of client interfaces: those of
+// the fields of a struct, and those of the notices.
+func calls(clients reflect.Type) []string {
+	interfaces := []reflect.Type{reflect.TypeFor[notice.Topics](), reflect.TypeFor[notice.Buses]()}
+	for field := range clients.Fields() {
+		interfaces = append(interfaces, field.Type)
+	}
 	var actions []string
 	for _, client := range interfaces {
 		for method := range client.Methods() {
 			service := path.Base(method.Type.In(1).Elem().PkgPath())
-			actions = append(actions, servicePrefixes()[service]+":"+method.Name)
+			actions = append(actions, action(servicePrefixes()[service], method.Name))
 		}
 	}
 	slices.Sort(actions)
 	return slices.Compact(actions)
 }
 
-// repairCalls are all calls that the repair function can make.
-func repairCalls() []string {
-	interfaces := []reflect.Type{reflect.TypeFor[notice.Topics](), reflect.TypeFor[notice.Buses]()}
-	for field := range reflect.TypeFor[repair.Clients]().Fields() {
-		interfaces = append(interfaces, field.Type)
+// action is the IAM action of an operation. All but one used here have the
+// operation's name: a transaction has no action of its own, it takes those of
+// what it does, which is puts (DynamoDB developer guide, "IAM policies for
+// transactions").
+func action(service, operation string) string {
+	if service == "dynamodb" && operation == "TransactWriteItems" {
+		operation = "PutItem"
 	}
-	return calls(interfaces...)
+	return service + ":" + operation
 }
 
 // platformActions are what Lambda itself needs of the role.
@@ -60,26 +67,35 @@ func allowed(all []statement) []string {
 	return slices.Compact(actions)
 }
 
-func TestRoleAllowsWhatTheFunctionCallsAndNothingElse(t *testing.T) {
+func without(actions []string, some ...string) []string {
+	return slices.DeleteFunc(slices.Clone(actions), func(a string) bool { return slices.Contains(some, a) })
+}
+
+func TestRolesAllowWhatTheFunctionsCallAndNothingElse(t *testing.T) {
 	t.Parallel()
 	changes := []string{
 		"autoscaling:AttachTrafficSources", "autoscaling:PutLifecycleHook", "autoscaling:ResumeProcesses", "elasticloadbalancing:RegisterTargets",
 	}
-	everyCall := append(platformActions(), repairCalls()...)
+	repairs := append(platformActions(), calls(reflect.TypeFor[repair.Clients]())...)
+	drains := append(platformActions(), calls(reflect.TypeFor[drain.Clients]())...)
 	tests := map[string]struct {
 		template template
+		role     string
 		want     []string
 	}{
-		"nothing configured":     {plain, everyCall},
-		"roles of hooks to pass": {configured, append(slices.Clone(everyCall), "iam:PassRole")},
-		"another architecture":   {intel, everyCall},
-		"plan mode, no changes":  {planning, slices.DeleteFunc(slices.Clone(everyCall), func(a string) bool { return slices.Contains(changes, a) })},
+		"repair, nothing configured":     {plain, "RepairRole", repairs},
+		"repair, roles of hooks to pass": {configured, "RepairRole", append(slices.Clone(repairs), "iam:PassRole")},
+		"repair, another architecture":   {intel, "RepairRole", repairs},
+		"repair, plan mode, no changes":  {planning, "RepairRole", without(repairs, changes...)},
+		"drain, no command to run":       {plain, "DrainRole", without(drains, "ssm:SendCommand")},
+		"drain, with a command":          {configured, "DrainRole", drains},
+		"drain, plan mode, not there":    {planning, "DrainRole", nil},
 	}
 	for story, tt := range tests {
 		t.Run(story, func(t *testing.T) {
 			t.Parallel()
 			want := slices.Sorted(slices.Values(tt.want))
-			if diff := cmp.Diff(want, allowed(tt.template.permissions("RepairRole"))); diff != "" {
+			if diff := cmp.Diff(want, allowed(tt.template.permissions(tt.role))); diff != "" {
 				t.Errorf("a call is denied in production, or more is allowed than is called (-called +allowed):\n%s", diff)
 			}
 		})
@@ -90,14 +106,22 @@ func TestRoleAllowsWhatTheFunctionCallsAndNothingElse(t *testing.T) {
 // authorization reference); every other statement names what it is about.
 func TestEveryResourceOnlyWhereAWSKnowsNoNarrower(t *testing.T) {
 	t.Parallel()
-	unlimited := []string{
-		"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeLifecycleHooks", "autoscaling:DescribeTrafficSources",
-		"codedeploy:ListApplications",
-		"elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth",
+	unlimited := map[string][]string{
+		"RepairRole": {
+			"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeLifecycleHooks", "autoscaling:DescribeTrafficSources",
+			"codedeploy:ListApplications",
+			"elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth",
+		},
+		"DrainRole": {
+			"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances", "autoscaling:DescribeLifecycleHooks",
+			"elasticloadbalancing:DescribeTargetGroupAttributes", "elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth",
+			"ssm:ListCommandInvocations", "ssm:ListCommands",
+		},
 	}
 	for story, template := range map[string]template{"plain": plain, "configured": configured, "planning": planning} {
-		var found []string
+		found := map[string][]string{}
 		for id, policy := range template.of("AWS::IAM::Policy") {
+			role, _, _ := strings.Cut(name(id), "DefaultPolicy")
 			for _, s := range statements(policy.Properties["PolicyDocument"]) {
 				for _, action := range s.Actions {
 					if strings.Contains(action, "*") {
@@ -105,13 +129,13 @@ func TestEveryResourceOnlyWhereAWSKnowsNoNarrower(t *testing.T) {
 					}
 				}
 				if slices.Contains(s.Resources, "*") {
-					found = append(found, s.Actions...)
+					found[role] = append(found[role], s.Actions...)
 				}
 			}
-		}
-		slices.Sort(found)
-		if diff := cmp.Diff(unlimited, found); diff != "" {
-			t.Errorf("%s: a statement reaches further than it must (-want +got):\n%s", story, diff)
+			slices.Sort(found[role])
+			if diff := cmp.Diff(unlimited[role], found[role]); diff != "" {
+				t.Errorf("%s: a statement of %s reaches further than it must (-want +got):\n%s", story, role, diff)
+			}
 		}
 	}
 }
@@ -125,12 +149,44 @@ func TestNoRoleHasAManagedPolicy(t *testing.T) {
 	}
 }
 
-func TestScopeLimitsTheRole(t *testing.T) {
-	t.Parallel()
+// statementsOf are the statements of a role by their names.
+func (t template) statementsOf(role string) map[string]statement {
 	bySID := map[string]statement{}
-	for _, s := range configured.permissions("RepairRole") {
+	for _, s := range t.permissions(role) {
 		bySID[s.SID] = s
 	}
+	return bySID
+}
+
+// Whoever may tag a group, or puts words into the configuration, gets no
+// further than the documents that are configured, on instances of groups.
+func TestCommandsAreLimitedToConfiguredDocuments(t *testing.T) {
+	t.Parallel()
+	bySID := configured.statementsOf("DrainRole")
+	for sid, want := range map[string]statement{
+		"RunShutdownCommand": {
+			Actions: []string{"ssm:SendCommand"},
+			Resources: []string{
+				"arn:<Partition>:ssm:<Region>::document/AWS-RunShellScript",
+				"arn:<Partition>:ssm:<Region>:<AccountId>:document/stop-app",
+			},
+		},
+		"RunItOnScaledInstances": {
+			Actions:   []string{"ssm:SendCommand"},
+			Resources: []string{"arn:<Partition>:ec2:<Region>:<AccountId>:instance/*"},
+			Condition: "StringLike=ssm:resourceTag/aws:autoscaling:groupName=*",
+		},
+	} {
+		want.SID, want.Effect = sid, "Allow"
+		if diff := cmp.Diff(want, bySID[sid]); diff != "" {
+			t.Errorf("%s reaches further than the configuration (-want +got):\n%s", sid, diff)
+		}
+	}
+}
+
+func TestScopeLimitsTheRole(t *testing.T) {
+	t.Parallel()
+	bySID := configured.statementsOf("RepairRole")
 	for sid, want := range map[string]statement{
 		"RepairAutoScalingGroups": {
 			Actions:   []string{"autoscaling:AttachTrafficSources", "autoscaling:PutLifecycleHook", "autoscaling:ResumeProcesses"},

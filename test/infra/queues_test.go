@@ -1,8 +1,11 @@
 package infra
 
 import (
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // policyOf are the statements of the policies on a resource.
@@ -77,75 +80,91 @@ func TestTopicsTakeTLSOnlyAndServicesOfThisAccount(t *testing.T) {
 }
 
 // Whoever delivers into a queue may do so, from its source only.
-func TestWaysIntoTheQueueAreOpenForTheirSourceOnly(t *testing.T) {
+func TestWaysIntoTheQueuesAreOpenForTheirSourcesOnly(t *testing.T) {
 	t.Parallel()
-	for _, queue := range []string{"RepairQueue", "RepairDeadLetters"} {
-		sources := map[string]string{}
+	const events, sns, from = "Service=events.amazonaws.com", "Service=sns.amazonaws.com", "ArnEquals=aws:SourceArn="
+	repair := []string{events + " if " + from + "<RepairDeploymentStates.Arn>", sns + " if " + from + "<Triggers>"}
+	drain := []string{
+		events + " if " + from + "<DrainLifecycleActions.Arn>", events + " if " + from + "<DrainMaintenance.Arn>", events + " if " + from + "<DrainSpotWarnings.Arn>",
+	}
+	for queue, want := range map[string][]string{"RepairQueue": repair, "RepairDeadLetters": repair, "DrainQueue": drain, "DrainDeadLetters": drain} {
+		var got []string
 		for id := range plain.of("AWS::SQS::Queue") {
 			if name(id) != queue {
 				continue
 			}
 			for _, s := range plain.policyOf("AWS::SQS::QueuePolicy", "Queues", id) {
 				if s.Effect == "Allow" {
-					sources[s.Principal] = s.Condition
+					got = append(got, s.Principal+" if "+s.Condition)
 				}
 			}
 		}
-		for principal, want := range map[string]string{
-			"Service=events.amazonaws.com": "ArnEquals=aws:SourceArn=<RepairDeploymentStates.Arn>",
-			"Service=sns.amazonaws.com":    "ArnEquals=aws:SourceArn=<Triggers>",
-		} {
-			if sources[principal] != want {
-				t.Errorf("%s: %s delivers under condition %q, want %q", queue, principal, sources[principal], want)
-			}
-		}
-		if len(sources) != 2 {
-			t.Errorf("%s takes messages from %v", queue, sources)
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s is shut to who delivers, or open to others (-want +got):\n%s", queue, diff)
 		}
 	}
 }
 
-func TestFunctionReadsItsQueueWithinBounds(t *testing.T) {
+func TestFunctionsReadTheirQueuesWithinBounds(t *testing.T) {
 	t.Parallel()
-	function := plain.only("AWS::Lambda::Function", "Repair").Properties
-	mapping := plain.only("AWS::Lambda::EventSourceMapping", "Repair").Properties
-	queue := plain.only("AWS::SQS::Queue", "RepairQueue").Properties
+	for _, id := range []string{"Repair", "Drain"} {
+		function := plain.only("AWS::Lambda::Function", id).Properties
+		mapping := plain.only("AWS::Lambda::EventSourceMapping", id).Properties
+		queue := plain.only("AWS::SQS::Queue", id+"Queue").Properties
 
-	if words(mapping["FunctionResponseTypes"]) != "ReportBatchItemFailures" {
-		t.Error("one bad message makes the nine good ones of its batch come again")
-	}
-	if size := mapping["BatchSize"].(float64); size > 10 {
-		t.Errorf("batches of %v need a batching window", size)
-	}
-	if n, ok := at(mapping, "ScalingConfig", "MaximumConcurrency").(float64); !ok || n < 2 || n > 10 {
-		t.Errorf("concurrency %v: below 2 Lambda refuses, and many at once use up Auto Scaling's request tokens", n)
-	}
-	if queue["VisibilityTimeout"].(float64) < 6*function["Timeout"].(float64) {
-		t.Error("a slow batch is handed out again while it is being worked on")
-	}
-	if function["RecursiveLoop"] != "Allow" {
-		t.Error("Lambda ends a long wait after 16 rounds, taking it for a runaway loop")
-	}
-	if function["ReservedConcurrentExecutions"] != nil {
-		t.Error("reserved concurrency cannot be deployed in a young account")
+		if words(mapping["FunctionResponseTypes"]) != "ReportBatchItemFailures" {
+			t.Errorf("%s: one bad message makes the good ones of its batch come again", id)
+		}
+		window, _ := mapping["MaximumBatchingWindowInSeconds"].(float64)
+		if size := mapping["BatchSize"].(float64); size > 10 && window < 1 {
+			t.Errorf("%s: batches of %v need a batching window", id, size)
+		}
+		if n, ok := at(mapping, "ScalingConfig", "MaximumConcurrency").(float64); !ok || n < 2 || n > 10 {
+			t.Errorf("%s: concurrency %v: below 2 Lambda refuses, and many at once use up Auto Scaling's request tokens", id, n)
+		}
+		if queue["VisibilityTimeout"].(float64) < 6*function["Timeout"].(float64)+window {
+			t.Errorf("%s: a slow batch is handed out again while it is being worked on", id)
+		}
+		if function["RecursiveLoop"] != "Allow" {
+			t.Errorf("%s: Lambda ends a long wait after 16 rounds, taking it for a runaway loop", id)
+		}
+		if function["ReservedConcurrentExecutions"] != nil {
+			t.Errorf("%s: reserved concurrency cannot be deployed in a young account", id)
+		}
 	}
 }
 
-func TestSweepIsSentToTheQueue(t *testing.T) {
+// A fleet that goes at once must share its questions, and must not wait long to
+// do so.
+func TestDrainsComeInLargeBatches(t *testing.T) {
+	t.Parallel()
+	mapping := plain.only("AWS::Lambda::EventSourceMapping", "Drain").Properties
+	if size := mapping["BatchSize"].(float64); size < 100 {
+		t.Errorf("a thousand instances come in batches of %v, and each batch asks all over again", size)
+	}
+	if window := mapping["MaximumBatchingWindowInSeconds"].(float64); window > 2 {
+		t.Errorf("a drained instance waits %v s for a batch to fill, of the 15 s that it may", window)
+	}
+}
+
+func TestSweepsAreSentToTheQueues(t *testing.T) {
 	t.Parallel()
 	for want, template := range map[string]template{"rate(5 minutes)": plain, "rate(15 minutes)": configured} {
-		schedule := template.only("AWS::Scheduler::Schedule", "RepairSweep").Properties
-		if got := schedule["ScheduleExpression"]; got != want {
-			t.Errorf("the sweep comes at %v, want %s", got, want)
-		}
-		if got := at(schedule, "Target", "Input"); got != `{"action":"sweep"}` {
-			t.Errorf("the schedule orders %v", got)
-		}
-		if got := words(at(schedule, "Target", "Arn")); !strings.HasPrefix(got, "<RepairQueue.") {
-			t.Errorf("the schedule sends to %v", got)
-		}
-		if schedule["State"] != "ENABLED" {
-			t.Error("the schedule sleeps: lost events are never made good")
+		for _, id := range []string{"Repair", "Drain"} {
+			schedule := template.only("AWS::Scheduler::Schedule", id+"Sweep").Properties
+			if got := schedule["ScheduleExpression"]; got != want {
+				t.Errorf("%s: the sweep comes at %v, want %s", id, got, want)
+			}
+			if got := at(schedule, "Target", "Input"); got != `{"action":"sweep"}` {
+				t.Errorf("%s: the schedule orders %v", id, got)
+			}
+			if got := words(at(schedule, "Target", "Arn")); !strings.HasPrefix(got, "<"+id+"Queue.") {
+				t.Errorf("%s: the schedule sends to %v", id, got)
+			}
+			if schedule["State"] != "ENABLED" {
+				t.Errorf("%s: the schedule sleeps: lost events are never made good", id)
+			}
 		}
 	}
 }

@@ -5,12 +5,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caarlos0/env/v11"
 	"github.com/google/go-cmp/cmp"
 
 	"deployhooks/infra/config"
 	"deployhooks/infra/stack"
+	"deployhooks/pkg/drain"
 	"deployhooks/pkg/notice"
 	"deployhooks/pkg/repair"
 )
@@ -40,14 +42,23 @@ func TestLogsEnd(t *testing.T) {
 
 func TestAlarmsReachSomebody(t *testing.T) {
 	t.Parallel()
-	watched := []string{"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible", "Errors", "Invocations", "Throttles"}
+	var watched []string
+	for _, function := range []string{"Drain", "Repair"} {
+		for _, metric := range []string{"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible", "Errors", "Invocations", "Throttles"} {
+			watched = append(watched, function+" "+metric)
+		}
+	}
 	for topic, template := range map[string]template{
 		"<Notices>": plain,
 		"arn:aws:sns:eu-west-1:123456789012:alarms": configured,
 	} {
 		var metrics []string
 		for id, alarm := range template.of("AWS::CloudWatch::Alarm") {
-			metrics = append(metrics, alarm.Properties["MetricName"].(string))
+			function := "Repair"
+			if strings.Contains(words(alarm.Properties["Dimensions"]), "<Drain") {
+				function = "Drain"
+			}
+			metrics = append(metrics, function+" "+alarm.Properties["MetricName"].(string))
 			if got := words(alarm.Properties["AlarmActions"]); got != topic {
 				t.Errorf("%s goes to %q, want %s", id, got, topic)
 			}
@@ -91,32 +102,48 @@ func TestTableOutlivesTheStack(t *testing.T) {
 			retained = append(retained, name(id))
 		}
 	}
+	// The drains' table is not among them: nobody can act on it any more.
 	if diff := cmp.Diff([]string{"Baselines"}, retained); diff != "" {
 		t.Errorf("cdk destroy leaves more behind than is meant (-want +got):\n%s", diff)
 	}
 }
 
-// functionConfig is the environment that functions/repair reads.
-type functionConfig struct {
+func TestDrainsAreForgottenInTheEnd(t *testing.T) {
+	t.Parallel()
+	table := plain.only("AWS::DynamoDB::Table", "Drains")
+	if table.DeletionPolicy != "Delete" {
+		t.Error("cdk destroy leaves a table behind that nobody can use")
+	}
+	for property, want := range map[string]string{
+		"KeySchema":               "AttributeName=instance KeyType=HASH",
+		"AttributeDefinitions":    "AttributeName=instance AttributeType=S",
+		"BillingMode":             "PAY_PER_REQUEST",
+		"SSESpecification":        "SSEEnabled=true",
+		"TimeToLiveSpecification": "AttributeName=expires Enabled=true",
+	} {
+		if got := words(table.Properties[property]); got != want {
+			t.Errorf("the table's %s is %q, want %q", property, got, want)
+		}
+	}
+}
+
+// repairConfig is the environment that functions/repair reads.
+type repairConfig struct {
 	repair.Config
 	Notices notice.Config
 }
 
-// The stack sets every variable that the function reads, and the function
-// takes every value that the stack can set.
-func TestFunctionGetsItsConfiguration(t *testing.T) {
-	t.Parallel()
-	params, err := env.GetFieldParams(&functionConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var read []string
-	for _, p := range params {
-		read = append(read, p.Key)
-	}
-	slices.Sort(read)
+// drainConfig is the environment that functions/drain reads.
+type drainConfig struct {
+	drain.Config
+	Notices notice.Config
+}
 
-	common := functionConfig{
+// The stack sets every variable that a function reads, and the function takes
+// every value that the stack can set.
+func TestRepairGetsItsConfiguration(t *testing.T) {
+	t.Parallel()
+	common := repairConfig{
 		Config:  repair.Config{QueueURL: "<RepairQueue>", Table: "<Baselines>", ParameterPrefix: "/deployhooks", Mode: repair.ModeApply},
 		Notices: notice.Config{TopicARN: "<Notices>", EventBus: "default"},
 	}
@@ -126,28 +153,53 @@ func TestFunctionGetsItsConfiguration(t *testing.T) {
 	everything.Scope = repair.Scope{
 		Applications: []string{"shop", "team/search"}, DeploymentGroups: "*-production", Tag: repair.Tag{Key: "hooks", Value: "on"},
 	}
-	for story, tt := range map[string]struct {
-		template template
-		want     functionConfig
-	}{
-		"nothing configured":    {plain, common},
-		"everything configured": {configured, everything},
-		"plan mode":             {planning, inPlanMode},
-	} {
-		variables := map[string]string{}
-		for name, value := range at(tt.template.only("AWS::Lambda::Function", "Repair").Properties, "Environment", "Variables").(map[string]any) {
-			variables[name] = words(value)
-		}
-		if diff := cmp.Diff(read, slices.Sorted(maps.Keys(variables))); diff != "" {
-			t.Errorf("%s: the stack sets other variables than the function reads (-read +set):\n%s", story, diff)
-		}
-		got, err := env.ParseAsWithOptions[functionConfig](env.Options{Environment: variables})
-		if err != nil {
-			t.Fatalf("%s: the function does not start: %v", story, err)
-		}
-		if diff := cmp.Diff(tt.want, got); diff != "" {
-			t.Errorf("%s: the function does something else than configured (-want +got):\n%s", story, diff)
-		}
+	testEnvironment(t, "Repair", plain, common)
+	testEnvironment(t, "Repair", configured, everything)
+	testEnvironment(t, "Repair", planning, inPlanMode)
+}
+
+func TestDrainGetsItsConfiguration(t *testing.T) {
+	t.Parallel()
+	common := drainConfig{
+		Config: drain.Config{
+			QueueURL: "<DrainQueue>", Table: "<Drains>", Hooks: "deployhooks-*", CommandTimeout: 5 * time.Minute, OnRebalance: drain.TellPeople,
+		},
+		Notices: notice.Config{TopicARN: "<Notices>", EventBus: "default"},
+	}
+	everything := common
+	everything.Notices.EventBus = "platform"
+	everything.Hooks, everything.Deadline, everything.TargetGroups = "bye-*", 20*time.Minute, []string{"admin", "internal"}
+	everything.Command, everything.CommandTimeout, everything.OnRebalance = "systemctl stop app", 2*time.Minute, drain.DrainToo
+	testEnvironment(t, "Drain", plain, common)
+	testEnvironment(t, "Drain", configured, everything)
+}
+
+// testEnvironment holds a function's environment to what it reads, and to what
+// it shall read there.
+func testEnvironment[Config any](t *testing.T, function string, in template, want Config) {
+	t.Helper()
+	params, err := env.GetFieldParams(new(Config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read []string
+	for _, p := range params {
+		read = append(read, p.Key)
+	}
+	slices.Sort(read)
+	variables := map[string]string{}
+	for name, value := range at(in.only("AWS::Lambda::Function", function).Properties, "Environment", "Variables").(map[string]any) {
+		variables[name] = words(value)
+	}
+	if diff := cmp.Diff(read, slices.Sorted(maps.Keys(variables))); diff != "" {
+		t.Errorf("the stack sets other variables than the function reads (-read +set):\n%s", diff)
+	}
+	got, err := env.ParseAsWithOptions[Config](env.Options{Environment: variables})
+	if err != nil {
+		t.Fatalf("the function does not start: %v", err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the function does something else than configured (-want +got):\n%s", diff)
 	}
 }
 
@@ -203,9 +255,18 @@ func TestOutputs(t *testing.T) {
 		config.TriggerTopicOutput, config.NoticeTopicOutput, config.RepairFunctionOutput, config.RepairQueueOutput,
 		config.RepairDeadLetterOutput, config.TableOutput, config.DashboardOutput, config.ModeOutput,
 	}
-	slices.Sort(want)
-	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(plain.Outputs))); diff != "" {
-		t.Errorf("what people and scripts look up is not there (-want +got):\n%s", diff)
+	drain := []string{config.DrainFunctionOutput, config.DrainQueueOutput, config.DrainDeadLetterOutput, config.DrainTableOutput}
+	for story, tt := range map[string]struct {
+		template template
+		want     []string
+	}{
+		"apply": {plain, slices.Concat(want, drain)},
+		"plan":  {planning, slices.Clone(want)},
+	} {
+		slices.Sort(tt.want)
+		if diff := cmp.Diff(tt.want, slices.Sorted(maps.Keys(tt.template.Outputs))); diff != "" {
+			t.Errorf("%s: what people and scripts look up is not there (-want +got):\n%s", story, diff)
+		}
 	}
 }
 
@@ -215,6 +276,17 @@ func TestModeIsShown(t *testing.T) {
 	for want, template := range map[string]template{"apply": plain, "plan": planning} {
 		if got := words(template.Outputs[config.ModeOutput].Value); got != want {
 			t.Errorf("the outputs call the mode %q and it is %s", got, want)
+		}
+	}
+}
+
+// Somebody who only wants to see what would be done has no function that does
+// something: whatever concerns the drains is left out.
+func TestNobodyDrainsInPlanMode(t *testing.T) {
+	t.Parallel()
+	for id, r := range planning.Resources {
+		if strings.HasPrefix(id, "Drain") {
+			t.Errorf("in plan mode there is %s, a %s", id, r.Type)
 		}
 	}
 }
@@ -238,7 +310,9 @@ func TestDashboardShowsTheFunctionsOwnMetrics(t *testing.T) {
 		t.Errorf("the dashboard looks for metrics in %s, and they are in %s", stack.MetricNamespace, notice.Namespace)
 	}
 	body := words(plain.only("AWS::CloudWatch::Dashboard", "Dashboard").Properties["DashboardBody"])
-	if !strings.Contains(body, "{"+notice.Namespace+",Function,Outcome}") {
-		t.Errorf("the dashboard does not show outcomes: %s", body)
+	for _, function := range []string{"repair", "drain"} {
+		if !strings.Contains(body, "{"+notice.Namespace+`,Function,Outcome} Function=\"`+function+`\"`) {
+			t.Errorf("the dashboard does not show what %s did: %s", function, body)
+		}
 	}
 }

@@ -69,6 +69,14 @@ func fullContext() map[string]any {
 		"deployhooks:alarmTopicArn":     "arn:aws:sns:eu-west-1:123456789012:alarms",
 		"deployhooks:logLevel":          "DEBUG",
 		"deployhooks:logRetentionDays":  "7",
+
+		"deployhooks:drainHooks":                 "bye-*",
+		"deployhooks:drainDeadlineMinutes":       "20",
+		"deployhooks:drainTargetGroups":          "admin,internal",
+		"deployhooks:drainCommand":               "systemctl stop app",
+		"deployhooks:drainTagDocuments":          "AWS-RunShellScript,stop-app",
+		"deployhooks:drainCommandTimeoutMinutes": "2",
+		"deployhooks:onRebalance":                "drain",
 	}
 }
 
@@ -132,8 +140,10 @@ func takeOver() (err error) {
 func synthesise(dir string) (err error) {
 	build := filepath.Join(dir, "build")
 	for architecture, machine := range map[string]elf.Machine{"arm64": elf.EM_AARCH64, "x86_64": elf.EM_X86_64} {
-		if err := writeProgram(filepath.Join(build, architecture, "repair"), machine); err != nil {
-			return err
+		for _, function := range []string{"repair", "drain"} {
+			if err := writeProgram(filepath.Join(build, architecture, function), machine); err != nil {
+				return err
+			}
 		}
 	}
 	var s synthesis
