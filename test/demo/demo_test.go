@@ -26,13 +26,16 @@ func TestDemo(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &report); err != nil {
 		t.Fatalf("report.json: %v\n%s", err, text)
 	}
-	without, with := report["blueGreen"]["without"], report["blueGreen"]["with"]
-	if without.Failed == 0 || without.Requests < 1000 {
-		t.Errorf("without the hooks %d of %d requests fail: the story shows no harm", without.Failed, without.Requests)
+	for _, story := range []string{"blueGreen", "scaleIn"} {
+		without, with := report[story]["without"], report[story]["with"]
+		if without.Failed == 0 || without.Requests < 1000 {
+			t.Errorf("%s: without the hooks %d of %d requests fail: the story shows no harm", story, without.Failed, without.Requests)
+		}
+		if with.Failed != 0 || with.Requests != without.Requests {
+			t.Errorf("%s: with the hooks %d of %d requests fail, of %d without: users feel it", story, with.Failed, with.Requests, without.Requests)
+		}
 	}
-	if with.Failed != 0 || with.Requests != without.Requests {
-		t.Errorf("with the hooks %d of %d requests fail, of %d without: users feel the release", with.Failed, with.Requests, without.Requests)
-	}
+	with := report["blueGreen"]["with"]
 	if len(with.Changes) == 0 || !strings.Contains(with.Changes[0], "attach target group web") {
 		t.Errorf("the report does not name what the hooks did: %q", with.Changes)
 	}
