@@ -107,11 +107,10 @@ func (r *Drainer) paced(n int, now time.Time) bool {
 	return true
 }
 
-// failed keeps why a call about a drain failed. A failure that passes may be
-// throttling, so the others go slower.
+// failed keeps why a call about a drain failed.
 func (r *Drainer) failed(d *Drain, err error) {
 	d.trouble = err
-	if fault.Of(err) == fault.Passing {
+	if fault.Throttled(err) {
 		r.pace.throttled()
 	}
 }
@@ -128,7 +127,7 @@ func (r *Drainer) end(ctx context.Context, d *Drain, s Step, now time.Time) {
 // beat sends the heartbeats that are due.
 func (r *Drainer) beat(ctx context.Context, drains []*Drain, steps map[*Drain]*Step, o *Observed) {
 	due := slices.DeleteFunc(slices.Clone(drains), func(d *Drain) bool {
-		return !steps[d].Beat || d.lost || !r.paced(len(d.Actions), o.Now)
+		return !steps[d].Beat || d.lost || !d.Ended.IsZero() || !r.paced(len(d.Actions), o.Now)
 	})
 	each(due, func(d *Drain) {
 		for _, a := range d.Actions {

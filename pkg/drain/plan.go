@@ -13,7 +13,8 @@ import (
 type Step struct {
 	// Deregister are registrations to end now.
 	Deregister []Target
-	// Beat says that the actions' timeouts must begin anew.
+	// Beat says that the actions' timeouts must begin anew, unless the instance
+	// is let go now.
 	Beat bool
 	Do   Do
 	// WaitsFor says in words what the drain waits for.
@@ -91,13 +92,25 @@ func Plan(cfg Config, d Drain, o *Observed) Step {
 	if step.Do == Release && len(d.Actions) == 0 {
 		step.Do = Forget
 	}
-	step.Beat = len(d.Actions) > 0 && (step.Do == Wait || step.Do == Send) && !o.Now.Add(beatAhead).Before(d.Beat.Add(d.timeout()))
+	step.Beat = d.beats(cfg, o.Now)
 	return step
 }
 
-// beatAhead is how long before a timeout the heartbeat goes out: two looks, so
-// that one may be late.
-const beatAhead = 20 * time.Second
+// beats tells whether the actions' timeouts must begin anew. Past the deadline
+// they need not: if nobody can complete an action then its own timeout must.
+func (d Drain) beats(cfg Config, now time.Time) bool {
+	timeout := d.timeout()
+	ahead := max(beatAhead, min(timeout/2, maxBeatAhead))
+	return len(d.Actions) > 0 && !now.Add(ahead).Before(d.Beat.Add(timeout)) && now.Before(d.deadline(cfg).Add(spare))
+}
+
+// A heartbeat goes out two looks before the timeout at the latest, so that one
+// look may be late; and, where there is time, as long before as an outage or a
+// storm may last.
+const (
+	beatAhead    = 20 * time.Second
+	maxBeatAhead = 3 * time.Minute
+)
 
 // planCommand plans what comes after the last request.
 func planCommand(cfg Config, d Drain, o *Observed, step *Step) {

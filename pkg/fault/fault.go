@@ -92,6 +92,19 @@ func Of(err error) Kind {
 	return kinds[api.ErrorCode()]
 }
 
+// Throttled tells whether the call was one too many for the service's rates.
+func Throttled(err error) bool {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return false
+	}
+	switch api.ErrorCode() {
+	case "Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException":
+		return true
+	}
+	return false
+}
+
 // prefixes are the IAM prefixes of the services that the functions call, by the
 // service ID that the SDK puts into its errors. Source: the Service
 // Authorization Reference.

@@ -263,6 +263,15 @@ func (w *world) told() []string {
 	return subjects
 }
 
+// notes are the texts of the notices.
+func (w *world) notes() []string {
+	var texts []string
+	for _, p := range w.notices.Published() {
+		texts = append(texts, p.Message)
+	}
+	return texts
+}
+
 func (w *world) lastNotice() string {
 	published := w.notices.Published()
 	if len(published) == 0 {
@@ -310,4 +319,12 @@ func (w *world) mustRunOnce(instances int) {
 			w.t.Errorf("the shutdown command ran %d times on %s", n, instance)
 		}
 	}
+}
+
+// completes is the instance that a call lets go, empty for any other call.
+func completes(c region.Call) string {
+	if in, ok := c.Input.(*autoscaling.CompleteLifecycleActionInput); ok {
+		return aws.ToString(in.InstanceId)
+	}
+	return ""
 }

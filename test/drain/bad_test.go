@@ -1,0 +1,230 @@
+package drain
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"deployhooks/pkg/drain"
+	"deployhooks/test/region"
+)
+
+func TestEventsLost(t *testing.T) {
+	w := newWorld(t, setting{})
+	w.SetDelivery(func(region.Delivery) []time.Duration { return region.Lost() })
+	w.scaleIn(2)
+	w.settle()
+	w.mustComplete(2)
+	w.mustLoseNothing()
+	w.mustBeQuiet()
+}
+
+func TestEventsDuplicatedAndReordered(t *testing.T) {
+	w := newWorld(t, setting{config: drain.Config{Command: "stop"}})
+	n := 0
+	w.SetDelivery(func(region.Delivery) []time.Duration {
+		n++
+		late := region.Duplicated(5)
+		for i := range late {
+			late[i] += time.Duration((n*37+i*61)%200) * time.Second
+		}
+		return append(late, 30*time.Minute)
+	})
+	w.scaleIn(3)
+	w.settle()
+	w.Advance(time.Hour)
+	w.mustComplete(3)
+	w.mustRunOnce(3)
+	w.mustLoseNothing()
+	w.mustBeQuiet()
+	if n := w.calls("CompleteLifecycleAction"); n != 3 {
+		t.Errorf("completed %d times", n)
+	}
+}
+
+func TestKilledAfterEachCall(t *testing.T) {
+	for n := 1; ; n++ {
+		w := newWorld(t, setting{config: drain.Config{Command: "stop"}})
+		killed := w.killAfter(n)
+		w.scaleIn(2)
+		w.settle()
+		all := !*killed
+		w.SetFaults(nil)
+		w.mustComplete(2)
+		w.mustRunOnce(2)
+		w.mustLoseNothing()
+		w.mustBeQuiet()
+		if count(w.told(), "Drained and shut down") == 0 {
+			t.Errorf("nobody was told what the command said: %q", w.told())
+		}
+		if t.Failed() {
+			t.Fatalf("killed after call %d", n)
+		}
+		if all {
+			if n < 20 {
+				t.Errorf("a drain takes %d calls only: not much was killed", n-1)
+			}
+			return
+		}
+	}
+}
+
+// TestQueueRedeliversEverything hands every message out twice, as SQS may: the
+// chain of ticks must not double each time.
+func TestQueueRedeliversEverything(t *testing.T) {
+	w := newWorld(t, setting{config: drain.Config{Command: "stop"}})
+	invocations := 0
+	w.queue.Serve(func(payload []byte) ([]byte, error) {
+		invocations += 2
+		if _, err := w.invoke(payload); err != nil {
+			return nil, err
+		}
+		return w.invoke(payload)
+	})
+	w.scaleIn(2)
+	w.settle()
+	w.mustComplete(2)
+	w.mustRunOnce(2)
+	w.mustLoseNothing()
+	w.mustBeQuiet()
+	if invocations > 200 {
+		t.Errorf("%d invocations: each delivery breeds others", invocations)
+	}
+}
+
+func TestTerminatedByHandMeanwhile(t *testing.T) {
+	w := newWorld(t, setting{})
+	w.scaleIn(1)
+	w.RunUntil(func() bool { return w.ActiveActions() > 0 }, 5*time.Minute)
+	w.Advance(10 * time.Second)
+	w.Terminate(w.terminations()[0].Instance)
+	w.Advance(5 * time.Minute)
+	w.mustBeQuiet()
+}
+
+func TestTargetGroupDeletedMeanwhile(t *testing.T) {
+	w := newWorld(t, setting{})
+	w.scaleIn(1)
+	w.RunUntil(func() bool { return w.ActiveActions() > 0 }, 5*time.Minute)
+	w.Advance(10 * time.Second)
+	w.side.Stop()
+	w.DeleteTargetGroup("side")
+	w.settle()
+	w.mustComplete(1)
+	w.mustBeQuiet()
+}
+
+func TestAccessDenied(t *testing.T) {
+	for _, operation := range []string{
+		"DescribeAutoScalingGroups", "DescribeLifecycleHooks", "DescribeTargetGroups", "DescribeTargetGroupAttributes", "DescribeTargetHealth",
+		"DeregisterTargets", "CompleteLifecycleAction", "RecordLifecycleActionHeartbeat", "SendCommand", "ListCommandInvocations", "GetDeployment",
+	} {
+		t.Run(operation, func(t *testing.T) {
+			w := newWorld(t, setting{config: drain.Config{Command: "stop", Deadline: 10 * time.Minute}, heartbeat: 120, mix: []time.Duration{time.Second, 100 * time.Second}})
+			w.SetFaults(region.On(operation, 0, region.Fault{Before: region.AccessDenied("")}))
+			w.scaleIn(2)
+			w.Advance(25 * time.Minute)
+			if n := w.ActiveActions(); n > 0 {
+				t.Errorf("%d instances are stuck", n)
+			}
+			if operation == "GetDeployment" {
+				return // not asked: CodeDeploy did not make this group
+			}
+			if n := count(w.told(), "Draining needs you"); n < 1 || n > 3 {
+				t.Errorf("told %d times: %q", n, w.told())
+			}
+			for _, p := range w.notices.Published() {
+				if strings.HasPrefix(p.Subject, "Draining needs you") && !strings.Contains(p.Message, operation) {
+					t.Errorf("the notice does not name the missing permission: %s", p.Message)
+				}
+			}
+		})
+	}
+}
+
+// TestDelayOfAnHour shows that a long poll of most of an hour gets its time,
+// with a hook that would time out twenty times meanwhile.
+func TestDelayOfAnHour(t *testing.T) {
+	w := newWorld(t, setting{delay: time.Hour, heartbeat: 180, mix: []time.Duration{time.Second, 50 * time.Minute}})
+	w.scaleIn(1)
+	w.settle()
+	w.mustComplete(1)
+	w.mustLoseNothing()
+	w.mustBeQuiet()
+}
+
+func TestHeartbeatOfHalfAMinute(t *testing.T) {
+	w := newWorld(t, setting{heartbeat: 30, mix: []time.Duration{time.Second, 110 * time.Second}})
+	w.scaleIn(2)
+	w.settle()
+	w.mustComplete(2)
+	w.mustLoseNothing()
+	if w.calls("RecordLifecycleActionHeartbeat") == 0 {
+		t.Error("no heartbeat was needed: nothing is shown")
+	}
+}
+
+// TestDeadline shows that an instance is let go with a word on what was still
+// in flight.
+func TestDeadline(t *testing.T) {
+	w := newWorld(t, setting{delay: 30 * time.Minute, mix: []time.Duration{time.Second, 25 * time.Minute}, config: drain.Config{Deadline: 4 * time.Minute}})
+	w.scaleIn(1)
+	w.settle()
+	w.mustComplete(1)
+	w.mustBeQuiet()
+	if told := w.told(); count(told, "Let go with requests in flight") != 1 || !strings.Contains(w.lastNotice(), "side:80") {
+		t.Errorf("told %q: %s", told, w.lastNotice())
+	}
+}
+
+// TestOneStuckDrain shows that a drain that cannot end holds up no other.
+func TestOneStuckDrain(t *testing.T) {
+	w := newWorld(t, setting{})
+	var stuck string
+	w.SetFaults(func(c region.Call) region.Fault {
+		if id := completes(c); id != "" && (stuck == "" || stuck == id) {
+			stuck = id
+			return region.Fault{Before: region.Unavailable()}
+		}
+		return region.Fault{}
+	})
+	w.scaleIn(3)
+	w.RunUntil(func() bool { return len(w.terminations()) == 3 }, 5*time.Minute)
+	w.Advance(5 * time.Minute)
+	if n := w.ActiveActions(); n != 1 {
+		t.Errorf("%d instances wait, want only the stuck one", n)
+	}
+	w.SetFaults(nil)
+	w.settle()
+	w.mustComplete(3)
+	w.mustLoseNothing()
+	w.mustBeQuiet()
+}
+
+func TestOutage(t *testing.T) {
+	for story, fault := range map[string]region.Fault{
+		"throttling":             {Before: region.Throttled()},
+		"503":                    {Before: region.Unavailable()},
+		"time-outs with effects": {After: region.TimedOut()},
+	} {
+		t.Run(story, func(t *testing.T) {
+			w := newWorld(t, setting{config: drain.Config{Command: "stop"}})
+			random := rand.New(rand.NewPCG(4, 5))
+			w.SetFaults(func(region.Call) region.Fault {
+				if random.IntN(3) == 0 {
+					return fault
+				}
+				return region.Fault{}
+			})
+			w.scaleIn(3)
+			w.RunUntil(func() bool { return len(w.terminations()) == 3 }, 5*time.Minute)
+			w.Advance(10 * time.Minute)
+			w.SetFaults(nil)
+			w.settle()
+			w.mustComplete(3)
+			w.mustLoseNothing()
+			w.mustRunOnce(3)
+		})
+	}
+}
