@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -164,5 +165,56 @@ func TestQueueThroughTheAPI(t *testing.T) {
 		if code(tc.err) != tc.code {
 			t.Errorf("%s: %v, want %s", name, tc.err, tc.code)
 		}
+	}
+}
+
+func TestAWindowGathersABatch(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		window  time.Duration
+		batch   int
+		batches []int
+	}{
+		{"without a window the first message goes alone", 0, 100, []int{1, 7}},
+		{"a window gathers all that come in it", 20 * time.Second, 100, []int{8}},
+		{"a full batch does not wait", 20 * time.Second, 4, []int{4, 4}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := region.New(region.Options{})
+			q := r.Queue("ticks").Deaf().Configure(region.QueueSettings{BatchSize: tc.batch, Window: tc.window})
+			var batches []int
+			q.Serve(func(payload []byte) ([]byte, error) {
+				var batch struct{ Records []struct{ Body string } }
+				err := json.Unmarshal(payload, &batch)
+				batches = append(batches, len(batch.Records))
+				return []byte(`{"batchItemFailures":[]}`), err
+			})
+			q.Send("first")
+			r.Advance(5 * time.Second)
+			for range 7 {
+				q.Send("more")
+			}
+			r.Advance(time.Minute)
+			if !slices.Equal(batches, tc.batches) {
+				t.Errorf("the messages came in batches of %v, want %v", batches, tc.batches)
+			}
+		})
+	}
+}
+
+func TestABatchFitsAnInvocation(t *testing.T) {
+	r := region.New(region.Options{})
+	q := r.Queue("ticks").Deaf().Configure(region.QueueSettings{BatchSize: 1000})
+	var invocations int
+	q.Serve(func([]byte) ([]byte, error) {
+		invocations++
+		return []byte(`{"batchItemFailures":[]}`), nil
+	})
+	for range 50 {
+		q.Send(strings.Repeat("x", 250<<10))
+	}
+	r.Advance(time.Minute)
+	if invocations != 3 || q.Len() != 0 {
+		t.Errorf("12 MB of messages came in %d invocations of at most 6 MB, and %d are left", invocations, q.Len())
 	}
 }

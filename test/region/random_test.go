@@ -2,9 +2,12 @@ package region_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"pgregory.net/rapid"
@@ -25,6 +28,7 @@ func TestRandomDays(t *testing.T) {
 			HealthCheck: rapid.SampledFrom([]string{"ELB", "EC2"}).Draw(rt, "health check"),
 			ReadyWait:   time.Duration(rapid.SampledFrom([]int{0, 10}).Draw(rt, "ready wait")) * time.Minute,
 			KeepBlue:    rapid.Bool().Draw(rt, "keep blue"),
+			Hooks:       rapid.SampledFrom([][]asg.LifecycleHook{nil, {hook("drain", terminating, 300, "CONTINUE"), hook("logs", terminating, 60, "ABANDON"), hook("warm-up", launching, 30, "CONTINUE")}}).Draw(rt, "hooks"),
 		})
 		users := r.StartTraffic(region.Traffic{TargetGroup: "web", PerSecond: 2, Takes: 3 * time.Second})
 		var ids []string
@@ -49,6 +53,31 @@ func TestRandomDays(t *testing.T) {
 			"advance": func(rt *rapid.T) { r.Advance(time.Duration(rapid.IntRange(1, 300).Draw(rt, "seconds")) * time.Second) },
 			"scale": func(rt *rapid.T) {
 				r.Scale(rapid.SampledFrom(groups()).Draw(rt, "group"), rapid.IntRange(0, 6).Draw(rt, "desired"))
+			},
+			"complete": func(rt *rapid.T) {
+				if all := r.LifecycleActions(); len(all) > 0 {
+					a := rapid.SampledFrom(all).Draw(rt, "action")
+					err := complete(r, a, rapid.SampledFrom([]string{"CONTINUE", "ABANDON"}).Draw(rt, "result"), rapid.Bool().Draw(rt, "by token"))
+					if a.Ending == region.Active && err != nil {
+						rt.Fatalf("an active action cannot be completed: %v", err)
+					}
+				}
+			},
+			"interrupt": func(*rapid.T) { r.InterruptSpot(anInstance()) },
+			"rebalance": func(*rapid.T) {
+				r.SetCapacityRebalance(group, true)
+				r.RecommendRebalance(anInstance())
+			},
+			"refresh": func(rt *rapid.T) {
+				_, _ = r.AutoScaling().StartInstanceRefresh(t.Context(), &autoscaling.StartInstanceRefreshInput{
+					AutoScalingGroupName: aws.String(rapid.SampledFrom(groups()).Draw(rt, "group")),
+				})
+			},
+			"warm pool": func(rt *rapid.T) {
+				_, _ = r.AutoScaling().PutWarmPool(t.Context(), &autoscaling.PutWarmPoolInput{
+					AutoScalingGroupName: aws.String(group),
+					InstanceReusePolicy:  &asg.InstanceReusePolicy{ReuseOnScaleIn: aws.Bool(rapid.Bool().Draw(rt, "reuse"))},
+				})
 			},
 			"crash":     func(*rapid.T) { r.Crash(anInstance()) },
 			"recover":   func(*rapid.T) { r.Recover(anInstance()) },
@@ -102,9 +131,14 @@ func TestRandomDays(t *testing.T) {
 			}
 			// A group that is attached without a revision replaces its
 			// instances for ever; they count while they last.
-			counted := slices.DeleteFunc(g.Instances, func(i asg.Instance) bool { return i.LifecycleState == asg.LifecycleStateTerminating })
+			counted := slices.DeleteFunc(g.Instances, func(i asg.Instance) bool { return strings.HasPrefix(string(i.LifecycleState), "Terminating") })
 			if len(counted) != int(*g.DesiredCapacity) {
 				rt.Errorf("%s rests at %d instances, not %d", name, len(counted), *g.DesiredCapacity)
+			}
+		}
+		for _, a := range r.LifecycleActions() {
+			if a.Ending == region.Active && a.Began.Before(r.Now().Add(-time.Hour)) {
+				rt.Errorf("%s has waited for %s for %s", a.Instance, a.Hook, r.Now().Sub(a.Began))
 			}
 		}
 		for _, id := range ids {
@@ -118,6 +152,9 @@ func TestRandomDays(t *testing.T) {
 // balance holds what is true at every instant.
 func balance(t *rapid.T, r *region.Region, users *region.Stream) {
 	total := users.Total()
+	if total.CutEarly+total.CutLate > total.Failed {
+		t.Fatalf("more requests were cut off than failed: %+v", total)
+	}
 	if total.Failed > total.Requests || total.Early > total.Unvalidated || total.Unvalidated > total.Requests {
 		t.Fatalf("the tally does not add up: %+v", total)
 	}

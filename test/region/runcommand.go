@@ -94,7 +94,7 @@ func (r *Region) goodCommand(in *ssm.SendCommandInput) error {
 	}
 	for _, id := range in.InstanceIds {
 		if seen[id] {
-			return &types.DuplicateInstanceId{Message: aws.String("You can't specify an instance ID in more than one association.")}
+			return &types.DuplicateInstanceId{} // has no message
 		}
 		seen[id] = true
 		if i := r.instances[id]; i == nil || i.ec2 == shuttingDown || i.ec2 == terminated {

@@ -4,6 +4,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+
 	"deployhooks/test/region"
 )
 
@@ -141,4 +145,67 @@ func TestUnvalidatedInstances(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRequestsCutOffAreCountedByWhatCouldHaveSavedThem: a drainer answers for
+// the early ones only.
+func TestRequestsCutOffAreCountedByWhatCouldHaveSavedThem(t *testing.T) {
+	const delay = 30 * time.Second
+	for _, tc := range []struct {
+		name        string
+		takes       time.Duration
+		deregister  bool          // at the scale-in
+		after       time.Duration // when the hook lets go
+		early, late bool
+	}{
+		{"never deregistered: short requests could have been saved", 10 * time.Second, false, time.Minute, true, false},
+		{"never deregistered: of long polls only those nearly done could", 40 * time.Second, false, time.Minute, true, true},
+		{"let go before the delay was over", 25 * time.Second, true, 10 * time.Second, true, false},
+		{"let go after everything had drained", 25 * time.Second, true, time.Minute, false, false},
+		{"the delay itself cuts the long polls off", 5 * time.Minute, true, time.Minute, false, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := region.New(region.Options{})
+			svc := hooked(r, hook("drain", terminating, 600, "CONTINUE"))
+			// Without its attachment the group deregisters nothing itself.
+			detach(t, r, svc.Group, "web")
+			r.SetDeregistrationDelay("web", delay)
+			users := r.StartTraffic(region.Traffic{TargetGroup: "web", Mix: []time.Duration{50 * time.Millisecond, tc.takes, time.Second}})
+			r.Advance(10 * time.Minute)
+			before := users.Total()
+			r.Scale(svc.Group, 3)
+			r.Advance(0)
+			a := r.LifecycleActions()[0]
+			if tc.deregister {
+				deregister(t, r, "web", a.Instance)
+			}
+			r.Advance(tc.after)
+			if err := complete(r, a, "CONTINUE", true); err != nil {
+				t.Fatal(err)
+			}
+			r.Advance(10 * time.Minute)
+			total := users.Total()
+			if before.Failed != 0 || (total.CutEarly > 0) != tc.early || (total.CutLate > 0) != tc.late {
+				t.Errorf("%d requests were cut off that could have been saved, and %d that could not", total.CutEarly, total.CutLate)
+			}
+		})
+	}
+}
+
+func detach(t *testing.T, r *region.Region, group, targetGroup string) {
+	t.Helper()
+	_, err := r.AutoScaling().DetachTrafficSources(t.Context(), &autoscaling.DetachTrafficSourcesInput{
+		AutoScalingGroupName: aws.String(group),
+		TrafficSources:       []asg.TrafficSourceIdentifier{{Identifier: aws.String(r.TargetGroupARN(targetGroup)), Type: aws.String("elbv2")}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range r.Health(targetGroup) {
+		r.Register(targetGroup, i, 80)
+	}
+	for _, i := range r.InService(group) {
+		r.Register(targetGroup, i, 80)
+	}
+	r.Advance(2 * time.Minute)
 }

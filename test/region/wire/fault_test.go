@@ -62,6 +62,8 @@ func TestModelledErrors(t *testing.T) {
 			&snstypes.VerificationException{}}},
 		{wire.SSM, "PutParameter", []error{
 			&ssmtypes.ParameterAlreadyExists{}, &ssmtypes.ParameterLimitExceeded{}, &ssmtypes.TooManyUpdates{}}},
+		{wire.SSM, "SendCommand", []error{
+			&ssmtypes.InvalidInstanceId{}, &ssmtypes.InvalidDocument{}, &ssmtypes.InvalidParameters{}}},
 		{wire.SQS, "SendMessage", []error{
 			&sqstypes.QueueDoesNotExist{}, &sqstypes.InvalidMessageContents{}, &sqstypes.RequestThrottled{}}},
 		{wire.EventBridge, "PutEvents", []error{
@@ -69,6 +71,8 @@ func TestModelledErrors(t *testing.T) {
 		{wire.DynamoDB, "PutItem", []error{
 			&dynamodbtypes.ConditionalCheckFailedException{}, &dynamodbtypes.ResourceNotFoundException{},
 			&dynamodbtypes.ProvisionedThroughputExceededException{}}},
+		{wire.DynamoDB, "TransactWriteItems", []error{
+			&dynamodbtypes.TransactionCanceledException{}, &dynamodbtypes.IdempotentParameterMismatchException{}}},
 	}
 	for _, c := range cases {
 		a := apiOf(t, c.service)

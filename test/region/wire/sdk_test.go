@@ -38,17 +38,21 @@ func apis() []api {
 	return []api{
 		{wire.AutoScaling, func(c aws.Config) any { return autoscaling.NewFromConfig(c) }, []string{
 			"DescribeAutoScalingGroups", "DescribeTrafficSources", "AttachTrafficSources",
-			"ResumeProcesses", "DescribeLifecycleHooks", "PutLifecycleHook"}},
+			"ResumeProcesses", "DescribeLifecycleHooks", "PutLifecycleHook",
+			"DescribeAutoScalingInstances", "CompleteLifecycleAction", "RecordLifecycleActionHeartbeat"}},
 		{wire.ELBV2, func(c aws.Config) any { return elasticloadbalancingv2.NewFromConfig(c) }, []string{
-			"DescribeTargetGroups", "DescribeTargetHealth", "RegisterTargets"}},
+			"DescribeTargetGroups", "DescribeTargetGroupAttributes", "DescribeTargetHealth",
+			"RegisterTargets", "DeregisterTargets"}},
 		{wire.CodeDeploy, func(c aws.Config) any { return codedeploy.NewFromConfig(c) }, []string{
 			"GetDeployment", "GetDeploymentGroup", "ListDeployments",
 			"ListApplications", "ListDeploymentGroups", "BatchGetDeploymentGroups"}},
-		{wire.SSM, func(c aws.Config) any { return ssm.NewFromConfig(c) }, []string{"PutParameter"}},
+		{wire.SSM, func(c aws.Config) any { return ssm.NewFromConfig(c) }, []string{
+			"PutParameter", "SendCommand", "ListCommands", "ListCommandInvocations"}},
 		{wire.SNS, func(c aws.Config) any { return sns.NewFromConfig(c) }, []string{"Publish"}},
 		{wire.SQS, func(c aws.Config) any { return sqs.NewFromConfig(c) }, []string{"SendMessage"}},
 		{wire.EventBridge, func(c aws.Config) any { return eventbridge.NewFromConfig(c) }, []string{"PutEvents"}},
-		{wire.DynamoDB, func(c aws.Config) any { return dynamodb.NewFromConfig(c) }, []string{"BatchGetItem", "PutItem"}},
+		{wire.DynamoDB, func(c aws.Config) any { return dynamodb.NewFromConfig(c) }, []string{
+			"BatchGetItem", "PutItem", "TransactWriteItems", "Scan"}},
 	}
 }
 
