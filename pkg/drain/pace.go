@@ -18,8 +18,8 @@ type pace struct {
 // The share of the bucket that drains take, in calls and calls a second. What
 // is left is for the account's other callers.
 const (
-	paceBurst = 60
-	paceRate  = 7
+	paceBurst = 80
+	paceRate  = 8
 )
 
 // take takes a token if there is one.

@@ -66,6 +66,10 @@ func measureBuild() error {
 		return err
 	}
 	report(figure{"repair.zip", size, "MB", zipBudget, baseline})
+	if size, err = zipped(filepath.Join(top, "build/arm64/drain/bootstrap")); err != nil {
+		return err
+	}
+	report(figure{"drain.zip", size, "MB", zipBudget, baseline})
 	if err := measureSynthesis(dir); err != nil {
 		return err
 	}

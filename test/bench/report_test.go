@@ -66,12 +66,14 @@ func writeReport(file string) error {
 	}
 	fmt.Printf(`
 depth      calls that wait for one another, the store included
-baseline   for calls: the functions that others publish for the purpose, which keep and guard nothing;
+drain      %d instances of one target group leave at once, under the request rates that the simulated region knows
+baseline   for repair's calls: the functions that others publish for the purpose, which keep and guard nothing;
+           for drain's: a loop for each instance, as in the drainers that others publish;
            for the rest: an empty Go function, built and run beside
 firstPoll  process start to the first request for work; with certificates, the system's CA file is loaded too
 warm       a look at a group in order, against the simulated region on this machine
 The same figures as JSON: %s
-`, file)
+`, stormSize, file)
 	return nil
 }
 
