@@ -82,6 +82,10 @@
 //	ec2-eventbridge-rebalance-recommendation          documented (EC2 User Guide, "EC2 instance rebalance recommendations")
 //	ec2-eventbridge-spot-interruption                 documented (EC2 User Guide, "Spot Instance interruption notices"); the ARN as recorded, with a zone and no account
 //
+// AWS Health:
+//
+//	health-eventbridge-scheduled-change               documented (AWS Health User Guide, "AWS Health events Amazon EventBridge schema"), with an instance's retirement filled in
+//
 // Orders to a function, which are this project's own:
 //
 //	deployhooks-direct-plan                           what a repair would change

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 	"unicode"
 
 	"deployhooks/events"
@@ -197,6 +198,11 @@ func checkEvent(t *testing.T, e event.Event) {
 		names = []string{e.Instance}
 	case event.RebalanceRecommendation:
 		names = []string{e.Instance}
+	case event.Maintenance:
+		names = append(e.Instances, strings.Join(e.Instances, "")) // at least one
+		if n := utf8.RuneCountInString(e.Text); n > 1001 { // with the dots
+			t.Errorf("a text of %d characters is kept", n)
+		}
 	case event.Test:
 		names = []string{e.Service}
 	case event.Request:

@@ -123,6 +123,11 @@ var golden = map[string][]event.Event{
 
 	"ec2-eventbridge-rebalance-recommendation": {event.RebalanceRecommendation{Account: account, Region: region, Instance: instance}},
 	"ec2-eventbridge-spot-interruption":        {event.SpotInterruption{Account: account, Region: region, Instance: instance, Action: "terminate"}},
+	"health-eventbridge-scheduled-change": {event.Maintenance{
+		Account: account, Region: region, Code: "AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED",
+		Text:      "EC2 has detected degradation of the underlying hardware hosting your Amazon EC2 instance.",
+		Instances: []string{instance},
+	}},
 
 	"deployhooks-direct-plan":   {request("plan", `{"action":"plan","application":"shop","deploymentGroup":"web"}`)},
 	"deployhooks-direct-repair": {request("repair", repairBody)},
