@@ -8,8 +8,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"unicode/utf8"
 	"unicode"
+	"unicode/utf8"
 
 	"deployhooks/events"
 	"deployhooks/pkg/event"
@@ -200,7 +200,7 @@ func checkEvent(t *testing.T, e event.Event) {
 		names = []string{e.Instance}
 	case event.Maintenance:
 		names = append(e.Instances, strings.Join(e.Instances, "")) // at least one
-		if n := utf8.RuneCountInString(e.Text); n > 1001 { // with the dots
+		if n := utf8.RuneCountInString(e.Text); n > 1001 {         // with the dots
 			t.Errorf("a text of %d characters is kept", n)
 		}
 	case event.Test:
