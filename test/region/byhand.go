@@ -59,7 +59,8 @@ func (r *Region) Kill(instance string) {
 	}
 }
 
-// Terminate terminates an instance in EC2, behind Auto Scaling's back.
+// Terminate terminates an instance in EC2, behind Auto Scaling's back: no
+// lifecycle hook runs for it, and one that runs ends (assumed).
 func (r *Region) Terminate(instance string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

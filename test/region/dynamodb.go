@@ -34,7 +34,8 @@ const (
 )
 
 // AddTable creates a table with string keys: the partition key and, if given,
-// the sort key.
+// the sort key. Nothing in it expires: DynamoDB deletes expired items "within a
+// few days", so nobody may rely on it ("Time to Live").
 func (r *Region) AddTable(name string, keys ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -125,7 +125,8 @@ func (r *Region) expire(a *action) {
 // However, ABANDON stops any remaining actions, such as other lifecycle
 // hooks, while CONTINUE allows any other lifecycle hooks to complete"; for
 // one that is launching, ABANDON means that it is terminated ("Complete a
-// lifecycle action in an Auto Scaling group").
+// lifecycle action in an Auto Scaling group"). Instance lifecycle policies,
+// which may retain an instance then, are not simulated.
 func (r *Region) endAction(a *action, ending Ending, result string) {
 	w := a.wait
 	r.close(a, ending, result)

@@ -114,6 +114,8 @@ func (r *Region) shutDownAs(i *instance, drop func(*instance)) {
 		return
 	}
 	r.endWait(i)
+	g := i.group
+	g.warm = slices.DeleteFunc(g.warm, func(other *instance) bool { return other == i })
 	i.ec2 = shuttingDown
 	i.dead = true
 	drop(i)
@@ -121,7 +123,6 @@ func (r *Region) shutDownAs(i *instance, drop func(*instance)) {
 	r.after(r.timings.Shutdown, func() {
 		i.ec2 = terminated
 		i.lifecycle = asg.LifecycleStateTerminated
-		g := i.group
 		g.instances = slices.DeleteFunc(g.instances, func(other *instance) bool { return other == i })
 		r.targetsGone(i)
 		r.reconcile(g)

@@ -201,9 +201,6 @@ func detach(t *testing.T, r *region.Region, group, targetGroup string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range r.Health(targetGroup) {
-		r.Register(targetGroup, i, 80)
-	}
 	for _, i := range r.InService(group) {
 		r.Register(targetGroup, i, 80)
 	}

@@ -46,6 +46,15 @@ func TestAWarmPoolTakesInstancesBack(t *testing.T) {
 	if got := stateOf(t, r, a.Instance); got != "InService" || r.Health("web")[a.Instance] != "healthy" {
 		t.Errorf("the scale-out left the warm instance %q and %q", got, r.Health("web")[a.Instance])
 	}
+	if a := scaleIn(t, r, svc.Group); complete(r, a, "CONTINUE", false) == nil {
+		r.Advance(time.Minute)
+		r.Terminate(a.Instance) // a stopped instance: nothing happens
+		r.InterruptSpot(a.Instance)
+		r.Advance(3 * time.Minute)
+		if got := stateOf(t, r, a.Instance); got != "Warmed:Stopped" {
+			t.Errorf("the instance in the pool is %q", got)
+		}
+	}
 	if failed := users.Total().Failed; failed != 0 {
 		t.Errorf("%d requests failed", failed)
 	}
