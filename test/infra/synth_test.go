@@ -41,6 +41,7 @@ var (
 	intel      template // architecture x86_64
 	findings   []finding
 	refusals   map[string]string
+	fleets     map[string]fleet // by story, see drainhook_test.go
 )
 
 // synthesis is what the second process hands over.
@@ -50,6 +51,8 @@ type synthesis struct {
 	Findings []finding
 	// Refusals are what the stack says to programs it must not deploy.
 	Refusals map[string]string
+	// Fleets are stacks of users that have a DrainHook.
+	Fleets map[string]fleet
 }
 
 // finding is what cdk-nag has against a resource.
@@ -132,7 +135,7 @@ func takeOver() (err error) {
 		return err
 	}
 	plain, configured, planning, intel = s.Plain, s.Configured, s.Planning, s.Intel
-	findings, refusals = s.Findings, s.Refusals
+	findings, refusals, fleets = s.Findings, s.Refusals, s.Fleets
 	return nil
 }
 
@@ -165,6 +168,9 @@ func synthesise(dir string) (err error) {
 		return err
 	}
 	if s.Refusals, err = refuse(dir, build); err != nil {
+		return err
+	}
+	if s.Fleets, err = newFleets(); err != nil {
 		return err
 	}
 	b, err := json.Marshal(s)
