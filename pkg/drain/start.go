@@ -62,6 +62,9 @@ func (d *Drain) take(a ask, now time.Time) bool {
 	if len(fresh) > 0 {
 		d.Actions = append(d.Actions, fresh...)
 		d.Known, d.changed, d.Beat = false, true, now
+		if a.Cause == Swept || a.Cause == Operator {
+			d.Beat = time.Time{} // nobody knows how long it has waited
+		}
 		d.ToWarmPool = a.ToWarmPool
 	}
 	if d.Group == "" {
