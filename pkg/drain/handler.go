@@ -134,7 +134,7 @@ func (r *Drainer) add(ctx context.Context, o *orders, m event.Message) error {
 	case event.LifecycleAction:
 		if e.Transition == event.Terminating && r.cfg.Hooks.match(e.Hook) {
 			o.asks = append(o.asks, ask{Instance: e.Instance, Group: e.Group, Cause: Lifecycle, ToWarmPool: e.Destination == "WarmPool",
-				Actions: []Action{{Hook: e.Hook, Token: e.Token}}})
+				Began: e.Began, Actions: []Action{{Hook: e.Hook, Token: e.Token}}})
 			return nil
 		}
 	case event.SpotInterruption:

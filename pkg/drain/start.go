@@ -16,6 +16,7 @@ type ask struct {
 	Group      string // empty where the ask does not say
 	Cause      Cause
 	Actions    []Action
+	Began      time.Time // of Actions, zero where the ask does not say
 	ToWarmPool bool
 	Skip       bool
 }
@@ -61,10 +62,8 @@ func (d *Drain) take(a ask, now time.Time) bool {
 	}
 	if len(fresh) > 0 {
 		d.Actions = append(d.Actions, fresh...)
-		d.Known, d.changed, d.Beat = false, true, now
-		if a.Cause == Swept || a.Cause == Operator {
-			d.Beat = time.Time{} // nobody knows how long it has waited
-		}
+		// Where nobody knows how long it has waited, a heartbeat is due.
+		d.Known, d.changed, d.Beat = false, true, a.Began
 		d.ToWarmPool = a.ToWarmPool
 	}
 	if d.Group == "" {
@@ -74,7 +73,7 @@ func (d *Drain) take(a ask, now time.Time) bool {
 }
 
 func (d *Drain) begin(a ask, now time.Time) {
-	d.Group, d.Cause, d.Since, d.Beat, d.Skip, d.changed = a.Group, a.Cause, now, now, a.Skip, true
+	d.Group, d.Cause, d.Since, d.Skip, d.changed = a.Group, a.Cause, now, a.Skip, true
 }
 
 // again tells whether an action is another one of a hook that the drain has

@@ -1,10 +1,13 @@
 package event
 
+import "time"
+
 // readLifecycleEvent reads a lifecycle action from EventBridge.
 func readLifecycleEvent(event, detail *object) Event {
 	action := lifecycleAction(detail)
 	action.Account = event.optional("account", maxWord)
 	action.Region = event.optional("region", maxWord)
+	action.Began = instant(event.peek("time"))
 	if !action.Transition.known() {
 		return Unknown{Source: event.peek("source"), Kind: event.peek("detail-type")}
 	}
@@ -16,6 +19,7 @@ func readLifecycleEvent(event, detail *object) Event {
 func readLifecycleMessage(message *object) Event {
 	action := lifecycleAction(message)
 	action.Account = message.optional("AccountId", maxWord)
+	action.Began = instant(message.peek("Time"))
 	if !action.Transition.known() {
 		return Unknown{Source: autoScaling}
 	}
@@ -34,6 +38,16 @@ func lifecycleAction(o *object) LifecycleAction {
 		Origin:      o.optional("Origin", maxWord),
 		Destination: o.optional("Destination", maxWord),
 	}
+}
+
+// instant reads a time as AWS's services write it. It only ever serves
+// patience, so what cannot be read counts as not known.
+func instant(text string) time.Time {
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
 }
 
 func (t Transition) known() bool { return t == Launching || t == Terminating }

@@ -15,7 +15,10 @@
 // a consumer takes the names from an event and asks AWS for everything else.
 package event
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Event is one of the types of this package: [Deployment],
 // [DeploymentInstance], [LifecycleAction], [SpotInterruption],
@@ -96,6 +99,9 @@ type LifecycleAction struct {
 	Hook       string
 	Instance   string
 	Transition Transition
+	// Began is when the instance began to wait, zero where the event does not
+	// say it in a form that can be read.
+	Began time.Time
 	// Metadata is the hook's notification metadata, as its owner wrote it.
 	Metadata string
 	// Origin and Destination are "EC2", "AutoScalingGroup" or "WarmPool", or

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"deployhooks/events"
 	"deployhooks/pkg/event"
@@ -49,18 +50,26 @@ func terminating(origin, destination, metadata string) event.LifecycleAction {
 	return event.LifecycleAction{
 		Account: account, Region: region, Token: token, Group: group, Hook: "deployhooks-drain", Instance: instance,
 		Transition: event.Terminating, Metadata: metadata, Origin: origin, Destination: destination,
+		Began: time.Date(2026, 3, 5, 10, 20, 1, 0, time.UTC),
 	}
 }
 
 func launching(destination string) event.LifecycleAction {
 	a := terminating("EC2", destination, "")
 	a.Hook, a.Transition = "deployhooks-launch", event.Launching
+	a.Began = time.Date(2026, 3, 5, 10, 5, 44, 0, time.UTC)
 	return a
 }
 
-// straight is the same action in the form that does not say its region.
+// straight is the same action in the form that does not say its region, and
+// that gives the time in milliseconds.
 func straight(action event.LifecycleAction) event.LifecycleAction {
 	action.Region = ""
+	fraction := 904 * time.Millisecond
+	if action.Transition == event.Launching {
+		fraction = 118 * time.Millisecond
+	}
+	action.Began = action.Began.Add(fraction)
 	return action
 }
 
