@@ -20,7 +20,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	eventbridgetypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
-	"golang.org/x/sync/errgroup"
 )
 
 // DetailType is the detail-type of every EventBridge event sent here.
@@ -74,37 +73,32 @@ func New(cfg Config, function string, topics Topics, buses Buses, metrics io.Wri
 	return &Publisher{cfg: cfg, function: function, topics: topics, buses: buses, metrics: metrics, now: now}
 }
 
-// Tell sends a notice to people and to other systems. If one way fails the
-// other is tried all the same, and the error returned: telling again repeats
-// both.
+// Tell sends a notice to other systems and then to people. If it fails it is to
+// be told again; people, who come last, are not told twice then.
 func (p *Publisher) Tell(ctx context.Context, n Notice) error {
 	detail, err := json.Marshal(n.Detail)
 	if err != nil {
 		return fmt.Errorf("tell %q: %w", n.Subject, err)
 	}
-	var ways errgroup.Group
-	ways.Go(func() error {
-		_, err := p.topics.Publish(ctx, &sns.PublishInput{
-			TopicArn: &p.cfg.TopicARN,
-			Subject:  aws.String(subject(n.Subject)),
-			Message:  aws.String(n.Text),
-		})
-		return err
+	out, err := p.buses.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []eventbridgetypes.PutEventsRequestEntry{{
+		EventBusName: &p.cfg.EventBus,
+		Source:       aws.String("deployhooks." + p.function),
+		DetailType:   aws.String(DetailType),
+		Detail:       aws.String(string(detail)),
+	}}})
+	if err == nil && out.FailedEntryCount > 0 {
+		// PutEvents succeeds as a call although an entry fails.
+		err = fmt.Errorf("EventBridge did not take the event: %w", failure(out.Entries))
+	}
+	if err != nil {
+		return fmt.Errorf("tell %q: %w", n.Subject, err)
+	}
+	_, err = p.topics.Publish(ctx, &sns.PublishInput{
+		TopicArn: &p.cfg.TopicARN,
+		Subject:  aws.String(subject(n.Subject)),
+		Message:  aws.String(n.Text),
 	})
-	ways.Go(func() error {
-		out, err := p.buses.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []eventbridgetypes.PutEventsRequestEntry{{
-			EventBusName: &p.cfg.EventBus,
-			Source:       aws.String("deployhooks." + p.function),
-			DetailType:   aws.String(DetailType),
-			Detail:       aws.String(string(detail)),
-		}}})
-		if err == nil && out.FailedEntryCount > 0 {
-			// PutEvents succeeds as a call although an entry fails.
-			err = fmt.Errorf("EventBridge did not take the event: %s", failure(out.Entries))
-		}
-		return err
-	})
-	if err := ways.Wait(); err != nil {
+	if err != nil {
 		return fmt.Errorf("tell %q: %w", n.Subject, err)
 	}
 	return nil

@@ -49,18 +49,30 @@ func (r *Repairer) change(ctx context.Context, o *Observed, d Decision) (Result,
 			return r.unable(ctx, o, err)
 		}
 	}
-	// A sweep that finds changes pending is the next look itself.
+	// A sweep that finds changes pending is the next look itself. A message that
+	// came to no end before may have asked for it already.
 	again := !o.Hint.Sweep || len(o.Record.Pending) == 0
 	var round errgroup.Group
 	round.Go(func() error { return r.apply(ctx, d.Changes) })
 	if !d.resumes() {
 		round.Go(func() error { return r.save(ctx, o, next) })
 	}
-	if again {
+	if again && !o.Hint.Redelivered {
 		round.Go(func() error { return r.lookAgain(ctx, o) })
+	}
+	if o.Group != nil && o.Record.Published != o.Group.Name {
+		round.Go(func() error {
+			_ = r.publish(ctx, o.Key, o.Group.Name) // the last look says if it fails
+			return nil
+		})
 	}
 	if err := round.Wait(); err != nil {
 		return r.unable(ctx, o, err)
+	}
+	if again {
+		if err := r.lookAgain(ctx, o); err != nil {
+			return r.unable(ctx, o, err)
+		}
 	}
 	if d.Outcome == Planned {
 		d.Outcome = Applied
@@ -77,21 +89,9 @@ func (d Decision) resumes() bool {
 // cannot be published keeps nothing else from being done.
 func (r *Repairer) conclude(ctx context.Context, o *Observed, d Decision) (Result, error) {
 	next := o.next(d, false)
-	var (
-		round       errgroup.Group
-		unpublished error
-	)
-	if d.Again && !o.Hint.Sweep {
-		round.Go(func() error { return r.lookAgain(ctx, o) })
-	}
+	var unpublished error
 	if o.Group != nil && next.Published != o.Group.Name {
-		round.Go(func() error {
-			unpublished = r.publish(ctx, o.Key, o.Group.Name)
-			return nil
-		})
-	}
-	if err := round.Wait(); err != nil {
-		return r.unable(ctx, o, err)
+		unpublished = r.publish(ctx, o.Key, o.Group.Name)
 	}
 	switch {
 	case unpublished != nil:
@@ -101,6 +101,12 @@ func (r *Repairer) conclude(ctx context.Context, o *Observed, d Decision) (Resul
 	}
 	if err := r.tell(ctx, o, d, next); err != nil {
 		return r.unable(ctx, o, err)
+	}
+	// Last, so that a message that comes to no end does not ask each time.
+	if d.Again && !o.Hint.Sweep {
+		if err := r.lookAgain(ctx, o); err != nil {
+			return r.unable(ctx, o, err)
+		}
 	}
 	if unpublished != nil {
 		return r.unable(ctx, o, unpublished)
@@ -152,29 +158,44 @@ func tools(err error) bool {
 
 // tell writes the record and, if the outcome is news, tells it. The record
 // comes first, so that a table that cannot be written does not make the same
-// notice go out for ever; what was written and not told, because the function
-// died in between, is told when the queue delivers the message again.
+// notice go out for ever. Until the notice is out the record says so, and the
+// next look, whoever asks for it, tries again.
 func (r *Repairer) tell(ctx context.Context, o *Observed, d Decision, next Record) error {
-	told := o.told(d)
-	news := !d.Quiet && (o.Hint.Redelivered || told.newsAfter(next.Told))
-	if news && !slices.Contains(next.Told, told) {
+	told, before := o.told(d), o.Record.Untold
+	if before.Told != told { // the matter has changed since
+		next.Told = slices.DeleteFunc(slices.Clone(next.Told), func(t Told) bool { return t == before.Told && before.Tries > 0 })
+		before, next.Untold = Untold{}, Untold{}
+	}
+	again := before.Tries > 0 && (before.Tries < triesToTell || o.Now.Sub(before.Tried) >= tellEvery)
+	if d.Quiet || !again && !told.newsAfter(next.Told) {
+		if before.Tries > 0 {
+			next.Pending, next.Since = o.Record.Pending, o.Record.Since
+		}
+		return r.save(ctx, o, next)
+	}
+	if !slices.Contains(next.Told, told) {
 		next.Told = append(slices.Clone(next.Told), told)
 		next.Told = next.Told[max(0, len(next.Told)-toldLimit):]
 	}
-	if !news {
-		return r.save(ctx, o, next)
-	}
-	// What was done stays pending until it is told.
 	telling := next
-	telling.Pending, telling.Since = o.Record.Pending, o.Record.Since
+	telling.Untold = Untold{told, before.Tries + 1, o.Now}
+	telling.Pending, telling.Since = o.Record.Pending, o.Record.Since // what was done
 	if err := r.save(ctx, o, telling); err != nil {
 		return err
 	}
 	if err := r.send(ctx, o.result(d)); err != nil {
 		return err
 	}
+	next.Untold = Untold{}
 	return r.save(ctx, o, next)
 }
+
+// A notice that fails is tried as often as a message is delivered, and then
+// every hour: it may have gone out although it failed.
+const (
+	triesToTell = 5
+	tellEvery   = time.Hour
+)
 
 // toldLimit bounds what is remembered of what people were told.
 const toldLimit = 8

@@ -33,17 +33,24 @@ func Decide(scope Scope, o *Observed) Decision {
 		}
 		return d
 	}
-	want, holds := o.want()
+	want, held := o.want()
 	changes := append(Plan(want, o), left...)
-	switch hold := o.unsettled(want); {
+	switch slow := o.unsettled(want); {
 	case len(changes) > 0:
 		return Decision{Outcome: Planned, Changes: changes, Again: true}
-	case len(holds) > 0:
-		return holds[0].decision()
-	case hold != nil:
-		return hold.decision()
+	case held != nil && !held.Final:
+		return held.decision()
+	case slow != nil:
+		return slow.decision()
 	}
-	return o.settled()
+	d := o.settled()
+	if held != nil { // what a person has taken away is all that is missing
+		d.Matter, d.Reason, d.Remedy, d.Quiet = held.Matter, held.Reason, held.Remedy, false
+		if d.Outcome == Unchanged {
+			d.Outcome = Waiting
+		}
+	}
+	return d
 }
 
 func (h *Hold) decision() Decision {
@@ -53,9 +60,6 @@ func (h *Hold) decision() Decision {
 // settled is the decision on a group that has everything it can have.
 func (o *Observed) settled() Decision {
 	d := Decision{Outcome: Unchanged, Settled: true, Quiet: o.routine()}
-	if o.Left != nil {
-		d.Matter = "left " + o.Left.Name
-	}
 	if len(o.Record.Pending) > 0 {
 		d.Outcome, d.Quiet = Repaired, false
 	}
@@ -73,10 +77,23 @@ func (o *Observed) routine() bool {
 	return o.Left == nil && (!ended(o.Hint.State) || scaling)
 }
 
-// patient tells whether the last deployment ended, or our own change was made,
-// so lately that what is slow may only be slow.
+// patient tells whether the last release ended, or our own change was made, so
+// lately that what is slow may only be slow.
 func (o *Observed) patient() bool {
-	return o.Now.Sub(o.DeploymentGroup.Ended) <= patience || o.Now.Sub(o.Record.Since) <= patience
+	return o.Now.Sub(o.released()) <= patience || o.Now.Sub(o.Record.Since) <= patience
+}
+
+// released is when the last deployment that was more than one to a launching
+// instance ended; zero if that is not known. A group that scales all the time
+// is not one that was released just now.
+func (o *Observed) released() time.Time {
+	var latest time.Time
+	for _, d := range []*Deployment{o.Subject, o.Last, o.Success} {
+		if d != nil && !d.Scaling && d.Ended.After(latest) {
+			latest = d.Ended
+		}
+	}
+	return latest
 }
 
 // unsettled says what is attached and does not serve yet; nil if nothing. A
@@ -142,10 +159,11 @@ func ended(s event.State) bool {
 	return s == event.Succeeded || s == event.Failed || s == event.Stopped
 }
 
-// picture is the baseline to keep: the current group as it is, if it has all
-// that the deployment group asks for and all that the last picture had. A group
-// that was complete once may lose what only the old picture had: a person has
-// taken it away.
+// picture is the baseline to keep: the current group as it is, if it has all the
+// load balancing that the deployment group asks for and that the last picture
+// had. A group that was complete once may lose what only the old picture had: a
+// person has taken it away. Hooks that could not be put back are kept apart,
+// for the next release to try.
 func (o *Observed) picture() *Baseline {
 	old := o.Record.Baseline
 	if o.Group == nil || !o.ours() || o.Group.suspended() {
@@ -158,8 +176,11 @@ func (o *Observed) picture() *Baseline {
 		}
 	}
 	slices.SortFunc(b.Sources, compareSources)
+	for _, c := range planHooks(o.oldHooks(), o.Group) {
+		b.Lost = append(b.Lost, *c.Hook)
+	}
 	missing := slices.DeleteFunc(o.wantedSources(), func(s Source) bool { return slices.Contains(b.Sources, s) })
-	if len(b.Sources) == 0 || len(missing) > 0 || len(planHooks(o.wantedHooks(), o.Group)) > 0 || b.equal(old) {
+	if len(b.Sources) == 0 || len(missing) > 0 || b.equal(old) {
 		return old
 	}
 	return b
@@ -173,11 +194,14 @@ func (o *Observed) next(d Decision, applied bool) Record {
 	case applied:
 		if len(n.Pending) == 0 {
 			n.Since = o.Now
+			n.Told = slices.DeleteFunc(slices.Clone(n.Told), func(t Told) bool { return t.Outcome == Repaired })
 		}
 		n.Pending = merge(n.Pending, d.Changes)
 	case d.Settled:
 		n.Pending, n.Since, n.Settle = nil, time.Time{}, false
-		n.Told = slices.DeleteFunc(slices.Clone(n.Told), func(t Told) bool { return t.Outcome != Repaired && t.Outcome != Unchanged })
+		n.Told = slices.DeleteFunc(slices.Clone(n.Told), func(t Told) bool {
+			return t.Outcome != Repaired && t.Outcome != Unchanged && t != o.told(d)
+		})
 	}
 	if o.Group != nil && o.Group.suspended() {
 		n.Settle = true

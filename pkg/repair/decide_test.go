@@ -35,7 +35,7 @@ func released(vary ...func(*Observed)) *Observed {
 		Now:  noon,
 		DeploymentGroup: DeploymentGroup{
 			Platform: "Server", BlueGreen: true, Copies: true, Groups: []string{green}, TargetGroups: []string{"web"},
-			Last: "d-2", Success: "d-2", Ended: noon.Add(-time.Minute),
+			Last: "d-2", Success: "d-2",
 		},
 		Subject: succeeded, Last: succeeded, Success: succeeded,
 		Group: &Group{
@@ -189,7 +189,7 @@ func TestDecide(t *testing.T) {
 		},
 		"no deployment has ever succeeded": {
 			vary:    []func(*Observed){func(o *Observed) { o.Success = nil }},
-			outcome: Waiting, reason: "has succeeded yet", quiet: true,
+			outcome: Waiting, reason: "has succeeded yet",
 			harm: "a group that nothing was deployed to takes traffic",
 		},
 		"the deployment group names a failed deployment's copy": {
@@ -328,7 +328,7 @@ func TestDecide(t *testing.T) {
 			vary: []func(*Observed){func(o *Observed) {
 				o.Success = &Deployment{ID: "d-1", Over: true, Succeeded: true, Replacement: []string{blue}}
 			}},
-			outcome: Waiting, reason: "no deployment to " + green, quiet: true,
+			outcome: Waiting, reason: "no deployment to " + green,
 			harm: "a group that nothing was deployed to takes traffic",
 		},
 		"named by hand, and only a launching instance was deployed to": {
@@ -337,7 +337,7 @@ func TestDecide(t *testing.T) {
 				o.Group.ELBChecked = false
 				o.Targets[webARN] = TargetGroup{ARN: webARN, Kind: kindInstance, Health: map[string]string{"i-blue": healthy}}
 			}},
-			outcome: Waiting, reason: "no deployment to " + green, quiet: true,
+			outcome: Waiting, reason: "no deployment to " + green,
 			harm: "a group that nothing was deployed to takes traffic",
 		},
 		"released, and an instance has launched since": {
@@ -376,7 +376,7 @@ func TestDecide(t *testing.T) {
 		},
 		"the time of the last deployment is not known": {
 			vary: []func(*Observed){func(o *Observed) {
-				o.DeploymentGroup.Ended = time.Time{}
+				o.Success.Ended = time.Time{} // of all three
 				o.Group.Instances = append(o.Group.Instances, Instance{"i-3", true})
 				o.Targets[webARN].Health["i-3"] = "unhealthy"
 			}},
@@ -405,6 +405,38 @@ func TestDecide(t *testing.T) {
 			}},
 			outcome: Planned, changes: []string{"register i-3 of " + green + " in target group web"}, again: true,
 			harm: "an instance serves nobody",
+		},
+		"a minority unhealthy for long in a group that scales all the time": {
+			vary: []func(*Observed){func(o *Observed) {
+				o.Now = noon.Add(time.Hour)
+				o.Last = &Deployment{ID: "d-9", Over: true, Succeeded: true, Scaling: true, Ended: o.Now.Add(-time.Minute)}
+				o.Group.Instances = append(o.Group.Instances, Instance{"i-3", true})
+				o.Targets[webARN].Health["i-3"] = "unhealthy"
+			}},
+			outcome: Planned, changes: []string{"attach target group web to " + green}, again: true,
+			harm: "the group stays detached for as long as it scales",
+		},
+		"nobody healthy for long in a group that replaces its instances": {
+			vary: []func(*Observed){state(web, "Added"), func(o *Observed) {
+				o.Now = noon.Add(time.Hour)
+				o.Last = &Deployment{ID: "d-9", Over: true, Succeeded: true, Scaling: true, Ended: o.Now.Add(-time.Minute)}
+			}},
+			outcome: Waiting, reason: "no instance is healthy",
+			harm: "nobody learns that instance after instance is replaced",
+		},
+		"one target group detached by hand, another attached by us": {
+			vary: []func(*Observed){baseline(green, web), also("admin", TargetGroup{ARN: adminARN, Kind: kindInstance, Health: map[string]string{"i-1": healthy, "i-2": healthy}}), state(admin, "InService"),
+				func(o *Observed) {
+					o.Group.Hooks = []Hook{drain}
+					o.Record.Pending = []Change{{Do: Attach, Group: green, Sources: []Source{admin}}}
+				}},
+			outcome: Repaired, reason: "somebody has detached target group web",
+			harm: "what a person has detached hides what was repaired",
+		},
+		"only a target group of addresses": {
+			vary:    []func(*Observed){func(o *Observed) { o.Targets = map[string]TargetGroup{webARN: {ARN: webARN, Kind: "ip"}} }},
+			outcome: Refused, reason: "web (type ip)",
+			harm: "nobody learns that nothing can be attached",
 		},
 		"a late event of a release before the last": {
 			vary: []func(*Observed){func(o *Observed) {
@@ -493,6 +525,11 @@ func TestPicture(t *testing.T) {
 			vary: []func(*Observed){func(o *Observed) { o.Record.Baseline = old; o.Missing = []string{"admin"} }, state(web, "InService")},
 			want: &Baseline{Group: green, Sources: []Source{web}},
 			harm: "no picture is ever good again",
+		},
+		"a hook that could not be put back is kept for the next release": {
+			vary: []func(*Observed){baseline(blue, web), state(web, "InService")},
+			want: &Baseline{Group: green, Sources: []Source{web}, Lost: []Hook{drain}},
+			harm: "one hook keeps the group from ever being complete, or is forgotten",
 		},
 		"a group with nothing attached is no good picture": {
 			want: nil, harm: "an empty picture is kept",

@@ -19,6 +19,8 @@ type Hold struct {
 	Again bool
 	// Quiet means that nobody needs to be told.
 	Quiet bool
+	// Final means that a person has decided so, and that nothing is to come.
+	Final bool
 }
 
 // patience is how long what is slow may only be slow: a minority of unhealthy
@@ -52,7 +54,7 @@ func Guard(scope Scope, o *Observed) *Hold {
 			Remedy: "Deploy again, or name an existing Auto Scaling group in the deployment group."}
 	case !scope.admits(o.Group):
 		return ignore("its Auto Scaling group's tags take it out of scope")
-	case len(o.wantedSources()) == 0 && len(o.Missing) == 0:
+	case len(o.wantedSources()) == 0 && o.unusable() == "":
 		return ignore("it has no load balancing to keep")
 	case o.Last.failed() && o.Last.to(o.Group) && !o.Success.to(o.Group) && !o.verified():
 		return &Hold{Outcome: Refused, Matter: "failed replacement",
@@ -88,12 +90,13 @@ func (o *Observed) holdSource(s Source) *Hold {
 	case g.Sources[s] == "Removing":
 		return &Hold{Outcome: Waiting, Matter: "detaching " + s.ID, Again: true, Reason: fmt.Sprintf("somebody is detaching %s from %s", s, g.Name)}
 	case o.verified() && slices.Contains(o.Record.Baseline.Sources, s) && !o.Hint.Insist:
-		return &Hold{Outcome: Waiting, Matter: "detached " + s.ID,
+		return &Hold{Outcome: Waiting, Matter: "detached " + s.ID, Final: true,
 			Reason: fmt.Sprintf("somebody has detached %s from %s, which was complete before, and the deployment group still names it", s, g.Name),
 			Remedy: "To attach it again, invoke the function with the action repair; to be rid of it, take it out of the deployment group's load balancer settings."}
 	case !o.verified() && !o.deployedTo():
-		return &Hold{Outcome: Waiting, Matter: "not deployed", Quiet: true,
-			Reason: fmt.Sprintf("no deployment to %s has succeeded yet", g.Name)}
+		return &Hold{Outcome: Waiting, Matter: "not deployed",
+			Reason: fmt.Sprintf("no deployment to %s has succeeded yet", g.Name),
+			Remedy: "Deploy to it, or attach it by hand."}
 	case s.Type != ELBV2 || !g.ELBChecked:
 		return nil
 	}
@@ -122,13 +125,40 @@ func (o *Observed) holdUnhealthy(s Source) *Hold {
 		}
 	}
 	rerouted := well > 0 || !slices.Contains(o.DeploymentGroup.TargetGroups, s.Name())
-	late := !o.DeploymentGroup.Ended.IsZero() && o.Now.Sub(o.DeploymentGroup.Ended) > patience
+	// Where only launching instances were deployed to since, the release is
+	// older than they are.
+	late := o.Success != nil && o.Success.Scaling
+	if released := o.released(); !released.IsZero() {
+		late = o.Now.Sub(released) > patience
+	}
 	if running == 0 || sick == 0 && (rerouted || late) || late && well > sick {
 		return nil
 	}
 	return &Hold{Outcome: Waiting, Matter: "unhealthy in " + s.ID, Again: true,
 		Reason: fmt.Sprintf("of %d instances in service of %s, %d are healthy in %s and %d are not", running, o.Group.Name, well, s, sick),
 		Remedy: "Attached now, the group would replace what is not healthy. Look at the target group's health check and at the instances' application log."}
+}
+
+// together is several holds as one; nil for none. It lasts while one of them
+// does.
+func together(holds []*Hold) *Hold {
+	if len(holds) == 0 {
+		return nil
+	}
+	all := &Hold{Outcome: Waiting, Quiet: true, Final: true}
+	var matters, reasons []string
+	for _, h := range holds {
+		all.Again, all.Final = all.Again || h.Again, all.Final && h.Final
+		if !h.Quiet {
+			all.Quiet = false
+		}
+		if all.Remedy == "" {
+			all.Remedy = h.Remedy
+		}
+		matters, reasons = append(matters, h.Matter), append(reasons, h.Reason)
+	}
+	all.Matter, all.Reason = strings.Join(slices.Compact(matters), ", "), strings.Join(slices.Compact(reasons), "; ")
+	return all
 }
 
 // abandoned tells whether a group that is new, or left behind, carries

@@ -27,7 +27,8 @@ type Hint struct {
 	Sweep bool `json:"sweep,omitempty"`
 	// Insist says that an operator wants what a person has detached back.
 	Insist bool `json:"insist,omitempty"`
-	// Redelivered says that an earlier delivery of the message came to no end.
+	// Redelivered says that an earlier delivery of the message came to no end,
+	// and may have asked for another look.
 	Redelivered bool `json:"-"`
 }
 

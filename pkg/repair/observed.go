@@ -59,8 +59,6 @@ type DeploymentGroup struct {
 	// Last is the last deployment that was attempted, Success the last that
 	// has succeeded; empty for none.
 	Last, Success string
-	// Ended is when the last deployment ended; zero if unknown.
-	Ended time.Time
 }
 
 // Deployment is one CodeDeploy deployment.

@@ -74,8 +74,9 @@ type Wanted struct {
 }
 
 // want is what the deployment group asks for and, on a group that is new, what
-// the last good one had besides; and what keeps some of it waiting.
-func (o *Observed) want() (Wanted, []*Hold) {
+// the last good one had besides; and what keeps some of it waiting, if anything
+// does.
+func (o *Observed) want() (Wanted, *Hold) {
 	w := Wanted{Hooks: o.wantedHooks(), Settle: !o.verified() || len(o.Record.Pending) > 0 || o.Record.Settle}
 	var holds []*Hold
 	for _, s := range o.wantedSources() {
@@ -85,7 +86,7 @@ func (o *Observed) want() (Wanted, []*Hold) {
 			w.Sources = append(w.Sources, s)
 		}
 	}
-	return w, holds
+	return w, together(holds)
 }
 
 // wantedSources are the traffic sources that exist and that the group should
@@ -108,12 +109,26 @@ func (o *Observed) wantedSources() []Source {
 	return slices.Compact(wanted)
 }
 
-// wantedHooks are the lifecycle hooks that a group that is new should have.
+// wantedHooks are the lifecycle hooks that a group that is new should have, or
+// that an operator wants tried again.
 func (o *Observed) wantedHooks() []Hook {
-	if b := o.Record.Baseline; b != nil && !o.verified() {
-		return b.Hooks
+	if o.verified() && !o.Hint.Insist {
+		return nil
 	}
-	return nil
+	return o.oldHooks()
+}
+
+// oldHooks are the lifecycle hooks that the last good group had and, of one that
+// is complete, those that could not be put back.
+func (o *Observed) oldHooks() []Hook {
+	switch b := o.Record.Baseline; {
+	case b == nil:
+		return nil
+	case o.verified():
+		return b.Lost
+	default:
+		return slices.Concat(b.Hooks, b.Lost)
+	}
 }
 
 // Plan lists what must change so that the group serves like the one it was

@@ -57,7 +57,7 @@ func deploymentGroup(info *codedeploytypes.DeploymentGroupInfo) DeploymentGroup 
 		}
 	}
 	if l := info.LastAttemptedDeployment; l != nil {
-		g.Last, g.Ended = aws.ToString(l.DeploymentId), aws.ToTime(l.EndTime)
+		g.Last = aws.ToString(l.DeploymentId)
 	}
 	if l := info.LastSuccessfulDeployment; l != nil {
 		g.Success = aws.ToString(l.DeploymentId)

@@ -92,13 +92,15 @@ type Baseline struct {
 	Taken   time.Time `json:"taken"`
 	Sources []Source  `json:"sources"`
 	Hooks   []Hook    `json:"hooks,omitempty"`
+	// Lost are hooks of an earlier group that could not be put back.
+	Lost []Hook `json:"lost,omitempty"`
 }
 
 func (b *Baseline) equal(c *Baseline) bool {
 	if b == nil || c == nil {
 		return b == c
 	}
-	return b.Group == c.Group && slices.Equal(b.Sources, c.Sources) && slices.Equal(b.Hooks, c.Hooks)
+	return b.Group == c.Group && slices.Equal(b.Sources, c.Sources) && slices.Equal(b.Hooks, c.Hooks) && slices.Equal(b.Lost, c.Lost)
 }
 
 // Record is what is remembered of a deployment group between invocations. Lost,
@@ -125,6 +127,15 @@ type Record struct {
 	// Told are the outcomes that people were told of since the group was last
 	// in order.
 	Told []Told `json:"told,omitempty"`
+	// Untold is an outcome that was about to be told, and may not have been.
+	Untold Untold `json:"untold,omitzero"`
+}
+
+// Untold is an outcome that was tried to be told.
+type Untold struct {
+	Told
+	Tries int       `json:"tries"`
+	Tried time.Time `json:"tried"` // the last time
 }
 
 // Told identifies an outcome, so that nobody is told the same twice.

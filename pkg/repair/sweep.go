@@ -79,7 +79,7 @@ func (r *Repairer) tellBlind(ctx context.Context, err error) bool {
 // forgetBlind makes it news again if a sweep is denied something after this.
 func (r *Repairer) forgetBlind(ctx context.Context) error {
 	records, err := r.records.load(ctx, everything)
-	if err != nil || len(records[everything].Told) == 0 {
+	if err != nil || records[everything].equal(Record{}) {
 		return err
 	}
 	return r.records.save(ctx, everything, Record{Version: records[everything].Version})
@@ -99,7 +99,7 @@ type glance struct {
 func (g glance) inOrder() bool {
 	r := g.record
 	if g.group == nil || r.Baseline == nil || r.Baseline.Group != g.group.Name || r.Published != g.group.Name ||
-		r.Deployment != g.Last || r.Failed != "" || len(r.Pending) > 0 || r.Settle || g.group.suspended() {
+		r.Deployment != g.Last || r.Failed != "" || r.Untold != (Untold{}) || len(r.Pending) > 0 || r.Settle || g.group.suspended() {
 		return false
 	}
 	attached := map[string]bool{}

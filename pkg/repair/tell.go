@@ -50,6 +50,9 @@ func (o *Observed) deploymentID() string {
 // one for every instance it launches, and a release shows in the group's name.
 func (o *Observed) told(d Decision) Told {
 	t := Told{Outcome: d.Outcome, Matter: d.Matter}
+	if o.Left != nil {
+		t.Matter += " left " + o.Left.Name
+	}
 	if len(o.DeploymentGroup.Groups) == 1 {
 		t.Group = o.DeploymentGroup.Groups[0]
 	}

@@ -476,6 +476,10 @@ func TestTargetGroupOfAnotherKind(t *testing.T) {
 	w.release(region.Deployment{})
 	w.settle()
 	w.mustServe(w.TargetGroupARN("web"))
+	w.Advance(6 * time.Hour)
+	if told := w.told(); count(told, "needs you") != 1 || len(told) > 2 {
+		t.Errorf("told %q", told)
+	}
 	if !strings.Contains(w.lastNotice(), "addresses (type ip)") {
 		t.Errorf("nobody is told what cannot be attached:\n%s", w.lastNotice())
 	}

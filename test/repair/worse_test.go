@@ -306,3 +306,115 @@ func (e *smithyError) ErrorMessage() string { return e.code }
 func (e *smithyError) ErrorFault() smithy.ErrorFault {
 	return smithy.FaultClient
 }
+
+// TestNoticesOutlastAnOutage holds that what could not be told is told when it
+// can be, and not too often meanwhile.
+func TestNoticesOutlastAnOutage(t *testing.T) {
+	w := newWorld(t, setting{})
+	w.SetFaults(region.On("Publish", 0, region.Fault{Before: region.Unavailable()}))
+	w.release(region.Deployment{})
+	w.Advance(5 * time.Hour)
+	w.SetFaults(nil)
+	w.Advance(2 * time.Hour)
+	if told := w.told(); len(told) != 1 || count(told, "repaired") != 1 {
+		t.Errorf("after the outage people are told %q", told)
+	}
+}
+
+func TestDeniedSweepWhoseNoticeFailsOnce(t *testing.T) {
+	w := newWorld(t, setting{})
+	once := region.On("Publish", 1, region.Fault{Before: region.Unavailable()})
+	w.SetFaults(func(c region.Call) region.Fault {
+		if c.Operation == "ListApplications" {
+			return region.Fault{Before: region.AccessDenied("")}
+		}
+		return once(c)
+	})
+	w.Advance(3 * time.Hour)
+	if told := w.told(); len(told) != 1 {
+		t.Errorf("told %q", told)
+	}
+}
+
+// TestTableThatCannotBeWrittenWhileWaiting holds that a look that cannot be
+// remembered does not ask for the next one with each delivery.
+func TestTableThatCannotBeWrittenWhileWaiting(t *testing.T) {
+	w := newWorld(t, setting{noSweep: true})
+	w.release(region.Deployment{})
+	w.settle()
+	w.suspend(w.GroupOf(w.svc), "AddToLoadBalancer")
+	w.SetFaults(region.On("PutItem", 0, region.Fault{Before: region.AccessDenied("")}))
+	before := w.invocations
+	w.Scale(w.GroupOf(w.svc), 5)
+	w.Advance(3 * time.Hour)
+	if n := w.invocations - before; n > 40 {
+		t.Errorf("one scale-out made %d invocations", n)
+	}
+	if told := w.told(); len(told) != 1 {
+		t.Errorf("told %q", told)
+	}
+}
+
+// TestEachRepairIsTold holds that a second repair of a group is news, and so is
+// what a failed release left, while a person's decision stands.
+func TestEachRepairIsTold(t *testing.T) {
+	w := newWorld(t, setting{})
+	w.release(region.Deployment{})
+	w.settle()
+	w.AddTargetGroup(region.TargetGroup{Name: "admin"})
+	w.addToDeploymentGroup("admin")
+	w.settle()
+	if told := w.told(); count(told, "repaired") != 2 {
+		t.Errorf("two repairs are told as %q", told)
+	}
+	green, web := w.GroupOf(w.svc), w.TargetGroupARN("web")
+	_, err := w.AutoScaling().DetachTrafficSources(t.Context(), &autoscaling.DetachTrafficSourcesInput{
+		AutoScalingGroupName: &green, TrafficSources: []asgtypes.TrafficSourceIdentifier{{Identifier: &web, Type: aws.String("elbv2")}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	id := w.Deploy(w.svc, region.Deployment{FailAt: region.StageInstall})
+	w.RunUntil(func() bool { return w.Ended(id) }, time.Hour)
+	w.Advance(6 * time.Hour)
+	_, left := w.Groups(id)
+	named := 0
+	for _, p := range w.notices.Published() {
+		named += strings.Count(p.Message, "left the Auto Scaling group "+left)
+	}
+	if named != 1 || count(w.told(), "waiting") != 2 {
+		t.Errorf("%s is told of %d times: %q", left, named, w.told())
+	}
+}
+
+// TestHookThatCannotBePutBack holds that one denied hook keeps nothing else
+// from being done and told.
+func TestHookThatCannotBePutBack(t *testing.T) {
+	svc := shop()
+	svc.Hooks = []asgtypes.LifecycleHook{{
+		LifecycleHookName: aws.String("theirs"), LifecycleTransition: aws.String("autoscaling:EC2_INSTANCE_TERMINATING"),
+		HeartbeatTimeout: aws.Int32(300), DefaultResult: aws.String("CONTINUE"), GlobalTimeout: aws.Int32(30000),
+	}}
+	w := newWorld(t, setting{service: svc})
+	w.Advance(6 * time.Minute)
+	w.SetFaults(region.On("PutLifecycleHook", 0, region.Fault{Before: region.AccessDenied("iam:PassRole")}))
+	w.release(region.Deployment{})
+	w.Advance(6 * time.Hour)
+	w.mustServe()
+	if told := w.told(); count(told, "repaired") != 1 || count(told, "needs you") != 1 || len(told) != 2 {
+		t.Errorf("told %q", told)
+	}
+	if got := w.Parameter("/deployhooks/shop/web/auto-scaling-group"); got != w.GroupOf(w.svc) {
+		t.Errorf("the published name is %q", got)
+	}
+	w.SetFaults(nil)
+	w.release(region.Deployment{})
+	w.settle()
+	hooks, err := w.AutoScaling().DescribeLifecycleHooks(t.Context(), &autoscaling.DescribeLifecycleHooksInput{
+		AutoScalingGroupName: aws.String(w.GroupOf(w.svc)), LifecycleHookNames: []string{"theirs"},
+	})
+	if err != nil || len(hooks.LifecycleHooks) != 1 {
+		t.Errorf("the next release forgot the hook: %v %v", hooks, err)
+	}
+}
