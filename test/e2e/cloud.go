@@ -134,11 +134,13 @@ func (c *cloud) bootstrap(ctx context.Context) (string, error) {
 	return "", err
 }
 
-// deploy deploys the stack and reads its outputs.
+// deploy deploys the stack and reads its outputs. What goes leaves a target
+// group that its Auto Scaling group does not know of, and runs a command.
 func (c *cloud) deploy(ctx context.Context, sweepEveryMinutes int) (string, error) {
 	file := filepath.Join(c.w.tmp, "outputs.json")
 	said, err := c.cdk(ctx, "deploy", "deploy", "--require-approval", "never", "--progress", "events", "--outputs-file", file,
-		"-c", fmt.Sprintf("%ssweepEveryMinutes=%d", config.Prefix, sweepEveryMinutes))
+		"-c", fmt.Sprintf("%ssweepEveryMinutes=%d", config.Prefix, sweepEveryMinutes),
+		"-c", config.Prefix+"drainTargetGroups="+unattached, "-c", config.Prefix+"drainCommand="+shutdown)
 	if err != nil {
 		return "", err
 	}
@@ -177,10 +179,11 @@ func (c *cloud) aws(ctx context.Context, answer any, args ...string) error {
 	return nil
 }
 
-// invoke asks the function something, as an operator does.
-func (c *cloud) invoke(ctx context.Context, payload string, answer any) error {
+// invoke asks a function, which an output names, something, as an operator
+// does.
+func (c *cloud) invoke(ctx context.Context, function, payload string, answer any) error {
 	file := filepath.Join(c.w.tmp, "answer.json")
-	if err := c.aws(ctx, nil, "lambda", "invoke", "--function-name", c.outputs[config.RepairFunctionOutput], "--payload", payload, file); err != nil {
+	if err := c.aws(ctx, nil, "lambda", "invoke", "--function-name", c.outputs[function], "--payload", payload, file); err != nil {
 		return err
 	}
 	b, err := os.ReadFile(file)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -30,9 +31,10 @@ type mail struct{ Subject, Message string }
 
 // outcome is a notice as other systems get it.
 type outcome struct {
-	Application     string `json:"application"`
-	DeploymentGroup string `json:"deploymentGroup"`
-	Outcome         string `json:"outcome"`
+	Application      string `json:"application"`
+	DeploymentGroup  string `json:"deploymentGroup"`
+	AutoScalingGroup string `json:"autoScalingGroup"`
+	Outcome          string `json:"outcome"`
 }
 
 func newObserver(ctx context.Context, c *cloud) (*observer, error) {
@@ -50,7 +52,7 @@ func newObserver(ctx context.Context, c *cloud) (*observer, error) {
 		return nil, err
 	}
 	bus := eventbridge.NewFromConfig(c.config)
-	if _, err := bus.PutRule(ctx, &eventbridge.PutRuleInput{Name: aws.String(name), EventPattern: aws.String(`{"source":["deployhooks.repair"]}`)}); err != nil {
+	if _, err := bus.PutRule(ctx, &eventbridge.PutRuleInput{Name: aws.String(name), EventPattern: aws.String(`{"source":["deployhooks.repair","deployhooks.drain"]}`)}); err != nil {
 		return nil, err
 	}
 	_, err = bus.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: aws.String(name), Targets: []eventbridgetypes.Target{{Id: aws.String(name), Arn: &arn}}})
@@ -97,12 +99,17 @@ func (o *observer) take(body string) error {
 // toldOf says whether people and systems have both been told that a service
 // was repaired.
 func (o *observer) toldOf(s region.Service) bool {
-	var people, systems bool
-	for _, m := range o.mails {
-		people = people || strings.Contains(m.Subject, "repaired") && strings.Contains(m.Message, s.Application) && strings.Contains(m.Message, s.DeploymentGroup)
-	}
-	for _, e := range o.events {
-		systems = systems || e == outcome{s.Application, s.DeploymentGroup, "repaired"}
-	}
-	return people && systems
+	return slices.ContainsFunc(o.mails, func(m mail) bool {
+		return strings.Contains(m.Subject, "repaired") && strings.Contains(m.Message, s.Application) && strings.Contains(m.Message, s.DeploymentGroup)
+	}) && slices.ContainsFunc(o.events, func(e outcome) bool {
+		return e.Application == s.Application && e.DeploymentGroup == s.DeploymentGroup && e.Outcome == "repaired"
+	})
+}
+
+// toldOfEnd says whether people and systems have both been told that an
+// instance of a group is drained and that its command has run.
+func (o *observer) toldOfEnd(group, instance string) bool {
+	return slices.ContainsFunc(o.mails, func(m mail) bool {
+		return strings.Contains(m.Message, group) && strings.Contains(m.Message, instance) && strings.Contains(m.Message, goodbye)
+	}) && slices.ContainsFunc(o.events, func(e outcome) bool { return e.AutoScalingGroup == group && e.Outcome == "drained" })
 }

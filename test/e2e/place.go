@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	eventbridgetypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"deployhooks/infra/config"
 	"deployhooks/test/region"
@@ -39,6 +40,7 @@ type place struct {
 	mu        sync.Mutex
 	events    [][]byte // on the region's bus, not yet passed on
 	published int      // how many publications have been passed on
+	notified  int      // how many messages of the hook's own queue have been
 
 	stopTime func()
 }
@@ -64,6 +66,7 @@ func newPlace(ctx context.Context, w *workshop) (*place, error) {
 		}
 		p.server = &http.Server{Handler: wire.New(wire.ServicesOf(p.region)...), ReadHeaderTimeout: time.Minute}
 		go func() { _ = p.server.Serve(listener) }() // ends with close
+		p.addUnattached()
 		return p.url(listener), nil
 	})
 	if err != nil {
@@ -141,8 +144,9 @@ func (p *place) passTime(ctx context.Context) {
 }
 
 // passOn gives what the region has said since to the front door: publications
-// of one service to the stack's topic, events of another to the event bus. The
-// third service's are lost.
+// of one service to the stack's topic, events that concern another to the event
+// bus, and what a lifecycle hook of the third has put into a queue of its own
+// to the stack's. Everything else is lost.
 func (p *place) passOn(ctx context.Context) (int, error) {
 	var passed int
 	topic := sns.NewFromConfig(p.cloud.config)
@@ -156,35 +160,55 @@ func (p *place) passOn(ctx context.Context) (int, error) {
 		p.published++
 		passed++
 	}
-	bus := eventbridge.NewFromConfig(p.cloud.config)
 	for _, payload := range p.takeEvents() {
-		var event struct {
-			Source     string          `json:"source"`
-			DetailType string          `json:"detail-type"`
-			Resources  []string        `json:"resources"`
-			Detail     json.RawMessage `json:"detail"`
-		}
-		var detail struct {
-			DeploymentGroup string `json:"deploymentGroup"`
-		}
-		if err := json.Unmarshal(payload, &event); err != nil {
-			return passed, fmt.Errorf("the region's event %s: %w", payload, err)
-		}
-		if json.Unmarshal(event.Detail, &detail) != nil || detail.DeploymentGroup != p.byEvent.DeploymentGroup {
-			continue
-		}
-		out, err := bus.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []eventbridgetypes.PutEventsRequestEntry{{
-			Source: &event.Source, DetailType: &event.DetailType, Resources: event.Resources, Detail: aws.String(string(event.Detail)),
-		}}})
+		put, err := p.putEvent(ctx, payload)
 		if err != nil {
-			return passed, fmt.Errorf("put event %s: %w", payload, err)
+			return passed, err
 		}
-		if out.FailedEntryCount > 0 {
-			return passed, fmt.Errorf("put event %s: %s", payload, aws.ToString(out.Entries[0].ErrorMessage))
+		if put {
+			passed++
 		}
+	}
+	queue := sqs.NewFromConfig(p.cloud.config)
+	for _, m := range p.region.Queue(hookQueue).Messages()[p.notified:] {
+		if _, err := queue.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: aws.String(p.cloud.outputs[config.DrainQueueOutput]), MessageBody: &m.Body}); err != nil {
+			return passed, fmt.Errorf("send %s: %w", m.Body, err)
+		}
+		p.notified++
 		passed++
 	}
 	return passed, nil
+}
+
+// putEvent puts an event of the region on the bus, if it is about the
+// deployments or the instances of the services that tell in this way.
+func (p *place) putEvent(ctx context.Context, payload []byte) (bool, error) {
+	var event struct {
+		Source     string          `json:"source"`
+		DetailType string          `json:"detail-type"`
+		Resources  []string        `json:"resources"`
+		Detail     json.RawMessage `json:"detail"`
+	}
+	var about struct {
+		DeploymentGroup      string `json:"deploymentGroup"`
+		AutoScalingGroupName string
+	}
+	if err := json.Unmarshal(payload, &event); err != nil {
+		return false, fmt.Errorf("the region's event %s: %w", payload, err)
+	}
+	if json.Unmarshal(event.Detail, &about) != nil || about.DeploymentGroup != p.byEvent.DeploymentGroup && about.AutoScalingGroupName != p.green(p.byTopic) {
+		return false, nil
+	}
+	out, err := eventbridge.NewFromConfig(p.cloud.config).PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []eventbridgetypes.PutEventsRequestEntry{{
+		Source: &event.Source, DetailType: &event.DetailType, Resources: event.Resources, Detail: aws.String(string(event.Detail)),
+	}}})
+	if err != nil {
+		return false, fmt.Errorf("put event %s: %w", payload, err)
+	}
+	if out.FailedEntryCount > 0 {
+		return false, fmt.Errorf("put event %s: %s", payload, aws.ToString(out.Entries[0].ErrorMessage))
+	}
+	return true, nil
 }
 
 func (p *place) takeEvents() [][]byte {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 )
 
 //go:embed requirements.txt
@@ -33,7 +34,7 @@ func (w *workshop) setUp(ctx context.Context) error {
 		{"Fetch the CDK's command line", func(ctx context.Context) (string, error) {
 			return w.run(ctx, "setup", nil, "npx", "--yes", cdkPackage, "--version")
 		}},
-		{"Build the repair function for this machine (" + architecture() + ")", w.buildFunction},
+		{"Build the functions for this machine (" + architecture() + ")", w.buildFunctions},
 		{"Compile the infrastructure program (the first time, this takes a minute)", func(ctx context.Context) (string, error) {
 			_, err := w.run(ctx, "setup", nil, "go", "build", "-o", os.DevNull, "./infra")
 			return "", err
@@ -82,17 +83,24 @@ func architecture() string {
 	return runtime.GOARCH
 }
 
-// buildFunction builds as `make build` does, to the same place.
-func (w *workshop) buildFunction(ctx context.Context) (string, error) {
-	program := filepath.Join("build", architecture(), "repair", "bootstrap")
-	_, err := w.run(ctx, "setup", []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + runtime.GOARCH}, "go", "build",
-		"-tags", "lambda.norpc", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", program, "./functions/repair")
-	if err != nil {
-		return "", err
+// functions are what is deployed, by their directories.
+func functions() []string { return []string{"repair", "drain"} }
+
+// buildFunctions builds as `make build` does, to the same place.
+func (w *workshop) buildFunctions(ctx context.Context) (string, error) {
+	var built []string
+	for _, function := range functions() {
+		program := filepath.Join("build", architecture(), function, "bootstrap")
+		_, err := w.run(ctx, "setup", []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + runtime.GOARCH}, "go", "build",
+			"-tags", "lambda.norpc", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", program, "./functions/"+function)
+		if err != nil {
+			return "", err
+		}
+		info, err := os.Stat(program)
+		if err != nil {
+			return "", errors.Join(errors.New("the build left no program"), err)
+		}
+		built = append(built, fmt.Sprintf("%s, %.1f MB", program, float64(info.Size())/1e6))
 	}
-	info, err := os.Stat(program)
-	if err != nil {
-		return "", errors.Join(errors.New("the build left no program"), err)
-	}
-	return fmt.Sprintf("%s, %.1f MB", program, float64(info.Size())/1e6), nil
+	return strings.Join(built, "; "), nil
 }

@@ -69,7 +69,12 @@ func (p *place) story(ctx context.Context) error {
 		{"Deploy again", p.deployAgain},
 		{"Hold the local cloud's DynamoDB to the contract of the table", p.contract},
 		{"The sweep repairs the service whose events were lost (it comes once a minute)", func(ctx context.Context) (string, error) { return p.repaired(ctx, p.byNothing, watch, 3*time.Minute) }},
-		{"Ask the function for the state of things, as an operator would (aws lambda invoke)", p.status},
+		{"Ask repair for the state of things, as an operator would (aws lambda invoke)", p.status},
+		{"Scale the three services in: one tells by event bus, one by its hook's own queue, one by nothing", p.scaleIn},
+		{"The event on the bus ends in a completed lifecycle action", func(ctx context.Context) (string, error) { return p.drained(ctx, p.byTopic, watch, 90*time.Second) }},
+		{"So does the message of the hook itself", func(ctx context.Context) (string, error) { return p.drained(ctx, p.byEvent, watch, 90*time.Second) }},
+		{"The sweep takes up the instance whose events were lost", func(ctx context.Context) (string, error) { return p.drained(ctx, p.byNothing, watch, 3*time.Minute) }},
+		{"Ask drain for the state of things", p.drainsOver},
 	}
 	for _, c := range chapters {
 		if err := p.w.step(c.what, func() (string, error) { return c.do(ctx) }); err != nil {
@@ -223,11 +228,11 @@ func (p *place) contract(ctx context.Context) (string, error) {
 // status asks the function itself.
 func (p *place) status(ctx context.Context) (string, error) {
 	var answer []map[string]any
-	if err := p.cloud.invoke(ctx, `{"action":"status"}`, &answer); err != nil {
+	if err := p.cloud.invoke(ctx, config.RepairFunctionOutput, `{"action":"status"}`, &answer); err != nil {
 		return "", err
 	}
 	if len(answer) != len(p.services()) {
-		return "", fmt.Errorf("the function knows of %d deployment groups: %v", len(answer), answer)
+		return "", fmt.Errorf("repair knows of %d deployment groups: %v", len(answer), answer)
 	}
 	return fmt.Sprintf("%d deployment groups", len(answer)), nil
 }
