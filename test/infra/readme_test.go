@@ -56,3 +56,32 @@ func settingsTable() string {
 	}
 	return b.String()
 }
+
+// The README shows the hook in three more languages; all must be the one that
+// the construct makes.
+func TestREADMEShowsTheHookThatTheConstructMakes(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(b), "<!-- hook: kept true by a test in test/infra -->\n")
+	if !found {
+		t.Fatal("the README does not show the hook")
+	}
+	blocks := strings.SplitN(rest, "```", 8) // text and code in turn
+	if len(blocks) < 7 {
+		t.Fatal("the README shows the hook in fewer than three languages")
+	}
+	hook := fleets["nothing said"].Template.only("AWS::AutoScaling::LifecycleHook", "Drain").Properties
+	for language, block := range map[string]string{"yaml": blocks[1], "hcl": blocks[3], "": blocks[5]} {
+		if !strings.HasPrefix(block, language+"\n") {
+			t.Errorf("the README's block %q is not in the language %q", block, language)
+		}
+		for _, property := range []string{"LifecycleHookName", "LifecycleTransition", "HeartbeatTimeout", "DefaultResult"} {
+			if want := words(hook[property]); !strings.Contains(block, want) {
+				t.Errorf("the README's hook has another %s than %s, which fits:\n%s", property, want, block)
+			}
+		}
+	}
+}
