@@ -2,6 +2,7 @@ package drain
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func TestRandomStorms(t *testing.T) {
 		w.Advance(2 * time.Minute)
 		w.SetFaults(nil)
 		w.SetDelivery(nil)
-		w.Advance(time.Hour)
+		w.Advance(30 * time.Minute)
 
 		told := strings.Join(w.notes(), "\n")
 		for _, a := range w.terminations() {
@@ -65,9 +66,12 @@ func TestRandomStorms(t *testing.T) {
 		if !contains(story, "throttle") && throttled > 0 {
 			rt.Errorf("%d calls beyond the rates after %v", throttled, story)
 		}
-		w.mustBeQuiet()
-		if t.Failed() {
-			rt.Fatalf("after %v", story)
+		// Messages may be given up in an outage that lasts; drains may not.
+		if open := w.ask(`{"action":"status"}`); len(open) > 0 {
+			rt.Errorf("%d drains are still open after %v, the first: %+v", len(open), story, open[0])
+		}
+		if n := w.queue.Len(); n > 3 {
+			rt.Errorf("%d messages are still in the queue after %v: looks multiply", n, story)
 		}
 	})
 }
@@ -82,7 +86,8 @@ func randomSetting(rt *rapid.T) setting {
 			Throttling:           rapid.Bool().Draw(rt, "throttling"),
 			DrainingUntilTimeout: rapid.Bool().Draw(rt, "draining until the delay"),
 		},
-		instances: rapid.SampledFrom([]int{3, 10, 120}).Draw(rt, "instances"),
+		perSecond: 3,
+		instances: rapid.SampledFrom([]int{3, 10, 60}).Draw(rt, "instances"),
 		delay:     delay,
 		heartbeat: int32(rapid.SampledFrom([]int{300, 900, 3600}).Draw(rt, "heartbeat")),
 		mix:       []time.Duration{300 * time.Millisecond, delay / 4, delay - 2*time.Second, delay + time.Minute},
@@ -131,12 +136,13 @@ var stormNames = []string{"scale in", "scale in", "all go", "spot", "terminate",
 
 var storms = map[string]func(w *world, rt *rapid.T, left *int){
 	"scale in": func(w *world, rt *rapid.T, left *int) {
-		*left = max(1, *left-rapid.IntRange(1, 60).Draw(rt, "instances"))
+		*left = max(1, *left-rapid.IntRange(1, 30).Draw(rt, "instances"))
 		w.Scale(w.group, *left)
 	},
 	"all go": func(w *world, _ *rapid.T, left *int) { *left = 1; w.Scale(w.group, 1) },
 	"spot": func(w *world, _ *rapid.T, _ *int) {
-		// Its requests have two minutes, whatever the deregistration delay.
+		// The warning alone: of an instance whose warning is lost nobody could
+		// save anything.
 		if running := w.InService(w.group); len(running) > 1 && w.side.Total().Requests > 0 {
 			w.queue.Send(fmt.Sprintf(`{"source":"aws.ec2","detail-type":"EC2 Spot Instance Interruption Warning","detail":{"instance-id":%q}}`, running[0]))
 		}
@@ -169,12 +175,15 @@ var storms = map[string]func(w *world, rt *rapid.T, left *int){
 	},
 }
 
-// faulty makes every n-th call fail.
+// faulty makes one call in n fail, here and there: what fails each time at the
+// same place is no bad day but a missing permission, which has a story of its
+// own.
 func faulty(fault region.Fault) func(*world, *rapid.T, *int) {
 	return func(w *world, rt *rapid.T, _ *int) {
-		n, calls := rapid.IntRange(2, 7).Draw(rt, "every n-th call"), 0
+		n := rapid.IntRange(2, 7).Draw(rt, "one call in")
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 0))
 		w.SetFaults(func(region.Call) region.Fault {
-			if calls++; calls%n == 0 {
+			if random.IntN(n) == 0 {
 				return fault
 			}
 			return region.Fault{}
