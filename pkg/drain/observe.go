@@ -117,7 +117,7 @@ func (r *Drainer) learn(ctx context.Context, o *observation, drains []*Drain) {
 			facts, err := r.facts(ctx, o.Groups[name])
 			o.note(err, drains, func() {})
 			for _, d := range drains {
-				d.learn(facts, err == nil)
+				d.learn(facts)
 			}
 			return nil
 		})
@@ -142,8 +142,8 @@ func (r *Drainer) learn(ctx context.Context, o *observation, drains []*Drain) {
 }
 
 // learn keeps what was found out, all of it or as much as could be.
-func (d *Drain) learn(f facts, all bool) {
-	d.Known, d.Targets, d.Delay, d.changed = all, f.TargetGroups, f.Delay, true
+func (d *Drain) learn(f facts) {
+	d.Known, d.Targets, d.Delay, d.changed = f.Whole, f.TargetGroups, f.Delay, true
 	for i := range d.Actions {
 		if hook, ok := f.Hooks[d.Actions[i].Hook]; ok {
 			d.Actions[i].Timeout, d.Actions[i].Global = hook.Timeout, hook.Global

@@ -58,14 +58,19 @@ const (
 	// Returned means that the instance went back to its warm pool.
 	Returned Outcome = "returned to warm pool"
 	// Gone means that the instance no longer waits for anybody: it is gone, or
-	// somebody else has completed the action, or it timed out.
+	// somebody else has completed the action.
 	Gone Outcome = "gone"
+	// TimedOut means that no heartbeat came through in time, so that the
+	// instance went as it was.
+	TimedOut Outcome = "timed out"
 )
 
 // Plan is the next step of a drain, by what AWS says now. It takes no step
 // towards letting the instance go that it is not sure of, before the deadline.
 func Plan(cfg Config, d Drain, o *Observed) Step {
 	switch {
+	case !o.held(d) && d.timedOut(o.Now):
+		return Step{Do: Forget, Outcome: TimedOut}
 	case !o.held(d):
 		return Step{Do: Forget, Outcome: Gone}
 	case d.Skip:
@@ -102,6 +107,11 @@ func (d Drain) beats(cfg Config, now time.Time) bool {
 	timeout := d.timeout()
 	ahead := max(beatAhead, min(timeout/2, maxBeatAhead))
 	return len(d.Actions) > 0 && !now.Add(ahead).Before(d.Beat.Add(timeout)) && now.Before(d.deadline(cfg).Add(spare))
+}
+
+// timedOut tells whether an action that nobody holds any more ran out of time.
+func (d Drain) timedOut(now time.Time) bool {
+	return d.open() && len(d.Actions) > 0 && !now.Before(d.Beat.Add(d.timeout()))
 }
 
 // A heartbeat goes out two looks before the timeout at the latest, so that one
@@ -171,7 +181,7 @@ func (o *Observed) tags(d Drain) map[string]string {
 
 // newsworthy tells whether people shall hear of an end.
 func (s Step) newsworthy() bool {
-	return s.Outcome == Late || s.Outcome == CommandFailed || s.Outcome == Drained && s.Command.Key != ""
+	return s.Outcome == Late || s.Outcome == TimedOut || s.Outcome == CommandFailed || s.Outcome == Drained && s.Command.Key != ""
 }
 
 // waits tells by its lifecycle state whether an instance may be held by a

@@ -127,6 +127,8 @@ func TestPlan(t *testing.T) {
 			harm: "an instance is taken for gone while its requests are in flight"},
 		"somebody else has completed the action": {story: waiting(state("Terminating:Proceed")), do: Forget, outcome: Gone,
 			harm: "a drain goes on for ever"},
+		"no heartbeat came through": {story: waiting(state("Terminating:Proceed"), beaten(6*time.Minute)), do: Forget, outcome: TimedOut,
+			harm: "nobody hears that requests were cut off"},
 		"the event was faster than the state": {story: waiting(state("Terminating")), do: Wait,
 			harm: "the event is dropped and the instance waits for the sweep"},
 		"back to the warm pool": {story: waiting(withCommand, drain(func(d *Drain) { d.ToWarmPool = true })), do: Release, outcome: Returned,

@@ -86,10 +86,15 @@ type facts struct {
 	TargetGroups []string // ARNs
 	Delay        int      // the longest deregistration delay, in seconds
 	Hooks        map[string]Action
+	// Whole says that asking again would bring no more: what is missing is
+	// what the function may not ask.
+	Whole bool
 }
 
 // facts finds out what the drains of a group, nil for none, have in common.
-// With an error it tells as much as could be found out.
+// With an error it tells as much as could be found out. An instance that cannot
+// be taken out of a target group for want of a permission is not held on that
+// account: it would only go on getting requests.
 func (r *Drainer) facts(ctx context.Context, g *Group) (facts, error) {
 	f := facts{Hooks: map[string]Action{}}
 	wanted := slices.Clone(r.cfg.TargetGroups)
@@ -115,6 +120,7 @@ func (r *Drainer) facts(ctx context.Context, g *Group) (facts, error) {
 		errs = append(errs, err)
 		f.TargetGroups, f.Delay = append(f.TargetGroups, arn), max(f.Delay, delay)
 	}
+	f.Whole = !slices.ContainsFunc(errs, func(err error) bool { return err != nil && fault.Of(err) != fault.Denied })
 	return f, errors.Join(errs...)
 }
 

@@ -86,6 +86,7 @@ func (r *Drainer) tellEnds(ctx context.Context, drains []*Drain, steps map[*Drai
 var reasons = map[Outcome]string{
 	Drained:       "nothing is in flight any more and the shutdown command has run",
 	CommandFailed: "nothing is in flight any more, but the shutdown command did not succeed",
+	TimedOut:      "no heartbeat came through in time, so the lifecycle action ended with the hook's default result, whatever was in flight",
 	Late:          "the deadline passed with something still in flight; the instances were let go all the same",
 }
 
@@ -151,6 +152,7 @@ func (r *Drainer) tell(ctx context.Context, report Report) error {
 var headlines = map[Outcome]string{
 	Drained:       "Drained and shut down",
 	CommandFailed: "Shutdown command failed",
+	TimedOut:      "Lifecycle action timed out",
 	Late:          "Let go with requests in flight",
 	Trouble:       "Draining needs you",
 	Warned:        "Instances announced to go",

@@ -116,6 +116,8 @@ func TestTargetGroupDeletedMeanwhile(t *testing.T) {
 }
 
 func TestAccessDenied(t *testing.T) {
+	// Without these nobody knows what is in flight, or can let the instance go.
+	holds := map[string]bool{"DescribeAutoScalingGroups": true, "DescribeTargetHealth": true, "DeregisterTargets": true, "CompleteLifecycleAction": true, "ListCommandInvocations": true}
 	for _, operation := range []string{
 		"DescribeAutoScalingGroups", "DescribeLifecycleHooks", "DescribeTargetGroups", "DescribeTargetGroupAttributes", "DescribeTargetHealth",
 		"DeregisterTargets", "CompleteLifecycleAction", "RecordLifecycleActionHeartbeat", "SendCommand", "ListCommandInvocations", "GetDeployment",
@@ -127,6 +129,11 @@ func TestAccessDenied(t *testing.T) {
 			w.Advance(25 * time.Minute)
 			if n := w.ActiveActions(); n > 0 {
 				t.Errorf("%d instances are stuck", n)
+			}
+			for _, a := range w.terminations() {
+				if held := a.Ended.Sub(a.Began); !holds[operation] && held > 8*time.Minute {
+					t.Errorf("%s was held %s for a permission that it could do without", a.Instance, held)
+				}
 			}
 			if operation == "GetDeployment" {
 				return // not asked: CodeDeploy did not make this group
@@ -200,6 +207,29 @@ func TestOneStuckDrain(t *testing.T) {
 	w.mustComplete(3)
 	w.mustLoseNothing()
 	w.mustBeQuiet()
+}
+
+// TestThrottledStorm has two hundred instances leave while one call in six is
+// throttled, after all the tries that the SDK would make, from beginning to end.
+func TestThrottledStorm(t *testing.T) {
+	w := newWorld(t, setting{instances: 201, heartbeat: 600, perSecond: 5, region: region.Options{Throttling: true}})
+	random := rand.New(rand.NewPCG(1, 2))
+	w.SetFaults(func(region.Call) region.Fault {
+		if random.IntN(6) == 0 {
+			return region.Fault{Before: region.Throttled()}
+		}
+		return region.Fault{}
+	})
+	w.scaleIn(200)
+	w.RunUntil(func() bool { return len(w.terminations()) == 200 }, 10*time.Minute)
+	w.RunUntil(func() bool { return w.ActiveActions() == 0 }, 20*time.Minute)
+	w.SetFaults(nil)
+	w.settle()
+	w.mustComplete(200)
+	w.mustLoseNothing()
+	if told := w.told(); count(told, "requests in flight") > 0 {
+		t.Errorf("instances came to their deadline: %q", told)
+	}
 }
 
 func TestOutage(t *testing.T) {
