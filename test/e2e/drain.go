@@ -26,8 +26,11 @@ const (
 	// hookQueue is a queue, in the region, that a lifecycle hook notifies. What
 	// comes there is sent to the real queue of the stack.
 	hookQueue = "hook"
-	// terminateHook is on every group, as the README says to put it there.
-	terminateHook = "deployhooks-drain"
+	// terminateHook is on every group, as the README says to put it there, but
+	// with the longest timeout: the region's clock is fast, and the last of the
+	// instances has to wait for a deployment of the stack.
+	terminateHook    = "deployhooks-drain"
+	heartbeatSeconds = 7200
 )
 
 // addUnattached makes the target group and has the shutdown command say
@@ -44,7 +47,7 @@ func (p *place) scaleIn(ctx context.Context) (string, error) {
 	for _, s := range p.services() {
 		hook := &autoscaling.PutLifecycleHookInput{
 			AutoScalingGroupName: aws.String(p.green(s)), LifecycleHookName: aws.String(terminateHook),
-			LifecycleTransition: aws.String("autoscaling:EC2_INSTANCE_TERMINATING"), DefaultResult: aws.String("CONTINUE"), HeartbeatTimeout: aws.Int32(900),
+			LifecycleTransition: aws.String("autoscaling:EC2_INSTANCE_TERMINATING"), DefaultResult: aws.String("CONTINUE"), HeartbeatTimeout: aws.Int32(heartbeatSeconds),
 		}
 		if s.DeploymentGroup == p.byEvent.DeploymentGroup {
 			hook.NotificationTargetARN = aws.String(p.region.Queue(hookQueue).ARN())
@@ -58,8 +61,9 @@ func (p *place) scaleIn(ctx context.Context) (string, error) {
 		}
 		p.region.Scale(p.green(s), len(p.region.InService(p.green(s)))-1)
 	}
-	err := eventually(ctx, time.Minute, "every service has an instance that waits", func() (bool, error) {
-		return p.region.ActiveActions() == len(p.services()), nil
+	err := eventually(ctx, time.Minute, "every service has an instance that waits, and a hook has told its queue", func() (bool, error) {
+		told := slices.ContainsFunc(p.region.Queue(hookQueue).Messages(), func(m region.Message) bool { return strings.Contains(m.Body, "EC2_INSTANCE_TERMINATING") })
+		return told && p.region.ActiveActions() == len(p.services()), nil
 	})
 	if err != nil {
 		return "", err
@@ -84,8 +88,8 @@ func (p *place) leaving(s region.Service) (region.LifecycleAction, bool) {
 }
 
 // drained waits until a service's instance is let go, and sees that it went as
-// it should.
-func (p *place) drained(ctx context.Context, s region.Service, watch *observer, limit time.Duration) (string, error) {
+// it should and for that cause.
+func (p *place) drained(ctx context.Context, s region.Service, cause string, watch *observer, limit time.Duration) (string, error) {
 	begin := time.Now()
 	err := eventually(ctx, limit, "the lifecycle action of "+p.green(s)+" is completed", func() (bool, error) {
 		a, ok := p.leaving(s)
@@ -111,7 +115,7 @@ func (p *place) drained(ctx context.Context, s region.Service, watch *observer, 
 	if ran != 1 {
 		return "", fmt.Errorf("%s ran the shutdown command %d times", a.Instance, ran)
 	}
-	if err := eventually(ctx, limit, "people and systems are told of "+a.Instance, func() (bool, error) { return watch.toldOfEnd(a.Group, a.Instance), watch.look(ctx) }); err != nil {
+	if err := eventually(ctx, limit, "people and systems are told of "+a.Instance+", drained because of "+cause, func() (bool, error) { return watch.toldOfEnd(a, cause), watch.look(ctx) }); err != nil {
 		return "", fmt.Errorf("%w; told so far: %v, %v", err, watch.mails, watch.events)
 	}
 	return fmt.Sprintf("out of %s, the command run once, the action completed after %s, told by topic and bus", unattached, completed), nil

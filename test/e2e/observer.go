@@ -106,10 +106,11 @@ func (o *observer) toldOf(s region.Service) bool {
 	})
 }
 
-// toldOfEnd says whether people and systems have both been told that an
-// instance of a group is drained and that its command has run.
-func (o *observer) toldOfEnd(group, instance string) bool {
+// toldOfEnd says whether people and systems have both been told that the
+// instance of a lifecycle action is drained, what has caused that, and that its
+// command has run.
+func (o *observer) toldOfEnd(a region.LifecycleAction, cause string) bool {
 	return slices.ContainsFunc(o.mails, func(m mail) bool {
-		return strings.Contains(m.Message, group) && strings.Contains(m.Message, instance) && strings.Contains(m.Message, goodbye)
-	}) && slices.ContainsFunc(o.events, func(e outcome) bool { return e.AutoScalingGroup == group && e.Outcome == "drained" })
+		return strings.Contains(m.Message, a.Group) && strings.Contains(m.Message, a.Instance+" ("+cause+")") && strings.Contains(m.Message, goodbye)
+	}) && slices.ContainsFunc(o.events, func(e outcome) bool { return e.AutoScalingGroup == a.Group && e.Outcome == "drained" })
 }

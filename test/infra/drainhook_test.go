@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsautoscaling"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/google/go-cmp/cmp"
 
@@ -91,9 +92,12 @@ func importedGroup(stack awscdk.Stack) awsautoscaling.IAutoScalingGroup {
 // synthesised takes over a stack, and what its synthesis has against it.
 func synthesised(stack awscdk.Stack) (fleet, error) {
 	var f fleet
-	everything := assertions.Match_AnyValue()
-	for _, message := range *assertions.Annotations_FromStack(stack).FindError(jsii.String("*"), everything) {
-		f.Errors = append(f.Errors, fmt.Sprint(message.Entry.Data))
+	for _, c := range *stack.Node().FindAll(constructs.ConstructOrder_PREORDER) {
+		for _, entry := range *c.Node().Metadata() {
+			if *entry.Type == "aws:cdk:error" { // as Annotations.AddError writes it
+				f.Errors = append(f.Errors, fmt.Sprint(entry.Data))
+			}
+		}
 	}
 	if len(f.Errors) > 0 {
 		return f, nil
