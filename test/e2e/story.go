@@ -60,8 +60,12 @@ func (p *place) story(ctx context.Context) error {
 		{"The event on the bus ends in an attached group, both its target groups", func(ctx context.Context) (string, error) { return p.repaired(ctx, p.byEvent, watch, 90*time.Second) }},
 		{"The malformed event ends in the dead-letter queue", p.givenUp},
 		{"Scale the three services in: one tells by event bus, one by its hook's own queue, one by nothing", p.scaleIn},
-		{"The event on the bus ends in a completed lifecycle action", func(ctx context.Context) (string, error) { return p.drained(ctx, p.byTopic, "lifecycle", watch, 90*time.Second) }},
-		{"So does the message of the hook itself", func(ctx context.Context) (string, error) { return p.drained(ctx, p.byEvent, "lifecycle", watch, 90*time.Second) }},
+		{"The event on the bus ends in a completed lifecycle action", func(ctx context.Context) (string, error) {
+			return p.drained(ctx, p.byTopic, "lifecycle", watch, 90*time.Second)
+		}},
+		{"So does the message of the hook itself", func(ctx context.Context) (string, error) {
+			return p.drained(ctx, p.byEvent, "lifecycle", watch, 90*time.Second)
+		}},
 		{"Deploy the hooks with the sweep every minute", func(ctx context.Context) (string, error) {
 			if p.attached(p.byNothing) {
 				return "", errors.New("the service without events is attached already, so the sweep proves nothing")
@@ -76,7 +80,9 @@ func (p *place) story(ctx context.Context) error {
 		{"Hold the local cloud's DynamoDB to the contract of the table", p.contract},
 		{"The sweep repairs the service whose events were lost (it comes once a minute)", func(ctx context.Context) (string, error) { return p.repaired(ctx, p.byNothing, watch, 3*time.Minute) }},
 		{"Ask repair for the state of things, as an operator would (aws lambda invoke)", p.status},
-		{"The sweep takes up the instance whose events were lost", func(ctx context.Context) (string, error) { return p.drained(ctx, p.byNothing, "sweep", watch, 3*time.Minute) }},
+		{"The sweep takes up the instance whose events were lost", func(ctx context.Context) (string, error) {
+			return p.drained(ctx, p.byNothing, "sweep", watch, 3*time.Minute)
+		}},
 		{"Ask drain for the state of things", p.drainsOver},
 	}
 	for _, c := range chapters {
