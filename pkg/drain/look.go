@@ -131,7 +131,11 @@ func (r *Drainer) beat(ctx context.Context, drains []*Drain, steps map[*Drain]*S
 	})
 	each(due, func(d *Drain) {
 		for _, a := range d.Actions {
-			if err := r.heartbeat(ctx, d, a); err != nil && !over(err) {
+			switch err := r.heartbeat(ctx, d, a); {
+			case err == nil:
+			case over(err):
+				return // the next look sees how it ended
+			default:
 				r.failed(d, err)
 				return
 			}
