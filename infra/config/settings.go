@@ -71,7 +71,7 @@ func behaviour() []setting {
 			Key:     "sweepEveryMinutes",
 			Default: "5",
 			Allowed: "a whole number from 1 to 1440",
-			Purpose: "how often everything in scope is looked at, whether events came or not",
+			Purpose: "how often repair looks at everything in scope, whether events came or not; drain sweeps five times as often",
 		},
 		func(h *Hooks, v any) (err error) { h.SweepEveryMinutes, err = between(v, 1, 1440); return },
 	}, {

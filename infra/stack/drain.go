@@ -37,7 +37,7 @@ func (s *hooks) addDrain(cfg config.Hooks, notices awssns.Topic) (*hookFunction,
 		DetailType: jsii.Strings("AWS Health Event"),
 		Detail:     &map[string]any{"service": []string{"EC2"}, "eventTypeCategory": []string{"scheduledChange"}},
 	})
-	drain.takeOrderEvery("Sweep", "Takes up instances that wait for nobody", cfg.SweepEveryMinutes, map[string]any{"action": "sweep"})
+	drain.takeOrderEvery("Sweep", "Takes up instances that wait for nobody", drainSweepMinutes(cfg), map[string]any{"action": "sweep"})
 
 	s.output(config.DrainFunctionOutput, drain.function.FunctionName(), "Function that drains, for aws lambda invoke")
 	s.output(config.DrainQueueOutput, drain.queue.QueueUrl(), "Queue that drain reads; a lifecycle hook may notify it")
@@ -45,6 +45,10 @@ func (s *hooks) addDrain(cfg config.Hooks, notices awssns.Topic) (*hookFunction,
 	s.output(config.DrainTableOutput, drains.TableName(), "Table of the drains under way, which goes with the stack")
 	return drain, nil
 }
+
+// drainSweepMinutes is how often drain sweeps: five times as often as repair,
+// because a lifecycle hook may give up within minutes.
+func drainSweepMinutes(cfg config.Hooks) int { return max(1, cfg.SweepEveryMinutes/5) }
 
 // newDrainTable makes the table of the drains. It goes with the stack: it holds
 // what is under way and, for two days, what has ended, and without the function
@@ -70,7 +74,9 @@ func (s *hooks) newDrain(cfg config.Hooks, notices awssns.Topic, drains awsdynam
 		memoryMB:    512, // a target group of a thousand targets is a long answer
 		// A fleet goes at once: its events shall share their questions, so they
 		// come in large batches, and few are worked on at a time.
-		batching: batching{size: 1000, windowSeconds: 1, concurrency: 2},
+		// What came to no end comes again soon: a message handed out twice does
+		// no harm here, and a lifecycle hook does not wait.
+		batching: batching{size: 1000, windowSeconds: 1, concurrency: 2, visibility: timeoutSeconds + 30},
 		// The delays of a drain are seconds.
 		staleMinutes: 15,
 		environment: map[string]*string{

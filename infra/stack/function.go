@@ -35,12 +35,20 @@ type batching struct {
 	// else. Two is the least that Lambda takes. It takes nothing from the
 	// account's concurrency, as reserved concurrency would.
 	concurrency int
+	// visibility is the queue's visibility timeout in seconds, more than the
+	// function's timeout; 0 for AWS's advice.
+	visibility int
 }
 
-// visibilitySeconds is six times the timeout and the window on top, as AWS
+// visibilitySeconds is what is set or, unless it is, six times the timeout and the window on top, as AWS
 // advises for a queue that Lambda reads (Lambda developer guide, "Using Lambda
 // with Amazon SQS"), so that a slow batch is not handed out twice.
-func (b batching) visibilitySeconds() int { return 6*timeoutSeconds + b.windowSeconds }
+func (b batching) visibilitySeconds() int {
+	if b.visibility > 0 {
+		return b.visibility
+	}
+	return 6*timeoutSeconds + b.windowSeconds
+}
 
 // hookFunction is a Lambda function with everything that a hook needs around
 // it: all that concerns it comes through one queue, what it cannot do ends in

@@ -79,7 +79,9 @@ func (r *Drainer) sendTo(ctx context.Context, command shutdown, key string, drai
 	for _, d := range drains {
 		in.InstanceIds = append(in.InstanceIds, d.Instance)
 	}
-	out, err := r.clients.Commands.SendCommand(ctx, in)
+	// Without the SDK's retries: SSM takes no token that would tell the second
+	// request of a command from a second command.
+	out, err := r.clients.Commands.SendCommand(ctx, in, func(o *ssm.Options) { o.Retryer = aws.NopRetryer{} })
 	var unknown *ssmtypes.InvalidInstanceId
 	switch {
 	case err == nil:

@@ -27,7 +27,7 @@ type Drainer struct {
 
 // New makes a Drainer. It makes no calls.
 func New(cfg Config, clients Clients, notices *notice.Publisher, log *slog.Logger, now func() time.Time) *Drainer {
-	return &Drainer{cfg: cfg, clients: clients, drains: table{cfg.Table, clients.Database}, notices: notices, log: log, now: now}
+	return &Drainer{cfg: cfg, clients: clients, drains: table{cfg.Table, clients.Database, log}, notices: notices, log: log, now: now}
 }
 
 // request is what an operator, the schedule, or the function itself asks for.
@@ -197,6 +197,9 @@ func (r *Drainer) answer(ctx context.Context, e event.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if req.Action == "tick" {
+		return nil, errors.New("a tick is the function's own message; give sweep")
+	}
 	if req.Action != "status" {
 		var o orders
 		if err := o.addRequest(e, ""); err != nil {
@@ -209,14 +212,25 @@ func (r *Drainer) answer(ctx context.Context, e event.Request) (any, error) {
 	return r.Status(ctx, req.Instance)
 }
 
+// maxAhead is how far a tick may be ahead: more than the longest delay between
+// looks, and than clocks differ.
+const maxAhead = 2 * time.Minute
+
 // carryOut looks once, at everything that the orders are about. An error means
 // that what brought the orders must come again; what concerns one instance is
 // no such error.
 func (r *Drainer) carryOut(ctx context.Context, o orders) error {
-	if err := r.warn(ctx, o.warn); err != nil {
-		return err
-	}
+	unwarned := r.warn(ctx, o.warn) // what goes on with the instances goes on all the same
+	return errors.Join(r.drain(ctx, o), unwarned)
+}
+
+// drain looks once, at everything that the orders are about but the warnings.
+func (r *Drainer) drain(ctx context.Context, o orders) error {
 	all := o.sweep
+	if o.tick.After(r.now().Add(maxAhead)) {
+		r.log.WarnContext(ctx, "tick from the future left out", "slot", o.tick)
+		o.tick = time.Time{}
+	}
 	if !o.tick.IsZero() {
 		mine, err := r.drains.claim(ctx, o.tick, o.by)
 		if err != nil {

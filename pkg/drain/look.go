@@ -34,9 +34,15 @@ func (r *Drainer) look(ctx context.Context, drains []*Drain) error {
 	if sends := planned(drains, steps, Send); len(sends) > 0 {
 		r.send(ctx, sends, o)
 	}
-	r.release(ctx, drains, steps, o)
+	// Heartbeats first: a storm of releases uses the pace up, and who waits a
+	// look longer for his release loses nothing.
 	r.beat(ctx, drains, steps, o)
-	errs := []error{r.tellTrouble(ctx, drains)}
+	r.release(ctx, drains, steps, o)
+	if err := r.tellTrouble(ctx, drains); err != nil {
+		// It is not remembered as told, so the next look tries again.
+		r.log.ErrorContext(ctx, "people could not be told of trouble", "error", err)
+	}
+	var errs []error
 
 	var changed []*Drain
 	for _, d := range drains {

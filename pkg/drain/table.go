@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"sync"
@@ -25,6 +26,7 @@ import (
 type table struct {
 	name string
 	db   Database
+	log  *slog.Logger
 }
 
 // clockKey is the key of the clock, which no instance has.
@@ -49,8 +51,9 @@ func (t table) load(ctx context.Context) (map[string]Drain, error) {
 				continue
 			}
 			d, err := fromItem(item)
-			if err != nil {
-				return nil, fmt.Errorf("read drain from table %s: %w", t.name, err)
+			if err != nil { // it must not keep the others
+				t.log.ErrorContext(ctx, "drain cannot be read and is left out", "table", t.name, "instance", text(item["instance"]), "error", err)
+				continue
 			}
 			drains[d.Instance] = d
 		}

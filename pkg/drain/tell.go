@@ -62,7 +62,7 @@ func (r *Drainer) tellEnds(ctx context.Context, drains []*Drain, steps map[*Drai
 	}
 	news := map[key][]*Drain{}
 	for _, d := range drains {
-		if s := steps[d]; s.newsworthy() {
+		if s := steps[d]; s.newsworthy() && !slices.Contains(d.Told, string(s.Outcome)) {
 			k := key{d.Group, s.Outcome}
 			news[k] = append(news[k], d)
 		}
@@ -78,6 +78,10 @@ func (r *Drainer) tellEnds(ctx context.Context, drains []*Drain, steps map[*Drai
 			for _, d := range drains {
 				untold[d] = true
 			}
+			continue
+		}
+		for _, d := range drains { // who cannot be let go now is not told of again
+			d.Told, d.changed = append(d.Told, string(k.outcome)), true
 		}
 	}
 	return untold

@@ -52,6 +52,7 @@ func (r *Repairer) change(ctx context.Context, o *Observed, d Decision) (Result,
 	// A sweep that finds changes pending is the next look itself. A message that
 	// came to no end before may have asked for it already.
 	again := !o.Hint.Sweep || len(o.Record.Pending) == 0
+	unpublished := o.Group != nil && o.Record.Published != o.Group.Name
 	var round errgroup.Group
 	round.Go(func() error { return r.apply(ctx, d.Changes) })
 	if !d.resumes() {
@@ -60,7 +61,7 @@ func (r *Repairer) change(ctx context.Context, o *Observed, d Decision) (Result,
 	if again && !o.Hint.Redelivered {
 		round.Go(func() error { return r.lookAgain(ctx, o) })
 	}
-	if o.Group != nil && o.Record.Published != o.Group.Name {
+	if unpublished {
 		round.Go(func() error {
 			_ = r.publish(ctx, o.Key, o.Group.Name) // the last look says if it fails
 			return nil
