@@ -6,6 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"deployhooks/pkg/drain"
 	"deployhooks/test/region"
 )
@@ -257,4 +261,61 @@ func TestOutage(t *testing.T) {
 			w.mustRunOnce(3)
 		})
 	}
+}
+
+// TestDamagedItem holds that one item that cannot be read keeps no other drain.
+func TestDamagedItem(t *testing.T) {
+	w := newWorld(t, setting{})
+	_, err := w.DynamoDB().PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("drains"), Item: map[string]types.AttributeValue{
+		"instance": &types.AttributeValueMemberS{Value: "i-0damaged"}, "version": &types.AttributeValueMemberN{Value: "1"},
+		"state": &types.AttributeValueMemberS{Value: "{"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.scaleIn(2)
+	w.settle()
+	w.mustComplete(2)
+	w.mustLoseNothing()
+}
+
+// TestTickFromTheFuture holds that no message can stop the clock.
+func TestTickFromTheFuture(t *testing.T) {
+	w := newWorld(t, setting{})
+	w.queue.Send(`{"action":"tick","slot":9999999999}`)
+	w.Advance(time.Minute)
+	w.scaleIn(2)
+	w.settle()
+	w.mustComplete(2)
+	w.mustLoseNothing()
+	if _, err := w.fn.Invoke(t.Context(), []byte(`{"action":"tick","slot":1}`)); err == nil {
+		t.Error("an operator may tick")
+	}
+}
+
+// TestNoticesThatFail holds that a notice that cannot go out stops no drain.
+func TestNoticesThatFail(t *testing.T) {
+	w := newWorld(t, setting{})
+	w.SetFaults(region.On("Publish", 0, region.Fault{Before: region.AccessDenied("")}))
+	w.RecommendRebalance(w.InService(w.group)[0])
+	w.scaleIn(2)
+	w.RunUntil(func() bool { return len(w.terminations()) == 2 }, 5*time.Minute)
+	w.RunUntil(func() bool { return w.ActiveActions() == 0 }, 10*time.Minute)
+	w.mustComplete(2)
+	w.mustLoseNothing()
+}
+
+// TestDeniedCompletionIsToldOnce holds that an end that cannot be brought about
+// is not told at every look.
+func TestDeniedCompletionIsToldOnce(t *testing.T) {
+	w := newWorld(t, setting{config: drain.Config{Command: "systemctl stop shop"}})
+	w.SetFaults(region.On("CompleteLifecycleAction", 0, region.Fault{Before: region.AccessDenied("")}))
+	w.scaleIn(2)
+	w.Advance(30 * time.Minute)
+	if told := w.told(); len(told) > 6 {
+		t.Errorf("%d notices of one fault: %q…", len(told), told[:6])
+	}
+	w.SetFaults(nil)
+	w.settle()
+	w.mustRunOnce(2)
 }
