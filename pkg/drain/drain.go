@@ -131,6 +131,8 @@ const (
 	// minHeartbeat is the shortest heartbeat timeout of a hook (PutLifecycleHook,
 	// Amazon EC2 Auto Scaling API Reference).
 	minHeartbeat = 30 * time.Second
+	// maxHeartbeat is the longest (same page).
+	maxHeartbeat = 7200 * time.Second
 	// spotNotice is what is left of a Spot instance's life at its warning ("Spot
 	// Instance interruption notices", Amazon EC2 User Guide).
 	spotNotice = 2 * time.Minute

@@ -69,7 +69,9 @@ const (
 // towards letting the instance go that it is not sure of, before the deadline.
 func Plan(cfg Config, d Drain, o *Observed) Step {
 	switch {
-	case !o.held(d) && d.timedOut(o.Now):
+	case !o.held(d) && d.timedOut(o.Now), len(d.Actions) > 0 && o.Now.After(d.deadline(cfg).Add(spare+maxHeartbeat)):
+		// The second where nobody may say how the instance stands: no heartbeat
+		// has gone out since the deadline, so no action can be left.
 		return Step{Do: Forget, Outcome: TimedOut}
 	case !o.held(d):
 		return Step{Do: Forget, Outcome: Gone}

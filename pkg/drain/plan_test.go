@@ -129,6 +129,11 @@ func TestPlan(t *testing.T) {
 			harm: "a drain goes on for ever"},
 		"no heartbeat came through": {story: waiting(state("Terminating:Proceed"), beaten(6*time.Minute)), do: Forget, outcome: TimedOut,
 			harm: "nobody hears that requests were cut off"},
+		"nobody may say how the instance stands, long after its action must have ended": {story: waiting(func(s *story) {
+			delete(s.o.Groups, "shop")
+			s.o.Now = noon.Add(5 * time.Hour)
+		}), do: Forget, outcome: TimedOut,
+			harm: "a drain goes on for ever"},
 		"the event was faster than the state": {story: waiting(state("Terminating")), do: Wait,
 			harm: "the event is dropped and the instance waits for the sweep"},
 		"back to the warm pool": {story: waiting(withCommand, drain(func(d *Drain) { d.ToWarmPool = true })), do: Release, outcome: Returned,

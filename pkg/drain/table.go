@@ -91,6 +91,7 @@ func (t table) save(ctx context.Context, drains []*Drain) (lost []*Drain, err er
 // saveChunk writes all of a chunk or nothing; then once more without those that
 // were in the way.
 func (t table) saveChunk(ctx context.Context, chunk []*Drain) (lost []*Drain, err error) {
+	conflicts := 0
 	for len(chunk) > 0 {
 		in := &dynamodb.TransactWriteItemsInput{}
 		for _, d := range chunk {
@@ -109,6 +110,11 @@ func (t table) saveChunk(ctx context.Context, chunk []*Drain) (lost []*Drain, er
 		}
 		var canceled *types.TransactionCanceledException
 		var left []*Drain
+		// Another transaction was at one of the items: that passes at once.
+		if errors.As(err, &canceled) && conflicts < maxConflicts && slices.ContainsFunc(canceled.CancellationReasons, conflict) {
+			conflicts++
+			continue
+		}
 		if errors.As(err, &canceled) && len(canceled.CancellationReasons) == len(chunk) {
 			for i, reason := range canceled.CancellationReasons {
 				if aws.ToString(reason.Code) == "ConditionalCheckFailed" {
@@ -124,6 +130,16 @@ func (t table) saveChunk(ctx context.Context, chunk []*Drain) (lost []*Drain, er
 		chunk = left
 	}
 	return lost, nil
+}
+
+// maxConflicts is how often a transaction that met another one is tried again
+// before the queue is left to.
+const maxConflicts = 5
+
+// conflict tells whether an item was in the hands of another transaction
+// (TransactWriteItems, DynamoDB API Reference).
+func conflict(reason types.CancellationReason) bool {
+	return aws.ToString(reason.Code) == "TransactionConflict"
 }
 
 func (t table) put(d *Drain) (*types.Put, error) {
