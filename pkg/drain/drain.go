@@ -52,6 +52,8 @@ type Drain struct {
 	Told []string `json:"told,omitempty"`
 	// Ended is when the drain was over, zero for an open one.
 	Ended time.Time `json:"ended,omitzero"`
+	// Outcome is how it ended.
+	Outcome Outcome `json:"outcome,omitempty"`
 
 	// changed says that the drain is to be written, and trouble what went wrong
 	// for it in this look.

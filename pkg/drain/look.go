@@ -123,7 +123,7 @@ func (r *Drainer) failed(d *Drain, err error) {
 
 // end ends a drain.
 func (r *Drainer) end(ctx context.Context, d *Drain, s Step, now time.Time) {
-	d.Ended = now
+	d.Ended, d.Outcome = now, s.Outcome
 	d.changed = d.changed || d.Version > 0 || s.Outcome != Gone
 	r.log.InfoContext(ctx, "drain ended", "instance", d.Instance, "asg", d.Group, "cause", string(d.Cause),
 		"outcome", string(s.Outcome), "seconds", int(now.Sub(d.Since)/time.Second), "waited_for", s.WaitsFor, "command", d.Command.ID, "command_status", d.Command.Status)

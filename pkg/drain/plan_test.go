@@ -265,3 +265,21 @@ func TestTake(t *testing.T) {
 		})
 	}
 }
+
+// TestSweepTakesUpWhatWasBelievedOver holds that an instance that waits, by what
+// the sweep sees, is taken up although a drain of it has ended, unless that one
+// completed the action: then it waits for somebody else.
+func TestSweepTakesUpWhatWasBelievedOver(t *testing.T) {
+	for outcome, want := range map[Outcome]bool{Gone: true, Returned: true, TimedOut: true, Drained: false, CommandFailed: false, Late: false, Skipped: false} {
+		action := Action{Hook: "deployhooks-drain", Token: "t-1"}
+		d := &Drain{Instance: "i-1", Version: 3, Group: "shop", Cause: Lifecycle, Since: noon.Add(-time.Hour), Ended: noon.Add(-30 * time.Minute), Outcome: outcome,
+			Actions: []Action{action}, Command: Command{Key: "k", Over: true}}
+		taken := d.take(ask{Instance: "i-1", Group: "shop", Cause: Swept, Actions: []Action{{Hook: "deployhooks-drain"}}}, noon)
+		if taken != want {
+			t.Errorf("%s: taken up is %t", outcome, taken)
+		}
+		if taken && (!d.open() || len(d.Actions) != 1 || d.Cause != Swept) {
+			t.Errorf("%s: taken up as %+v", outcome, d)
+		}
+	}
+}

@@ -43,6 +43,9 @@ func (r *Drainer) started(asks []ask, known map[string]Drain) map[string]*Drain 
 // there is anything to do about it.
 func (d *Drain) take(a ask, now time.Time) bool {
 	fresh := slices.DeleteFunc(slices.Clone(a.Actions), d.holds)
+	if a.Cause == Swept && d.letGoUncompleted() {
+		fresh = a.Actions // the sweep sees it wait, whatever was believed before
+	}
 	switch {
 	case d.Version == 0 && d.Since.IsZero():
 		d.begin(a, now)
@@ -70,6 +73,13 @@ func (d *Drain) take(a ask, now time.Time) bool {
 		d.Group = a.Group
 	}
 	return true
+}
+
+// letGoUncompleted tells whether the drain ended without completing an action of
+// an instance that was to die: gone by an answer that was old, back to its warm
+// pool, or timed out. Such an instance may wait again.
+func (d *Drain) letGoUncompleted() bool {
+	return !d.Ended.IsZero() && slices.Contains([]Outcome{Gone, Returned, TimedOut}, d.Outcome)
 }
 
 func (d *Drain) begin(a ask, now time.Time) {
