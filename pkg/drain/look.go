@@ -18,7 +18,9 @@ func (r *Drainer) look(ctx context.Context, drains []*Drain) error {
 	if len(drains) == 0 {
 		return nil
 	}
-	o := r.observe(ctx, drains)
+	asking, cancel := context.WithTimeout(ctx, observeTime)
+	o := r.observe(asking, drains)
+	cancel()
 	steps := map[*Drain]*Step{}
 	for _, d := range drains {
 		step := Plan(r.cfg, *d, o)
@@ -32,7 +34,9 @@ func (r *Drainer) look(ctx context.Context, drains []*Drain) error {
 	}
 	r.deregister(ctx, steps)
 	if sends := planned(drains, steps, Send); len(sends) > 0 {
-		r.send(ctx, sends, o)
+		sending, cancel := context.WithTimeout(ctx, sendTime)
+		r.send(sending, sends, o)
+		cancel()
 	}
 	// Heartbeats first: a storm of releases uses the pace up, and who waits a
 	// look longer for his release loses nothing.
@@ -100,8 +104,14 @@ func (r *Drainer) release(ctx context.Context, drains []*Drain, steps map[*Drain
 	}
 }
 
-// releaseTime bounds the calls that let the instances of one look go.
-const releaseTime = 30 * time.Second
+// A service that hangs must not keep the others from being asked, nor the
+// function from its end: these bound the parts of a look, within the 60 s that
+// the stack gives an invocation.
+const (
+	observeTime = 15 * time.Second
+	sendTime    = 10 * time.Second
+	releaseTime = 15 * time.Second
+)
 
 // paced takes what the calls about n actions need of the pace.
 func (r *Drainer) paced(n int, now time.Time) bool {

@@ -1,14 +1,17 @@
 package drain
 
 import (
+	"context"
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"deployhooks/pkg/drain"
 	"deployhooks/test/region"
@@ -261,6 +264,37 @@ func TestOutage(t *testing.T) {
 			w.mustRunOnce(3)
 		})
 	}
+}
+
+// hanging is an SSM that takes commands and never answers.
+type hanging struct{ region.SSM }
+
+func (hanging) SendCommand(ctx context.Context, _ *ssm.SendCommandInput, _ ...func(*ssm.Options)) (*ssm.SendCommandOutput, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// TestSSMThatHangs holds that a service that hangs does not hang the function:
+// an invocation ends well within the minute that it has, in the time of a
+// bubble, and the instances are let go when the command's time is over.
+func TestSSMThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, setting{config: drain.Config{Command: "systemctl stop shop"}})
+		w.fn = w.functionWith(drain.Config{Command: "systemctl stop shop"}, hanging{w.SSM()})
+		var longest time.Duration
+		w.queue.Serve(func(payload []byte) ([]byte, error) {
+			began := time.Now()
+			defer func() { longest = max(longest, time.Since(began)) }()
+			return w.invoke(payload)
+		})
+		w.scaleIn(2)
+		w.settle()
+		w.mustComplete(2)
+		w.mustLoseNothing()
+		if longest == 0 || longest > 50*time.Second {
+			t.Errorf("an invocation takes %s of its 60 s", longest)
+		}
+	})
 }
 
 // TestDamagedItem holds that one item that cannot be read keeps no other drain.

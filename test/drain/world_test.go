@@ -113,7 +113,9 @@ func (w *world) putHook(name string, heartbeat int32) {
 }
 
 // function is one execution environment of the function.
-func (w *world) function(cfg drain.Config) *drain.Drainer {
+func (w *world) function(cfg drain.Config) *drain.Drainer { return w.functionWith(cfg, w.SSM()) }
+
+func (w *world) functionWith(cfg drain.Config, commands drain.Commands) *drain.Drainer {
 	r := w.Region
 	cfg.QueueURL, cfg.Table = w.queue.URL(), "drains"
 	if cfg.Hooks == "" {
@@ -124,7 +126,7 @@ func (w *world) function(cfg drain.Config) *drain.Drainer {
 	}
 	publisher := notice.New(notice.Config{TopicARN: w.notices.ARN(), EventBus: "default"}, "drain", r.SNS(), r.EventBridge(), io.Discard, r.Now)
 	return drain.New(cfg, drain.Clients{
-		Groups: r.AutoScaling(), Balancers: r.ELBV2(), Deployments: r.CodeDeploy(), Commands: r.SSM(), Queue: r.SQS(), Database: r.DynamoDB(),
+		Groups: r.AutoScaling(), Balancers: r.ELBV2(), Deployments: r.CodeDeploy(), Commands: commands, Queue: r.SQS(), Database: r.DynamoDB(),
 	}, publisher, logger(), r.Now)
 }
 
