@@ -172,6 +172,7 @@ func TestFaultsOfEveryCall(t *testing.T) {
 	} {
 		for _, operation := range operations {
 			t.Run(name+" "+operation, func(t *testing.T) {
+				t.Parallel()
 				w := newWorld(t, setting{noSweep: true})
 				w.SetFaults(region.On(operation, 2, fault))
 				w.release(region.Deployment{})

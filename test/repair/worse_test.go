@@ -30,6 +30,7 @@ func TestFaultsThatLast(t *testing.T) {
 			"access denied":         {Before: region.AccessDenied("")},
 		} {
 			t.Run(name+" "+operation, func(t *testing.T) {
+				t.Parallel()
 				w := newWorld(t, setting{})
 				struck := 0
 				w.SetFaults(func(c region.Call) region.Fault {
