@@ -19,6 +19,8 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 # $(call need,program,why and where from) ends with one sentence when a program
 # is missing.
 need = @command -v $(1) >/dev/null || { echo "$(1) is not installed: $(2)" >&2; exit 1; }
+# $(call nothing,command) fails with what the command says, if it says anything.
+nothing = said="$$($(1))"; test -z "$$said" || { echo "$$said" >&2; exit 1; }
 first-run = @echo "$(1) (the first run compiles the AWS SDK$(2), which takes some minutes)"
 
 ##@ Try it
@@ -59,13 +61,13 @@ test: need-go need-node ## Run all tests
 
 .PHONY: check
 check: need-go need-node ## Everything a change must pass: format, vet, staticcheck, race, synthesis, clean tree
-	@echo "format";      test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)"
+	@echo "format";      $(call nothing,gofmt -l $$(git ls-files '*.go'))
 	@echo "vet";         go vet ./...
 	@echo "staticcheck"; go tool staticcheck ./...
 	@echo "go.mod";      go mod tidy -diff
-	@echo "tests, with the race detector"; CDK_VALIDATION=false go test -race ./...
+	@echo "tests, with the race detector (this takes some minutes)"; CDK_VALIDATION=false go test -race -timeout 30m ./...
 	@echo "synthesis";   $(MAKE) --no-print-directory synth
-	@echo "clean tree";  test -z "$$(git status --porcelain | tee /dev/stderr)"
+	@echo "clean tree";  $(call nothing,git status --porcelain)
 
 .PHONY: bench
 bench: need-go need-node ## Measure the budgets; writes build/bench/report.json
