@@ -37,7 +37,7 @@ func (s *hooks) addDrain(cfg config.Hooks, notices awssns.Topic) (*hookFunction,
 		DetailType: jsii.Strings("AWS Health Event"),
 		Detail:     &map[string]any{"service": []string{"EC2"}, "eventTypeCategory": []string{"scheduledChange"}},
 	})
-	drain.takeOrderEvery("Sweep", "Takes up instances that wait for nobody", drainSweepMinutes(cfg), map[string]any{"action": "sweep"})
+	drain.takeOrderEvery("Sweep", "Takes up instances that wait for nobody", cfg.DrainSweepMinutes(), map[string]any{"action": "sweep"})
 
 	s.output(config.DrainFunctionOutput, drain.function.FunctionName(), "Function that drains, for aws lambda invoke")
 	s.output(config.DrainQueueOutput, drain.queue.QueueUrl(), "Queue that drain reads; a lifecycle hook may notify it")
@@ -46,12 +46,8 @@ func (s *hooks) addDrain(cfg config.Hooks, notices awssns.Topic) (*hookFunction,
 	return drain, nil
 }
 
-// drainSweepMinutes is how often drain sweeps: five times as often as repair,
-// because a lifecycle hook may give up within minutes.
-func drainSweepMinutes(cfg config.Hooks) int { return max(1, cfg.SweepEveryMinutes/5) }
-
 // newDrainTable makes the table of the drains. It goes with the stack: it holds
-// what is under way and, for two days, what has ended, and without the function
+// what is under way and, for an hour or two, what has ended, and without the function
 // nobody can act on either; the hooks' own timeouts then let the instances go.
 // So it needs no backup.
 func (s *hooks) newDrainTable() awsdynamodb.Table {
@@ -72,11 +68,7 @@ func (s *hooks) newDrain(cfg config.Hooks, notices awssns.Topic, drains awsdynam
 		name:        "drain",
 		description: "Takes instances out of their target groups before they go",
 		memoryMB:    512, // a target group of a thousand targets is a long answer
-		// A fleet goes at once: its events shall share their questions, so they
-		// come in large batches, and few are worked on at a time.
-		// What came to no end comes again soon: a message handed out twice does
-		// no harm here, and a lifecycle hook does not wait.
-		batching: batching{size: 1000, windowSeconds: 1, concurrency: 2, visibility: timeoutSeconds + 30},
+		batching:    config.DrainQueue,
 		// The delays of a drain are seconds.
 		staleMinutes: 15,
 		environment: map[string]*string{
@@ -101,9 +93,9 @@ func (s *hooks) newDrain(cfg config.Hooks, notices awssns.Topic, drains awsdynam
 	drain.allow(shutdownCommands(d, arn)...)
 	drain.allow(permission{
 		sid: "KeepDrains",
-		// A transaction of puts needs what a put does (DynamoDB developer
-		// guide, "Amazon DynamoDB Transactions: How it works").
-		actions:   []string{"dynamodb:PutItem", "dynamodb:Scan"},
+		// A transaction of puts and deletions needs what these do (DynamoDB
+		// developer guide, "Amazon DynamoDB Transactions: How it works").
+		actions:   []string{"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Scan"},
 		resources: []*string{drains.TableArn()},
 	})
 	drain.allow(notify(cfg, arn, notices)...)

@@ -1,6 +1,8 @@
 package stack
 
 import (
+	"time"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
@@ -12,43 +14,6 @@ import (
 
 	"deployhooks/infra/config"
 )
-
-const (
-	// timeoutSeconds bounds one invocation. Most take a second or two; a sweep
-	// of a large account under throttling takes the longest.
-	timeoutSeconds = 60
-	// maxReceives is how often a message is tried before it goes to the
-	// dead-letter queue; AWS advises five at least (same page).
-	maxReceives = 5
-)
-
-// batching is how a function is handed its messages.
-type batching struct {
-	// size is how many messages one invocation takes at most; more than ten
-	// need a window (Lambda API reference, CreateEventSourceMapping).
-	size int
-	// windowSeconds is how long Lambda waits for a batch to fill; 0 for not at
-	// all.
-	windowSeconds int
-	// concurrency bounds how many batches are worked on at once: Auto Scaling's
-	// calls share one bucket of tokens per account and region with everything
-	// else. Two is the least that Lambda takes. It takes nothing from the
-	// account's concurrency, as reserved concurrency would.
-	concurrency int
-	// visibility is the queue's visibility timeout in seconds, more than the
-	// function's timeout; 0 for AWS's advice.
-	visibility int
-}
-
-// visibilitySeconds is what is set or, unless it is, six times the timeout and the window on top, as AWS
-// advises for a queue that Lambda reads (Lambda developer guide, "Using Lambda
-// with Amazon SQS"), so that a slow batch is not handed out twice.
-func (b batching) visibilitySeconds() int {
-	if b.visibility > 0 {
-		return b.visibility
-	}
-	return 6*timeoutSeconds + b.windowSeconds
-}
 
 // hookFunction is a Lambda function with everything that a hook needs around
 // it: all that concerns it comes through one queue, what it cannot do ends in
@@ -68,7 +33,7 @@ type hookFunctionProps struct {
 	name        string // of the directory below functions/
 	description string
 	memoryMB    int
-	batching    batching
+	batching    config.Queue
 	// staleMinutes is how old the queue's oldest message may become before
 	// people hear of it: longer than the function's longest delay and two
 	// visibility timeouts.
@@ -104,7 +69,7 @@ func newHookFunction(scope constructs.Construct, id string, cfg config.Hooks, pr
 			Exclude: jsii.Strings("*", "!bootstrap"),
 		}),
 		MemorySize:  jsii.Number(props.memoryMB),
-		Timeout:     awscdk.Duration_Seconds(jsii.Number(timeoutSeconds)),
+		Timeout:     seconds(config.Timeout),
 		Role:        h.role,
 		Environment: &environment,
 		LogGroup:    logs,
@@ -132,8 +97,8 @@ func (h *hookFunction) addQueues() {
 		// a key policy for each, and it costs nothing.
 		Encryption:        awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL:        jsii.Bool(true),
-		VisibilityTimeout: awscdk.Duration_Seconds(jsii.Number(h.props.batching.visibilitySeconds())),
-		DeadLetterQueue:   &awssqs.DeadLetterQueue{Queue: h.deadLetters, MaxReceiveCount: jsii.Number(maxReceives)},
+		VisibilityTimeout: seconds(h.props.batching.VisibilityTimeout()),
+		DeadLetterQueue:   &awssqs.DeadLetterQueue{Queue: h.deadLetters, MaxReceiveCount: jsii.Number(config.MaxReceives)},
 	})
 }
 
@@ -179,14 +144,18 @@ func (h *hookFunction) addEventSource() {
 	props := &awslambda.EventSourceMappingProps{
 		Target:                  h.function,
 		EventSourceArn:          h.queue.QueueArn(),
-		BatchSize:               jsii.Number(h.props.batching.size),
-		MaxConcurrency:          jsii.Number(h.props.batching.concurrency),
+		BatchSize:               jsii.Number(h.props.batching.BatchSize),
+		MaxConcurrency:          jsii.Number(h.props.batching.Concurrency),
 		ReportBatchItemFailures: jsii.Bool(true),
 	}
-	if window := h.props.batching.windowSeconds; window > 0 {
-		props.MaxBatchingWindow = awscdk.Duration_Seconds(jsii.Number(window))
+	if window := h.props.batching.Window; window > 0 {
+		props.MaxBatchingWindow = seconds(window)
 	}
 	awslambda.NewEventSourceMapping(h.scope, jsii.String("EventSource"), props)
+}
+
+func seconds(d time.Duration) awscdk.Duration {
+	return awscdk.Duration_Seconds(jsii.Number(d.Seconds()))
 }
 
 func architecture(a config.Architecture) awslambda.Architecture {

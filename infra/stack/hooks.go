@@ -98,7 +98,7 @@ func (s *hooks) newRepair(cfg config.Hooks, notices awssns.Topic, baselines awsd
 		name:        "repair",
 		description: "Attaches the Auto Scaling group of a blue/green deployment to its load balancer",
 		memoryMB:    256,
-		batching:    batching{size: 10, concurrency: 5},
+		batching:    config.RepairQueue,
 		// SQS's longest delay, which a repair uses, is a quarter of an hour.
 		staleMinutes: 30,
 		environment: map[string]*string{

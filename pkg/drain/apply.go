@@ -32,17 +32,19 @@ const deregisterLimit = 200
 // deregister ends the registrations that the steps say, those of a target group
 // together. Each names its port: AWS ignores a target that is registered with
 // another port than the target group's if the port is left out.
-func (r *Drainer) deregister(ctx context.Context, steps map[*Drain]*Step) {
+func (r *Drainer) deregister(ctx context.Context, drains []*Drain, steps map[*Drain]*Step) {
 	type registration struct {
 		Target
 		of *Drain
 	}
 	groups := map[string][]registration{}
-	for d, s := range steps {
-		for _, t := range s.Deregister {
+	for _, d := range drains {
+		for _, t := range steps[d].Deregister {
 			groups[t.TargetGroup] = append(groups[t.TargetGroup], registration{t, d})
 		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, deregisterTime)
+	defer cancel()
 	var (
 		round errgroup.Group
 		guard sync.Mutex

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"golang.org/x/sync/errgroup"
 
 	"deployhooks/pkg/fault"
 )
@@ -31,32 +32,46 @@ const minDelivery = 30
 // about to be sent is written first, so that of several who would send it one
 // does: whoever fails to write it lets it be.
 func (r *Drainer) send(ctx context.Context, drains []*Drain, o *Observed) {
+	ctx, cancel := context.WithTimeout(ctx, sendTime)
+	defer cancel()
 	alike := map[shutdown][]*Drain{}
 	for _, d := range drains {
 		command := r.cfg.shutdown(o.tags(*d))
 		alike[command] = append(alike[command], d)
 	}
+	var round errgroup.Group
+	round.SetLimit(concurrency)
 	for command, drains := range alike {
 		for chunk := range slices.Chunk(drains, sendLimit) {
-			key := commandKey(chunk, o.Now)
-			for _, d := range chunk {
-				d.Command = Command{Key: key, Asked: o.Now}
-			}
-			lost, err := r.drains.save(ctx, chunk)
-			won := slices.DeleteFunc(slices.Clone(chunk), func(d *Drain) bool { return slices.Contains(lost, d) })
-			for _, d := range lost {
-				d.changed, d.lost = false, true
-			}
-			if err != nil {
-				for _, d := range won {
-					// It may have been written, so it must not be sent.
-					d.trouble, d.changed, d.lost = err, false, true
-				}
-				continue
-			}
-			r.sendTo(ctx, command, key, won)
+			round.Go(func() error {
+				key := commandKey(chunk, o.Now)
+				r.sendTo(ctx, command, key, r.reserve(ctx, key, chunk, o.Now))
+				return nil
+			})
 		}
 	}
+	_ = round.Wait() // errors are the drains' trouble
+}
+
+// reserve writes that the command with this key is about to be sent to these
+// drains' instances, and returns those of which that is certain.
+func (r *Drainer) reserve(ctx context.Context, key string, drains []*Drain, now time.Time) []*Drain {
+	for _, d := range drains {
+		d.Command = Command{Key: key, Asked: now}
+	}
+	lost, err := r.drains.save(ctx, drains)
+	for _, d := range lost {
+		d.changed, d.lost = false, true
+	}
+	won := slices.DeleteFunc(slices.Clone(drains), func(d *Drain) bool { return d.lost })
+	if err == nil {
+		return won
+	}
+	for _, d := range won {
+		// It may have been written, so it must not be sent.
+		d.trouble, d.changed, d.lost = err, false, true
+	}
+	return nil
 }
 
 // sendTo sends one command to several instances. SSM refuses all of them for

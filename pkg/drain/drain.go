@@ -6,8 +6,9 @@
 //
 // All open drains share one look: what AWS says now is asked once for all of
 // them (observe.go), each one's next step is planned apart (plan.go), and the
-// steps are carried out together (apply.go). While drains are open, a look ends
-// by sending the next tick, a message with a delay (tick.go); nothing sleeps.
+// steps are carried out together (apply.go). While drains are open, a look begins
+// by sending the next tick, a message with a delay (tick.go), so that a function
+// that dies in the middle is followed by another; nothing sleeps.
 //
 // A drain's state is one item of a table (table.go), not the message's: a
 // message delivered twice then starts nothing twice, and whatever looks next
@@ -59,8 +60,10 @@ type Drain struct {
 	// for it in this look.
 	changed bool
 	// lost says that another look is at the drain.
-	lost    bool
-	trouble error
+	lost bool
+	// forgotten says that the drain is to be deleted.
+	forgotten bool
+	trouble   error
 }
 
 // Cause is what started a drain.
@@ -81,6 +84,8 @@ type Action struct {
 	// Token tells the action from an earlier one of the same hook; empty where
 	// no event told it.
 	Token string `json:"token,omitempty"`
+	// Began is when the instance began to wait, zero where no event told it.
+	Began time.Time `json:"began,omitzero"`
 	// Timeout and Global are the hook's heartbeat timeout and the longest that
 	// the action may take with heartbeats, in seconds; 0 while not known.
 	Timeout int `json:"timeout,omitempty"`
@@ -104,6 +109,20 @@ type Command struct {
 }
 
 func (d Drain) open() bool { return d.Version > 0 && d.Ended.IsZero() }
+
+// remembered is what is kept of a drain that has ended: enough to know what
+// comes late, and what an operator may ask. All of these are read at each look.
+func (d Drain) remembered() Drain {
+	for i := range d.Actions {
+		d.Actions[i] = Action{Hook: d.Actions[i].Hook, Token: d.Actions[i].Token}
+	}
+	return Drain{
+		Instance: d.Instance, Version: d.Version, Group: d.Group, Cause: d.Cause, Since: d.Since, Actions: d.Actions,
+		Command: Command{Key: d.Command.Key, ID: d.Command.ID, Over: d.Command.Over, Status: d.Command.Status},
+		Ended:   d.Ended, Outcome: d.Outcome,
+		changed: d.changed, lost: d.lost, trouble: d.trouble,
+	}
+}
 
 // holds tells whether the drain knows of the action already.
 func (d Drain) holds(a Action) bool {
@@ -144,28 +163,45 @@ const (
 )
 
 // deadline is when the instance is let go whatever is still in flight: after
-// the deregistration delay and the command's time, with some to spare, so that
-// only what does not answer comes to it. It is earlier where the configuration,
-// the end of the action or the end of a Spot instance say so.
+// the deregistration delay and the command's time, with patience for a service
+// that does not answer. It is earlier where the configuration, the end of the
+// action or the end of a Spot instance say so.
 func (d Drain) deadline(cfg Config) time.Time {
 	delay := maxDelay
 	if d.Known {
 		delay = time.Duration(d.Delay) * time.Second
 	}
-	left := delay + cfg.CommandTimeout + spare
+	left := delay + cfg.CommandTimeout + patience
 	if cfg.Deadline > 0 {
 		left = min(left, cfg.Deadline)
-	}
-	for _, a := range d.Actions {
-		if a.Global > 0 {
-			left = min(left, time.Duration(a.Global)*time.Second-spare)
-		}
 	}
 	if d.Cause == Spot {
 		left = min(left, spotNotice)
 	}
-	return d.Since.Add(left)
+	end := d.Since.Add(left)
+	for _, a := range d.Actions {
+		if last := a.last(d.Since); a.Global > 0 && last.Before(end) {
+			end = last
+		}
+	}
+	return end
 }
 
-// spare is what a deadline leaves for late looks and retries.
-const spare = 2 * time.Minute
+// last is the last instant at which the action is sure to be there, with some
+// time to complete it. An action that nobody has heard of before it was seen can
+// have waited for one timeout at most: no heartbeat came for it.
+func (a Action) last(seen time.Time) time.Time {
+	began := a.Began
+	if began.IsZero() {
+		began = seen.Add(-time.Duration(a.Timeout) * time.Second)
+	}
+	return began.Add(time.Duration(a.Global)*time.Second - spare)
+}
+
+const (
+	// spare is what the end of an action leaves for late looks and retries.
+	spare = 2 * time.Minute
+	// patience is how long an instance is held because a service does not say
+	// whether requests are in flight.
+	patience = 15 * time.Minute
+)

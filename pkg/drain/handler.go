@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"slices"
 	"time"
 
 	"deployhooks/pkg/event"
-	"deployhooks/pkg/fault"
 	"deployhooks/pkg/notice"
 )
 
@@ -106,8 +106,11 @@ type orders struct {
 	asks  []ask
 	tick  time.Time // the latest slot, zero without a tick
 	by    string    // the message that brought it
-	sweep bool
-	warn  []warning
+	ticks []string  // the messages of all ticks
+	// ticked says that a tick for another look is under way.
+	ticked bool
+	sweep  bool
+	warn   []warning
 }
 
 // handleAll handles messages by one look for all of them, and returns an error
@@ -120,8 +123,11 @@ func (r *Drainer) handleAll(ctx context.Context, messages []event.Message) []err
 			errs[i] = r.add(ctx, &o, m)
 		}
 	}
-	if err := r.carryOut(ctx, o); err != nil {
-		for i := range errs {
+	if err := r.carryOut(ctx, &o); err != nil {
+		for i, m := range messages {
+			if o.ticked && slices.Contains(o.ticks, m.ID) {
+				continue // another tick has taken its place
+			}
 			errs[i] = errors.Join(errs[i], err)
 		}
 	}
@@ -164,6 +170,7 @@ func (o *orders) addRequest(e event.Request, message string) error {
 	}
 	switch req.Action {
 	case "tick":
+		o.ticks = append(o.ticks, message)
 		if slot := time.Unix(req.Slot, 0); slot.After(o.tick) {
 			o.tick, o.by = slot, message
 		}
@@ -177,6 +184,10 @@ func (o *orders) addRequest(e event.Request, message string) error {
 	return nil
 }
 
+// instanceID is the form of an instance's ID ("Resource IDs", Amazon EC2 User
+// Guide).
+var instanceID = regexp.MustCompile(`^i-[0-9a-f]+$`)
+
 func decode(e event.Request) (request, error) {
 	var req request
 	if err := e.Decode(&req); err != nil {
@@ -185,8 +196,8 @@ func decode(e event.Request) (request, error) {
 	switch {
 	case !slices.Contains([]string{"status", "drain", "skip", "sweep", "tick"}, req.Action):
 		return req, fmt.Errorf("action %q is not known: give %s", req.Action, actions)
-	case (req.Action == "drain" || req.Action == "skip") && req.Instance == "":
-		return req, fmt.Errorf(`action %q needs an "instance"`, req.Action)
+	case (req.Action == "drain" || req.Action == "skip") && !instanceID.MatchString(req.Instance):
+		return req, fmt.Errorf(`action %q needs an "instance", such as "i-0123456789abcdef0", not %q`, req.Action, req.Instance)
 	}
 	return req, nil
 }
@@ -205,80 +216,9 @@ func (r *Drainer) answer(ctx context.Context, e event.Request) (any, error) {
 		if err := o.addRequest(e, ""); err != nil {
 			return nil, err
 		}
-		if err := r.carryOut(ctx, o); err != nil {
+		if err := r.carryOut(ctx, &o); err != nil {
 			return nil, fmt.Errorf("%s: %w", req.Action, err)
 		}
 	}
 	return r.Status(ctx, req.Instance)
-}
-
-// maxAhead is how far a tick may be ahead: more than the longest delay between
-// looks, and than clocks differ.
-const maxAhead = 2 * time.Minute
-
-// carryOut looks once, at everything that the orders are about. An error means
-// that what brought the orders must come again; what concerns one instance is
-// no such error.
-func (r *Drainer) carryOut(ctx context.Context, o orders) error {
-	unwarned := r.warn(ctx, o.warn) // what goes on with the instances goes on all the same
-	return errors.Join(r.drain(ctx, o), unwarned)
-}
-
-// drain looks once, at everything that the orders are about but the warnings.
-func (r *Drainer) drain(ctx context.Context, o orders) error {
-	all := o.sweep
-	if o.tick.After(r.now().Add(maxAhead)) {
-		r.log.WarnContext(ctx, "tick from the future left out", "slot", o.tick)
-		o.tick = time.Time{}
-	}
-	if !o.tick.IsZero() {
-		mine, err := r.drains.claim(ctx, o.tick, o.by)
-		if err != nil {
-			return err
-		}
-		all = all || mine
-	}
-	if !all && len(o.asks) == 0 {
-		return nil
-	}
-	known, err := r.drains.load(ctx)
-	if err != nil {
-		return err
-	}
-	if o.sweep {
-		found, err := r.unattended(ctx, known)
-		if err != nil {
-			// What is under way goes on all the same.
-			r.log.ErrorContext(ctx, "sweep failed", "error", err)
-		}
-		o.asks = append(o.asks, found...)
-	}
-	lost := r.place(ctx, o.asks)
-	if lost != nil {
-		o.asks = slices.DeleteFunc(o.asks, func(a ask) bool { return a.Group == "" && fault.Of(lost) == fault.Passing })
-	}
-	var drains []*Drain
-	for _, d := range r.started(o.asks, known) {
-		drains = append(drains, d)
-		delete(known, d.Instance)
-	}
-	for _, d := range known {
-		if all && d.open() {
-			drains = append(drains, &d)
-		}
-	}
-	slices.SortFunc(drains, byAge)
-	err = r.look(ctx, drains)
-	if lost != nil && fault.Of(lost) != fault.Passing {
-		r.log.ErrorContext(ctx, "instances drained as if in no group", "error", lost)
-		lost = nil
-	}
-	return errors.Join(err, lost)
-}
-
-func byAge(a, b *Drain) int {
-	if c := a.Since.Compare(b.Since); c != 0 {
-		return c
-	}
-	return slices.Compare([]string{a.Instance}, []string{b.Instance})
 }

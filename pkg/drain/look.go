@@ -13,11 +13,9 @@ import (
 // look looks at drains once and does what is next about each. What goes wrong
 // about one instance is that drain's trouble, told to people where they must do
 // something, and tried again at the next look. The error is about what all of
-// them need: then whatever brought the drains must come again.
-func (r *Drainer) look(ctx context.Context, drains []*Drain) error {
-	if len(drains) == 0 {
-		return nil
-	}
+// them need: then whatever brought the drains must come again. It tells whether
+// drains are still open, and whether to hurry: whether one may be done soon.
+func (r *Drainer) look(ctx context.Context, drains []*Drain) (open, hurry bool, err error) {
 	asking, cancel := context.WithTimeout(ctx, observeTime)
 	o := r.observe(asking, drains)
 	cancel()
@@ -32,12 +30,8 @@ func (r *Drainer) look(ctx context.Context, drains []*Drain) error {
 		}
 		steps[d] = &step
 	}
-	r.deregister(ctx, steps)
-	if sends := planned(drains, steps, Send); len(sends) > 0 {
-		sending, cancel := context.WithTimeout(ctx, sendTime)
-		r.send(sending, sends, o)
-		cancel()
-	}
+	r.deregister(ctx, drains, steps)
+	r.send(ctx, planned(drains, steps, Send), o)
 	// Heartbeats first: a storm of releases uses the pace up, and who waits a
 	// look longer for his release loses nothing.
 	r.beat(ctx, drains, steps, o)
@@ -46,24 +40,18 @@ func (r *Drainer) look(ctx context.Context, drains []*Drain) error {
 		// It is not remembered as told, so the next look tries again.
 		r.log.ErrorContext(ctx, "people could not be told of trouble", "error", err)
 	}
-	var errs []error
-
 	var changed []*Drain
 	for _, d := range drains {
 		if d.changed {
 			changed = append(changed, d)
 		}
+		if d.Ended.IsZero() && steps[d].Outcome != Gone {
+			open = true
+			hurry = hurry || o.Now.Sub(d.Since) < young || steps[d].Do == Release || steps[d].Do == Send
+		}
 	}
-	if _, err := r.drains.save(ctx, changed); err != nil {
-		errs = append(errs, err)
-	}
-	if open := slices.DeleteFunc(slices.Clone(drains), func(d *Drain) bool { return !d.Ended.IsZero() || steps[d].Outcome == Gone }); len(open) > 0 {
-		hurry := slices.ContainsFunc(open, func(d *Drain) bool {
-			return o.Now.Sub(d.Since) < young || steps[d].Do == Release || steps[d].Do == Send
-		})
-		errs = append(errs, r.tick(ctx, nextLook(r.now(), hurry)))
-	}
-	return errors.Join(errs...)
+	_, err = r.drains.save(ctx, changed)
+	return open, hurry, err
 }
 
 // planned are the drains whose step is to do that.
@@ -108,9 +96,12 @@ func (r *Drainer) release(ctx context.Context, drains []*Drain, steps map[*Drain
 // function from its end: these bound the parts of a look, within the 60 s that
 // the stack gives an invocation.
 const (
-	observeTime = 15 * time.Second
-	sendTime    = 10 * time.Second
-	releaseTime = 15 * time.Second
+	tickTime       = 5 * time.Second
+	observeTime    = 12 * time.Second
+	deregisterTime = 8 * time.Second
+	sendTime       = 8 * time.Second
+	beatTime       = 5 * time.Second
+	releaseTime    = 10 * time.Second
 )
 
 // paced takes what the calls about n actions need of the pace.
@@ -135,6 +126,7 @@ func (r *Drainer) failed(d *Drain, err error) {
 func (r *Drainer) end(ctx context.Context, d *Drain, s Step, now time.Time) {
 	d.Ended, d.Outcome = now, s.Outcome
 	d.changed = d.changed || d.Version > 0 || s.Outcome != Gone
+	defer func() { *d = d.remembered() }()
 	r.log.InfoContext(ctx, "drain ended", "instance", d.Instance, "asg", d.Group, "cause", string(d.Cause),
 		"outcome", string(s.Outcome), "seconds", int(now.Sub(d.Since)/time.Second), "waited_for", s.WaitsFor, "command", d.Command.ID, "command_status", d.Command.Status)
 	r.notices.Count(string(s.Outcome))
@@ -142,6 +134,8 @@ func (r *Drainer) end(ctx context.Context, d *Drain, s Step, now time.Time) {
 
 // beat sends the heartbeats that are due.
 func (r *Drainer) beat(ctx context.Context, drains []*Drain, steps map[*Drain]*Step, o *Observed) {
+	ctx, cancel := context.WithTimeout(ctx, beatTime)
+	defer cancel()
 	due := slices.DeleteFunc(slices.Clone(drains), func(d *Drain) bool {
 		return !steps[d].Beat || d.lost || !d.Ended.IsZero() || !r.paced(len(d.Actions), o.Now)
 	})

@@ -2,6 +2,7 @@ package drain
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
@@ -99,5 +100,11 @@ func (o *Observed) held(d Drain) bool {
 	case len(d.Actions) == 0:
 		return true // in service, and drained all the same
 	}
-	return waits(state) || d.ToWarmPool
+	return waits(state) || d.ToWarmPool || state == inService && slices.ContainsFunc(d.Actions, func(a Action) bool {
+		return o.Now.Before(a.Began.Add(stateLag))
+	})
 }
+
+// stateLag is how long an event may be ahead of what DescribeAutoScalingGroups
+// says, which is eventually consistent; AWS gives no figure.
+const stateLag = 30 * time.Second

@@ -192,6 +192,7 @@ func (s Step) newsworthy() bool {
 func waits(state string) bool { return state == terminating || state == terminatingWait }
 
 const (
+	inService       = "InService"
 	terminating     = "Terminating"
 	terminatingWait = "Terminating:Wait"
 )

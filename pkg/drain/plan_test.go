@@ -69,6 +69,10 @@ func age(d time.Duration) func(*story) {
 	return func(s *story) { s.d.Since, s.d.Beat = noon.Add(-d), noon.Add(-time.Second) }
 }
 
+func began(ago time.Duration) func(*story) {
+	return func(s *story) { s.d.Actions[0].Began = noon.Add(-ago) }
+}
+
 func beaten(ago time.Duration) func(*story) {
 	return func(s *story) { s.d.Beat = noon.Add(-ago) }
 }
@@ -136,6 +140,10 @@ func TestPlan(t *testing.T) {
 			harm: "a drain goes on for ever"},
 		"the event was faster than the state": {story: waiting(state("Terminating")), do: Wait,
 			harm: "the event is dropped and the instance waits for the sweep"},
+		"the event was faster than Auto Scaling's own answer": {story: waiting(state("InService"), began(20*time.Second)), do: Wait,
+			harm: "the event is dropped and the instance waits for the sweep"},
+		"the instance is back in service": {story: waiting(state("InService"), began(time.Minute)), do: Forget, outcome: Gone,
+			harm: "a drain goes on for ever"},
 		"back to the warm pool": {story: waiting(withCommand, drain(func(d *Drain) { d.ToWarmPool = true })), do: Release, outcome: Returned,
 			harm: "an instance that will be used again is shut down, or held"},
 		"an operator skips it": {story: waiting(drain(func(d *Drain) { d.Skip = true })), do: Release, outcome: Skipped,
@@ -150,15 +158,19 @@ func TestPlan(t *testing.T) {
 		"an interrupted Spot instance is terminated by its group": {story: waiting(drain(func(d *Drain) { d.Cause = Spot }), targets(webARN)), do: Release, outcome: Drained,
 			harm: "the hook holds it to the end"},
 
-		"shortly before the deadline": {story: waiting(age(8 * time.Minute)), do: Wait,
+		"shortly before the deadline": {story: waiting(age(21 * time.Minute)), do: Wait,
 			harm: "requests that could have finished are cut off"},
-		"the deadline": {story: waiting(age(9 * time.Minute)), do: Release, outcome: Late, waitsFor: "web:80",
+		"the deadline": {story: waiting(age(22 * time.Minute)), do: Release, outcome: Late, waitsFor: "web:80",
 			harm: "an instance is held without end"},
 		"a deadline of one's own": {story: waiting(age(3*time.Minute), config(func(c *Config) { c.Deadline = 3 * time.Minute })), do: Release, outcome: Late,
 			harm: "the configured deadline is not held"},
 		"the action's time is nearly up": {story: waiting(age(49*time.Minute), drain(func(d *Drain) { d.Delay, d.Actions[0].Global = 3600, 3000 })), do: Release, outcome: Late,
 			harm: "the action times out, without a word to anybody"},
-		"the deadline, and nothing could be asked": {story: waiting(age(9*time.Minute), func(s *story) { s.o.Groups, s.o.TargetGroups = nil, nil }), do: Release, outcome: Late,
+		"the event came late, and the action's time is nearly up": {story: waiting(age(time.Minute), began(49*time.Minute), drain(func(d *Drain) { d.Delay, d.Actions[0].Global = 3600, 3000 })), do: Release, outcome: Late,
+			harm: "the action times out untold"},
+		"found by the sweep, it may have waited for a whole timeout": {story: waiting(age(44*time.Minute), drain(func(d *Drain) { d.Cause, d.Delay, d.Actions[0].Global = Swept, 3600, 3000 })), do: Release, outcome: Late,
+			harm: "the action times out untold"},
+		"the deadline, and nothing could be asked": {story: waiting(age(22*time.Minute), func(s *story) { s.o.Groups, s.o.TargetGroups = nil, nil }), do: Release, outcome: Late,
 			harm: "an instance is held without end"},
 
 		"a heartbeat is due": {story: waiting(beaten(3 * time.Minute)), do: Wait, beat: true,
@@ -171,7 +183,7 @@ func TestPlan(t *testing.T) {
 			harm: "the shorter hook times out"},
 		"a hook whose timeout is not known": {story: waiting(beaten(15*time.Second), drain(func(d *Drain) { d.Actions[0].Timeout = 0 })), do: Wait, beat: true,
 			harm: "the hook times out with requests in flight"},
-		"long past the deadline, and nobody may complete it": {story: waiting(age(20*time.Minute), beaten(4*time.Minute)), do: Release, outcome: Late,
+		"long past the deadline, and nobody may complete it": {story: waiting(age(25*time.Minute), beaten(4*time.Minute)), do: Release, outcome: Late,
 			harm: "heartbeats keep an instance that should go"},
 
 		"drained, with a command": {story: waiting(withCommand, targets(webARN)), do: Send, waitsFor: "to be sent",
@@ -278,7 +290,7 @@ func TestSweepTakesUpWhatWasBelievedOver(t *testing.T) {
 		if taken != want {
 			t.Errorf("%s: taken up is %t", outcome, taken)
 		}
-		if taken && (!d.open() || len(d.Actions) != 1 || d.Cause != Swept) {
+		if taken && (!d.open() || len(d.Actions) != 1 || d.Cause != Swept || !d.Command.Over) { // the command must not run again
 			t.Errorf("%s: taken up as %+v", outcome, d)
 		}
 	}

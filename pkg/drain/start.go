@@ -54,7 +54,7 @@ func (d *Drain) take(a ask, now time.Time) bool {
 		d.changed = d.changed || a.Skip
 	case len(fresh) == 0 && a.Cause != Operator:
 		return false // it is over, and this came late
-	case slices.ContainsFunc(fresh, d.again):
+	case a.Cause != Swept && slices.ContainsFunc(fresh, d.again):
 		// Back from the warm pool, the instance goes another time.
 		*d = Drain{Instance: d.Instance, Version: d.Version}
 		d.begin(a, now)
@@ -64,7 +64,10 @@ func (d *Drain) take(a ask, now time.Time) bool {
 		d.begin(a, now)
 	}
 	if len(fresh) > 0 {
-		d.Actions = append(d.Actions, fresh...)
+		for _, action := range fresh {
+			action.Began = a.Began
+			d.Actions = append(d.Actions, action)
+		}
 		// Where nobody knows how long it has waited, a heartbeat is due.
 		d.Known, d.changed, d.Beat = false, true, a.Began
 		d.ToWarmPool = a.ToWarmPool

@@ -6,15 +6,31 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 )
+
+// sweep adds to the orders what nobody carries, and forgets the ended drains of
+// instances that have left. What is under way goes on whether it succeeds or
+// not; the next sweep is a minute away.
+func (r *Drainer) sweep(ctx context.Context, o *orders, known map[string]Drain) {
+	groups, err := r.groups(ctx, nil)
+	if err != nil {
+		r.log.ErrorContext(ctx, "sweep failed", "error", err)
+		return
+	}
+	found, err := r.unattended(ctx, groups, known)
+	if err != nil {
+		r.log.ErrorContext(ctx, "sweep failed", "error", err)
+	}
+	o.asks = append(o.asks, found...)
+	if _, err := r.drains.save(ctx, left(groups, known, r.now())); err != nil {
+		r.log.ErrorContext(ctx, "ended drains are not forgotten", "error", err)
+	}
+}
 
 // unattended are the instances that wait for one of our hooks and that no open
 // drain knows of: their event was lost, or the hook was added by hand.
-func (r *Drainer) unattended(ctx context.Context, known map[string]Drain) ([]ask, error) {
-	groups, err := r.groups(ctx, nil)
-	if err != nil {
-		return nil, fmt.Errorf("sweep: %w", err)
-	}
+func (r *Drainer) unattended(ctx context.Context, groups map[string]*Group, known map[string]Drain) ([]ask, error) {
 	var (
 		asks []ask
 		errs []error
@@ -43,4 +59,27 @@ func (r *Drainer) unattended(ctx context.Context, known map[string]Drain) ([]ask
 		}
 	}
 	return asks, errors.Join(errs...)
+}
+
+// asked is how long an operator may ask how a drain has ended.
+const asked = time.Hour
+
+// left are the drains that ended some time ago and whose instance is in no group
+// any more: an event of theirs that still comes finds the instance gone. They are
+// returned as forgotten, so that a large fleet's past does not make looks slow.
+func left(groups map[string]*Group, known map[string]Drain, now time.Time) (drains []*Drain) {
+	in := map[string]bool{}
+	for _, g := range groups {
+		for instance := range g.Instances {
+			in[instance] = true
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(known)) {
+		d := known[id]
+		if !d.Ended.IsZero() && !in[d.Instance] && now.After(d.Ended.Add(asked)) {
+			d.forgotten = true
+			drains = append(drains, &d)
+		}
+	}
+	return drains
 }

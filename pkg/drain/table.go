@@ -32,9 +32,10 @@ type table struct {
 // clockKey is the key of the clock, which no instance has.
 const clockKey = "clock"
 
-// kept is how long an ended drain is remembered, so that what comes late finds
-// it: longer than any lifecycle action can last (PutLifecycleHook, Amazon EC2
-// Auto Scaling API Reference: 48 hours).
+// kept is how long an ended drain is remembered at most, so that what comes late
+// finds it: longer than any lifecycle action can last (PutLifecycleHook, Amazon
+// EC2 Auto Scaling API Reference: 48 hours). The sweep forgets it sooner where
+// the instance has left its group.
 const kept = 49 * time.Hour
 
 // load reads all drains, open and ended.
@@ -66,9 +67,9 @@ func (t table) load(ctx context.Context) (map[string]Drain, error) {
 // Reference).
 const transactLimit = 100
 
-// save writes drains, each at the version it was read at, and counts their
-// versions up. It returns those that somebody else has written since, which
-// are not written.
+// save writes drains, or deletes the forgotten ones, each at the version it was
+// read at, and counts their versions up. It returns those that somebody else has
+// written since, which are not written.
 func (t table) save(ctx context.Context, drains []*Drain) (lost []*Drain, err error) {
 	var (
 		round errgroup.Group
@@ -95,6 +96,10 @@ func (t table) saveChunk(ctx context.Context, chunk []*Drain) (lost []*Drain, er
 	for len(chunk) > 0 {
 		in := &dynamodb.TransactWriteItemsInput{}
 		for _, d := range chunk {
+			if d.forgotten {
+				in.TransactItems = append(in.TransactItems, types.TransactWriteItem{Delete: t.drop(d)})
+				continue
+			}
 			put, err := t.put(d)
 			if err != nil {
 				return lost, err
@@ -158,11 +163,26 @@ func (t table) put(d *Drain) (*types.Put, error) {
 	return &types.Put{
 		TableName:                 &t.name,
 		Item:                      item,
-		ConditionExpression:       aws.String("attribute_not_exists(#version) OR #version = :version"),
-		ExpressionAttributeNames:  map[string]string{"#version": "version"},
+		ConditionExpression:       aws.String(unwritten),
+		ExpressionAttributeNames:  versionName,
 		ExpressionAttributeValues: map[string]types.AttributeValue{":version": number(int64(d.Version))},
 	}, nil
 }
+
+func (t table) drop(d *Drain) *types.Delete {
+	return &types.Delete{
+		TableName:                 &t.name,
+		Key:                       map[string]types.AttributeValue{"instance": &types.AttributeValueMemberS{Value: d.Instance}},
+		ConditionExpression:       aws.String(unwritten),
+		ExpressionAttributeNames:  versionName,
+		ExpressionAttributeValues: map[string]types.AttributeValue{":version": number(int64(d.Version))},
+	}
+}
+
+// unwritten is the condition that nobody has written an item since it was read.
+const unwritten = "attribute_not_exists(#version) OR #version = :version"
+
+var versionName = map[string]string{"#version": "version"}
 
 // claim takes a tick for the message that brought it, and tells whether it may
 // be acted upon: a tick that another message has taken, or that is older than

@@ -36,6 +36,8 @@ func nextLook(now time.Time, hurry bool) time.Time {
 
 // tick sends the function a message to look again at that instant.
 func (r *Drainer) tick(ctx context.Context, at time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, tickTime)
+	defer cancel()
 	body, err := json.Marshal(request{Action: "tick", Slot: at.Unix()})
 	if err != nil {
 		return fmt.Errorf("ask for the next look: %w", err)

@@ -35,22 +35,22 @@ func calls(clients reflect.Type) []string {
 	for _, client := range interfaces {
 		for method := range client.Methods() {
 			service := path.Base(method.Type.In(1).Elem().PkgPath())
-			actions = append(actions, action(servicePrefixes()[service], method.Name))
+			actions = append(actions, actionsOf(servicePrefixes()[service], method.Name)...)
 		}
 	}
 	slices.Sort(actions)
 	return slices.Compact(actions)
 }
 
-// action is the IAM action of an operation. All but one used here have the
-// operation's name: a transaction has no action of its own, it takes those of
-// what it does, which is puts (DynamoDB developer guide, "IAM policies for
-// transactions").
-func action(service, operation string) string {
+// actionsOf are the IAM actions of an operation. All but one used here have one,
+// of the operation's name: a transaction has no action of its own, it takes those
+// of what it does, which is puts and deletions (DynamoDB developer guide, "IAM
+// policies for transactions").
+func actionsOf(service, operation string) []string {
 	if service == "dynamodb" && operation == "TransactWriteItems" {
-		operation = "PutItem"
+		return []string{"dynamodb:DeleteItem", "dynamodb:PutItem"}
 	}
-	return service + ":" + operation
+	return []string{service + ":" + operation}
 }
 
 // platformActions are what Lambda itself needs of the role.

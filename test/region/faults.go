@@ -2,8 +2,11 @@ package region
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"strings"
@@ -131,6 +134,27 @@ func On(operation string, times int, f Fault) func(Call) Fault {
 			return Fault{}
 		}
 		return f
+	}
+}
+
+// OneIn is a fault hook for [Region.SetFaults] that befalls one call in n, by
+// chance. A call's luck depends on the seed, on what it asks, and on how often
+// that was asked before, but not on the order in which calls that are made at
+// once arrive: the same story has the same faults each time it is told.
+func OneIn(n int, seed uint64, f Fault) func(Call) Fault {
+	asked := map[uint64]uint64{}
+	return func(c Call) Fault {
+		hash := fnv.New64a()
+		fmt.Fprintln(hash, seed, c.Service, c.Operation)
+		if err := json.NewEncoder(hash).Encode(c.Input); err != nil {
+			panic(fmt.Sprintf("input of %s: %v", c.Operation, err)) // no input of the SDK is without a JSON form
+		}
+		call := hash.Sum64()
+		asked[call]++
+		if rand.New(rand.NewPCG(call, asked[call])).IntN(n) == 0 {
+			return f
+		}
+		return Fault{}
 	}
 }
 

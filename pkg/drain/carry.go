@@ -1,0 +1,114 @@
+package drain
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"deployhooks/pkg/fault"
+)
+
+// carryOut carries out everything that the orders are about. An error means that
+// what brought the orders must come again; what concerns one instance is no such
+// error.
+func (r *Drainer) carryOut(ctx context.Context, o *orders) error {
+	unwarned := r.warn(ctx, o.warn) // what goes on with the instances goes on all the same
+	return errors.Join(r.drain(ctx, o), unwarned)
+}
+
+// maxAhead is how far a tick may be ahead: more than the longest delay between
+// looks, and than clocks differ.
+const maxAhead = 2 * time.Minute
+
+// drain looks once, at everything that the orders are about but the warnings.
+// Whatever brought it here, if it fails before it could look, there is a tick for
+// the one that it has used up: else the drains under way would wait until the
+// queue delivers again.
+func (r *Drainer) drain(ctx context.Context, o *orders) (err error) {
+	if o.tick.After(r.now().Add(maxAhead)) {
+		r.log.WarnContext(ctx, "tick from the future left out", "slot", o.tick)
+		o.tick = time.Time{}
+	}
+	if o.tick.IsZero() && !o.sweep && len(o.asks) == 0 {
+		return nil
+	}
+	defer func() {
+		if err != nil && !o.tick.IsZero() && !o.ticked {
+			o.ticked = r.tick(ctx, nextLook(r.now(), false)) == nil
+		}
+	}()
+	all := o.sweep
+	if !o.tick.IsZero() {
+		mine, err := r.drains.claim(ctx, o.tick, o.by)
+		if err != nil {
+			return err
+		}
+		all = all || mine
+	}
+	if !all && len(o.asks) == 0 {
+		return nil
+	}
+	known, err := r.drains.load(ctx)
+	if err != nil {
+		return err
+	}
+	if o.sweep {
+		r.sweep(ctx, o, known)
+	}
+	lost := r.place(ctx, o.asks)
+	if lost != nil {
+		if fault.Of(lost) == fault.Passing {
+			o.asks = slices.DeleteFunc(o.asks, func(a ask) bool { return a.Group == "" })
+		} else {
+			r.log.ErrorContext(ctx, "instances drained as if in no group", "error", lost)
+			lost = nil
+		}
+	}
+	return errors.Join(r.lookAt(ctx, o, r.concerned(o.asks, known, all)), lost)
+}
+
+// concerned are the drains that asks come to and, if all are, the open ones; the
+// oldest first.
+func (r *Drainer) concerned(asks []ask, known map[string]Drain, all bool) (drains []*Drain) {
+	started := r.started(asks, known)
+	for _, d := range started {
+		drains = append(drains, d)
+	}
+	for _, d := range known {
+		if all && d.open() && started[d.Instance] == nil {
+			drains = append(drains, &d)
+		}
+	}
+	slices.SortFunc(drains, byAge)
+	return drains
+}
+
+func byAge(a, b *Drain) int {
+	if c := a.Since.Compare(b.Since); c != 0 {
+		return c
+	}
+	return slices.Compare([]string{a.Instance}, []string{b.Instance})
+}
+
+// lookAt looks at drains, and has a tick under way for the next look before it
+// begins: a function that dies in the middle must not be the last to look.
+func (r *Drainer) lookAt(ctx context.Context, o *orders, drains []*Drain) error {
+	if len(drains) == 0 {
+		return nil
+	}
+	next := nextLook(r.now(), slices.ContainsFunc(drains, func(d *Drain) bool { return r.now().Sub(d.Since) < young }))
+	o.ticked = r.tick(ctx, next) == nil
+	open, hurry, err := r.look(ctx, drains)
+	if !open {
+		return err
+	}
+	if again := nextLook(r.now(), hurry); !o.ticked || again.Before(next) {
+		unsent := r.tick(ctx, again)
+		if !o.ticked {
+			o.ticked = unsent == nil
+			err = errors.Join(err, unsent)
+		}
+	}
+	return err
+}
