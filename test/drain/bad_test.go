@@ -2,7 +2,6 @@ package drain
 
 import (
 	"context"
-	"math/rand/v2"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -220,13 +219,7 @@ func TestOneStuckDrain(t *testing.T) {
 // throttled, after all the tries that the SDK would make, from beginning to end.
 func TestThrottledStorm(t *testing.T) {
 	w := newWorld(t, setting{instances: 201, heartbeat: 600, perSecond: 5, region: region.Options{Throttling: true}})
-	random := rand.New(rand.NewPCG(1, 2))
-	w.SetFaults(func(region.Call) region.Fault {
-		if random.IntN(6) == 0 {
-			return region.Fault{Before: region.Throttled()}
-		}
-		return region.Fault{}
-	})
+	w.SetFaults(region.OneIn(6, 1, region.Fault{Before: region.Throttled()}))
 	w.scaleIn(200)
 	w.RunUntil(func() bool { return len(w.terminations()) == 200 }, 10*time.Minute)
 	w.RunUntil(func() bool { return w.ActiveActions() == 0 }, 20*time.Minute)
@@ -247,13 +240,7 @@ func TestOutage(t *testing.T) {
 	} {
 		t.Run(story, func(t *testing.T) {
 			w := newWorld(t, setting{config: drain.Config{Command: "stop"}})
-			random := rand.New(rand.NewPCG(4, 5))
-			w.SetFaults(func(region.Call) region.Fault {
-				if random.IntN(3) == 0 {
-					return fault
-				}
-				return region.Fault{}
-			})
+			w.SetFaults(region.OneIn(3, 4, fault))
 			w.scaleIn(3)
 			w.RunUntil(func() bool { return len(w.terminations()) == 3 }, 5*time.Minute)
 			w.Advance(10 * time.Minute)

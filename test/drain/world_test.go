@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 
+	"deployhooks/infra/config"
 	"deployhooks/pkg/drain"
 	"deployhooks/pkg/notice"
 	"deployhooks/test/region"
@@ -35,12 +36,11 @@ type world struct {
 	fn      *drain.Drainer
 	web     *region.Stream
 	side    *region.Stream
+	delay   time.Duration // deregistration delay of side
+	bad     time.Duration // for how long the weather has been bad
 }
 
 const hook = "deployhooks-drain"
-
-// visibility is short, so that what is tried again is tried again soon.
-const visibility = time.Minute
 
 type setting struct {
 	region    region.Options
@@ -73,9 +73,15 @@ func newWorld(t testing.TB, s setting) *world {
 	for key, value := range s.tags {
 		tags[key] = value
 	}
+	deployed, err := config.Parse(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	r := region.New(s.region)
-	w := &world{Region: r, t: t, notices: r.Topic("notices"), queue: r.Queue("drain")}
-	w.queue.Configure(region.QueueSettings{VisibilityTimeout: visibility, MaxReceive: 5, BatchSize: 1000})
+	w := &world{Region: r, t: t, delay: s.delay, notices: r.Topic("notices"), queue: r.Queue("drain")}
+	w.queue.Configure(region.QueueSettings{
+		VisibilityTimeout: config.DrainQueue.VisibilityTimeout(), MaxReceive: config.MaxReceives, BatchSize: config.DrainQueue.BatchSize, Window: config.DrainQueue.Window,
+	})
 	r.AddTable("drains", "instance")
 	w.group = r.AddService(region.Service{
 		Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Instances: s.instances, Tags: tags, HealthCheck: "EC2",
@@ -96,7 +102,7 @@ func newWorld(t testing.TB, s setting) *world {
 	r.Advance(time.Minute)
 	r.ForgetCalls()
 	if !s.noSweep {
-		w.sweepEvery(time.Minute)
+		w.sweepEvery(time.Duration(deployed.DrainSweepMinutes()) * time.Minute)
 	}
 	return w
 }
