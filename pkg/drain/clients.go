@@ -7,8 +7,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"deployhooks/pkg/queue"
 )
 
 // Groups is what a drain asks Auto Scaling, and has it do.
@@ -40,12 +41,6 @@ type Commands interface {
 	ListCommandInvocations(context.Context, *ssm.ListCommandInvocationsInput, ...func(*ssm.Options)) (*ssm.ListCommandInvocationsOutput, error)
 }
 
-// Queue is the function's own queue: a look at a later time is a message with a
-// delay.
-type Queue interface {
-	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
-}
-
 // Database is where drains are kept.
 type Database interface {
 	Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error)
@@ -59,6 +54,6 @@ type Clients struct {
 	Balancers   Balancers
 	Deployments Deployments
 	Commands    Commands
-	Queue       Queue
+	Queue       queue.Sender
 	Database    Database
 }

@@ -2,9 +2,10 @@ package drain
 
 import (
 	"fmt"
-	"path"
 	"strings"
 	"time"
+
+	"deployhooks/pkg/glob"
 )
 
 // Config is the function's configuration, from its environment. The stack in
@@ -17,7 +18,7 @@ type Config struct {
 	// Hooks is a pattern on the names of the terminate hooks that are this
 	// function's to complete, with * and ? as in a shell; all others are left
 	// to their owners.
-	Hooks Pattern `env:"HOOKS" envDefault:"deployhooks-*"`
+	Hooks glob.Pattern `env:"HOOKS" envDefault:"deployhooks-*"`
 	// Deadline is how long an instance is held at most. 0 is as long as its
 	// target groups' deregistration delays and the command ask for. What is
 	// shorter than a deregistration delay cuts off requests that it would have
@@ -49,26 +50,6 @@ const (
 	// group (observed).
 	deploymentTag = "CodeDeployProvisioningDeploymentId"
 )
-
-// Pattern is a pattern on names, with * and ? as in a shell.
-type Pattern string
-
-// UnmarshalText reads a pattern from the environment.
-func (p *Pattern) UnmarshalText(text []byte) error {
-	if _, err := path.Match(string(text), ""); err != nil {
-		return fmt.Errorf("pattern %q: %w; use * for any characters and ? for one", text, err)
-	}
-	*p = Pattern(text)
-	return nil
-}
-
-// match reports whether the name matches. Names of hooks may hold slashes,
-// which [path.Match] would treat as separators.
-func (p Pattern) match(name string) bool {
-	const slash = "\x00"
-	ok, err := path.Match(strings.ReplaceAll(string(p), "/", slash), strings.ReplaceAll(name, "/", slash))
-	return ok && err == nil
-}
 
 // Response is what to do at a recommendation.
 type Response string

@@ -2,7 +2,6 @@ package drain
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,12 +11,14 @@ import (
 
 	"deployhooks/pkg/event"
 	"deployhooks/pkg/notice"
+	"deployhooks/pkg/queue"
 )
 
 // Drainer is the handler of the function in functions/drain.
 type Drainer struct {
 	cfg     Config
 	clients Clients
+	own     queue.Own
 	drains  table
 	notices *notice.Publisher
 	log     *slog.Logger
@@ -27,7 +28,7 @@ type Drainer struct {
 
 // New makes a Drainer. It makes no calls.
 func New(cfg Config, clients Clients, notices *notice.Publisher, log *slog.Logger, now func() time.Time) *Drainer {
-	return &Drainer{cfg: cfg, clients: clients, drains: table{cfg.Table, clients.Database, log}, notices: notices, log: log, now: now}
+	return &Drainer{cfg: cfg, clients: clients, own: queue.Own{URL: cfg.QueueURL, Client: clients.Queue}, drains: table{cfg.Table, clients.Database, log}, notices: notices, log: log, now: now}
 }
 
 // request is what an operator, the schedule, or the function itself asks for.
@@ -48,57 +49,10 @@ const actions = `"status", "drain", "skip" or "sweep"`
 // concurrency is how many calls of one kind are made at once.
 const concurrency = 8
 
-// batchResponse tells SQS which messages to deliver again. The list must not be
-// null.
-type batchResponse struct {
-	Failures []batchFailure `json:"batchItemFailures"`
-}
-
-type batchFailure struct {
-	ID string `json:"itemIdentifier"`
-}
-
-// Invoke handles one invocation: a batch of queue messages, events, or the
-// request of an operator. It implements the Lambda runtime's Handler.
-//
-// A queue message that fails for a passing reason is reported for another
-// delivery; so is one that cannot be understood, which thereby ends, kept, in
-// the dead-letter queue.
+// Invoke handles one invocation, as [queue.Invoke] says. It implements the Lambda
+// runtime's Handler.
 func (r *Drainer) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	batch, err := event.Parse(payload)
-	if err != nil {
-		r.log.ErrorContext(ctx, "payload not understood", "error", err)
-		return nil, err
-	}
-	if req, ok := direct(batch); ok {
-		answer, err := r.answer(ctx, req)
-		if err != nil {
-			r.log.ErrorContext(ctx, "request failed", "action", req.Action, "error", err)
-			return nil, err
-		}
-		return json.MarshalIndent(answer, "", "  ")
-	}
-	errs := r.handleAll(ctx, batch.Messages)
-	response := batchResponse{Failures: []batchFailure{}}
-	for i, m := range batch.Messages {
-		if errs[i] != nil {
-			r.log.ErrorContext(ctx, "message failed", "message", m.ID, "receives", m.Receives, "error", errs[i])
-			response.Failures = append(response.Failures, batchFailure{m.ID})
-		}
-	}
-	if !batch.Queued {
-		return nil, errors.Join(errs...) // the caller delivers again
-	}
-	return json.Marshal(response)
-}
-
-// direct is the request of an operator, who waits for the answer.
-func direct(b event.Batch) (event.Request, bool) {
-	if b.Queued || len(b.Messages) != 1 {
-		return event.Request{}, false
-	}
-	req, ok := b.Messages[0].Event.(event.Request)
-	return req, ok
+	return queue.Invoke(ctx, payload, r, r.log)
 }
 
 // orders are what the messages of one invocation come to.
@@ -113,9 +67,9 @@ type orders struct {
 	warn   []warning
 }
 
-// handleAll handles messages by one look for all of them, and returns an error
+// Handle handles messages by one look for all of them, and returns an error
 // or nil for each.
-func (r *Drainer) handleAll(ctx context.Context, messages []event.Message) []error {
+func (r *Drainer) Handle(ctx context.Context, messages []event.Message) []error {
 	var o orders
 	errs := make([]error, len(messages))
 	for i, m := range messages {
@@ -138,7 +92,7 @@ func (r *Drainer) handleAll(ctx context.Context, messages []event.Message) []err
 func (r *Drainer) add(ctx context.Context, o *orders, m event.Message) error {
 	switch e := m.Event.(type) {
 	case event.LifecycleAction:
-		if e.Transition == event.Terminating && r.cfg.Hooks.match(e.Hook) {
+		if e.Transition == event.Terminating && r.cfg.Hooks.Match(e.Hook) {
 			o.asks = append(o.asks, ask{Instance: e.Instance, Group: e.Group, Cause: Lifecycle, ToWarmPool: e.Destination == "WarmPool",
 				Began: e.Began, Actions: []Action{{Hook: e.Hook, Token: e.Token}}})
 			return nil
@@ -202,8 +156,8 @@ func decode(e event.Request) (request, error) {
 	return req, nil
 }
 
-// answer carries out the request of an operator.
-func (r *Drainer) answer(ctx context.Context, e event.Request) (any, error) {
+// Answer carries out the request of an operator.
+func (r *Drainer) Answer(ctx context.Context, e event.Request) (any, error) {
 	req, err := decode(e)
 	if err != nil {
 		return nil, err

@@ -74,7 +74,7 @@ func (r *Drainer) ourHooks(ctx context.Context, group string) ([]Action, error) 
 	var ours []Action
 	for _, h := range out.LifecycleHooks {
 		name := aws.ToString(h.LifecycleHookName)
-		if aws.ToString(h.LifecycleTransition) == string(event.Terminating) && r.cfg.Hooks.match(name) {
+		if aws.ToString(h.LifecycleTransition) == string(event.Terminating) && r.cfg.Hooks.Match(name) {
 			ours = append(ours, Action{Hook: name, Timeout: int(aws.ToInt32(h.HeartbeatTimeout)), Global: int(aws.ToInt32(h.GlobalTimeout))})
 		}
 	}

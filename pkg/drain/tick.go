@@ -2,12 +2,7 @@ package drain
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
 // Looks happen at full multiples of these intervals, so that those that several
@@ -38,18 +33,5 @@ func nextLook(now time.Time, hurry bool) time.Time {
 func (r *Drainer) tick(ctx context.Context, at time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, tickTime)
 	defer cancel()
-	body, err := json.Marshal(request{Action: "tick", Slot: at.Unix()})
-	if err != nil {
-		return fmt.Errorf("ask for the next look: %w", err)
-	}
-	delay := at.Sub(r.now())
-	_, err = r.clients.Queue.SendMessage(ctx, &sqs.SendMessageInput{
-		QueueUrl:     &r.cfg.QueueURL,
-		MessageBody:  aws.String(string(body)),
-		DelaySeconds: int32((delay + time.Second - 1) / time.Second),
-	})
-	if err != nil {
-		return fmt.Errorf("ask for the next look: %w", err)
-	}
-	return nil
+	return r.own.Send(ctx, request{Action: "tick", Slot: at.Unix()}, at.Sub(r.now()))
 }

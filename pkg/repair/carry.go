@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"golang.org/x/sync/errgroup"
 
 	"deployhooks/pkg/fault"
@@ -247,17 +245,5 @@ func (r *Repairer) lookAgain(ctx context.Context, o *Observed) error {
 // request asks the function to look at a deployment group after a delay, at
 // most 900 s (SendMessage, Amazon SQS API Reference).
 func (r *Repairer) request(ctx context.Context, k Key, hint Hint, delay time.Duration) error {
-	body, err := json.Marshal(request{Action: "repair", Application: k.Application, DeploymentGroup: k.DeploymentGroup, Hint: hint})
-	if err != nil {
-		return fmt.Errorf("ask for another look: %w", err)
-	}
-	_, err = r.clients.Queue.SendMessage(ctx, &sqs.SendMessageInput{
-		QueueUrl:     &r.cfg.QueueURL,
-		MessageBody:  aws.String(string(body)),
-		DelaySeconds: int32(delay / time.Second),
-	})
-	if err != nil {
-		return fmt.Errorf("ask for another look: %w", err)
-	}
-	return nil
+	return r.own.Send(ctx, request{Action: "repair", Application: k.Application, DeploymentGroup: k.DeploymentGroup, Hint: hint}, delay)
 }

@@ -7,8 +7,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"deployhooks/pkg/queue"
 )
 
 // Deployments is what a repair asks CodeDeploy.
@@ -44,12 +45,6 @@ type Parameters interface {
 	PutParameter(context.Context, *ssm.PutParameterInput, ...func(*ssm.Options)) (*ssm.PutParameterOutput, error)
 }
 
-// Queue is the function's own queue: a look at a later time is a message with a
-// delay.
-type Queue interface {
-	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
-}
-
 // Database is where the records are kept.
 type Database interface {
 	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
@@ -62,6 +57,6 @@ type Clients struct {
 	Groups      Groups
 	Balancers   Balancers
 	Parameters  Parameters
-	Queue       Queue
+	Queue       queue.Sender
 	Database    Database
 }

@@ -2,9 +2,10 @@ package repair
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
+
+	"deployhooks/pkg/glob"
 )
 
 // Config is the function's configuration, from its environment. The stack in
@@ -49,7 +50,7 @@ type Scope struct {
 	Applications []string `env:"APPLICATIONS"`
 	// DeploymentGroups is a pattern on the deployment group's name, with * and
 	// ? as in a shell; empty means all.
-	DeploymentGroups Pattern `env:"DEPLOYMENT_GROUPS"`
+	DeploymentGroups glob.Pattern `env:"DEPLOYMENT_GROUPS"`
 	// Tag is a tag, key=value, that the Auto Scaling group must have; empty
 	// means that none is needed. CodeDeploy copies tags to the green group.
 	Tag Tag `env:"TAG"`
@@ -61,33 +62,13 @@ func (s Scope) covers(k Key) bool {
 	if len(s.Applications) > 0 && !slices.Contains(s.Applications, k.Application) {
 		return false
 	}
-	return s.DeploymentGroups.match(k.DeploymentGroup)
+	return s.DeploymentGroups == "" || s.DeploymentGroups.Match(k.DeploymentGroup)
 }
 
 // admits tells whether the group's tags leave it in scope. A group that is gone
 // has none to look at.
 func (s Scope) admits(g *Group) bool {
 	return g == nil || !OptOut.on(g) && (s.Tag == Tag{} || s.Tag.on(g))
-}
-
-// Pattern is a pattern on names, with * and ? as in a shell.
-type Pattern string
-
-// UnmarshalText reads a pattern from the environment.
-func (p *Pattern) UnmarshalText(text []byte) error {
-	if _, err := path.Match(string(text), ""); err != nil {
-		return fmt.Errorf("pattern %q: %w; use * for any characters and ? for one", text, err)
-	}
-	*p = Pattern(text)
-	return nil
-}
-
-// match reports whether the name matches. Names of deployment groups may hold
-// slashes, which [path.Match] would treat as separators.
-func (p Pattern) match(name string) bool {
-	const slash = "\x00"
-	ok, err := path.Match(strings.ReplaceAll(string(p), "/", slash), strings.ReplaceAll(name, "/", slash))
-	return p == "" || (ok && err == nil)
 }
 
 // Tag is a tag that an Auto Scaling group must have.

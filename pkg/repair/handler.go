@@ -2,8 +2,6 @@ package repair
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -13,6 +11,7 @@ import (
 
 	"deployhooks/pkg/event"
 	"deployhooks/pkg/notice"
+	"deployhooks/pkg/queue"
 )
 
 // Hint is what made a repair look at a deployment group, and how often it has
@@ -36,6 +35,7 @@ type Hint struct {
 type Repairer struct {
 	cfg     Config
 	clients Clients
+	own     queue.Own
 	records table
 	notices *notice.Publisher
 	log     *slog.Logger
@@ -44,7 +44,7 @@ type Repairer struct {
 
 // New makes a Repairer. It makes no calls.
 func New(cfg Config, clients Clients, notices *notice.Publisher, log *slog.Logger, now func() time.Time) *Repairer {
-	return &Repairer{cfg: cfg, clients: clients, records: table{cfg.Table, clients.Database}, notices: notices, log: log, now: now}
+	return &Repairer{cfg: cfg, clients: clients, own: queue.Own{URL: cfg.QueueURL, Client: clients.Queue}, records: table{cfg.Table, clients.Database}, notices: notices, log: log, now: now}
 }
 
 // request is what an operator, the schedule, or the function itself asks for.
@@ -69,62 +69,15 @@ const actions = `"plan", "repair", "status", "forget" or "sweep"`
 // CodeDeploy documents no rates; 4 groups ask it 12 questions at once.
 const concurrency = 4
 
-// batchResponse tells SQS which messages to deliver again. The list must not be
-// null.
-type batchResponse struct {
-	Failures []batchFailure `json:"batchItemFailures"`
-}
-
-type batchFailure struct {
-	ID string `json:"itemIdentifier"`
-}
-
-// Invoke handles one invocation: a batch of queue messages, notifications, or
-// the request of an operator. It implements the Lambda runtime's Handler.
-//
-// A queue message that fails for a passing reason is reported for another
-// delivery; so is one that cannot be understood, which thereby ends, kept, in
-// the dead-letter queue.
+// Invoke handles one invocation, as [queue.Invoke] says. It implements the Lambda
+// runtime's Handler.
 func (r *Repairer) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	batch, err := event.Parse(payload)
-	if err != nil {
-		r.log.ErrorContext(ctx, "payload not understood", "error", err)
-		return nil, err
-	}
-	if req, ok := direct(batch); ok {
-		answer, err := r.answer(ctx, req)
-		if err != nil {
-			r.log.ErrorContext(ctx, "request failed", "action", req.Action, "error", err)
-			return nil, err
-		}
-		return json.MarshalIndent(answer, "", "  ")
-	}
-	errs := r.handleAll(ctx, batch.Messages)
-	response := batchResponse{Failures: []batchFailure{}}
-	for i, m := range batch.Messages {
-		if errs[i] != nil {
-			r.log.ErrorContext(ctx, "message failed", "message", m.ID, "receives", m.Receives, "error", errs[i])
-			response.Failures = append(response.Failures, batchFailure{m.ID})
-		}
-	}
-	if !batch.Queued {
-		return nil, errors.Join(errs...) // the caller delivers again
-	}
-	return json.Marshal(response)
+	return queue.Invoke(ctx, payload, r, r.log)
 }
 
-// direct is the request of an operator, who waits for the answer.
-func direct(b event.Batch) (event.Request, bool) {
-	if b.Queued || len(b.Messages) != 1 {
-		return event.Request{}, false
-	}
-	req, ok := b.Messages[0].Event.(event.Request)
-	return req, ok
-}
-
-// handleAll handles messages, those of one deployment group one after another
+// Handle handles messages, those of one deployment group one after another
 // and each distinct one once, and returns an error or nil for each.
-func (r *Repairer) handleAll(ctx context.Context, messages []event.Message) []error {
+func (r *Repairer) Handle(ctx context.Context, messages []event.Message) []error {
 	type job struct {
 		Key
 		Hint
@@ -221,8 +174,8 @@ func decode(e event.Request) (request, error) {
 	return req, nil
 }
 
-// answer carries out the request of an operator.
-func (r *Repairer) answer(ctx context.Context, e event.Request) (any, error) {
+// Answer carries out the request of an operator.
+func (r *Repairer) Answer(ctx context.Context, e event.Request) (any, error) {
 	req, err := decode(e)
 	if err != nil {
 		return nil, err
