@@ -14,7 +14,9 @@ import (
 // error.
 func (r *Drainer) carryOut(ctx context.Context, o *orders) error {
 	unwarned := r.warn(ctx, o.warn) // what goes on with the instances goes on all the same
-	return errors.Join(r.drain(ctx, o), unwarned)
+	err := r.drain(ctx, o)
+	r.complain(ctx, err)
+	return errors.Join(err, unwarned)
 }
 
 // maxAhead is how far a tick may be ahead: more than the longest delay between
@@ -62,6 +64,7 @@ func (r *Drainer) drain(ctx context.Context, o *orders) (err error) {
 			o.asks = slices.DeleteFunc(o.asks, func(a ask) bool { return a.Group == "" })
 		} else {
 			r.log.ErrorContext(ctx, "instances drained as if in no group", "error", lost)
+			r.complain(ctx, lost)
 			lost = nil
 		}
 	}

@@ -119,7 +119,7 @@ func (d Drain) remembered() Drain {
 	return Drain{
 		Instance: d.Instance, Version: d.Version, Group: d.Group, Cause: d.Cause, Since: d.Since, Actions: d.Actions,
 		Command: Command{Key: d.Command.Key, ID: d.Command.ID, Over: d.Command.Over, Status: d.Command.Status},
-		Ended:   d.Ended, Outcome: d.Outcome,
+		Told:    d.Told, Ended: d.Ended, Outcome: d.Outcome,
 		changed: d.changed, lost: d.lost, trouble: d.trouble,
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"regexp"
 	"slices"
+	"sync"
 	"time"
 
 	"deployhooks/pkg/event"
@@ -24,6 +25,9 @@ type Drainer struct {
 	log     *slog.Logger
 	now     func() time.Time
 	pace    pace
+	// complained says of which calls people were told that the function may not
+	// make them, and when.
+	complained sync.Map
 }
 
 // New makes a Drainer. It makes no calls.

@@ -31,6 +31,7 @@ func (r *Drainer) look(ctx context.Context, drains []*Drain) (open, hurry bool, 
 		steps[d] = &step
 	}
 	r.deregister(ctx, drains, steps)
+	r.remember(ctx, drains, steps)
 	r.send(ctx, planned(drains, steps, Send), o)
 	// Heartbeats first: a storm of releases uses the pace up, and who waits a
 	// look longer for his release loses nothing.
@@ -130,6 +131,22 @@ func (r *Drainer) end(ctx context.Context, d *Drain, s Step, now time.Time) {
 	r.log.InfoContext(ctx, "drain ended", "instance", d.Instance, "asg", d.Group, "cause", string(d.Cause),
 		"outcome", string(s.Outcome), "seconds", int(now.Sub(d.Since)/time.Second), "waited_for", s.WaitsFor, "command", d.Command.ID, "command_status", d.Command.Status)
 	r.notices.Count(string(s.Outcome))
+}
+
+// remember writes new drains before they have an action's timeout begin anew:
+// one that the function may not write would begin again at each sweep, and hold
+// its instance for days.
+func (r *Drainer) remember(ctx context.Context, drains []*Drain, steps map[*Drain]*Step) {
+	fresh := slices.DeleteFunc(slices.Clone(drains), func(d *Drain) bool { return d.Version > 0 || !steps[d].Beat })
+	lost, err := r.drains.save(ctx, fresh)
+	for _, d := range lost {
+		d.changed, d.lost = false, true
+	}
+	if err != nil && fault.Of(err) == fault.Denied {
+		for _, d := range fresh {
+			steps[d].Beat = false
+		}
+	}
 }
 
 // beat sends the heartbeats that are due.

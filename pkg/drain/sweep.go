@@ -16,11 +16,13 @@ func (r *Drainer) sweep(ctx context.Context, o *orders, known map[string]Drain) 
 	groups, err := r.groups(ctx, nil)
 	if err != nil {
 		r.log.ErrorContext(ctx, "sweep failed", "error", err)
+		r.complain(ctx, err)
 		return
 	}
 	found, err := r.unattended(ctx, groups, known)
 	if err != nil {
 		r.log.ErrorContext(ctx, "sweep failed", "error", err)
+		r.complain(ctx, err)
 	}
 	o.asks = append(o.asks, found...)
 	if _, err := r.drains.save(ctx, left(groups, known, r.now())); err != nil {

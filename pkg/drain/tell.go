@@ -54,7 +54,8 @@ const (
 const reportLimit = 50
 
 // tellEnds tells people of those ends that they should know of, those of one
-// group and outcome together. It returns the drains of which it could not.
+// group and outcome together. It returns the drains of which it could not, but
+// may another time.
 func (r *Drainer) tellEnds(ctx context.Context, drains []*Drain, steps map[*Drain]*Step) (untold map[*Drain]bool) {
 	type key struct {
 		group   string
@@ -76,7 +77,7 @@ func (r *Drainer) tellEnds(ctx context.Context, drains []*Drain, steps map[*Drai
 		if err := r.tell(ctx, report); err != nil {
 			r.log.ErrorContext(ctx, "people could not be told", "asg", k.group, "outcome", string(k.outcome), "error", err)
 			for _, d := range drains {
-				untold[d] = true
+				untold[d] = fault.Of(err) != fault.Denied // else no wait would help
 			}
 			continue
 		}
@@ -85,6 +86,28 @@ func (r *Drainer) tellEnds(ctx context.Context, drains []*Drain, steps map[*Drai
 		}
 	}
 	return untold
+}
+
+// complainEvery is how long people are not told again of a call that the function
+// may not make.
+const complainEvery = time.Hour
+
+// complain tells people that the function may not make a call that all drains
+// need. There may be no table to remember it in, so each execution environment
+// remembers it by itself.
+func (r *Drainer) complain(ctx context.Context, err error) {
+	if err == nil || fault.Of(err) != fault.Denied {
+		return
+	}
+	matter := fault.Action(err)
+	if told, ok := r.complained.Load(matter); ok && r.now().Before(told.(time.Time).Add(complainEvery)) {
+		return
+	}
+	if err := r.tell(ctx, reportTrouble(nil, matter, err)); err != nil {
+		r.log.ErrorContext(ctx, "people could not be told of trouble", "error", err)
+		return
+	}
+	r.complained.Store(matter, r.now())
 }
 
 var reasons = map[Outcome]string{
@@ -101,9 +124,13 @@ func (d *Drain) report(now time.Time, waitsFor string) Instance {
 	}
 }
 
-// reportTrouble reports a call that fails for these drains.
+// reportTrouble reports a call that fails for these drains, or for all where it
+// names none.
 func reportTrouble(drains []*Drain, action string, err error) Report {
-	report := Report{Group: drains[0].Group, Outcome: Trouble, Count: len(drains), Remedy: fault.Remedy(err)}
+	report := Report{Outcome: Trouble, Count: len(drains), Instances: []Instance{}, Remedy: fault.Remedy(err)}
+	if len(drains) > 0 {
+		report.Group = drains[0].Group
+	}
 	report.Reason = fault.Message(err)
 	if action != "" {
 		report.Reason = fmt.Sprintf("%s failed: %s", action, report.Reason)
@@ -167,7 +194,10 @@ func (p Report) subject() string {
 	if p.Group != "" {
 		of = " of " + p.Group
 	}
-	if p.Count == 1 {
+	switch p.Count {
+	case 0:
+		return headlines[p.Outcome]
+	case 1:
 		return fmt.Sprintf("%s: %s%s", headlines[p.Outcome], p.Instances[0].ID, of)
 	}
 	return fmt.Sprintf("%s: %d instances%s", headlines[p.Outcome], p.Count, of)

@@ -20,6 +20,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	eventbridgetypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
+
+	"deployhooks/pkg/fault"
 )
 
 // DetailType is the detail-type of every EventBridge event sent here.
@@ -74,7 +76,8 @@ func New(cfg Config, function string, topics Topics, buses Buses, metrics io.Wri
 }
 
 // Tell sends a notice to other systems and then to people. If it fails it is to
-// be told again; people, who come last, are not told twice then.
+// be told again; people, who come last, are not told twice then. Where the
+// function may not tell other systems, people are told that too.
 func (p *Publisher) Tell(ctx context.Context, n Notice) error {
 	detail, err := json.Marshal(n.Detail)
 	if err != nil {
@@ -90,7 +93,11 @@ func (p *Publisher) Tell(ctx context.Context, n Notice) error {
 		// PutEvents succeeds as a call although an entry fails.
 		err = fmt.Errorf("EventBridge did not take the event: %w", failure(out.Entries))
 	}
-	if err != nil {
+	switch {
+	case err != nil && fault.Of(err) == fault.Denied:
+		// No retry helps, and people are the ones who can mend it.
+		n.Text += fmt.Sprintf("\n\nOther systems were not told of this: %s. %s\n", fault.Message(err), fault.Remedy(err))
+	case err != nil:
 		return fmt.Errorf("tell %q: %w", n.Subject, err)
 	}
 	_, err = p.topics.Publish(ctx, &sns.PublishInput{

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	asgtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -122,16 +124,28 @@ func TestTargetGroupDeletedMeanwhile(t *testing.T) {
 	w.mustBeQuiet()
 }
 
+// TestAccessDenied has each call of the function denied by itself: people hear
+// which permission is missing, not over and over, and no instance is stuck.
 func TestAccessDenied(t *testing.T) {
 	// Without these nobody knows what is in flight, or can let the instance go.
 	holds := map[string]bool{"DescribeAutoScalingGroups": true, "DescribeTargetHealth": true, "DeregisterTargets": true, "CompleteLifecycleAction": true, "ListCommandInvocations": true}
 	for _, operation := range []string{
-		"DescribeAutoScalingGroups", "DescribeLifecycleHooks", "DescribeTargetGroups", "DescribeTargetGroupAttributes", "DescribeTargetHealth",
-		"DeregisterTargets", "CompleteLifecycleAction", "RecordLifecycleActionHeartbeat", "SendCommand", "ListCommandInvocations", "GetDeployment",
+		"DescribeAutoScalingGroups", "DescribeAutoScalingInstances", "DescribeLifecycleHooks", "CompleteLifecycleAction", "RecordLifecycleActionHeartbeat",
+		"DescribeTargetGroups", "DescribeTargetGroupAttributes", "DescribeTargetHealth", "DeregisterTargets",
+		"SendCommand", "ListCommands", "ListCommandInvocations", "GetDeployment",
+		"SendMessage", "Scan", "PutItem", "TransactWriteItems", "PutEvents", "Publish",
 	} {
 		t.Run(operation, func(t *testing.T) {
 			w := newWorld(t, setting{config: drain.Config{Command: "stop", Deadline: 10 * time.Minute}, heartbeat: 120, mix: []time.Duration{time.Second, 100 * time.Second}})
-			w.SetFaults(region.On(operation, 0, region.Fault{Before: region.AccessDenied("")}))
+			denied := region.On(operation, 0, region.Fault{Before: region.AccessDenied("")})
+			lost := region.On("SendCommand", 1, region.Fault{After: region.TimedOut()}) // so that commands are listed
+			w.SetFaults(func(c region.Call) region.Fault {
+				if f := denied(c); f != (region.Fault{}) {
+					return f
+				}
+				return lost(c)
+			})
+			w.queue.Send(`{"action":"drain","instance":"` + w.InService(w.group)[0] + `"}`) // so that groups are looked up
 			w.scaleIn(2)
 			w.Advance(25 * time.Minute)
 			if n := w.ActiveActions(); n > 0 {
@@ -142,16 +156,26 @@ func TestAccessDenied(t *testing.T) {
 					t.Errorf("%s was held %s for a permission that it could do without", a.Instance, held)
 				}
 			}
-			if operation == "GetDeployment" {
-				return // not asked: CodeDeploy did not make this group
+			switch operation {
+			case "GetDeployment": // not asked: CodeDeploy did not make this group
+				return
+			case "PutEvents": // people hear it with the next notice
+				if !strings.Contains(w.lastNotice(), "events:PutEvents") {
+					t.Errorf("the notice does not name the missing permission: %s", w.lastNotice())
+				}
+				return
+			case "Publish": // other systems hear, people cannot
+				if w.calls("PutEvents") == 0 {
+					t.Error("nobody was told of anything")
+				}
+				return
 			}
 			if n := count(w.told(), "Draining needs you"); n < 1 || n > 3 {
 				t.Errorf("told %d times: %q", n, w.told())
 			}
-			for _, p := range w.notices.Published() {
-				if strings.HasPrefix(p.Subject, "Draining needs you") && !strings.Contains(p.Message, operation) {
-					t.Errorf("the notice does not name the missing permission: %s", p.Message)
-				}
+			named := strings.Join(w.notes(), "\n")
+			if action := map[string]string{"TransactWriteItems": "PutItem"}[operation]; !strings.Contains(named, operation) && (action == "" || !strings.Contains(named, action)) {
+				t.Errorf("the notices do not name the missing permission: %s", named)
 			}
 		})
 	}
@@ -275,7 +299,7 @@ func (hanging) SendCommand(ctx context.Context, _ *ssm.SendCommandInput, _ ...fu
 func TestSSMThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, setting{config: drain.Config{Command: "systemctl stop shop"}})
-		w.fn = w.functionWith(drain.Config{Command: "systemctl stop shop"}, hanging{w.SSM()})
+		w.fn = w.functionWith(drain.Config{Command: "systemctl stop shop"}, func(c *drain.Clients) { c.Commands = hanging{w.SSM()} })
 		var longest time.Duration
 		w.queue.Serve(func(payload []byte) ([]byte, error) {
 			began := time.Now()
@@ -290,6 +314,61 @@ func TestSSMThatHangs(t *testing.T) {
 			t.Errorf("an invocation takes %s of its 60 s", longest)
 		}
 	})
+}
+
+// stale is an Auto Scaling whose groups are behind by twenty seconds: whatever
+// goes is in service still.
+type stale struct {
+	region.AutoScaling
+	w *world
+}
+
+func (s stale) DescribeAutoScalingGroups(ctx context.Context, in *autoscaling.DescribeAutoScalingGroupsInput, opts ...func(*autoscaling.Options)) (*autoscaling.DescribeAutoScalingGroupsOutput, error) {
+	out, err := s.AutoScaling.DescribeAutoScalingGroups(ctx, in, opts...)
+	if err != nil {
+		return nil, err
+	}
+	going := map[string]time.Time{}
+	for _, a := range s.w.terminations() {
+		going[a.Instance] = a.Began
+	}
+	for _, group := range out.AutoScalingGroups {
+		for i := range group.Instances {
+			began, ok := going[aws.ToString(group.Instances[i].InstanceId)]
+			if ok && s.w.Now().Before(began.Add(20*time.Second)) {
+				group.Instances[i].LifecycleState = asgtypes.LifecycleStateInService
+			}
+		}
+	}
+	return out, nil
+}
+
+// TestEventFasterThanAutoScaling holds that an event that is ahead of what Auto
+// Scaling itself says is not dropped: nobody sweeps here.
+func TestEventFasterThanAutoScaling(t *testing.T) {
+	w := newWorld(t, setting{noSweep: true})
+	w.fn = w.functionWith(drain.Config{}, func(c *drain.Clients) { c.Groups = stale{w.AutoScaling(), w} })
+	w.scaleIn(2)
+	w.settle()
+	w.mustComplete(2)
+	w.mustLoseNothing()
+	w.mustBeQuiet()
+}
+
+// TestPartOfABatchFails holds that a message that nobody understands goes to the
+// dead-letter queue by itself, and that an order that cannot be is refused.
+func TestPartOfABatchFails(t *testing.T) {
+	w := newWorld(t, setting{})
+	w.queue.Send(`{"action":"dr`)
+	w.queue.Send(`{"action":"drain","instance":"clock"}`)
+	w.scaleIn(2)
+	w.settle()
+	w.mustComplete(2)
+	w.mustLoseNothing()
+	w.Advance(10 * time.Minute)
+	if dead := w.queue.DeadLetters(); len(dead) != 2 {
+		t.Errorf("%d messages were given up, want the two bad ones", len(dead))
+	}
 }
 
 // TestDamagedItem holds that one item that cannot be read keeps no other drain.

@@ -49,6 +49,18 @@ func TestInstanceRefresh(t *testing.T) {
 	w.mustBeQuiet()
 }
 
+// TestConfiguredTargetGroup shows that instances leave a target group that only
+// the configuration names, by name or by ARN, and that a name that does not exist
+// is passed over.
+func TestConfiguredTargetGroup(t *testing.T) {
+	w := newWorld(t, setting{tags: map[string]string{drain.TargetGroupsTag: ""}, config: drain.Config{TargetGroups: []string{"elsewhere", "side"}}})
+	w.scaleIn(2)
+	w.settle()
+	w.mustComplete(2)
+	w.mustLoseNothing()
+	w.mustBeQuiet()
+}
+
 // TestADeploymentsTargetGroup shows that a group that CodeDeploy copied, and
 // left without its target group, drains from it all the same.
 func TestADeploymentsTargetGroup(t *testing.T) {

@@ -119,9 +119,12 @@ func (w *world) putHook(name string, heartbeat int32) {
 }
 
 // function is one execution environment of the function.
-func (w *world) function(cfg drain.Config) *drain.Drainer { return w.functionWith(cfg, w.SSM()) }
+func (w *world) function(cfg drain.Config) *drain.Drainer {
+	return w.functionWith(cfg, func(*drain.Clients) {})
+}
 
-func (w *world) functionWith(cfg drain.Config, commands drain.Commands) *drain.Drainer {
+// functionWith is one that AWS answers in another way.
+func (w *world) functionWith(cfg drain.Config, change func(*drain.Clients)) *drain.Drainer {
 	r := w.Region
 	cfg.QueueURL, cfg.Table = w.queue.URL(), "drains"
 	if cfg.Hooks == "" {
@@ -131,9 +134,11 @@ func (w *world) functionWith(cfg drain.Config, commands drain.Commands) *drain.D
 		cfg.CommandTimeout = 5 * time.Minute
 	}
 	publisher := notice.New(notice.Config{TopicARN: w.notices.ARN(), EventBus: "default"}, "drain", r.SNS(), r.EventBridge(), io.Discard, r.Now)
-	return drain.New(cfg, drain.Clients{
-		Groups: r.AutoScaling(), Balancers: r.ELBV2(), Deployments: r.CodeDeploy(), Commands: commands, Queue: r.SQS(), Database: r.DynamoDB(),
-	}, publisher, logger(), r.Now)
+	clients := drain.Clients{
+		Groups: r.AutoScaling(), Balancers: r.ELBV2(), Deployments: r.CodeDeploy(), Commands: r.SSM(), Queue: r.SQS(), Database: r.DynamoDB(),
+	}
+	change(&clients)
+	return drain.New(cfg, clients, publisher, logger(), r.Now)
 }
 
 // logger is silent unless DEPLOYHOOKS_LOG asks for it.
