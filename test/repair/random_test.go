@@ -155,16 +155,10 @@ func (w *world) byHand(do func(group string, processes ...string), processes ...
 	do(w.GroupOf(w.svc), processes...)
 }
 
-// faulty makes every n-th call fail.
+// faulty makes one call in n fail, all of them at times.
 func faulty(fault region.Fault) func(*world, *rapid.T) {
 	return func(w *world, rt *rapid.T) {
-		n, calls := rapid.IntRange(1, 7).Draw(rt, "every n-th call"), 0
-		w.SetFaults(func(region.Call) region.Fault {
-			if calls++; calls%n == 0 {
-				return fault
-			}
-			return region.Fault{}
-		})
+		w.SetFaults(region.OneIn(rapid.IntRange(1, 7).Draw(rt, "one call in"), rapid.Uint64().Draw(rt, "seed"), fault))
 	}
 }
 
