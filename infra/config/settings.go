@@ -114,7 +114,7 @@ func draining() []setting {
 		Setting{
 			Key:     "drainDeadlineMinutes",
 			Allowed: "a whole number from 1 to 2880",
-			Purpose: "how long an instance is held at most; none means as long as its deregistration delays and the command ask for",
+			Purpose: "how long an instance is held at most; none means as long as its deregistration delays and the command ask for, and a quarter of an hour if a service does not answer",
 		},
 		func(h *Hooks, v any) (err error) { h.Drain.DeadlineMinutes, err = between(v, 1, 2880); return },
 	}, {

@@ -48,7 +48,7 @@ const (
 	// heartbeats.
 	maxHeartbeat = 7200
 	// spare is for what comes before and after the drain itself: an event that
-	// is lost, and made good by a sweep after five minutes; and as much again
+	// is lost, and made good by a sweep some minutes later; and as much again
 	// for late looks and retries. A function that is well never comes to it, so
 	// it costs nothing; one that is not keeps an instance that much longer.
 	spare = 600
