@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"deployhooks/infra/config"
+	"deployhooks/test/dynamo"
 	"deployhooks/test/region"
 )
 
@@ -77,7 +78,7 @@ func (p *place) story(ctx context.Context) error {
 			return "", err
 		}},
 		{"Deploy again", p.deployAgain},
-		{"Hold the local cloud's DynamoDB to the contract of the table", p.contract},
+		{"Hold the local cloud's DynamoDB to the contracts of the tables", p.contract},
 		{"The sweep repairs the service whose events were lost (it comes once a minute)", func(ctx context.Context) (string, error) { return p.repaired(ctx, p.byNothing, watch, 3*time.Minute) }},
 		{"Ask repair for the state of things, as an operator would (aws lambda invoke)", p.status},
 		{"The sweep takes up the instance whose events were lost", func(ctx context.Context) (string, error) {
@@ -220,18 +221,20 @@ func (p *place) deployAgain(ctx context.Context) (string, error) {
 	return "no changes", err
 }
 
-// contract runs the tests that hold every implementation of the table to the
+// contract runs the tests that hold every implementation of the tables to the
 // same behaviour.
 func (p *place) contract(ctx context.Context) (string, error) {
-	env := append([]string{"DEPLOYHOOKS_DYNAMODB_ENDPOINT=" + p.cloud.url}, p.cloud.env...)
-	said, err := p.w.run(ctx, "contract", env, "go", "test", "-count=1", "-v", "-run", "Contract", "./pkg/repair")
-	if err != nil {
-		return "", err
+	env := append([]string{dynamo.Endpoint + "=" + p.cloud.url}, p.cloud.env...)
+	for _, function := range functions() {
+		said, err := p.w.run(ctx, "contract", env, "go", "test", "-count=1", "-v", "-run", "Contract", "./pkg/"+function)
+		if err != nil {
+			return "", err
+		}
+		if !strings.Contains(said, "/"+p.cloud.url) {
+			return "", fmt.Errorf("no contract test of %s ran against %s:\n%s", function, p.cloud.url, said)
+		}
 	}
-	if !strings.Contains(said, "/"+p.cloud.url) {
-		return "", fmt.Errorf("no contract test ran against %s:\n%s", p.cloud.url, said)
-	}
-	return "it holds", nil
+	return "they hold", nil
 }
 
 // status asks the function itself.
