@@ -15,6 +15,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	eventbridgetypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
 	"deployhooks/infra/config"
 	"deployhooks/test/region"
@@ -192,6 +194,29 @@ func (c *cloud) invoke(ctx context.Context, function, payload string, answer any
 	}
 	if err := json.Unmarshal(b, answer); err != nil {
 		return fmt.Errorf("the function answers %q: %w", b, err)
+	}
+	return nil
+}
+
+// putEvent puts an event on the bus, as the service does that it is of.
+func (c *cloud) putEvent(ctx context.Context, payload []byte) error {
+	var event struct {
+		Source     string          `json:"source"`
+		DetailType string          `json:"detail-type"`
+		Resources  []string        `json:"resources"`
+		Detail     json.RawMessage `json:"detail"`
+	}
+	if err := json.Unmarshal(payload, &event); err != nil {
+		return fmt.Errorf("event %s: %w", payload, err)
+	}
+	out, err := eventbridge.NewFromConfig(c.config).PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []eventbridgetypes.PutEventsRequestEntry{{
+		Source: &event.Source, DetailType: &event.DetailType, Resources: event.Resources, Detail: aws.String(string(event.Detail)),
+	}}})
+	if err != nil {
+		return fmt.Errorf("put event %s: %w", payload, err)
+	}
+	if out.FailedEntryCount > 0 {
+		return fmt.Errorf("put event %s: %s", payload, aws.ToString(out.Entries[0].ErrorMessage))
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 
+	"deployhooks/events"
 	"deployhooks/infra/config"
 	"deployhooks/test/region"
 )
@@ -106,19 +108,88 @@ func (p *place) drained(ctx context.Context, s region.Service, cause string, wat
 	if state := p.region.Health(unattached)[a.Instance]; state != "" {
 		return "", fmt.Errorf("%s was let go and is %s in %s", a.Instance, state, unattached)
 	}
+	if err := p.saidGoodbye(ctx, s, a.Instance, cause, watch, limit); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("out of %s, the command run once, the action completed after %s, told by topic and bus", unattached, completed), nil
+}
+
+// saidGoodbye waits until everybody is told that an instance of a service is
+// drained, and why, and sees that it has run its command once.
+func (p *place) saidGoodbye(ctx context.Context, s region.Service, instance, cause string, watch *observer, limit time.Duration) error {
+	err := eventually(ctx, limit, "people and systems are told of "+instance+", drained because of "+cause, func() (bool, error) {
+		return watch.toldOfEnd(p.green(s), instance, cause), watch.look(ctx)
+	})
+	if err != nil {
+		return fmt.Errorf("%w; told so far: %v, %v", err, watch.mails, watch.events)
+	}
 	var ran int
 	for _, run := range p.region.CommandRuns() {
-		if run.Instance == a.Instance && strings.Join(run.Parameters["commands"], "\n") == shutdown {
+		if run.Instance == instance && strings.Join(run.Parameters["commands"], "\n") == shutdown {
 			ran++
 		}
 	}
 	if ran != 1 {
-		return "", fmt.Errorf("%s ran the shutdown command %d times", a.Instance, ran)
+		return fmt.Errorf("%s ran the shutdown command %d times", instance, ran)
 	}
-	if err := eventually(ctx, limit, "people and systems are told of "+a.Instance+", drained because of "+cause, func() (bool, error) { return watch.toldOfEnd(a, cause), watch.look(ctx) }); err != nil {
+	return nil
+}
+
+// interrupted warns of the end of an instance in service, which no hook holds,
+// and sees that it leaves every target group. Its end does not come: that would
+// take it out as well.
+func (p *place) interrupted(ctx context.Context, s region.Service, watch *observer, limit time.Duration) (string, error) {
+	instance := p.region.InService(p.green(s))[0]
+	all := append([]string{unattached}, s.TargetGroups...)
+	in := func() []string {
+		return slices.DeleteFunc(slices.Clone(all), func(name string) bool { return p.region.Health(name)[instance] == "" })
+	}
+	if len(in()) != len(all) {
+		return "", fmt.Errorf("%s is only in %v before the warning, so the rest proves nothing", instance, in())
+	}
+	begin := time.Now()
+	if err := p.replay(ctx, "ec2-eventbridge-spot-interruption", instance); err != nil {
+		return "", err
+	}
+	if err := eventually(ctx, limit, instance+" is out of every target group", func() (bool, error) { return len(in()) == 0, nil }); err != nil {
+		return "", err
+	}
+	out := took(begin)
+	if !slices.Contains(p.region.InService(p.green(s)), instance) {
+		return "", fmt.Errorf("%s is gone, so the rest proves nothing", instance)
+	}
+	if err := p.saidGoodbye(ctx, s, instance, "spot", watch, limit); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("out of %s after %s, the command run once, told by topic and bus", strings.Join(all, ", "), out), nil
+}
+
+// announced announces maintenance of an instance and waits until everybody is
+// told.
+func (p *place) announced(ctx context.Context, s region.Service, watch *observer, limit time.Duration) (string, error) {
+	instance := p.region.InService(p.green(s))[0]
+	if err := p.replay(ctx, "health-eventbridge-scheduled-change", instance); err != nil {
+		return "", err
+	}
+	err := eventually(ctx, limit, "people and systems are told of the maintenance of "+instance, func() (bool, error) {
+		return watch.toldOfMaintenance(instance, "AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED"), watch.look(ctx)
+	})
+	if err != nil {
 		return "", fmt.Errorf("%w; told so far: %v, %v", err, watch.mails, watch.events)
 	}
-	return fmt.Sprintf("out of %s, the command run once, the action completed after %s, told by topic and bus", unattached, completed), nil
+	return "told by topic and bus", nil
+}
+
+// recordedInstance is the instance that the recorded events are about.
+const recordedInstance = "i-0a1b2c3d4e5f60718"
+
+// replay puts a recorded event on the bus, with another instance put in.
+func (p *place) replay(ctx context.Context, name, instance string) error {
+	payload, err := events.Read(name)
+	if err != nil {
+		return err
+	}
+	return p.cloud.putEvent(ctx, bytes.ReplaceAll(payload, []byte(recordedInstance), []byte(instance)))
 }
 
 // drainsOver asks the function itself whether anything is left under way.

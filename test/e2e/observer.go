@@ -31,10 +31,18 @@ type mail struct{ Subject, Message string }
 
 // outcome is a notice as other systems get it.
 type outcome struct {
-	Application      string `json:"application"`
-	DeploymentGroup  string `json:"deploymentGroup"`
-	AutoScalingGroup string `json:"autoScalingGroup"`
-	Outcome          string `json:"outcome"`
+	Application      string  `json:"application"`
+	DeploymentGroup  string  `json:"deploymentGroup"`
+	AutoScalingGroup string  `json:"autoScalingGroup"`
+	Outcome          string  `json:"outcome"`
+	Reason           string  `json:"reason"`
+	Instances        []about `json:"instances"`
+}
+
+// about is an instance that an outcome is about.
+type about struct {
+	Instance string `json:"instance"`
+	Cause    string `json:"cause"`
 }
 
 func newObserver(ctx context.Context, c *cloud) (*observer, error) {
@@ -106,11 +114,23 @@ func (o *observer) toldOf(s region.Service) bool {
 	})
 }
 
-// toldOfEnd says whether people and systems have both been told that the
-// instance of a lifecycle action is drained, what has caused that, and that its
-// command has run.
-func (o *observer) toldOfEnd(a region.LifecycleAction, cause string) bool {
+// toldOfEnd says whether people and systems have both been told that an
+// instance of a group is drained, what has caused that, and that its command
+// has run.
+func (o *observer) toldOfEnd(group, instance, cause string) bool {
 	return slices.ContainsFunc(o.mails, func(m mail) bool {
-		return strings.Contains(m.Message, a.Group) && strings.Contains(m.Message, a.Instance+" ("+cause+")") && strings.Contains(m.Message, goodbye)
-	}) && slices.ContainsFunc(o.events, func(e outcome) bool { return e.AutoScalingGroup == a.Group && e.Outcome == "drained" })
+		return strings.Contains(m.Message, group) && strings.Contains(m.Message, instance+" ("+cause+")") && strings.Contains(m.Message, goodbye)
+	}) && slices.ContainsFunc(o.events, func(e outcome) bool {
+		return e.AutoScalingGroup == group && e.Outcome == "drained" && slices.Contains(e.Instances, about{instance, cause})
+	})
+}
+
+// toldOfMaintenance says whether people and systems have both been told what
+// AWS has announced about an instance.
+func (o *observer) toldOfMaintenance(instance, code string) bool {
+	return slices.ContainsFunc(o.mails, func(m mail) bool {
+		return strings.Contains(m.Subject, "announced to go") && strings.Contains(m.Message, code) && strings.Contains(m.Message, instance)
+	}) && slices.ContainsFunc(o.events, func(e outcome) bool {
+		return e.Outcome == "warned" && strings.Contains(e.Reason, code) && slices.Contains(e.Instances, about{Instance: instance})
+	})
 }

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	eventbridgetypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
@@ -184,31 +182,18 @@ func (p *place) passOn(ctx context.Context) (int, error) {
 // deployments or the instances of the services that tell in this way.
 func (p *place) putEvent(ctx context.Context, payload []byte) (bool, error) {
 	var event struct {
-		Source     string          `json:"source"`
-		DetailType string          `json:"detail-type"`
-		Resources  []string        `json:"resources"`
-		Detail     json.RawMessage `json:"detail"`
-	}
-	var about struct {
-		DeploymentGroup      string `json:"deploymentGroup"`
-		AutoScalingGroupName string
+		Detail struct {
+			DeploymentGroup      string `json:"deploymentGroup"`
+			AutoScalingGroupName string
+		} `json:"detail"`
 	}
 	if err := json.Unmarshal(payload, &event); err != nil {
 		return false, fmt.Errorf("the region's event %s: %w", payload, err)
 	}
-	if json.Unmarshal(event.Detail, &about) != nil || about.DeploymentGroup != p.byEvent.DeploymentGroup && about.AutoScalingGroupName != p.green(p.byTopic) {
+	if event.Detail.DeploymentGroup != p.byEvent.DeploymentGroup && event.Detail.AutoScalingGroupName != p.green(p.byTopic) {
 		return false, nil
 	}
-	out, err := eventbridge.NewFromConfig(p.cloud.config).PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []eventbridgetypes.PutEventsRequestEntry{{
-		Source: &event.Source, DetailType: &event.DetailType, Resources: event.Resources, Detail: aws.String(string(event.Detail)),
-	}}})
-	if err != nil {
-		return false, fmt.Errorf("put event %s: %w", payload, err)
-	}
-	if out.FailedEntryCount > 0 {
-		return false, fmt.Errorf("put event %s: %s", payload, aws.ToString(out.Entries[0].ErrorMessage))
-	}
-	return true, nil
+	return true, p.cloud.putEvent(ctx, payload)
 }
 
 func (p *place) takeEvents() [][]byte {

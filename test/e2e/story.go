@@ -67,6 +67,12 @@ func (p *place) story(ctx context.Context) error {
 		{"So does the message of the hook itself", func(ctx context.Context) (string, error) {
 			return p.drained(ctx, p.byEvent, "lifecycle", watch, 90*time.Second)
 		}},
+		{"A Spot interruption warning on the bus ends in an instance out of all its target groups", func(ctx context.Context) (string, error) {
+			return p.interrupted(ctx, p.byEvent, watch, 90*time.Second)
+		}},
+		{"Word of AWS Health on the bus, of maintenance to come, ends in a notice", func(ctx context.Context) (string, error) {
+			return p.announced(ctx, p.byTopic, watch, 90*time.Second)
+		}},
 		{"Deploy the hooks with the sweep every minute", func(ctx context.Context) (string, error) {
 			if p.attached(p.byNothing) {
 				return "", errors.New("the service without events is attached already, so the sweep proves nothing")
