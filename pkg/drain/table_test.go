@@ -29,6 +29,7 @@ func TestTableContract(t *testing.T) {
 		{"drains are kept as they are", keepsDrains},
 		{"a lost update is told and keeps no other drain", tellsLostUpdates},
 		{"more drains than a transaction takes", takesMany},
+		{"what is forgotten is deleted, unless somebody has written it", deletesForgotten},
 		{"a damaged item is left out and logged", leavesOutDamaged},
 		{"only what has ended expires", expiresEnded},
 		{"a tick belongs to one message", givesTickToOne},
@@ -96,6 +97,22 @@ func takesMany(t *testing.T, drains table) {
 		all[slices.IndexFunc(all, func(a *Drain) bool { return a.Instance == d.Instance })] = d
 	}
 	holds(t, drains, all...)
+}
+
+func deletesForgotten(t *testing.T, drains table) {
+	over, theirs, known := underWay("i-1"), underWay("i-2"), underWay("i-3")
+	save(t, drains, over, theirs, known)
+	stale := *theirs
+	theirs.Delay = 1
+	save(t, drains, theirs)
+	over.forgotten, stale.forgotten, known.Delay = true, true, 1
+	if lost := save(t, drains, over, &stale, known); !slices.Equal(lost, []string{"i-2"}) {
+		t.Errorf("forgotten was one that somebody has written since: %v lost", lost)
+	}
+	holds(t, drains, theirs, known)
+	theirs.forgotten = true
+	save(t, drains, theirs)
+	holds(t, drains, known)
 }
 
 func leavesOutDamaged(t *testing.T, drains table) {

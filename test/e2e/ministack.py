@@ -17,24 +17,31 @@ init.__defaults__ = tuple(defaults)
 
 # It asks for the permission dynamodb:TransactWriteItems, which IAM does not
 # know: a transaction needs those of what it does (DynamoDB developer guide,
-# "Using IAM with DynamoDB transactions"). Ours put items and nothing else.
-from_target, table_arns = actions._action_from_target, actions.dynamodb_resource_arns
+# "Using IAM with DynamoDB transactions"). Ours put and delete items and nothing
+# else. One that does both is asked for the permission to delete, as it asks for
+# one only; the others show the permission to put.
+action_of, tables_of = actions.extract_iam_action, actions.dynamodb_resource_arns
 
 
-def action_of(headers):
-    action = from_target(headers)
-    return "PutItem" if action == "TransactWriteItems" else action
+def writes_of(body):
+    items = json.loads(body or b"{}").get("TransactItems", [])
+    return [write for item in items for write in item.items()]
 
 
-def tables_of(body, region, account_id):
-    items = json.loads(body or b"{}").get("TransactItems")
-    if items is None:
-        return table_arns(body, region, account_id)
-    puts = [item["Put"]["TableName"] for item in items]  # fails on anything else
-    return sorted({f"arn:aws:dynamodb:{region}:{account_id}:table/{name}" for name in puts})
+def transaction_action(service, method, path, headers, body, params):
+    action = action_of(service, method, path, headers, body, params)
+    if action != "dynamodb:TransactWriteItems":
+        return action
+    permissions = {"Put": "dynamodb:PutItem", "Delete": "dynamodb:DeleteItem"}
+    return min(permissions[kind] for kind, _ in writes_of(body))  # fails on anything else
 
 
-actions._action_from_target, actions.dynamodb_resource_arns = action_of, tables_of
+def transaction_tables(body, region, account_id):
+    names = sorted({write["TableName"] for _, write in writes_of(body)})
+    return [f"arn:aws:dynamodb:{region}:{account_id}:table/{name}" for name in names] or tables_of(body, region, account_id)
+
+
+actions.extract_iam_action, actions.dynamodb_resource_arns = transaction_action, transaction_tables
 
 from ministack.app import main
 
