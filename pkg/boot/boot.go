@@ -20,7 +20,6 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/caarlos0/env/v11"
 )
@@ -63,7 +62,7 @@ func AWS() aws.Config {
 		Region:        os.Getenv("AWS_REGION"),
 		Credentials:   credentials.NewStaticCredentialsProvider(os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN")),
 		ConfigSources: []any{endpoints{}},
-		HTTPClient:    awshttp.NewBuildableClient().WithTimeout(patience),
+		HTTPClient:    HTTPClient(patience),
 		Retryer: func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = attempts; o.MaxBackoff = maxBackoff })
 		},

@@ -3,18 +3,17 @@
 package dynamo
 
 import (
-	"bytes"
 	"context"
-	"io"
-	"net/http"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"deployhooks/pkg/boot"
 	"deployhooks/test/region"
 )
 
@@ -50,7 +49,7 @@ func Each(t *testing.T, table string, keys []string, contract func(*testing.T, D
 func newTable(t *testing.T, endpoint, name string, keys []string) *dynamodb.Client {
 	t.Helper()
 	db := dynamodb.New(dynamodb.Options{
-		Region: region.Name, BaseEndpoint: &endpoint, HTTPClient: wholeRequests{}, Retryer: aws.NopRetryer{},
+		Region: region.Name, BaseEndpoint: &endpoint, HTTPClient: boot.HTTPClient(time.Minute), Retryer: aws.NopRetryer{},
 		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
 	})
 	in := &dynamodb.CreateTableInput{TableName: &name, BillingMode: types.BillingModePayPerRequest}
@@ -68,23 +67,4 @@ func newTable(t *testing.T, endpoint, name string, keys []string) *dynamodb.Clie
 		}
 	})
 	return db
-}
-
-// wholeRequests is an HTTP client that does not lose answers. The SDK closes a
-// request's body as soon as the answer begins, and its body then fails
-// net/http's last look for more of it (smithy-go's safeWriteToReadCloser
-// returns io.EOF from WriteTo); if the answer is faster than that look, net/http
-// closes the connection in the middle of the answer, to a write that has
-// happened. A body of net/http's own kind is looked at before it is sent.
-type wholeRequests struct{}
-
-// Do implements the SDK's HTTPClient.
-func (wholeRequests) Do(req *http.Request) (*http.Response, error) {
-	body, err := io.ReadAll(req.Body)
-	if err != nil {
-		return nil, err
-	}
-	whole := req.Clone(req.Context())
-	whole.Body = io.NopCloser(bytes.NewReader(body))
-	return http.DefaultClient.Do(whole)
 }
