@@ -97,6 +97,8 @@ type Drain struct {
 	CommandTimeoutMinutes int
 	// OnRebalance says what a rebalance recommendation leads to.
 	OnRebalance Response
+	// OnMaintenance says what word of AWS Health on an instance leads to.
+	OnMaintenance Response
 }
 
 // Response says what a rebalance recommendation leads to.

@@ -19,7 +19,7 @@ func defaults() config.Hooks {
 		LogRetentionDays:  30,
 		ParameterPrefix:   "/deployhooks",
 		EventBus:          "default",
-		Drain:             config.Drain{Hooks: "deployhooks-*", CommandTimeoutMinutes: 5, OnRebalance: config.TellPeople},
+		Drain:             config.Drain{Hooks: "deployhooks-*", CommandTimeoutMinutes: 5, OnRebalance: config.TellPeople, OnMaintenance: config.TellPeople},
 	}
 }
 
@@ -67,6 +67,7 @@ func TestParse(t *testing.T) {
 				"deployhooks:drainTagDocuments":          []any{"AWS-RunShellScript", document},
 				"deployhooks:drainCommandTimeoutMinutes": 2.0,
 				"deployhooks:onRebalance":                "drain",
+				"deployhooks:onMaintenance":              "drain",
 			},
 			func(h *config.Hooks) {
 				*h = config.Hooks{
@@ -85,7 +86,7 @@ func TestParse(t *testing.T) {
 					EventBus:          "platform",
 					Drain: config.Drain{
 						Hooks: "bye-*", DeadlineMinutes: 20, TargetGroups: []string{"admin", targets}, Command: "systemctl stop app\nsync",
-						TagDocuments: []string{"AWS-RunShellScript", document}, CommandTimeoutMinutes: 2, OnRebalance: config.DrainToo,
+						TagDocuments: []string{"AWS-RunShellScript", document}, CommandTimeoutMinutes: 2, OnRebalance: config.DrainToo, OnMaintenance: config.DrainToo,
 					},
 				}
 			},

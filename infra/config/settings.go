@@ -161,6 +161,14 @@ func draining() []setting {
 			Purpose: "what a rebalance recommendation for a Spot instance leads to: a word to people, or a drain while the instance still runs",
 		},
 		func(h *Hooks, v any) (err error) { h.Drain.OnRebalance, err = oneOf(v, TellPeople, DrainToo); return },
+	}, {
+		Setting{
+			Key:     "onMaintenance",
+			Default: string(TellPeople),
+			Allowed: "notice or drain",
+			Purpose: "what maintenance of an instance that AWS Health announces leads to: a word to people, or also a drain at once, which may be weeks before AWS acts: the instance runs on, without requests, for you to replace",
+		},
+		func(h *Hooks, v any) (err error) { h.Drain.OnMaintenance, err = oneOf(v, TellPeople, DrainToo); return },
 	}}
 }
 

@@ -82,6 +82,7 @@ func (s *hooks) newDrain(cfg config.Hooks, notices awssns.Topic, drains awsdynam
 			"DOCUMENT":        jsii.String(d.Document),
 			"COMMAND_TIMEOUT": minutes(d.CommandTimeoutMinutes),
 			"ON_REBALANCE":    jsii.String(string(d.OnRebalance)),
+			"ON_MAINTENANCE":  jsii.String(string(d.OnMaintenance)),
 		},
 	})
 	if err != nil {

@@ -36,6 +36,9 @@ type Config struct {
 	CommandTimeout time.Duration `env:"COMMAND_TIMEOUT" envDefault:"5m"`
 	// OnRebalance says what to do at a rebalance recommendation.
 	OnRebalance Response `env:"ON_REBALANCE" envDefault:"notice"`
+	// OnMaintenance says what to do when AWS Health announces maintenance of an
+	// instance.
+	OnMaintenance Response `env:"ON_MAINTENANCE" envDefault:"notice"`
 }
 
 // Tags on an Auto Scaling group that say what its instances need beside the

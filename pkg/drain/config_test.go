@@ -10,7 +10,7 @@ import (
 )
 
 func TestConfigFromTheEnvironment(t *testing.T) {
-	least := Config{QueueURL: "https://queue", Table: "drains", Hooks: "deployhooks-*", CommandTimeout: 5 * time.Minute, OnRebalance: TellPeople}
+	least := Config{QueueURL: "https://queue", Table: "drains", Hooks: "deployhooks-*", CommandTimeout: 5 * time.Minute, OnRebalance: TellPeople, OnMaintenance: TellPeople}
 	with := func(change func(*Config)) Config {
 		c := least
 		change(&c)
@@ -25,11 +25,11 @@ func TestConfigFromTheEnvironment(t *testing.T) {
 		"everything": {
 			set: map[string]string{
 				"HOOKS": "drain-?", "DEADLINE": "20m", "TARGET_GROUPS": "web,arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/side/0002",
-				"COMMAND": "systemctl stop shop", "COMMAND_TIMEOUT": "90s", "ON_REBALANCE": "drain",
+				"COMMAND": "systemctl stop shop", "COMMAND_TIMEOUT": "90s", "ON_REBALANCE": "drain", "ON_MAINTENANCE": "drain",
 			},
 			want: with(func(c *Config) {
 				c.Hooks, c.Deadline, c.TargetGroups = "drain-?", 20*time.Minute, []string{"web", sideARN}
-				c.Command, c.CommandTimeout, c.OnRebalance = "systemctl stop shop", 90*time.Second, DrainToo
+				c.Command, c.CommandTimeout, c.OnRebalance, c.OnMaintenance = "systemctl stop shop", 90*time.Second, DrainToo, DrainToo
 			}),
 		},
 		"what the stack leaves empty":    {set: map[string]string{"DEADLINE": "0m", "TARGET_GROUPS": "", "COMMAND": "", "DOCUMENT": ""}, want: least},

@@ -71,11 +71,12 @@ type Cause string
 
 // The causes of a drain.
 const (
-	Lifecycle Cause = "lifecycle" // a lifecycle action's event
-	Spot      Cause = "spot"      // a Spot interruption warning
-	Rebalance Cause = "rebalance" // a rebalance recommendation, where the configuration says so
-	Operator  Cause = "operator"  // a person
-	Swept     Cause = "sweep"     // found waiting, carried by nobody
+	Lifecycle Cause = "lifecycle"   // a lifecycle action's event
+	Spot      Cause = "spot"        // a Spot interruption warning
+	Rebalance Cause = "rebalance"   // a rebalance recommendation, where the configuration says so
+	Announced Cause = "maintenance" // announced by AWS Health, likewise
+	Operator  Cause = "operator"    // a person
+	Swept     Cause = "sweep"       // found waiting, carried by nobody
 )
 
 // Action is a lifecycle action that waits for this function to complete it.

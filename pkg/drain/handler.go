@@ -113,6 +113,11 @@ func (r *Drainer) add(ctx context.Context, o *orders, m event.Message) error {
 		return nil
 	case event.Maintenance:
 		o.warn = append(o.warn, maintenanceWarnings(e)...)
+		if r.cfg.OnMaintenance == DrainToo && !e.Over {
+			for _, instance := range e.Instances {
+				o.asks = append(o.asks, ask{Instance: instance, Cause: Announced})
+			}
+		}
 		return nil
 	case event.Request:
 		return o.addRequest(e, m.ID)

@@ -126,7 +126,10 @@ const (
 
 // planCommand plans what comes after the last request.
 func planCommand(cfg Config, d Drain, o *Observed, step *Step) {
-	command := cfg.shutdown(o.tags(d))
+	var command shutdown
+	if d.goes() {
+		command = cfg.shutdown(o.tags(d))
+	}
 	c := &step.Command
 	if !c.Over && c.ID == "" && c.Key != "" {
 		c.ID = o.Sent[c.Key][d.Instance]
@@ -173,6 +176,13 @@ const listed = 2 * time.Minute
 // succeeded is the status of a command that did what it should
 // ("Understanding command statuses", AWS Systems Manager User Guide).
 const succeeded = "Success"
+
+// goes tells whether the instance is on its way out by now. One that is only
+// recommended or announced to go may run on for weeks, and shall not be shut down
+// by the way; its lifecycle action will come.
+func (d Drain) goes() bool {
+	return len(d.Actions) > 0 || d.Cause != Rebalance && d.Cause != Announced
+}
 
 func (o *Observed) tags(d Drain) map[string]string {
 	if g := o.Groups[d.Group]; g != nil {

@@ -151,6 +151,12 @@ func TestPlan(t *testing.T) {
 
 		"an operator's drain, in service": {story: waiting(state("InService"), drain(func(d *Drain) { d.Cause, d.Actions = Operator, nil }), targets(webARN, "healthy")), do: Wait, deregister: 1,
 			harm: "a drain by hand does nothing"},
+		"recommended to go, it is not shut down": {story: waiting(withCommand, state("InService"), drain(func(d *Drain) { d.Cause, d.Actions = Rebalance, nil }), targets(webARN)), do: Forget, outcome: Drained,
+			harm: "an instance that runs on is shut down"},
+		"announced to go, it is not shut down": {story: waiting(withCommand, state("InService"), drain(func(d *Drain) { d.Cause, d.Actions = Announced, nil }), targets(webARN)), do: Forget, outcome: Drained,
+			harm: "an instance that runs on is shut down"},
+		"recommended to go, and now it goes": {story: waiting(withCommand, drain(func(d *Drain) { d.Cause = Rebalance }), targets(webARN)), do: Send, waitsFor: "to be sent",
+			harm: "the shutdown command is not run"},
 		"a Spot instance is drained": {story: waiting(state("InService"), drain(func(d *Drain) { d.Cause, d.Actions = Spot, nil }), targets(webARN)), do: Forget, outcome: Drained,
 			harm: "a drain goes on for ever"},
 		"a Spot instance's two minutes are over": {story: waiting(state("InService"), drain(func(d *Drain) { d.Cause, d.Actions = Spot, nil }), age(2*time.Minute)), do: Forget, outcome: Late, waitsFor: "web:80",
@@ -246,19 +252,22 @@ func TestTake(t *testing.T) {
 	other := ask{Instance: "i-1", Group: "shop", Cause: Lifecycle, Actions: []Action{{Hook: "g", Token: "t-3"}}}
 	swept := ask{Instance: "i-1", Group: "shop", Cause: Swept, Actions: []Action{{Hook: "h"}}}
 	spot := ask{Instance: "i-1", Group: "shop", Cause: Spot}
+	advised := ask{Instance: "i-1", Group: "shop", Cause: Rebalance}
 	for name, c := range map[string]struct {
 		asks    []ask // the drain ends before the last one, its command run
 		taken   bool
 		ran     bool
 		actions int
 	}{
-		"a duplicate that comes late":            {asks: []ask{first, first}},
-		"a sweep finds the other owner's wait":   {asks: []ask{first, swept}},
-		"the event comes after the sweep":        {asks: []ask{swept, first}},
-		"a Spot warning that comes late":         {asks: []ask{first, spot}},
-		"a Spot instance is terminated later on": {asks: []ask{spot, first}, taken: true, ran: true, actions: 1},
-		"another of our hooks":                   {asks: []ask{first, other}, taken: true, ran: true, actions: 1},
-		"back from the warm pool it goes again":  {asks: []ask{first, again}, taken: true, actions: 1},
+		"a duplicate that comes late":               {asks: []ask{first, first}},
+		"a sweep finds the other owner's wait":      {asks: []ask{first, swept}},
+		"the event comes after the sweep":           {asks: []ask{swept, first}},
+		"a Spot warning that comes late":            {asks: []ask{first, spot}},
+		"what was recommended to go is interrupted": {asks: []ask{advised, spot}, taken: true, ran: true},
+		"a recommendation that comes late":          {asks: []ask{advised, advised}},
+		"a Spot instance is terminated later on":    {asks: []ask{spot, first}, taken: true, ran: true, actions: 1},
+		"another of our hooks":                      {asks: []ask{first, other}, taken: true, ran: true, actions: 1},
+		"back from the warm pool it goes again":     {asks: []ask{first, again}, taken: true, actions: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := &Drain{Instance: "i-1"}
@@ -275,6 +284,17 @@ func TestTake(t *testing.T) {
 				t.Errorf("goes on as %+v", d)
 			}
 		})
+	}
+}
+
+// TestRecommendationThenInterruption holds that a Spot interruption hurries a
+// drain that had time.
+func TestRecommendationThenInterruption(t *testing.T) {
+	d := &Drain{Instance: "i-1"}
+	d.take(ask{Instance: "i-1", Cause: Rebalance}, noon.Add(-time.Hour))
+	d.Version = 1
+	if !d.take(ask{Instance: "i-1", Cause: Spot}, noon) || d.Cause != Spot || !d.goes() || !d.deadline(Config{}).Equal(noon.Add(spotNotice)) {
+		t.Errorf("goes on as %+v", d)
 	}
 }
 

@@ -46,13 +46,18 @@ func (d *Drain) take(a ask, now time.Time) bool {
 	if a.Cause == Swept && d.letGoUncompleted() {
 		fresh = a.Actions // the sweep sees it wait, whatever was believed before
 	}
+	// What was to go some time goes now.
+	hurried := a.Cause == Spot && !d.goes()
 	switch {
 	case d.Version == 0 && d.Since.IsZero():
 		d.begin(a, now)
 	case d.Ended.IsZero():
 		d.Skip = d.Skip || a.Skip
 		d.changed = d.changed || a.Skip
-	case len(fresh) == 0 && a.Cause != Operator:
+		if hurried {
+			d.Cause, d.Since, d.changed = Spot, now, true
+		}
+	case len(fresh) == 0 && a.Cause != Operator && !hurried:
 		return false // it is over, and this came late
 	case a.Cause != Swept && slices.ContainsFunc(fresh, d.again):
 		// Back from the warm pool, the instance goes another time.

@@ -143,6 +143,7 @@ type Maintenance struct {
 	Code      string   // such as AWS_EC2_INSTANCE_RETIREMENT_SCHEDULED
 	Text      string   // AWS's words, at most a thousand characters
 	Instances []string // i-…
+	Over      bool     // that it is done, or called off
 }
 
 // Test is a message that AWS sends to see whether the way is open: on the

@@ -14,6 +14,7 @@ func readHealthEvent(event, detail *object) Event {
 		Account: event.optional("account", maxWord),
 		Region:  event.optional("region", maxWord),
 		Code:    cut(detail.peek("eventTypeCode")),
+		Over:    detail.peek("statusCode") == "closed",
 	}
 	if list := detail.find("eventDescription"); list != nil && list[0] == '[' {
 		for _, element := range elementsOf(list) {

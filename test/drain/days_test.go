@@ -241,14 +241,20 @@ func TestRebalanceRecommendation(t *testing.T) {
 }
 
 func TestMaintenance(t *testing.T) {
-	w := newWorld(t, setting{})
-	i := w.InService(w.group)[0]
-	w.Maintenance(i)
-	w.Advance(time.Minute)
-	if told := w.told(); count(told, i) != 1 || !strings.Contains(w.lastNotice(), "RETIREMENT") {
-		t.Errorf("a retirement is told as %q: %s", told, w.lastNotice())
+	for response, drains := range map[drain.Response]bool{drain.TellPeople: false, drain.DrainToo: true} {
+		w := newWorld(t, setting{config: drain.Config{OnMaintenance: response}})
+		i := w.InService(w.group)[0]
+		w.Maintenance(i)
+		w.Advance(5 * time.Minute)
+		if told := w.told(); count(told, i) != 1 || !strings.Contains(w.lastNotice(), "RETIREMENT") {
+			t.Errorf("with %q a retirement is told as %q: %s", response, told, w.lastNotice())
+		}
+		if n := w.calls("DeregisterTargets"); (n > 0) != drains {
+			t.Errorf("with %q the instance was deregistered %d times", response, n)
+		}
+		w.mustLoseNothing()
+		w.mustBeQuiet()
 	}
-	w.mustBeQuiet()
 }
 
 func TestOperators(t *testing.T) {

@@ -162,14 +162,14 @@ func TestDrainGetsItsConfiguration(t *testing.T) {
 	t.Parallel()
 	common := drainConfig{
 		Config: drain.Config{
-			QueueURL: "<DrainQueue>", Table: "<Drains>", Hooks: "deployhooks-*", CommandTimeout: 5 * time.Minute, OnRebalance: drain.TellPeople,
+			QueueURL: "<DrainQueue>", Table: "<Drains>", Hooks: "deployhooks-*", CommandTimeout: 5 * time.Minute, OnRebalance: drain.TellPeople, OnMaintenance: drain.TellPeople,
 		},
 		Notices: notice.Config{TopicARN: "<Notices>", EventBus: "default"},
 	}
 	everything := common
 	everything.Notices.EventBus = "platform"
 	everything.Hooks, everything.Deadline, everything.TargetGroups = "bye-*", 20*time.Minute, []string{"admin", "internal"}
-	everything.Command, everything.CommandTimeout, everything.OnRebalance = "systemctl stop app", 2*time.Minute, drain.DrainToo
+	everything.Command, everything.CommandTimeout, everything.OnRebalance, everything.OnMaintenance = "systemctl stop app", 2*time.Minute, drain.DrainToo, drain.DrainToo
 	testEnvironment(t, "Drain", plain, common)
 	testEnvironment(t, "Drain", configured, everything)
 }

@@ -80,6 +80,7 @@ func fullContext() map[string]any {
 		"deployhooks:drainTagDocuments":          "AWS-RunShellScript,stop-app",
 		"deployhooks:drainCommandTimeoutMinutes": "2",
 		"deployhooks:onRebalance":                "drain",
+		"deployhooks:onMaintenance":              "drain",
 	}
 }
 
