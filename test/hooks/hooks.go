@@ -13,8 +13,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"time"
 
+	"deployhooks/infra/config"
 	"deployhooks/test/lambda"
 	"deployhooks/test/region"
 )
@@ -28,16 +28,16 @@ type Function struct {
 	Name  string // that of its folder below functions
 	Table string
 	Keys  []string // of the table
+	Queue config.Queue
+	// Told, if set, is called with each notice that the function publishes.
+	Told func(region.Publication)
 }
 
 // The functions.
 var (
-	Repair = Function{Name: "repair", Table: "baselines", Keys: []string{"application", "deploymentGroup"}}
-	Drain  = Function{Name: "drain", Table: "drains", Keys: []string{"instance"}}
+	Repair = Function{Name: "repair", Table: "baselines", Keys: []string{"application", "deploymentGroup"}, Queue: config.RepairQueue}
+	Drain  = Function{Name: "drain", Table: "drains", Keys: []string{"instance"}, Queue: config.DrainQueue}
 )
-
-// invocation bounds one invocation, as the stack does.
-const invocation = time.Minute
 
 // Folder is where `make` builds the functions for this machine, seen from the
 // root of the module.
@@ -67,29 +67,40 @@ func (f Function) binary(folder string) string { return filepath.Join(folder, f.
 
 // Start starts the function that is built in a folder, gives it the region,
 // which is served at url, for AWS, and has it work on the queue that it
-// returns. That queue hears every event on the default bus. The function looks
-// at the real clock, so the region should begin in the present. stop ends the
-// function.
+// returns. That queue is set up as in the stack, but hears every event on the
+// default bus. The function looks at the real clock, so the region should begin
+// in the present; where its time passes faster, drain takes a tick for one that
+// it has had, and only a sweep has it look again. stop ends the function.
 func (f Function) Start(ctx context.Context, r *region.Region, url, folder string, log io.Writer) (queue *region.Queue, stop func(), err error) {
 	binary := f.binary(folder)
 	if _, err := os.Stat(binary); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("%s is missing: start this with make, which builds the functions first", binary)
 	}
 	r.AddTable(f.Table, f.Keys...)
-	queue = r.Queue(f.Name)
-	fn, err := lambda.Start(ctx, lambda.Options{Binary: binary, Log: log, Env: map[string]string{
+	notices := r.Topic(Notices)
+	queue = r.Queue(f.Name).Configure(region.QueueSettings{
+		VisibilityTimeout: f.Queue.VisibilityTimeout(), MaxReceive: config.MaxReceives, BatchSize: f.Queue.BatchSize, Window: f.Queue.Window,
+	})
+	fn, err := lambda.Start(ctx, lambda.Options{Binary: binary, Log: log, Timeout: config.Timeout, Env: map[string]string{
 		"AWS_ENDPOINT_URL": url,
 		"QUEUE_URL":        queue.URL(),
 		"TABLE":            f.Table,
-		"TOPIC_ARN":        r.Topic(Notices).ARN(),
+		"TOPIC_ARN":        notices.ARN(),
 	}})
 	if err != nil {
 		return nil, nil, fmt.Errorf("start the %s function: %w", f.Name, err)
 	}
 	queue.Serve(func(payload []byte) ([]byte, error) {
-		ctx, cancel := context.WithTimeout(ctx, invocation)
-		defer cancel()
-		return fn.Invoke(ctx, payload)
+		before := len(notices.Published())
+		answer, err := fn.Invoke(ctx, payload)
+		if f.Told != nil {
+			// Queues are served one after another as time passes, so what is new
+			// is this function's.
+			for _, notice := range notices.Published()[before:] {
+				f.Told(notice)
+			}
+		}
+		return answer, err
 	})
 	return queue, func() { _ = fn.Close() }, nil
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"deployhooks/test/region"
 )
 
 // awsCLI finds the AWS CLI: on the path, or where the end-to-end tests install
@@ -55,13 +57,46 @@ func (s *sample) shell(t *testing.T, bin, command string) (string, error) {
 func TestTheGuideWithTheAWSCLI(t *testing.T) {
 	t.Parallel()
 	bin, s := awsCLI(t), served(t)
-	wants := [][]string{
+	s.typeTrials(t, bin, [][]string{
 		{`"shop-web"`, "4", "targetgroup/web/"},
 		{`"State": "healthy"`},
 		{`"deploymentId": "d-`, `"now"`},
 		{`"TrafficSources": []`},
 		{""},
+		{`"now"`},
+		{"\tTerminating:Wait\n", "\thealthy\n"},
+		{"\tInService\n"},
+	})
+	s.advance(5 * time.Minute)
+	var after state
+	s.get(t, "GET", "state", &after)
+	if sources := after.AutoScalingGroups[0].TrafficSources; len(sources) != 1 || sources[0].State != "InService" {
+		t.Errorf("what the CLI attached is not in service: %+v", after.AutoScalingGroups[0])
 	}
+	s.wantLetGo(t)
+}
+
+// TestTheGuideWithTheAWSCLIAndTheHooks does the same where the hooks work.
+func TestTheGuideWithTheAWSCLIAndTheHooks(t *testing.T) {
+	t.Parallel()
+	bin := awsCLI(t)
+	s, _ := servedWithHooks(t)
+	s.typeTrials(t, bin, [][]string{
+		{`"shop-web"`, "4", "targetgroup/web/"},
+		{`"State": "healthy"`},
+		{`"deploymentId": "d-`, `"now"`},
+		{`"State": "InService"`},
+		{"repaired: shop/web"},
+		{`"now"`},
+		{"\tTerminating:Wait\n", "\tdraining\n"},
+		{"\tInService\n", "outcome=drained"},
+	})
+	s.wantLetGo(t)
+}
+
+// typeTrials types the guide's trials, of which each must show what is wanted.
+func (s *sample) typeTrials(t *testing.T, bin string, wants [][]string) {
+	t.Helper()
 	trials := s.trials()
 	if len(trials) != len(wants) {
 		t.Fatalf("the guide has %d trials, of which %d are known", len(trials), len(wants))
@@ -77,11 +112,17 @@ func TestTheGuideWithTheAWSCLI(t *testing.T) {
 			}
 		}
 	}
-	s.advance(5 * time.Minute)
-	var after state
-	s.get(t, "GET", "state", &after)
-	if sources := after.AutoScalingGroups[0].TrafficSources; len(sources) != 1 || sources[0].State != "InService" {
-		t.Errorf("what the CLI attached is not in service: %+v", after.AutoScalingGroups[0])
+}
+
+// wantLetGo holds that one lifecycle action was completed, and did not time out.
+func (s *sample) wantLetGo(t *testing.T) {
+	t.Helper()
+	actions := s.region.LifecycleActions()
+	if len(actions) != 1 || actions[0].Ending != region.Completed {
+		t.Errorf("nobody has completed the lifecycle action: %+v", actions)
+	}
+	if left := s.region.InService(s.region.GroupOf(s.service)); len(left) != 3 {
+		t.Errorf("%d instances are in service after the scale-in, not 3", len(left))
 	}
 }
 

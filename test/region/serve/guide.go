@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"deployhooks/test/hooks"
 	"deployhooks/test/region"
 	"deployhooks/test/region/wire"
 )
@@ -13,8 +14,9 @@ func (s *sample) guide() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "The simulated AWS region %s of the account %s is served at %s\n\n", region.Name, region.Account, s.url)
 	fmt.Fprintf(&b, "In it, CodeDeploy releases the application %s, deployment group %s, blue/green: %d instances of the\n"+
-		"Auto Scaling group %s in the target group %s. %s\n%s\n\n",
-		s.service.Application, s.service.DeploymentGroup, s.service.Instances, s.service.Group, s.service.TargetGroups[0], s.aboutUsers(), s.aboutTime())
+		"Auto Scaling group %s in the target group %s. %s\n"+
+		"Other software has them registered in the target group %s too, of which their group does not know.\n%s\n\n",
+		s.service.Application, s.service.DeploymentGroup, s.service.Instances, s.service.Group, s.service.TargetGroups[0], s.aboutUsers(), partners, s.aboutTime())
 	b.WriteString(s.aboutHooks())
 	b.WriteString("Point the AWS CLI, an SDK or a function at it, in a second terminal:\n\n")
 	for _, line := range s.exports() {
@@ -58,13 +60,14 @@ func (s *sample) aboutTime() string {
 	return fmt.Sprintf("%s and passes %g times as fast as real time.", start, s.options.speed)
 }
 
-// aboutHooks says whether anybody repairs, and how to have it so.
+// aboutHooks says whether anybody repairs and drains, and how to have it so.
 func (s *sample) aboutHooks() string {
 	if !s.options.hooks {
-		return "Nothing repairs what a release leaves broken; with --hooks the repair function does (make region ARGS=--hooks).\n\n"
+		return "Nothing repairs what a release leaves broken, nor drains instances before they go; with --hooks the built\n" +
+			"functions do (make region ARGS=--hooks).\n\n"
 	}
-	return "The built repair function runs in it, hears the events of every release and sweeps every five minutes. What it\n" +
-		"tells people is printed here; its log is " + s.log + ".\n\n"
+	return "The built functions repair and drain run in it, hear every event and sweep, as they do when deployed. What they\n" +
+		"tell people is printed here; their logs, in real time, are " + s.log(hooks.Repair) + " and " + s.log(hooks.Drain) + ".\n\n"
 }
 
 // served lists every operation of every service.
@@ -102,25 +105,76 @@ func (s *sample) exports() []string {
 // trial is something to try in a shell.
 type trial struct{ about, command string }
 
-// trials tell the story of the fault that this project repairs.
-func (s *sample) trials() []trial {
-	group := fmt.Sprintf("--application-name %s --deployment-group-name %s", s.service.Application, s.service.DeploymentGroup)
+// trials tell the stories of the faults that this project repairs, in order.
+func (s *sample) trials() []trial { return append(s.releaseTrials(), s.drainTrials()...) }
+
+// releaseTrials tell of a release whose Auto Scaling group comes out attached to
+// nothing.
+func (s *sample) releaseTrials() []trial {
 	arn := s.region.TargetGroupARN(s.service.TargetGroups[0])
-	current := "$(aws deploy get-deployment-group " + group + " \\\n    --query 'deploymentGroupInfo.autoScalingGroups[0].name' --output text)"
 	trials := []trial{
 		{"the Auto Scaling group and what it is attached to", "aws autoscaling describe-auto-scaling-groups \\\n    --query 'AutoScalingGroups[].[AutoScalingGroupName,DesiredCapacity,TargetGroupARNs]'"},
 		{"the instances behind the load balancer", "aws elbv2 describe-target-health --target-group-arn " + arn},
-		{"release it, and let a quarter of an hour pass", "aws deploy create-deployment " + group + "\ncurl -sX POST '" + s.url + controlPath + "advance?seconds=900'"},
+		{"release it, and let a quarter of an hour pass", "aws deploy create-deployment " + s.deploymentGroup() + "\n" + s.pass(900)},
 	}
-	sources := "aws autoscaling describe-traffic-sources --auto-scaling-group-name \"" + current + "\""
+	sources := "aws autoscaling describe-traffic-sources --auto-scaling-group-name \"" + s.current() + "\""
 	if s.options.hooks {
 		return append(trials,
-			trial{"the new Auto Scaling group: attached, by the hooks", sources},
-			trial{"what they told people", "curl -s '" + s.url + controlPath + "notices'"},
+			trial{"the new Auto Scaling group: attached, by repair", sources},
+			trial{"what it told people", "curl -s '" + s.url + controlPath + "notices'"},
 		)
 	}
 	return append(trials,
 		trial{"the new Auto Scaling group: attached to nothing", sources},
-		trial{"attach it by hand, as the hooks do", "aws autoscaling attach-traffic-sources --auto-scaling-group-name \"" + current + "\" \\\n    --traffic-sources Identifier=" + arn + ",Type=elbv2"},
+		trial{"attach it by hand, as repair does", "aws autoscaling attach-traffic-sources --auto-scaling-group-name \"" + s.current() + "\" \\\n    --traffic-sources Identifier=" + arn + ",Type=elbv2"},
 	)
+}
+
+// drainHook is the lifecycle hook that the README says to put on a group.
+const drainHook = "deployhooks-drain"
+
+// drainTrials tell of a scale-in of an instance that has requests in flight.
+func (s *sample) drainTrials() []trial {
+	arn := s.region.TargetGroupARN(partners)
+	instances := "aws autoscaling describe-auto-scaling-groups \\\n    --query 'AutoScalingGroups[].Instances[].[InstanceId,LifecycleState]' --output text"
+	targets := "aws elbv2 describe-target-health --target-group-arn " + arn + " \\\n    --query 'TargetHealthDescriptions[].[Target.Id,TargetHealth.State]' --output text"
+	scaleIn := trial{"have instances wait for drain before they go, and scale in by one", "group=\"" + s.current() + "\"\n" +
+		"aws autoscaling put-lifecycle-hook --auto-scaling-group-name \"$group\" --lifecycle-hook-name " + drainHook + " \\\n" +
+		"    --lifecycle-transition autoscaling:EC2_INSTANCE_TERMINATING --heartbeat-timeout 900 --default-result CONTINUE\n" +
+		fmt.Sprintf("aws autoscaling set-desired-capacity --auto-scaling-group-name \"$group\" --desired-capacity %d\n", s.service.Instances-1) +
+		s.pass(20)}
+	if s.options.hooks {
+		return []trial{
+			scaleIn,
+			{"the instance: in Terminating:Wait, and draining in " + partners, instances + "\n" + targets},
+			{"ten minutes later: drained, let go and gone, by drain", s.pass(600) + "\n" + instances + "\ngrep 'drain ended' " + s.log(hooks.Drain)},
+		}
+	}
+	return []trial{
+		scaleIn,
+		{"the instance: in Terminating:Wait, and healthy in " + partners + ", which still sends it requests", instances + "\n" + targets},
+		{"drain it and let it go by hand, as drain does", "instance=$(aws autoscaling describe-auto-scaling-instances \\\n" +
+			"    --query \"AutoScalingInstances[?LifecycleState=='Terminating:Wait'].InstanceId\" --output text)\n" +
+			"aws elbv2 deregister-targets --target-group-arn " + arn + " --targets \"Id=$instance\"\n" +
+			s.pass(300) + "\n" +
+			"aws autoscaling complete-lifecycle-action --auto-scaling-group-name \"" + s.current() + "\" \\\n" +
+			"    --lifecycle-hook-name " + drainHook + " --instance-id \"$instance\" --lifecycle-action-result CONTINUE\n" +
+			s.pass(60) + "\n" + instances},
+	}
+}
+
+// deploymentGroup is how the CLI is told of the service's.
+func (s *sample) deploymentGroup() string {
+	return fmt.Sprintf("--application-name %s --deployment-group-name %s", s.service.Application, s.service.DeploymentGroup)
+}
+
+// current is the command that answers the name of the service's Auto Scaling
+// group, which is another after each release.
+func (s *sample) current() string {
+	return "$(aws deploy get-deployment-group " + s.deploymentGroup() + " \\\n    --query 'deploymentGroupInfo.autoScalingGroups[0].name' --output text)"
+}
+
+// pass is the command that lets time pass.
+func (s *sample) pass(seconds int) string {
+	return fmt.Sprintf("curl -sX POST '%sadvance?seconds=%d'", s.url+controlPath, seconds)
 }

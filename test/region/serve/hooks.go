@@ -8,21 +8,40 @@ import (
 	"path/filepath"
 	"time"
 
+	"deployhooks/infra/config"
 	"deployhooks/test/hooks"
+	"deployhooks/test/region"
 )
 
-// sweepEvery is the stack's default.
-const sweepEvery = 5 * time.Minute
-
-// startHooks runs the built repair function in the region until stop is called,
-// and says on out what it tells people.
+// startHooks runs the built functions in the region until stop is called, swept
+// as the stack has them swept unless it is told otherwise, and says on out what
+// they tell people.
 func (s *sample) startHooks(ctx context.Context, out io.Writer) (stop func(), err error) {
-	s.log = filepath.Join(s.options.build, "repair", "log")
-	log, err := os.Create(s.log)
+	deployed, err := config.Parse(nil)
 	if err != nil {
-		return nil, fmt.Errorf("%w: start this with `make region ARGS=--hooks`, which builds the function first", err)
+		return nil, err
 	}
-	queue, end, err := hooks.Repair.Start(ctx, s.region, s.url, s.options.build, log)
+	stopRepair, err := s.startHook(ctx, hooks.Repair, deployed.SweepEveryMinutes, out)
+	if err != nil {
+		return nil, err
+	}
+	stopDrain, err := s.startHook(ctx, hooks.Drain, deployed.DrainSweepMinutes(), out)
+	if err != nil {
+		stopRepair()
+		return nil, err
+	}
+	return func() { stopDrain(); stopRepair() }, nil
+}
+
+func (s *sample) startHook(ctx context.Context, f hooks.Function, sweepMinutes int, out io.Writer) (stop func(), err error) {
+	log, err := os.Create(s.log(f))
+	if err != nil {
+		return nil, fmt.Errorf("%w: start this with `make region ARGS=--hooks`, which builds the functions first", err)
+	}
+	f.Told = func(notice region.Publication) {
+		fmt.Fprintf(out, "%s  %s: %s\n", notice.At.Format(time.TimeOnly), f.Name, notice.Subject)
+	}
+	queue, end, err := f.Start(ctx, s.region, s.url, s.options.build, log)
 	if err != nil {
 		_ = log.Close()
 		return nil, err
@@ -30,16 +49,11 @@ func (s *sample) startHooks(ctx context.Context, out io.Writer) (stop func(), er
 	var sweep func()
 	sweep = func() {
 		queue.Send(`{"action":"sweep"}`)
-		s.region.After(sweepEvery, sweep)
+		s.region.After(time.Duration(sweepMinutes)*time.Minute, sweep)
 	}
-	s.region.After(sweepEvery, sweep)
-	told := 0
-	s.tell = func() {
-		published := s.region.Topic(hooks.Notices).Published()
-		for _, notice := range published[told:] {
-			fmt.Fprintf(out, "%s  deployhooks: %s\n", notice.At.Format(time.TimeOnly), notice.Subject)
-		}
-		told = len(published)
-	}
+	s.region.After(time.Duration(sweepMinutes)*time.Minute, sweep)
 	return func() { end(); _ = log.Close() }, nil
 }
+
+// log is where a function's log goes: beside its binary.
+func (s *sample) log(f hooks.Function) string { return filepath.Join(s.options.build, f.Name, "log") }

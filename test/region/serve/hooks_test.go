@@ -1,33 +1,43 @@
 package main
 
 import (
-	"net/http/httptest"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	autoscalingtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
 	"deployhooks/test/hooks"
+	"deployhooks/test/region"
 )
+
+// servedWithHooks serves a sample with the built functions in it, whose time
+// passes only when told. said is what a person reads on the terminal.
+func servedWithHooks(t *testing.T) (s *sample, said *strings.Builder) {
+	t.Helper()
+	build := t.TempDir()
+	if err := hooks.Build(t.Context(), build); err != nil {
+		t.Fatal(err)
+	}
+	s, said = servedWith(t, options{perSecond: 10, hooks: true, build: build}), &strings.Builder{}
+	stop, err := s.startHooks(t.Context(), said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	return s, said
+}
 
 // TestTheHooksRepairByThemselves is what the guide promises with --hooks: a
 // release, some time, and the copy is attached.
 func TestTheHooksRepairByThemselves(t *testing.T) {
 	t.Parallel()
-	build := t.TempDir()
-	if err := hooks.Build(t.Context(), build); err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewUnstartedServer(nil)
-	s := newSample("http://"+server.Listener.Addr().String(), options{perSecond: 10, hooks: true, build: build})
-	server.Config.Handler = s.handler()
-	server.Start()
-	defer server.Close()
-	var said strings.Builder
-	stop, err := s.startHooks(t.Context(), &said)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stop()
-
+	s, said := servedWithHooks(t)
 	s.get(t, "POST", "deploy", nil)
 	s.get(t, "POST", "advance?seconds=900", nil)
 	var after state
@@ -42,12 +52,63 @@ func TestTheHooksRepairByThemselves(t *testing.T) {
 	if len(told.Notices) == 0 || !strings.Contains(told.Notices[0].Subject, "repaired: shop/web") {
 		t.Errorf("people are not told of the repair: %+v", told)
 	}
-	if !strings.Contains(said.String(), "repaired: shop/web") {
-		t.Errorf("whoever watches the terminal sees nothing of the repair: %q", said.String())
-	}
-	for _, want := range []string{"The built repair function runs in it", "attached, by the hooks"} {
-		if !strings.Contains(s.guide(), want) {
-			t.Errorf("the guide lacks %q", want)
+	s.region.RecommendRebalance(s.region.InService(s.region.GroupOf(s.service))[0])
+	s.get(t, "POST", "advance?seconds=60", nil)
+	for _, want := range []string{`(?m)^[0-9:]{8}  repair: .* repaired: shop/web$`, `(?m)^[0-9:]{8}  drain: Instances announced to go: i-`} {
+		if !regexp.MustCompile(want).MatchString(said.String()) {
+			t.Errorf("whoever watches the terminal does not see who did what: no %s in\n%s", want, said)
 		}
+	}
+}
+
+// TestTheHooksDrainByThemselves: an instance that is scaled in is held until
+// nothing is in flight to it, also from a target group that its Auto Scaling
+// group does not know of; all that others do goes over the wire.
+func TestTheHooksDrainByThemselves(t *testing.T) {
+	t.Parallel()
+	s, _ := servedWithHooks(t)
+	ctx, groups, balancers := t.Context(), autoscaling.NewFromConfig(s.config()), elbv2.NewFromConfig(s.config())
+	if _, err := groups.PutLifecycleHook(ctx, &autoscaling.PutLifecycleHookInput{
+		AutoScalingGroupName: aws.String("shop-web"), LifecycleHookName: aws.String(drainHook), HeartbeatTimeout: aws.Int32(900),
+		LifecycleTransition: aws.String("autoscaling:EC2_INSTANCE_TERMINATING"), DefaultResult: aws.String("CONTINUE"),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s.get(t, "POST", "advance?seconds=300", nil) // until requests are in flight
+	if _, err := groups.SetDesiredCapacity(ctx, &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: aws.String("shop-web"), DesiredCapacity: aws.Int32(3)}); err != nil {
+		t.Fatal(err)
+	}
+	s.get(t, "POST", "advance?seconds=60", nil)
+	out, err := groups.DescribeAutoScalingGroups(ctx, &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: []string{"shop-web"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	instances := out.AutoScalingGroups[0].Instances
+	i := slices.IndexFunc(instances, func(i autoscalingtypes.Instance) bool {
+		return i.LifecycleState == autoscalingtypes.LifecycleStateTerminatingWait
+	})
+	if i < 0 {
+		t.Fatalf("nobody waits for drain: %+v", instances)
+	}
+	health, err := balancers.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{
+		TargetGroupArn: aws.String(s.region.TargetGroupARN(partners)),
+		Targets:        []elbv2types.TargetDescription{{Id: instances[i].InstanceId, Port: aws.Int32(partnersPort)}},
+	})
+	if err != nil || health.TargetHealthDescriptions[0].TargetHealth.State != elbv2types.TargetHealthStateEnumDraining {
+		t.Errorf("the instance that goes is not draining in %s, so its requests will be cut off: %+v, %v", partners, health, err)
+	}
+
+	s.get(t, "POST", "advance?seconds=600", nil)
+	actions := s.region.LifecycleActions()
+	if len(actions) != 1 || actions[0].Instance != *instances[i].InstanceId || actions[0].Ending != region.Completed {
+		t.Errorf("the instance is not let go by drain, but at the hook's timeout if at all: %+v", actions)
+	}
+	var after state
+	s.get(t, "GET", "state", &after)
+	if len(after.AutoScalingGroups[0].Instances) != 3 {
+		t.Errorf("the drained instance is still there: %+v", after.AutoScalingGroups[0])
+	}
+	if after.Requests.Failed > 0 {
+		t.Errorf("%d of %d requests failed although drain was there", after.Requests.Failed, after.Requests.Total)
 	}
 }

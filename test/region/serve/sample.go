@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"deployhooks/pkg/drain"
 	"deployhooks/test/region"
 	"deployhooks/test/region/wire"
 )
@@ -15,28 +16,35 @@ import (
 // topic is where the sample's deployment group announces its deployments.
 const topic = "deployments"
 
+// The target group that other software has registered the service's instances
+// in, on a port of its own. Their Auto Scaling group does not know of it; a tag
+// on the group says so to the drain function.
+const (
+	partners     = "partners"
+	partnersPort = 8080
+)
+
 // sample is a region with one service in it.
 type sample struct {
 	url     string // where it is served
 	options options
 	region  *region.Region
 	service region.Service
-	users   *region.Stream // nil without traffic
+	users   []*region.Stream // none without traffic
+	partner map[string]bool  // the instances that were registered in partners
 
-	// passing is held while time passes. With it, time stands still while the
+	// passing is held while time passes. With it, time stands still while a
 	// function works, however fast it passes otherwise.
 	passing sync.Mutex
-	tell    func() // says what the hooks have told; nil without them
-	log     string // the function's
 
 	mu     sync.Mutex
 	events []json.RawMessage
 }
 
 func newSample(url string, o options) *sample {
-	s := &sample{url: url, options: o}
+	s := &sample{url: url, options: o, partner: map[string]bool{}}
 	var settings region.Options
-	if o.hooks { // the built function looks at the real clock
+	if o.hooks { // the built functions look at the real clock
 		settings.Start = time.Now().UTC().Truncate(time.Second)
 	}
 	s.region = region.New(settings)
@@ -52,11 +60,31 @@ func newSample(url string, o options) *sample {
 		Instances:       4,
 		TerminationWait: 5 * time.Minute,
 		Trigger:         topic,
+		Tags:            map[string]string{drain.TargetGroupsTag: partners},
 	})
+	s.region.AddTargetGroup(region.TargetGroup{Name: partners, Port: partnersPort})
+	s.registerPartners()
 	if o.perSecond > 0 {
-		s.users = s.region.StartTraffic(region.Traffic{TargetGroup: "web", PerSecond: o.perSecond})
+		s.users = []*region.Stream{
+			s.region.StartTraffic(region.Traffic{TargetGroup: "web", PerSecond: o.perSecond}),
+			// As long as the deregistration delay lets requests take, so that a
+			// person has the time to see an instance drain.
+			s.region.StartTraffic(region.Traffic{TargetGroup: partners, PerSecond: 1, Takes: 290 * time.Second}),
+		}
 	}
 	return s
+}
+
+// registerPartners registers each new instance in service with the target group
+// partners, once: it is not for that software to take back what others have
+// deregistered.
+func (s *sample) registerPartners() {
+	for _, id := range s.region.InService(s.region.GroupOf(s.service)) {
+		if !s.partner[id] {
+			s.partner[id] = true
+			s.region.Register(partners, id, partnersPort)
+		}
+	}
 }
 
 // handler serves the APIs of AWS, and the control paths beside them.
@@ -88,16 +116,14 @@ func (s *sample) passTime(ctx context.Context, speed float64) {
 	}
 }
 
-// advance lets time pass. It also drops the region's record of calls, which
+// advance lets time pass. It also has new instances registered and drops the region's record of calls, which
 // only tests read and which a server that runs for days would drown in.
 func (s *sample) advance(d time.Duration) {
 	s.passing.Lock()
 	defer s.passing.Unlock()
 	s.region.Advance(d)
+	s.registerPartners()
 	s.region.ForgetCalls()
-	if s.tell != nil {
-		s.tell()
-	}
 }
 
 // eventsAfter are the events but the first n.

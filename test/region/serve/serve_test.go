@@ -25,8 +25,13 @@ import (
 // served serves a sample whose time passes only when told.
 func served(t *testing.T) *sample {
 	t.Helper()
+	return servedWith(t, options{perSecond: 10})
+}
+
+func servedWith(t *testing.T, o options) *sample {
+	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
-	s := newSample("http://"+server.Listener.Addr().String(), options{perSecond: 10})
+	s := newSample("http://"+server.Listener.Addr().String(), o)
 	server.Config.Handler = s.handler()
 	server.Start()
 	t.Cleanup(server.Close)
@@ -127,7 +132,7 @@ func TestControl(t *testing.T) {
 	var before state
 	s.get(t, "GET", "state", &before)
 	if len(before.AutoScalingGroups) != 1 || len(before.AutoScalingGroups[0].Instances) != 4 || len(before.AutoScalingGroups[0].TrafficSources) != 1 ||
-		len(before.TargetGroups) != 1 || len(before.TargetGroups[0].Targets) != 4 || len(before.Deployments) != 0 {
+		len(before.TargetGroups) != 2 || len(before.TargetGroups[0].Targets) != 4 || len(before.TargetGroups[1].Targets) != 4 || len(before.Deployments) != 0 {
 		t.Errorf("the sample is not as described: %+v", before)
 	}
 
@@ -306,14 +311,17 @@ func TestCommandLine(t *testing.T) {
 func TestTheGuideTellsTheTruth(t *testing.T) {
 	t.Parallel()
 	cases := map[string]options{
-		"passes only when told":                 {speed: 0, perSecond: 1},
-		"as real time does":                     {speed: 1, perSecond: 1},
-		"60 times as fast as real time":         {speed: 60, perSecond: 1},
-		"Nobody uses it":                        {speed: 60},
-		"with --hooks the repair function does": {speed: 60},
-		"AttachTrafficSources":                  {speed: 60},
-		"export AWS_ENDPOINT_URL=http://":       {speed: 60},
-		"Its users send 25 requests a second.":  {perSecond: 25},
+		"passes only when told":                {speed: 0, perSecond: 1},
+		"as real time does":                    {speed: 1, perSecond: 1},
+		"60 times as fast as real time":        {speed: 60, perSecond: 1},
+		"Nobody uses it":                       {speed: 60},
+		"with --hooks the built\nfunctions do": {speed: 60},
+		"complete-lifecycle-action":            {speed: 60},
+		"AttachTrafficSources":                 {speed: 60},
+		"export AWS_ENDPOINT_URL=http://":      {speed: 60},
+		"Its users send 25 requests a second.": {perSecond: 25},
+		"The built functions repair and drain": {hooks: true},
+		"build/drain/log":                      {hooks: true, build: "build"},
 	}
 	for want, o := range cases {
 		if guide := newSample("http://127.0.0.1:1", o).guide(); !strings.Contains(guide, want) {

@@ -75,9 +75,10 @@ type requestsState struct {
 // state asks the region's own APIs, as anybody else would.
 func (s *sample) state(ctx context.Context) (state, error) {
 	now := state{Now: s.region.Now(), AutoScalingGroups: []groupState{}, TargetGroups: []targetsState{}, Deployments: []deploymentState{}}
-	if s.users != nil {
-		total := s.users.Total()
-		now.Requests = requestsState{Total: total.Requests, Failed: total.Failed}
+	for _, users := range s.users {
+		total := users.Total()
+		now.Requests.Total += total.Requests
+		now.Requests.Failed += total.Failed
 	}
 	for _, add := range []func(context.Context, *state) error{s.addGroups, s.addTargets, s.addDeployments} {
 		if err := add(ctx, &now); err != nil {
