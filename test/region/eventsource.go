@@ -25,12 +25,15 @@ func (q *Queue) Serve(function func(payload []byte) ([]byte, error)) {
 
 // poll lets a served queue hand out messages soon.
 func (r *Region) poll(q *Queue) {
-	if q.serve == nil || q.polling {
+	if q.serve == nil || q.polling || q.busy() {
 		return
 	}
 	q.polling = true
 	r.after(r.timings.Receive, func() {
 		q.polling = false
+		if q.busy() {
+			return // who is done first polls
+		}
 		if q.gathering() {
 			r.poll(q)
 			return
@@ -40,14 +43,27 @@ func (r *Region) poll(q *Queue) {
 			return
 		}
 		payload, function := q.lambdaEvent(batch), q.serve
-		r.outside(func() {
+		q.working++
+		work := func() {
 			response, err := function(payload)
 			r.mu.Lock()
 			defer r.mu.Unlock()
+			q.working--
 			r.settle(q, batch, response, err)
 			r.poll(q) // there may be more
-		})
+		}
+		if q.settings.Concurrency == 0 {
+			r.outside(work)
+			return
+		}
+		r.outside(func() { go work() })
+		r.poll(q)
 	})
+}
+
+// busy says whether no other batch may be worked on now.
+func (q *Queue) busy() bool {
+	return q.settings.Concurrency > 0 && q.working >= q.settings.Concurrency
 }
 
 // gathering says whether a batch waits for more messages.

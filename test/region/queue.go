@@ -15,6 +15,7 @@ type Queue struct {
 	dead     []Message
 	serve    func([]byte) ([]byte, error)
 	polling  bool
+	working  int       // batches that the function has not answered yet
 	gathers  time.Time // since when, for a batch; zero while there is nothing
 	rule     func(Delivery) bool
 	receipts map[string]*message
@@ -33,6 +34,10 @@ type QueueSettings struct {
 	// Window is how long a served queue gathers messages for a batch that is
 	// not full (MaximumBatchingWindowInSeconds); not at all unless set.
 	Window time.Duration
+	// Concurrency is how many batches are worked on at once at most
+	// (MaximumConcurrency), each in a goroutine of its own, while time goes on.
+	// Unless set there is one batch, and time stands still for it.
+	Concurrency int
 }
 
 // Message is a message as it was put into a queue.

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -217,4 +219,35 @@ func TestABatchFitsAnInvocation(t *testing.T) {
 	if invocations != 3 || q.Len() != 0 {
 		t.Errorf("12 MB of messages came in %d invocations of at most 6 MB, and %d are left", invocations, q.Len())
 	}
+}
+
+func TestBatchesWorkedOnAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := region.New(region.Options{})
+		q := r.Queue("ticks").Deaf().Configure(region.QueueSettings{BatchSize: 1, Concurrency: 2})
+		var working, most, answered atomic.Int32
+		q.Serve(func([]byte) ([]byte, error) {
+			most.Store(max(most.Load(), working.Add(1)))
+			time.Sleep(10 * time.Second)
+			working.Add(-1)
+			answered.Add(1)
+			return []byte(`{"batchItemFailures":[]}`), nil
+		})
+		for range 5 {
+			q.Send("tick")
+		}
+		pass := func(seconds int) {
+			for range seconds {
+				r.Advance(time.Second)
+				time.Sleep(time.Second)
+			}
+		}
+		if pass(15); answered.Load() != 2 {
+			t.Errorf("%d batches of 10 s were answered after 15 s, want the first two", answered.Load())
+		}
+		pass(25)
+		if most.Load() != 2 || q.Len() != 0 {
+			t.Errorf("up to %d batches were worked on at once, want 2; %d messages are left", most.Load(), q.Len())
+		}
+	})
 }
