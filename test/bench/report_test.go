@@ -59,14 +59,16 @@ func writeReport(file string) error {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "figure\tmeasured\tbudget\tbaseline\t")
 	for _, f := range figures {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t\n", f.Name, f.in(f.Value), f.in(f.Budget), f.in(f.Baseline))
+		fmt.Fprintf(table, "%s\t%.4g %s\t%s\t%s\t\n", f.Name, f.Value, f.Unit, f.in(f.Budget), f.in(f.Baseline))
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	fmt.Printf(`
 depth      calls that wait for one another, the store included
-drain      %d instances of one target group leave at once, under the request rates that the simulated region knows
+drain      %d instances of one target group leave at once, under the request rates that the simulated region knows;
+           command: each runs one of 20 to 60 s; idle: nothing is in flight, so that all of them may go at once
+calls      of a drain: all but heartbeats and what concerns commands, which have figures of their own
 baseline   for repair's calls: the functions that others publish for the purpose, which keep and guard nothing;
            for drain's: a loop for each instance, as in the drainers that others publish;
            for the rest: an empty Go function, built and run beside
@@ -77,7 +79,7 @@ The same figures as JSON: %s
 	return nil
 }
 
-// in is a value in the figure's unit, or a dash for none.
+// in is a budget or baseline in the figure's unit, or a dash for none.
 func (f figure) in(v float64) string {
 	if v == 0 {
 		return "-"

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"encoding/json"
 	"io"
 	"log/slog"
 	"slices"
@@ -11,9 +10,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
-	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
+	"deployhooks/infra/config"
 	"deployhooks/pkg/drain"
 	"deployhooks/pkg/notice"
 	"deployhooks/test/region"
@@ -22,48 +20,113 @@ import (
 // The budgets of a storm: so many instances of one target group leave at once,
 // under the request rates that the region knows.
 const (
-	stormSize         = 1000
-	callsPerInstance  = 1.5  // heartbeats apart, the store included
-	waitP99           = 15.0 // seconds that a drained instance waits for its release
-	stormHook         = "deployhooks-drain"
-	stormHeartbeat    = 600 // seconds
-	stormDeregistered = 300 * time.Second
+	stormSize        = 1000
+	callsPerInstance = 1.5  // heartbeats and commands apart, the store included
+	waitP99          = 15.0 // seconds that a drained instance waits for its release
+	stormHook        = "deployhooks-drain"
+	stormDelay       = 300 * time.Second
 )
+
+// storm says how the fleet leaves.
+type storm struct {
+	heartbeat int32           // the hook's timeout, in seconds
+	mix       []time.Duration // how long requests take; none for an idle fleet
+	command   bool            // each instance has a shutdown command to run
+}
+
+// steady are requests of ten seconds to nearly the deregistration delay, so that
+// instances drain one after another.
+var steady = func() (mix []time.Duration) {
+	for d := 10 * time.Second; d < stormDelay-10*time.Second; d += 7 * time.Second {
+		mix = append(mix, d)
+	}
+	return mix
+}()
 
 // TestStorm counts the calls of a storm and how long drained instances wait,
 // beside a loop per instance in another region like it.
 func TestStorm(t *testing.T) {
-	ours := measureStorm(t, drainTogether)
-	peer := measureStorm(t, drainInLoops)
-	if ours.perInstance > callsPerInstance {
-		t.Errorf("%.3f calls per instance, beyond the budget of %.1f", ours.perInstance, callsPerInstance)
-	}
-	if ours.p99 > waitP99 {
-		t.Errorf("one in a hundred drained instances waited %.1f s and more for its release, beyond the budget of %.0f s", ours.p99, waitP99)
-	}
-	if ours.left > 0 || ours.cut > 0 {
-		t.Errorf("%d instances were not let go, %d requests cut off that could have finished", ours.left, ours.cut)
-	}
-	t.Logf("calls per instance %.3f (a loop each %.2f), wait p99 %.1f s (%.1f s), throttled %d (%d), not let go %d (%d), cut off %d (%d)",
-		ours.perInstance, peer.perInstance, ours.p99, peer.p99, ours.throttled, peer.throttled, ours.left, peer.left, ours.cut, peer.cut)
+	s := storm{heartbeat: 600, mix: steady}
+	ours := s.play(t, s.drainTogether)
+	peer := s.play(t, drainInLoops)
+	ours.mustHold(t, waitP99)
+	t.Logf("a loop each: %+v", peer)
 	report(
-		figure{"drain.callsPerInstance", ours.perInstance, "calls", callsPerInstance, peer.perInstance},
+		figure{"drain.callsPerInstance", ours.calls, otherCalls, callsPerInstance, peer.calls},
+		figure{"drain.heartbeatsPerInstance", ours.heartbeats, "heartbeats", 0, peer.heartbeats},
 		figure{"drain.waitP99", ours.p99, "s", waitP99, peer.p99},
 		figure{"drain.throttled", float64(ours.throttled), "calls", 0, float64(peer.throttled)},
 	)
 }
 
-type stormFigures struct {
-	perInstance float64
-	p99         float64 // seconds
-	throttled   int
-	left        int // not completed: their hook timed out
-	cut         int // requests that could have finished
+// TestStormWithCommand has each instance run a command of 20 to 60 s when it is
+// drained, with the timeout that the README asks for then.
+func TestStormWithCommand(t *testing.T) {
+	s := storm{heartbeat: 1200, mix: steady, command: true}
+	f := s.play(t, s.drainTogether)
+	f.mustHold(t, waitP99)
+	if f.commands == 0 {
+		t.Error("no command ran: nothing is shown")
+	}
+	report(
+		figure{"drain.command.callsPerInstance", f.calls, otherCalls, callsPerInstance, 0},
+		figure{"drain.command.commandCallsPerInstance", f.commands, "command calls", 0, 0},
+		figure{"drain.command.waitP99", f.p99, "s", waitP99, 0},
+	)
 }
 
-// measureStorm has all instances of a group leave at once, with requests of
-// ten seconds to nearly five minutes in flight, and drain serve their events.
-func measureStorm(t *testing.T, drain func(testing.TB, *region.Region)) stormFigures {
+// TestIdleStorm has nothing in flight, so that all instances may go at once:
+// the worst burst of releases. The rates alone have the last one wait for
+// minutes.
+func TestIdleStorm(t *testing.T) {
+	s := storm{heartbeat: 600}
+	f := s.play(t, s.drainTogether)
+	wait := paced(stormSize) + waitP99
+	f.mustHold(t, wait)
+	report(
+		figure{"drain.idle.callsPerInstance", f.calls, otherCalls, callsPerInstance, 0},
+		figure{"drain.idle.waitP99", f.p99, "s", wait, 0},
+	)
+}
+
+// paced is how long so many calls to Auto Scaling take, in seconds, at the share
+// of its rates that drain takes.
+func paced(calls float64) float64 { return (calls - 80) / 8 }
+
+// otherCalls is the unit of all calls but heartbeats, of which the hook decides
+// how many there are, and what concerns commands, which has a figure of its own.
+const otherCalls = "calls, heartbeats apart"
+
+type stormFigures struct {
+	calls, heartbeats, commands float64 // per instance
+	p99                         float64 // seconds
+	throttled                   int
+	left                        int      // not completed: their hook timed out
+	cut                         int      // requests that could have finished
+	twice                       int      // instances on which the command ran again
+	told                        []string // what went wrong, as people are told
+}
+
+// mustHold fails if anything is lost, or if a budget is not kept.
+func (f stormFigures) mustHold(t *testing.T, wait float64) {
+	t.Helper()
+	t.Logf("%+v", f)
+	if f.left > 0 || f.cut > 0 || f.twice > 0 || len(f.told) > 0 {
+		t.Errorf("%d instances were not let go, %d requests cut off that could have finished, %d commands run twice, told %q", f.left, f.cut, f.twice, f.told)
+	}
+	if f.throttled > 0 {
+		t.Errorf("%d calls beyond the rates", f.throttled)
+	}
+	if f.calls > callsPerInstance {
+		t.Errorf("%.3f calls per instance, beyond the budget of %.1f", f.calls, callsPerInstance)
+	}
+	if f.p99 > wait {
+		t.Errorf("one in a hundred drained instances waited %.1f s and more for its release, beyond the %.0f s that it may", f.p99, wait)
+	}
+}
+
+// play has all instances of a group leave at once, and drain serve their events.
+func (s storm) play(t *testing.T, drain func(testing.TB, *region.Region)) stormFigures {
 	t.Helper()
 	r := region.New(region.Options{Throttling: true})
 	group := r.AddService(region.Service{
@@ -71,24 +134,29 @@ func measureStorm(t *testing.T, drain func(testing.TB, *region.Region)) stormFig
 		Tags: map[string]string{"deployhooks:drain-target-groups": "web"},
 	}).Group
 	// The group is not attached, as CodeDeploy leaves it: nobody else drains.
-	r.AddTargetGroup(region.TargetGroup{Name: "web", Delay: stormDeregistered})
+	r.AddTargetGroup(region.TargetGroup{Name: "web", Delay: stormDelay})
 	for _, i := range r.InService(group) {
 		r.Register("web", i, 80)
 	}
 	_, err := r.AutoScaling().PutLifecycleHook(t.Context(), &autoscaling.PutLifecycleHookInput{
-		AutoScalingGroupName: &group, LifecycleHookName: aws.String(stormHook), HeartbeatTimeout: aws.Int32(stormHeartbeat),
+		AutoScalingGroupName: &group, LifecycleHookName: aws.String(stormHook), HeartbeatTimeout: &s.heartbeat,
 		LifecycleTransition: aws.String("autoscaling:EC2_INSTANCE_TERMINATING"), DefaultResult: aws.String("CONTINUE"),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	takes := map[string]time.Duration{}
+	r.OnCommand(func(c region.CommandRun) region.CommandResult {
+		takes[c.Instance] = time.Duration(20+len(takes)*7%41) * time.Second
+		return region.CommandResult{Takes: takes[c.Instance]}
+	})
 	drain(t, r)
 	r.Advance(time.Minute)
-	var mix []time.Duration
-	for d := 10 * time.Second; d < stormDeregistered-10*time.Second; d += 7 * time.Second {
-		mix = append(mix, d)
+	cut := func() int { return 0 }
+	if len(s.mix) > 0 {
+		users := r.StartTraffic(region.Traffic{TargetGroup: "web", PerSecond: 15, Mix: s.mix})
+		cut = func() int { return users.Total().CutEarly }
 	}
-	users := r.StartTraffic(region.Traffic{TargetGroup: "web", PerSecond: 15, Mix: mix})
 	r.Advance(6 * time.Minute)
 	r.ForgetCalls()
 	r.Scale(group, 0)
@@ -96,22 +164,33 @@ func measureStorm(t *testing.T, drain func(testing.TB, *region.Region)) stormFig
 	if !r.RunUntil(func() bool { return r.ActiveActions() == 0 }, time.Hour) {
 		t.Fatal("the storm does not end")
 	}
-	users.Stop()
 	r.Advance(2 * time.Minute)
-	return figuresOf(r, users)
+	f := figuresOf(r, takes)
+	f.cut = cut()
+	return f
 }
 
-func figuresOf(r *region.Region, users *region.Stream) (f stormFigures) {
-	calls := 0
+// ofCommands are the calls that a shutdown command takes: to send it, to see
+// what became of it, and to tell people what it said.
+var ofCommands = []string{"SendCommand", "ListCommands", "ListCommandInvocations", "Publish", "PutEvents"}
+
+// figuresOf reads a storm's figures; takes is how long each instance's command
+// took, which is no waiting.
+func figuresOf(r *region.Region, takes map[string]time.Duration) (f stormFigures) {
 	for _, c := range r.Calls() {
-		if c.Operation != "RecordLifecycleActionHeartbeat" {
-			calls++
+		switch {
+		case c.Operation == "RecordLifecycleActionHeartbeat":
+			f.heartbeats++
+		case slices.Contains(ofCommands, c.Operation):
+			f.commands++
+		default:
+			f.calls++
 		}
 		if c.Err != nil && strings.Contains(c.Err.Error(), "Throttling") {
 			f.throttled++
 		}
 	}
-	f.perInstance = float64(calls) / stormSize
+	f.calls, f.heartbeats, f.commands = f.calls/stormSize, f.heartbeats/stormSize, f.commands/stormSize
 	var waits []float64
 	for _, a := range r.LifecycleActions() {
 		if a.Ending != region.Completed {
@@ -121,90 +200,44 @@ func figuresOf(r *region.Region, users *region.Stream) (f stormFigures) {
 		if a.Drained.After(since) {
 			since = a.Drained
 		}
-		waits = append(waits, a.Ended.Sub(since).Seconds())
+		waits = append(waits, (a.Ended.Sub(since) - takes[a.Instance]).Seconds())
 	}
 	slices.Sort(waits)
 	f.p99 = waits[len(waits)*99/100]
-	f.cut = users.Total().CutEarly
+	f.twice = len(r.CommandRuns()) - len(takes)
+	for _, n := range r.Topic("notices").Published() {
+		if !strings.HasPrefix(n.Subject, "Drained and shut down") {
+			f.told = append(f.told, n.Subject)
+		}
+	}
 	return f
 }
 
-// drainTogether is the function, fed in batches of a hundred messages.
-func drainTogether(t testing.TB, r *region.Region) {
+// drainTogether is the function behind a queue and a schedule, as they are
+// deployed.
+func (s storm) drainTogether(t testing.TB, r *region.Region) {
+	deployed, err := config.Parse(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	r.AddTable("drains", "instance")
-	queue := r.Queue("drain").Configure(region.QueueSettings{VisibilityTimeout: 2 * time.Minute, BatchSize: 100})
-	fn := drain.New(
-		drain.Config{QueueURL: queue.URL(), Table: "drains", Hooks: "deployhooks-*", CommandTimeout: 5 * time.Minute},
+	queue := r.Queue("drain").Configure(region.QueueSettings{
+		VisibilityTimeout: config.DrainQueue.VisibilityTimeout(), MaxReceive: config.MaxReceives, BatchSize: config.DrainQueue.BatchSize, Window: config.DrainQueue.Window,
+	})
+	cfg := drain.Config{QueueURL: queue.URL(), Table: "drains", Hooks: "deployhooks-*", CommandTimeout: 5 * time.Minute}
+	if s.command {
+		cfg.Command = "systemctl stop shop"
+	}
+	fn := drain.New(cfg,
 		drain.Clients{Groups: r.AutoScaling(), Balancers: r.ELBV2(), Deployments: r.CodeDeploy(), Commands: r.SSM(), Queue: r.SQS(), Database: r.DynamoDB()},
 		notice.New(notice.Config{TopicARN: r.Topic("notices").ARN(), EventBus: "default"}, "drain", r.SNS(), r.EventBridge(), io.Discard, r.Now),
 		slog.New(slog.DiscardHandler), r.Now)
 	queue.Serve(func(payload []byte) ([]byte, error) { return fn.Invoke(t.Context(), payload) })
-}
-
-// drainInLoops is a loop for each instance, as in the drainers that others
-// publish: deregister, ask about this one target every fifteen seconds, record
-// a heartbeat every minute, complete by the token. A call that fails is made
-// again at the next turn.
-func drainInLoops(t testing.TB, r *region.Region) {
-	const turn, turnsPerHeartbeat = 15 * time.Second, 4
-	ctx, arn := t.Context(), r.TargetGroupARN("web")
-	r.Queue("loops").Configure(region.QueueSettings{BatchSize: 10}).Serve(func(payload []byte) ([]byte, error) {
-		for _, e := range terminations(t, payload) {
-			target := []elbtypes.TargetDescription{{Id: &e.Instance}}
-			deregistered, turns := false, 0
-			var loop func()
-			loop = func() {
-				turns++
-				if turns%turnsPerHeartbeat == 0 {
-					_, _ = r.AutoScaling().RecordLifecycleActionHeartbeat(ctx, &autoscaling.RecordLifecycleActionHeartbeatInput{
-						AutoScalingGroupName: &e.Group, LifecycleHookName: &e.Hook, LifecycleActionToken: &e.Token,
-					})
-				}
-				if !deregistered {
-					_, err := r.ELBV2().DeregisterTargets(ctx, &elb.DeregisterTargetsInput{TargetGroupArn: &arn, Targets: target})
-					deregistered = err == nil
-				}
-				if deregistered && drained(t, r, arn, target) {
-					_, err := r.AutoScaling().CompleteLifecycleAction(ctx, &autoscaling.CompleteLifecycleActionInput{
-						AutoScalingGroupName: &e.Group, LifecycleHookName: &e.Hook, LifecycleActionToken: &e.Token, LifecycleActionResult: aws.String("CONTINUE"),
-					})
-					if err == nil || strings.Contains(err.Error(), "No active") {
-						return
-					}
-				}
-				if turns < 4*60 { // an hour
-					r.After(turn, loop)
-				}
-			}
-			loop()
-		}
-		return nil, nil
-	})
-}
-
-func drained(t testing.TB, r *region.Region, arn string, target []elbtypes.TargetDescription) bool {
-	out, err := r.ELBV2().DescribeTargetHealth(t.Context(), &elb.DescribeTargetHealthInput{TargetGroupArn: &arn, Targets: target})
-	return err == nil && out.TargetHealthDescriptions[0].TargetHealth.State == elbtypes.TargetHealthStateEnumUnused
-}
-
-type termination struct {
-	Token    string `json:"LifecycleActionToken"`
-	Group    string `json:"AutoScalingGroupName"`
-	Hook     string `json:"LifecycleHookName"`
-	Instance string `json:"EC2InstanceId"`
-}
-
-// terminations are the lifecycle actions in a batch of the queue.
-func terminations(t testing.TB, payload []byte) (all []termination) {
-	var batch struct{ Records []struct{ Body string } }
-	if err := json.Unmarshal(payload, &batch); err != nil {
-		t.Fatal(err)
+	var sweep func()
+	sweep = func() {
+		queue.Send(`{"action":"sweep"}`)
+		r.After(time.Duration(deployed.DrainSweepMinutes())*time.Minute, sweep)
 	}
-	for _, record := range batch.Records {
-		var event struct{ Detail termination }
-		if json.Unmarshal([]byte(record.Body), &event) == nil && event.Detail.Hook == stormHook {
-			all = append(all, event.Detail)
-		}
-	}
-	return all
+	// Not at the full minute, when it would share the look of a tick.
+	r.After(37*time.Second, sweep)
 }
