@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"io"
 	"log/slog"
 	"slices"
@@ -31,6 +32,7 @@ const (
 type storm struct {
 	heartbeat int32           // the hook's timeout, in seconds
 	mix       []time.Duration // how long requests take; none for an idle fleet
+	perSecond int             // requests; 15 unless set
 	command   bool            // each instance has a shutdown command to run
 }
 
@@ -72,6 +74,31 @@ func TestStormWithCommand(t *testing.T) {
 		figure{"drain.command.callsPerInstance", f.calls, otherCalls, callsPerInstance, 0},
 		figure{"drain.command.commandCallsPerInstance", f.commands, "command calls", 0, 0},
 		figure{"drain.command.waitP99", f.p99, "s", waitP99, 0},
+	)
+}
+
+// TestStormWithShortHook has a hook that would time out before anybody has
+// drained, so that every instance needs a heartbeat. How short may it be?
+//
+// All calls to Auto Scaling share a bucket, of 100 calls and 10 more a second
+// as the region has it. So nobody could send a thousand heartbeats within less
+// than 90 s: with a timeout of 60 s, 300 instances would be lost whatever is
+// done. Drain takes 80 calls and 8 more a second, and begins when half of the
+// timeout is over. Of that half, one look, 10 s, may be lost. So it gets to 4
+// instances for each second of the timeout: a thousand need 250 s. Up to ten
+// more may pass before the first look at who is due.
+func TestStormWithShortHook(t *testing.T) {
+	s := storm{heartbeat: 270, mix: []time.Duration{stormDelay - 15*time.Second}, perSecond: 50}
+	f := s.play(t, s.drainTogether)
+	wait := paced(2*stormSize) + waitP99 // a heartbeat and a release each
+	f.mustHold(t, wait)
+	if f.heartbeats < 1 {
+		t.Errorf("%.2f heartbeats per instance: not all needed one", f.heartbeats)
+	}
+	report(
+		figure{"drain.shortHook.callsPerInstance", f.calls, otherCalls, callsPerInstance, 0},
+		figure{"drain.shortHook.heartbeatsPerInstance", f.heartbeats, "heartbeats", 0, 0},
+		figure{"drain.shortHook.waitP99", f.p99, "s", wait, 0},
 	)
 }
 
@@ -154,7 +181,7 @@ func (s storm) play(t *testing.T, drain func(testing.TB, *region.Region)) stormF
 	r.Advance(time.Minute)
 	cut := func() int { return 0 }
 	if len(s.mix) > 0 {
-		users := r.StartTraffic(region.Traffic{TargetGroup: "web", PerSecond: 15, Mix: s.mix})
+		users := r.StartTraffic(region.Traffic{TargetGroup: "web", PerSecond: cmp.Or(s.perSecond, 15), Mix: s.mix})
 		cut = func() int { return users.Total().CutEarly }
 	}
 	r.Advance(6 * time.Minute)
