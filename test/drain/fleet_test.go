@@ -1,6 +1,7 @@
 package drain
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -72,4 +73,30 @@ func TestEventOfADrainNobodyRemembers(t *testing.T) {
 	w.mustComplete(1)
 	w.mustRunOnce(1)
 	w.mustBeQuiet()
+}
+
+// TestEnvironmentsShareThePace has two execution environments take turns, as
+// Lambda may have them do, while a thousand idle instances leave: together they
+// must stay within the rates, which the account's other callers need as well.
+func TestEnvironmentsShareThePace(t *testing.T) {
+	w := newFleet(t, 1000, 900)
+	environments := []*drain.Drainer{w.fn, w.function(drain.Config{})}
+	turn := 0
+	w.queue.Serve(func(payload []byte) ([]byte, error) {
+		turn++
+		w.fn = environments[turn%len(environments)]
+		return w.invoke(payload)
+	})
+	w.Scale(w.group, 1)
+	w.settle()
+	w.mustComplete(1000)
+	throttled := 0
+	for _, c := range w.Calls() {
+		if c.Err != nil && strings.Contains(c.Err.Error(), "Rate exceeded") {
+			throttled++
+		}
+	}
+	if throttled > 0 {
+		t.Errorf("%d calls beyond the rates", throttled)
+	}
 }
