@@ -41,12 +41,14 @@ func (r *Drainer) drain(ctx context.Context, o *orders) (err error) {
 		}
 	}()
 	all := o.sweep
+	r.pace.grant(0)
 	if !o.tick.IsZero() {
-		mine, err := r.drains.claim(ctx, o.tick, o.by)
+		mine, since, err := r.drains.claim(ctx, o.tick, o.by)
 		if err != nil {
 			return err
 		}
 		all = all || mine
+		r.pace.grant(since)
 	}
 	if !all && len(o.asks) == 0 {
 		return nil

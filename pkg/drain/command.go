@@ -30,8 +30,9 @@ const minDelivery = 30
 
 // send sends the shutdown command to the instances of these drains. That it is
 // about to be sent is written first, so that of several who would send it one
-// does: whoever fails to write it lets it be.
-func (r *Drainer) send(ctx context.Context, drains []*Drain, o *Observed) {
+// does: whoever fails to write it lets it be. The error is that it could not be
+// written.
+func (r *Drainer) send(ctx context.Context, drains []*Drain, o *Observed) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTime)
 	defer cancel()
 	alike := map[shutdown][]*Drain{}
@@ -45,33 +46,30 @@ func (r *Drainer) send(ctx context.Context, drains []*Drain, o *Observed) {
 		for chunk := range slices.Chunk(drains, sendLimit) {
 			round.Go(func() error {
 				key := commandKey(chunk, o.Now)
-				r.sendTo(ctx, command, key, r.reserve(ctx, key, chunk, o.Now))
-				return nil
+				won, err := r.reserve(ctx, key, chunk, o.Now)
+				r.sendTo(ctx, command, key, won)
+				return err
 			})
 		}
 	}
-	_ = round.Wait() // errors are the drains' trouble
+	return round.Wait()
 }
 
 // reserve writes that the command with this key is about to be sent to these
-// drains' instances, and returns those of which that is certain.
-func (r *Drainer) reserve(ctx context.Context, key string, drains []*Drain, now time.Time) []*Drain {
+// drains' instances, and returns those of which that is certain. With an error it
+// is of none: it may have been written, so the command must not be sent.
+func (r *Drainer) reserve(ctx context.Context, key string, drains []*Drain, now time.Time) (won []*Drain, err error) {
 	for _, d := range drains {
 		d.Command = Command{Key: key, Asked: now}
 	}
 	lost, err := r.drains.save(ctx, drains)
+	if err != nil {
+		lost = drains
+	}
 	for _, d := range lost {
 		d.changed, d.lost = false, true
 	}
-	won := slices.DeleteFunc(slices.Clone(drains), func(d *Drain) bool { return d.lost })
-	if err == nil {
-		return won
-	}
-	for _, d := range won {
-		// It may have been written, so it must not be sent.
-		d.trouble, d.changed, d.lost = err, false, true
-	}
-	return nil
+	return slices.DeleteFunc(slices.Clone(drains), func(d *Drain) bool { return d.lost }), err
 }
 
 // sendTo sends one command to several instances. SSM refuses all of them for

@@ -148,6 +148,9 @@ func (d Drain) timeout() time.Duration {
 	return shortest
 }
 
+// timesOut is when the first of the actions ends by itself.
+func (d Drain) timesOut() time.Time { return d.Beat.Add(d.timeout()) }
+
 // Limits of EC2 and Auto Scaling.
 const (
 	// minHeartbeat is the shortest heartbeat timeout of a hook (PutLifecycleHook,

@@ -32,11 +32,10 @@ func (r *Drainer) look(ctx context.Context, drains []*Drain) (open, hurry bool, 
 	}
 	r.deregister(ctx, drains, steps)
 	r.remember(ctx, drains, steps)
-	r.send(ctx, planned(drains, steps, Send), o)
-	// Heartbeats first: a storm of releases uses the pace up, and who waits a
-	// look longer for his release loses nothing.
-	r.beat(ctx, drains, steps, o)
-	r.release(ctx, drains, steps, o)
+	unsent := r.send(ctx, planned(drains, steps, Send), o)
+	may := r.turns(drains, steps, o.Now)
+	r.release(ctx, may, planned(drains, steps, Forget), steps, o)
+	r.beat(ctx, may, steps, o)
 	if err := r.tellTrouble(ctx, drains); err != nil {
 		// It is not remembered as told, so the next look tries again.
 		r.log.ErrorContext(ctx, "people could not be told of trouble", "error", err)
@@ -52,7 +51,7 @@ func (r *Drainer) look(ctx context.Context, drains []*Drain) (open, hurry bool, 
 		}
 	}
 	_, err = r.drains.save(ctx, changed)
-	return open, hurry, err
+	return open, hurry, errors.Join(unsent, err)
 }
 
 // planned are the drains whose step is to do that.
@@ -60,17 +59,30 @@ func planned(drains []*Drain, steps map[*Drain]*Step, do Do) []*Drain {
 	return slices.DeleteFunc(slices.Clone(drains), func(d *Drain) bool { return steps[d].Do != do || d.lost })
 }
 
-// release lets instances go: people are told what they should know, then the
-// lifecycle actions are completed. What the pace holds back has its turn at the
-// next look.
-func (r *Drainer) release(ctx context.Context, drains []*Drain, steps map[*Drain]*Step, o *Observed) {
-	var ready []*Drain
-	for _, d := range planned(drains, steps, Release) {
-		if r.paced(len(d.Actions), o.Now) {
+// turns are the drains that have their turn with Auto Scaling at this look, as
+// far as the pace allows: first those whose actions time out, the next to do so
+// first, then those that wait for nothing but their release. A release costs as
+// much as a heartbeat, so who may go gets no heartbeat, unless he cannot be let
+// go. Who has no turn now has one at a later look.
+func (r *Drainer) turns(drains []*Drain, steps map[*Drain]*Step, now time.Time) []*Drain {
+	var due, ready []*Drain
+	for _, d := range drains {
+		switch {
+		case d.lost:
+		case steps[d].Beat:
+			due = append(due, d)
+		case steps[d].Do == Release:
 			ready = append(ready, d)
 		}
 	}
-	forgotten := planned(drains, steps, Forget)
+	slices.SortStableFunc(due, func(a, b *Drain) int { return a.timesOut().Compare(b.timesOut()) })
+	return slices.DeleteFunc(append(due, ready...), func(d *Drain) bool { return !r.paced(len(d.Actions), now) })
+}
+
+// release lets instances go, those that have their turn and are to be: people
+// are told what they should know, then the lifecycle actions are completed.
+func (r *Drainer) release(ctx context.Context, may, forgotten []*Drain, steps map[*Drain]*Step, o *Observed) {
+	ready := planned(may, steps, Release)
 	untold := r.tellEnds(ctx, slices.Concat(ready, forgotten), steps)
 	wait := func(d *Drain) bool {
 		return untold[d] && o.Now.Before(d.deadline(r.cfg).Add(spare)) // people must hear of it first
@@ -149,13 +161,12 @@ func (r *Drainer) remember(ctx context.Context, drains []*Drain, steps map[*Drai
 	}
 }
 
-// beat sends the heartbeats that are due.
-func (r *Drainer) beat(ctx context.Context, drains []*Drain, steps map[*Drain]*Step, o *Observed) {
+// beat sends the heartbeats that are due, of those that have their turn and were
+// not let go.
+func (r *Drainer) beat(ctx context.Context, may []*Drain, steps map[*Drain]*Step, o *Observed) {
 	ctx, cancel := context.WithTimeout(ctx, beatTime)
 	defer cancel()
-	due := slices.DeleteFunc(slices.Clone(drains), func(d *Drain) bool {
-		return !steps[d].Beat || d.lost || !d.Ended.IsZero() || !r.paced(len(d.Actions), o.Now)
-	})
+	due := slices.DeleteFunc(slices.Clone(may), func(d *Drain) bool { return !steps[d].Beat || !d.Ended.IsZero() })
 	each(due, func(d *Drain) {
 		for _, a := range d.Actions {
 			switch err := r.heartbeat(ctx, d, a); {

@@ -108,12 +108,12 @@ func Plan(cfg Config, d Drain, o *Observed) Step {
 func (d Drain) beats(cfg Config, now time.Time) bool {
 	timeout := d.timeout()
 	ahead := max(beatAhead, min(timeout/2, maxBeatAhead))
-	return len(d.Actions) > 0 && !now.Add(ahead).Before(d.Beat.Add(timeout)) && now.Before(d.deadline(cfg).Add(spare))
+	return len(d.Actions) > 0 && !now.Add(ahead).Before(d.timesOut()) && now.Before(d.deadline(cfg).Add(spare))
 }
 
 // timedOut tells whether an action that nobody holds any more ran out of time.
 func (d Drain) timedOut(now time.Time) bool {
-	return d.open() && len(d.Actions) > 0 && !now.Before(d.Beat.Add(d.timeout()))
+	return d.open() && len(d.Actions) > 0 && !now.Before(d.timesOut())
 }
 
 // A heartbeat goes out two looks before the timeout at the latest, so that one

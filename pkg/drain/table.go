@@ -185,10 +185,11 @@ const unwritten = "attribute_not_exists(#version) OR #version = :version"
 var versionName = map[string]string{"#version": "version"}
 
 // claim takes a tick for the message that brought it, and tells whether it may
-// be acted upon: a tick that another message has taken, or that is older than
-// the last one taken, is not. A message that is delivered again keeps its tick.
-func (t table) claim(ctx context.Context, slot time.Time, message string) (bool, error) {
-	_, err := t.db.PutItem(ctx, &dynamodb.PutItemInput{
+// be acted upon, and how long the last one taken was before it: a tick that
+// another message has taken, or that is older than the last one taken, is not. A
+// message that is delivered again keeps its tick.
+func (t table) claim(ctx context.Context, slot time.Time, message string) (mine bool, since time.Duration, err error) {
+	out, err := t.db.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &t.name,
 		Item: map[string]types.AttributeValue{
 			"instance": &types.AttributeValueMemberS{Value: clockKey},
@@ -200,14 +201,16 @@ func (t table) claim(ctx context.Context, slot time.Time, message string) (bool,
 		ExpressionAttributeValues: map[string]types.AttributeValue{
 			":slot": number(slot.Unix()), ":message": &types.AttributeValueMemberS{Value: message},
 		},
+		ReturnValues: types.ReturnValueAllOld,
 	})
 	switch {
 	case err == nil:
-		return true, nil
+		last, _ := strconv.ParseInt(digits(out.Attributes["slot"]), 10, 64) // none is long ago
+		return true, slot.Sub(time.Unix(last, 0)), nil
 	case fault.Of(err) == fault.Conflict:
-		return false, nil
+		return false, 0, nil
 	}
-	return false, fmt.Errorf("take the tick of %s in table %s: %w", slot.Format(time.TimeOnly), t.name, err)
+	return false, 0, fmt.Errorf("take the tick of %s in table %s: %w", slot.Format(time.TimeOnly), t.name, err)
 }
 
 func fromItem(item map[string]types.AttributeValue) (Drain, error) {
@@ -217,12 +220,8 @@ func fromItem(item map[string]types.AttributeValue) (Drain, error) {
 		return d, fmt.Errorf("the item of %s is damaged; delete it and the next sweep starts the drain anew: %w", instance, err)
 	}
 	d.Instance = instance
-	version, ok := item["version"].(*types.AttributeValueMemberN)
-	if !ok {
-		return d, fmt.Errorf("the item of %s has no version; delete it and the next sweep starts the drain anew", instance)
-	}
 	var err error
-	if d.Version, err = strconv.Atoi(version.Value); err != nil {
+	if d.Version, err = strconv.Atoi(digits(item["version"])); err != nil {
 		return d, fmt.Errorf("the version of the item of %s is no whole number; delete it and the next sweep starts the drain anew", instance)
 	}
 	return d, nil
@@ -231,6 +230,13 @@ func fromItem(item map[string]types.AttributeValue) (Drain, error) {
 func text(v types.AttributeValue) string {
 	if s, ok := v.(*types.AttributeValueMemberS); ok {
 		return s.Value
+	}
+	return ""
+}
+
+func digits(v types.AttributeValue) string {
+	if n, ok := v.(*types.AttributeValueMemberN); ok {
+		return n.Value
 	}
 	return ""
 }

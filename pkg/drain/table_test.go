@@ -172,19 +172,21 @@ func givesTickToOne(t *testing.T, drains table) {
 		after   time.Duration
 		message string
 		mine    bool
+		since   time.Duration // the tick before
 	}{
-		{10 * time.Second, "m-1", true},
-		{10 * time.Second, "m-1", true}, // delivered again: it may have died half-way
-		{10 * time.Second, "m-2", false},
-		{0, "m-2", false},
-		{0, "m-1", false},
-		{20 * time.Second, "m-2", true},
-		{10 * time.Second, "m-1", false},
-		{20 * time.Second, "m-1", false},
-		{20 * time.Second, "m-2", true},
+		{10 * time.Second, "m-1", true, noon.Add(10 * time.Second).Sub(time.Unix(0, 0))}, // none was taken before
+		{10 * time.Second, "m-1", true, 0},                                               // delivered again: it may have died half-way
+		{10 * time.Second, "m-2", false, 0},
+		{0, "m-2", false, 0},
+		{0, "m-1", false, 0},
+		{25 * time.Second, "m-2", true, 15 * time.Second},
+		{10 * time.Second, "m-1", false, 0},
+		{25 * time.Second, "m-1", false, 0},
+		{25 * time.Second, "m-2", true, 0},
 	} {
-		if mine, err := drains.claim(t.Context(), noon.Add(c.after), c.message); err != nil || mine != c.mine {
-			t.Errorf("the tick of %s for %s: %t, %v; want %t", noon.Add(c.after).Format(time.TimeOnly), c.message, mine, err, c.mine)
+		mine, since, err := drains.claim(t.Context(), noon.Add(c.after), c.message)
+		if err != nil || mine != c.mine || since != c.since {
+			t.Errorf("the tick of %s for %s: %t, %s after the last, %v; want %t, %s", noon.Add(c.after).Format(time.TimeOnly), c.message, mine, since, err, c.mine, c.since)
 		}
 	}
 	d := underWay("i-1")
