@@ -32,7 +32,7 @@ demo: need-go ## Play a release and a scale-in with and without the hooks; write
 	@go run ./test/demo $(ARGS)
 
 .PHONY: region
-region: need-go ## Serve the simulated AWS region on a port; ARGS=--hooks repairs in it
+region: need-go ## Serve the simulated AWS region on a port; ARGS=--hooks runs the hooks in it
 	$(call first-run,Building the region)
 	$(if $(findstring -hooks,$(ARGS)),@$(MAKE) --no-print-directory functions ARCH=$(HOST_ARCH))
 	@go run ./test/region/serve $(ARGS)

@@ -69,7 +69,7 @@ depth      calls that wait for one another, the store included
 drain      %d instances of one target group leave at once, under the request rates that the simulated region knows;
            command: each runs one of 20 to 60 s; shortHook: the hook times out before anybody has drained;
            idle: nothing is in flight, so that all of them may go at once
-calls      of a drain: all but heartbeats and what concerns commands, which have figures of their own
+calls      of a drain: all but heartbeats, which the hook's timeout decides, and the store included
 baseline   for repair's calls: the functions that others publish for the purpose, which keep and guard nothing;
            for drain's: a loop for each instance, as in the drainers that others publish;
            for the rest: an empty Go function, built and run beside

@@ -19,6 +19,7 @@ import (
 	"deployhooks/infra/config"
 	"deployhooks/pkg/drain"
 	"deployhooks/pkg/notice"
+	"deployhooks/test/hooks"
 	"deployhooks/test/region"
 )
 
@@ -79,9 +80,7 @@ func newWorld(t testing.TB, s setting) *world {
 	}
 	r := region.New(s.region)
 	w := &world{Region: r, t: t, delay: s.delay, notices: r.Topic("notices"), queue: r.Queue("drain")}
-	w.queue.Configure(region.QueueSettings{
-		VisibilityTimeout: config.DrainQueue.VisibilityTimeout(), MaxReceive: config.MaxReceives, BatchSize: config.DrainQueue.BatchSize, Window: config.DrainQueue.Window,
-	})
+	w.queue.Configure(hooks.Drain.Settings())
 	r.AddTable("drains", "instance")
 	w.group = r.AddService(region.Service{
 		Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Instances: s.instances, Tags: tags, HealthCheck: "EC2",

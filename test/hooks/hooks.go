@@ -65,6 +65,13 @@ func Build(ctx context.Context, folder string) error {
 
 func (f Function) binary(folder string) string { return filepath.Join(folder, f.Name, "bootstrap") }
 
+// Settings are those of the function's queue, as in the stack.
+func (f Function) Settings() region.QueueSettings {
+	return region.QueueSettings{
+		VisibilityTimeout: f.Queue.VisibilityTimeout(), MaxReceive: config.MaxReceives, BatchSize: f.Queue.BatchSize, Window: f.Queue.Window,
+	}
+}
+
 // Start starts the function that is built in a folder, gives it the region,
 // which is served at url, for AWS, and has it work on the queue that it
 // returns. That queue is set up as in the stack, but hears every event on the
@@ -78,9 +85,7 @@ func (f Function) Start(ctx context.Context, r *region.Region, url, folder strin
 	}
 	r.AddTable(f.Table, f.Keys...)
 	notices := r.Topic(Notices)
-	queue = r.Queue(f.Name).Configure(region.QueueSettings{
-		VisibilityTimeout: f.Queue.VisibilityTimeout(), MaxReceive: config.MaxReceives, BatchSize: f.Queue.BatchSize, Window: f.Queue.Window,
-	})
+	queue = r.Queue(f.Name).Configure(f.Settings())
 	fn, err := lambda.Start(ctx, lambda.Options{Binary: binary, Log: log, Timeout: config.Timeout, Env: map[string]string{
 		"AWS_ENDPOINT_URL": url,
 		"QUEUE_URL":        queue.URL(),
