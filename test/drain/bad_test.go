@@ -17,6 +17,7 @@ import (
 
 	"deployhooks/pkg/drain"
 	"deployhooks/test/region"
+	"deployhooks/test/scene"
 )
 
 func TestEventsLost(t *testing.T) {
@@ -47,7 +48,7 @@ func TestEventsDuplicatedAndReordered(t *testing.T) {
 	w.mustRunOnce(3)
 	w.mustLoseNothing()
 	w.mustBeQuiet()
-	if n := w.calls("CompleteLifecycleAction"); n != 3 {
+	if n := w.Made("CompleteLifecycleAction"); n != 3 {
 		t.Errorf("completed %d times", n)
 	}
 }
@@ -55,7 +56,7 @@ func TestEventsDuplicatedAndReordered(t *testing.T) {
 func TestKilledAfterEachCall(t *testing.T) {
 	for n := 1; ; n++ {
 		w := newWorld(t, setting{config: drain.Config{Command: "stop"}})
-		killed := w.killAfter(n)
+		killed := w.KillAfter(n)
 		w.scaleIn(2)
 		w.settle()
 		all := !*killed
@@ -64,8 +65,8 @@ func TestKilledAfterEachCall(t *testing.T) {
 		w.mustRunOnce(2)
 		w.mustLoseNothing()
 		w.mustBeQuiet()
-		if count(w.told(), "Drained and shut down") == 0 {
-			t.Errorf("nobody was told what the command said: %q", w.told())
+		if scene.Count(w.Told(), "Drained and shut down") == 0 {
+			t.Errorf("nobody was told what the command said: %q", w.Told())
 		}
 		if t.Failed() {
 			t.Fatalf("killed after call %d", n)
@@ -84,12 +85,12 @@ func TestKilledAfterEachCall(t *testing.T) {
 func TestQueueRedeliversEverything(t *testing.T) {
 	w := newWorld(t, setting{config: drain.Config{Command: "stop"}})
 	invocations := 0
-	w.queue.Serve(func(payload []byte) ([]byte, error) {
+	w.Queue.Serve(func(payload []byte) ([]byte, error) {
 		invocations += 2
-		if _, err := w.invoke(payload); err != nil {
+		if _, err := w.Invoke(payload); err != nil {
 			return nil, err
 		}
-		return w.invoke(payload)
+		return w.Invoke(payload)
 	})
 	w.scaleIn(2)
 	w.settle()
@@ -145,7 +146,7 @@ func TestAccessDenied(t *testing.T) {
 				}
 				return lost(c)
 			})
-			w.queue.Send(`{"action":"drain","instance":"` + w.InService(w.group)[0] + `"}`) // so that groups are looked up
+			w.Queue.Send(`{"action":"drain","instance":"` + w.InService(w.group)[0] + `"}`) // so that groups are looked up
 			w.scaleIn(2)
 			w.Advance(25 * time.Minute)
 			if n := w.ActiveActions(); n > 0 {
@@ -160,20 +161,20 @@ func TestAccessDenied(t *testing.T) {
 			case "GetDeployment": // not asked: CodeDeploy did not make this group
 				return
 			case "PutEvents": // people hear it with the next notice
-				if !strings.Contains(w.lastNotice(), "events:PutEvents") {
-					t.Errorf("the notice does not name the missing permission: %s", w.lastNotice())
+				if !strings.Contains(w.LastNotice(), "events:PutEvents") {
+					t.Errorf("the notice does not name the missing permission: %s", w.LastNotice())
 				}
 				return
 			case "Publish": // other systems hear, people cannot
-				if w.calls("PutEvents") == 0 {
+				if w.Made("PutEvents") == 0 {
 					t.Error("nobody was told of anything")
 				}
 				return
 			}
-			if n := count(w.told(), "Draining needs you"); n < 1 || n > 3 {
-				t.Errorf("told %d times: %q", n, w.told())
+			if n := scene.Count(w.Told(), "Draining needs you"); n < 1 || n > 3 {
+				t.Errorf("told %d times: %q", n, w.Told())
 			}
-			named := strings.Join(w.notes(), "\n")
+			named := strings.Join(w.Notes(), "\n")
 			if action := map[string]string{"TransactWriteItems": "PutItem"}[operation]; !strings.Contains(named, operation) && (action == "" || !strings.Contains(named, action)) {
 				t.Errorf("the notices do not name the missing permission: %s", named)
 			}
@@ -198,7 +199,7 @@ func TestHeartbeatOfHalfAMinute(t *testing.T) {
 	w.settle()
 	w.mustComplete(2)
 	w.mustLoseNothing()
-	if w.calls("RecordLifecycleActionHeartbeat") == 0 {
+	if w.Made("RecordLifecycleActionHeartbeat") == 0 {
 		t.Error("no heartbeat was needed: nothing is shown")
 	}
 }
@@ -211,8 +212,8 @@ func TestDeadline(t *testing.T) {
 	w.settle()
 	w.mustComplete(1)
 	w.mustBeQuiet()
-	if told := w.told(); count(told, "Let go with requests in flight") != 1 || !strings.Contains(w.lastNotice(), "side:80") {
-		t.Errorf("told %q: %s", told, w.lastNotice())
+	if told := w.Told(); scene.Count(told, "Let go with requests in flight") != 1 || !strings.Contains(w.LastNotice(), "side:80") {
+		t.Errorf("told %q: %s", told, w.LastNotice())
 	}
 }
 
@@ -252,7 +253,7 @@ func TestThrottledStorm(t *testing.T) {
 	w.settle()
 	w.mustComplete(200)
 	w.mustLoseNothing()
-	if told := w.told(); count(told, "requests in flight") > 0 {
+	if told := w.Told(); scene.Count(told, "requests in flight") > 0 {
 		t.Errorf("instances came to their deadline: %q", told)
 	}
 }
@@ -277,7 +278,7 @@ func TestOutage(t *testing.T) {
 				w.mustComplete(3)
 				w.mustLoseNothing()
 				w.mustRunOnce(3)
-				if told := w.told(); len(told) > 10 {
+				if told := w.Told(); len(told) > 10 {
 					t.Errorf("%d notices of three instances: %q", len(told), told)
 				}
 			})
@@ -299,12 +300,12 @@ func (hanging) SendCommand(ctx context.Context, _ *ssm.SendCommandInput, _ ...fu
 func TestSSMThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, setting{config: drain.Config{Command: "systemctl stop shop"}})
-		w.fn = w.functionWith(drain.Config{Command: "systemctl stop shop"}, func(c *drain.Clients) { c.Commands = hanging{w.SSM()} })
+		w.Function = w.functionWith(drain.Config{Command: "systemctl stop shop"}, func(c *drain.Clients) { c.Commands = hanging{w.SSM()} })
 		var longest time.Duration
-		w.queue.Serve(func(payload []byte) ([]byte, error) {
+		w.Queue.Serve(func(payload []byte) ([]byte, error) {
 			began := time.Now()
 			defer func() { longest = max(longest, time.Since(began)) }()
-			return w.invoke(payload)
+			return w.Invoke(payload)
 		})
 		w.scaleIn(2)
 		w.settle()
@@ -347,7 +348,7 @@ func (s stale) DescribeAutoScalingGroups(ctx context.Context, in *autoscaling.De
 // Scaling itself says is not dropped: nobody sweeps here.
 func TestEventFasterThanAutoScaling(t *testing.T) {
 	w := newWorld(t, setting{noSweep: true})
-	w.fn = w.functionWith(drain.Config{}, func(c *drain.Clients) { c.Groups = stale{w.AutoScaling(), w} })
+	w.Function = w.functionWith(drain.Config{}, func(c *drain.Clients) { c.Groups = stale{w.AutoScaling(), w} })
 	w.scaleIn(2)
 	w.settle()
 	w.mustComplete(2)
@@ -359,14 +360,14 @@ func TestEventFasterThanAutoScaling(t *testing.T) {
 // dead-letter queue by itself, and that an order that cannot be is refused.
 func TestPartOfABatchFails(t *testing.T) {
 	w := newWorld(t, setting{})
-	w.queue.Send(`{"action":"dr`)
-	w.queue.Send(`{"action":"drain","instance":"clock"}`)
+	w.Queue.Send(`{"action":"dr`)
+	w.Queue.Send(`{"action":"drain","instance":"clock"}`)
 	w.scaleIn(2)
 	w.settle()
 	w.mustComplete(2)
 	w.mustLoseNothing()
 	w.Advance(10 * time.Minute)
-	if dead := w.queue.DeadLetters(); len(dead) != 2 {
+	if dead := w.Queue.DeadLetters(); len(dead) != 2 {
 		t.Errorf("%d messages were given up, want the two bad ones", len(dead))
 	}
 }
@@ -390,13 +391,13 @@ func TestDamagedItem(t *testing.T) {
 // TestTickFromTheFuture holds that no message can stop the clock.
 func TestTickFromTheFuture(t *testing.T) {
 	w := newWorld(t, setting{})
-	w.queue.Send(`{"action":"tick","slot":9999999999}`)
+	w.Queue.Send(`{"action":"tick","slot":9999999999}`)
 	w.Advance(time.Minute)
 	w.scaleIn(2)
 	w.settle()
 	w.mustComplete(2)
 	w.mustLoseNothing()
-	if _, err := w.fn.Invoke(t.Context(), []byte(`{"action":"tick","slot":1}`)); err == nil {
+	if _, err := w.Function.Invoke(t.Context(), []byte(`{"action":"tick","slot":1}`)); err == nil {
 		t.Error("an operator may tick")
 	}
 }
@@ -420,7 +421,7 @@ func TestDeniedCompletionIsToldOnce(t *testing.T) {
 	w.SetFaults(region.On("CompleteLifecycleAction", 0, region.Fault{Before: region.AccessDenied("")}))
 	w.scaleIn(2)
 	w.Advance(30 * time.Minute)
-	if told := w.told(); len(told) > 6 {
+	if told := w.Told(); len(told) > 6 {
 		t.Errorf("%d notices of one fault: %q…", len(told), told[:6])
 	}
 	w.SetFaults(nil)

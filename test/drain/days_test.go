@@ -13,6 +13,7 @@ import (
 
 	"deployhooks/pkg/drain"
 	"deployhooks/test/region"
+	"deployhooks/test/scene"
 )
 
 func TestScaleIn(t *testing.T) {
@@ -22,7 +23,7 @@ func TestScaleIn(t *testing.T) {
 	w.mustComplete(1)
 	w.mustLoseNothing()
 	w.mustBeQuiet()
-	if told := w.told(); len(told) > 0 {
+	if told := w.Told(); len(told) > 0 {
 		t.Errorf("an ordinary scale-in is told as %q", told)
 	}
 }
@@ -191,11 +192,11 @@ func TestShutdownCommand(t *testing.T) {
 			} else {
 				w.mustRunOnce(2)
 			}
-			told := w.told()
-			if count(told, s.told) == 0 {
+			told := w.Told()
+			if scene.Count(told, s.told) == 0 {
 				t.Errorf("told %q, want %q", told, s.told)
 			}
-			if texts := w.notes(); count(texts, s.in) == 0 {
+			if texts := w.Notes(); scene.Count(texts, s.in) == 0 {
 				t.Errorf("the notices keep %q back: %s", s.in, texts)
 			}
 			for _, a := range w.terminations() {
@@ -230,10 +231,10 @@ func TestRebalanceRecommendation(t *testing.T) {
 		i := w.InService(w.group)[0]
 		w.RecommendRebalance(i)
 		w.Advance(5 * time.Minute)
-		if n := w.calls("DeregisterTargets"); (n > 0) != (drains > 0) {
+		if n := w.Made("DeregisterTargets"); (n > 0) != (drains > 0) {
 			t.Errorf("with %q the instance was deregistered %d times", response, n)
 		}
-		if told := w.told(); response == drain.TellPeople && count(told, i) != 1 {
+		if told := w.Told(); response == drain.TellPeople && scene.Count(told, i) != 1 {
 			t.Errorf("the recommendation is told as %q", told)
 		}
 		w.mustBeQuiet()
@@ -246,10 +247,10 @@ func TestMaintenance(t *testing.T) {
 		i := w.InService(w.group)[0]
 		w.Maintenance(i)
 		w.Advance(5 * time.Minute)
-		if told := w.told(); count(told, i) != 1 || !strings.Contains(w.lastNotice(), "RETIREMENT") {
-			t.Errorf("with %q a retirement is told as %q: %s", response, told, w.lastNotice())
+		if told := w.Told(); scene.Count(told, i) != 1 || !strings.Contains(w.LastNotice(), "RETIREMENT") {
+			t.Errorf("with %q a retirement is told as %q: %s", response, told, w.LastNotice())
 		}
-		if n := w.calls("DeregisterTargets"); (n > 0) != drains {
+		if n := w.Made("DeregisterTargets"); (n > 0) != drains {
 			t.Errorf("with %q the instance was deregistered %d times", response, n)
 		}
 		w.mustLoseNothing()

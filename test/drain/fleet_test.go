@@ -35,7 +35,7 @@ func TestNoHeartbeatForWhoMayGo(t *testing.T) {
 	w := newFleet(t, 1000, 120)
 	w.Scale(w.group, 1)
 	w.settle()
-	if n := w.calls("RecordLifecycleActionHeartbeat"); n > 0 {
+	if n := w.Made("RecordLifecycleActionHeartbeat"); n > 0 {
 		t.Errorf("%d heartbeats for instances with nothing in flight", n)
 	}
 	var longest time.Duration
@@ -80,12 +80,12 @@ func TestEventOfADrainNobodyRemembers(t *testing.T) {
 // must stay within the rates, which the account's other callers need as well.
 func TestEnvironmentsShareThePace(t *testing.T) {
 	w := newFleet(t, 1000, 900)
-	environments := []*drain.Drainer{w.fn, w.function(drain.Config{})}
+	environments := []*drain.Drainer{w.function(drain.Config{}), w.function(drain.Config{})}
 	turn := 0
-	w.queue.Serve(func(payload []byte) ([]byte, error) {
+	w.Queue.Serve(func(payload []byte) ([]byte, error) {
 		turn++
-		w.fn = environments[turn%len(environments)]
-		return w.invoke(payload)
+		w.Function = environments[turn%len(environments)]
+		return w.Invoke(payload)
 	})
 	w.Scale(w.group, 1)
 	w.settle()

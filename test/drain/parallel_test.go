@@ -19,6 +19,7 @@ import (
 	"deployhooks/infra/config"
 	"deployhooks/pkg/drain"
 	"deployhooks/test/region"
+	"deployhooks/test/scene"
 )
 
 // TestTwoAtOnce has two execution environments of the function work at the same
@@ -33,7 +34,7 @@ func TestTwoAtOnce(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := newParallel(t, seed)
 				for _, left := range []int{41, 21, 1} {
-					p.queue.Send(`{"action":"sweep"}`)
+					p.Queue.Send(`{"action":"sweep"}`)
 					p.Scale(p.group, left)
 					p.elapse(time.Duration(p.upTo(25)) * time.Second)
 				}
@@ -45,12 +46,12 @@ func TestTwoAtOnce(t *testing.T) {
 				p.mustRunOnce(60)
 				p.mustLoseNothing()
 				p.mustBeQuiet()
-				if told := p.told(); count(told, "Drained and shut down") != len(told) {
+				if told := p.Told(); scene.Count(told, "Drained and shut down") != len(told) {
 					t.Errorf("told %q, and nothing but a word on the command was due", told)
 				}
 				met += int(p.met.Load())
 				conflicts += p.conflicts()
-				heartbeats += p.calls("RecordLifecycleActionHeartbeat")
+				heartbeats += p.Made("RecordLifecycleActionHeartbeat")
 				failed += int(p.failed.Load())
 			})
 		})
@@ -81,7 +82,7 @@ func newParallel(t testing.TB, seed uint64) *parallel {
 		random: rand.New(rand.NewPCG(seed, 0)),
 		idle:   make(chan *drain.Drainer, config.DrainQueue.Concurrency),
 	}
-	p.idle <- p.fn
+	p.idle <- p.function(cfg)
 	p.idle <- p.function(cfg)
 	p.OnCommand(func(region.CommandRun) region.CommandResult {
 		return region.CommandResult{Takes: time.Duration(1+p.upTo(40)) * time.Second}
@@ -90,10 +91,10 @@ func newParallel(t testing.TB, seed uint64) *parallel {
 	p.SetFaults(p.meet)
 	// Batches are small, so that one storm makes several, and what failed comes
 	// again soon, while its hook still waits.
-	p.queue.Configure(region.QueueSettings{
+	p.Queue.Configure(region.QueueSettings{
 		VisibilityTimeout: 30 * time.Second, BatchSize: 10, Window: config.DrainQueue.Window, Concurrency: config.DrainQueue.Concurrency,
 	})
-	p.queue.Serve(p.work)
+	p.Queue.Serve(p.work)
 	return p
 }
 

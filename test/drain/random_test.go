@@ -10,6 +10,7 @@ import (
 
 	"deployhooks/pkg/drain"
 	"deployhooks/test/region"
+	"deployhooks/test/scene"
 )
 
 // TestRandomStorms plays random storms on random bad days and holds: a request
@@ -36,7 +37,7 @@ func TestRandomStorms(t *testing.T) {
 		w.SetDelivery(nil)
 		w.Advance(30 * time.Minute)
 
-		told := strings.Join(w.notes(), "\n")
+		told := strings.Join(w.Notes(), "\n")
 		for _, a := range w.terminations() {
 			switch {
 			case a.Ending == region.Active:
@@ -69,7 +70,7 @@ func TestRandomStorms(t *testing.T) {
 		if open := w.ask(`{"action":"status"}`); len(open) > 0 {
 			rt.Errorf("%d drains are still open after %v, the first: %+v", len(open), story, open[0])
 		}
-		if n := w.queue.Len(); n > 3 {
+		if n := w.Queue.Len(); n > 3 {
 			rt.Errorf("%d messages are still in the queue after %v: looks multiply", n, story)
 		}
 	})
@@ -90,7 +91,7 @@ func (w *world) pass(d time.Duration, s setting) {
 	w.Advance(d)
 }
 
-func contains(all []string, s string) bool { return count(all, s) > 0 }
+func contains(all []string, s string) bool { return scene.Count(all, s) > 0 }
 
 func randomSetting(rt *rapid.T) setting {
 	delay := time.Duration(rapid.SampledFrom([]int{30, 120, 300}).Draw(rt, "delay")) * time.Second
@@ -162,7 +163,7 @@ var storms = map[string]func(w *world, rt *rapid.T, left *int){
 			return
 		}
 		if running := w.InService(w.group); len(running) > 1 && w.side.Total().Requests > 0 {
-			w.queue.Send(fmt.Sprintf(`{"source":"aws.ec2","detail-type":"EC2 Spot Instance Interruption Warning","detail":{"instance-id":%q}}`, running[0]))
+			w.Queue.Send(fmt.Sprintf(`{"source":"aws.ec2","detail-type":"EC2 Spot Instance Interruption Warning","detail":{"instance-id":%q}}`, running[0]))
 		}
 	},
 	"terminate": func(w *world, _ *rapid.T, _ *int) {
@@ -177,19 +178,19 @@ var storms = map[string]func(w *world, rt *rapid.T, left *int){
 	"outage":    faulty(region.Fault{Before: region.Unavailable()}),
 	"time-outs": faulty(region.Fault{After: region.TimedOut()}),
 	"kill": func(w *world, rt *rapid.T, _ *int) {
-		w.killAfter(rapid.IntRange(1, 40).Draw(rt, "calls"))
+		w.KillAfter(rapid.IntRange(1, 40).Draw(rt, "calls"))
 	},
 	"redeliver": func(w *world, _ *rapid.T, _ *int) {
-		w.queue.Serve(func(payload []byte) ([]byte, error) {
-			if answer, err := w.invoke(payload); err != nil {
+		w.Queue.Serve(func(payload []byte) ([]byte, error) {
+			if answer, err := w.Invoke(payload); err != nil {
 				return answer, err
 			}
-			return w.invoke(payload)
+			return w.Invoke(payload)
 		})
 	},
 	"calm": func(w *world, _ *rapid.T, _ *int) {
 		w.SetFaults(nil)
-		w.queue.Serve(w.invoke)
+		w.Queue.Serve(w.Invoke)
 	},
 }
 

@@ -3,12 +3,8 @@
 package drain
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"io"
-	"log/slog"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +17,7 @@ import (
 	"deployhooks/pkg/notice"
 	"deployhooks/test/hooks"
 	"deployhooks/test/region"
+	"deployhooks/test/scene"
 )
 
 // world is a region with the function in it, as the stack in infra sets it up:
@@ -29,16 +26,13 @@ import (
 // know. So Auto Scaling itself saves the requests to web, and only the function
 // those to side.
 type world struct {
-	*region.Region
-	t       testing.TB
-	group   string
-	queue   *region.Queue
-	notices *region.Topic
-	fn      *drain.Drainer
-	web     *region.Stream
-	side    *region.Stream
-	delay   time.Duration // deregistration delay of side
-	bad     time.Duration // for how long the weather has been bad
+	*scene.Scene
+	t     testing.TB
+	group string
+	web   *region.Stream
+	side  *region.Stream
+	delay time.Duration // deregistration delay of side
+	bad   time.Duration // for how long the weather has been bad
 }
 
 const hook = "deployhooks-drain"
@@ -79,8 +73,8 @@ func newWorld(t testing.TB, s setting) *world {
 		t.Fatal(err)
 	}
 	r := region.New(s.region)
-	w := &world{Region: r, t: t, delay: s.delay, notices: r.Topic("notices"), queue: r.Queue("drain")}
-	w.queue.Configure(hooks.Drain.Settings())
+	w := &world{Scene: &scene.Scene{Region: r, Notices: r.Topic("notices"), Queue: r.Queue("drain")}, t: t, delay: s.delay}
+	w.Queue.Configure(hooks.Drain.Settings())
 	r.AddTable("drains", "instance")
 	w.group = r.AddService(region.Service{
 		Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Instances: s.instances, Tags: tags, HealthCheck: "EC2",
@@ -93,8 +87,8 @@ func newWorld(t testing.TB, s setting) *world {
 	if !s.noHook {
 		w.putHook(hook, s.heartbeat)
 	}
-	w.fn = w.function(s.config)
-	w.queue.Serve(w.invoke)
+	w.Function = w.function(s.config)
+	w.Queue.Serve(w.Invoke)
 	r.Advance(time.Minute) // until all are healthy
 	w.web = r.StartTraffic(region.Traffic{TargetGroup: "web", PerSecond: s.perSecond, Mix: s.mix})
 	w.side = r.StartTraffic(region.Traffic{TargetGroup: "side", PerSecond: s.perSecond, Mix: s.mix})
@@ -125,66 +119,25 @@ func (w *world) function(cfg drain.Config) *drain.Drainer {
 // functionWith is one that AWS answers in another way.
 func (w *world) functionWith(cfg drain.Config, change func(*drain.Clients)) *drain.Drainer {
 	r := w.Region
-	cfg.QueueURL, cfg.Table = w.queue.URL(), "drains"
+	cfg.QueueURL, cfg.Table = w.Queue.URL(), "drains"
 	if cfg.Hooks == "" {
 		cfg.Hooks = "deployhooks-*"
 	}
 	if cfg.CommandTimeout == 0 {
 		cfg.CommandTimeout = 5 * time.Minute
 	}
-	publisher := notice.New(notice.Config{TopicARN: w.notices.ARN(), EventBus: "default"}, "drain", r.SNS(), r.EventBridge(), io.Discard, r.Now)
+	publisher := notice.New(notice.Config{TopicARN: w.Notices.ARN(), EventBus: "default"}, "drain", r.SNS(), r.EventBridge(), io.Discard, r.Now)
 	clients := drain.Clients{
 		Groups: r.AutoScaling(), Balancers: r.ELBV2(), Deployments: r.CodeDeploy(), Commands: r.SSM(), Queue: r.SQS(), Database: r.DynamoDB(),
 	}
 	change(&clients)
-	return drain.New(cfg, clients, publisher, logger(), r.Now)
-}
-
-// logger is silent unless DEPLOYHOOKS_LOG asks for it.
-func logger() *slog.Logger {
-	if os.Getenv("DEPLOYHOOKS_LOG") == "" {
-		return slog.New(slog.DiscardHandler)
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
-}
-
-// invoke runs the function as Lambda does: if a call of it was the last thing
-// that the process ever did, whatever it answers never arrives.
-func (w *world) invoke(payload []byte) ([]byte, error) {
-	seen := len(w.Calls())
-	answer, err := w.fn.Invoke(context.Background(), payload)
-	for _, c := range w.Calls()[seen:] {
-		if errors.Is(c.Err, region.ErrKilled) {
-			return nil, region.ErrKilled
-		}
-	}
-	return answer, err
-}
-
-// killAfter ends the function's process after the n-th call, and has another
-// take its place when the next message comes. It tells whether that happened.
-func (w *world) killAfter(n int) (killed *bool) {
-	killed = new(bool)
-	kill := region.KilledAfter(n)
-	w.SetFaults(func(c region.Call) region.Fault {
-		f := kill(c)
-		*killed = *killed || f.After != nil
-		return f
-	})
-	w.queue.Serve(func(payload []byte) ([]byte, error) {
-		answer, err := w.invoke(payload)
-		if err != nil {
-			w.SetFaults(nil)
-		}
-		return answer, err
-	})
-	return killed
+	return drain.New(cfg, clients, publisher, scene.Logger(), r.Now)
 }
 
 // ask is a direct invocation.
 func (w *world) ask(request string) []drain.Status {
 	w.t.Helper()
-	out, err := w.fn.Invoke(w.t.Context(), []byte(request))
+	out, err := w.Function.Invoke(w.t.Context(), []byte(request))
 	if err != nil {
 		w.t.Fatalf("%s: %v", request, err)
 	}
@@ -198,7 +151,7 @@ func (w *world) ask(request string) []drain.Status {
 // sweepEvery is the schedule.
 func (w *world) sweepEvery(d time.Duration) {
 	w.After(d, func() {
-		w.queue.Send(`{"action":"sweep"}`)
+		w.Queue.Send(`{"action":"sweep"}`)
 		w.sweepEvery(d)
 	})
 }
@@ -253,62 +206,17 @@ func (w *world) mustLoseNothing() {
 // mustBeQuiet fails if messages were given up, or drains are still looked at.
 func (w *world) mustBeQuiet() {
 	w.t.Helper()
-	if dead := w.queue.DeadLetters(); len(dead) > 0 {
+	if dead := w.Queue.DeadLetters(); len(dead) > 0 {
 		w.t.Errorf("%d messages were given up, the first: %s", len(dead), dead[0].Body)
 	}
 	if open := w.ask(`{"action":"status"}`); len(open) > 0 {
 		w.t.Errorf("%d drains are still open, the first: %+v", len(open), open[0])
 	}
-	for _, m := range w.queue.Messages() {
+	for _, m := range w.Queue.Messages() {
 		if strings.Contains(m.Body, "tick") {
 			w.t.Errorf("ticks go on after the last drain: %s", m.Body)
 		}
 	}
-}
-
-// told are the subjects of the notices.
-func (w *world) told() []string {
-	var subjects []string
-	for _, p := range w.notices.Published() {
-		subjects = append(subjects, p.Subject)
-	}
-	return subjects
-}
-
-// notes are the texts of the notices.
-func (w *world) notes() []string {
-	var texts []string
-	for _, p := range w.notices.Published() {
-		texts = append(texts, p.Message)
-	}
-	return texts
-}
-
-func (w *world) lastNotice() string {
-	published := w.notices.Published()
-	if len(published) == 0 {
-		return ""
-	}
-	return published[len(published)-1].Message
-}
-
-func count(all []string, part string) (n int) {
-	for _, s := range all {
-		if strings.Contains(s, part) {
-			n++
-		}
-	}
-	return n
-}
-
-// calls counts calls of an operation that took effect.
-func (w *world) calls(operation string) (n int) {
-	for _, c := range w.Calls() {
-		if c.Operation == operation && c.Err == nil {
-			n++
-		}
-	}
-	return n
 }
 
 // runs counts the commands that reached each instance.

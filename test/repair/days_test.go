@@ -15,6 +15,7 @@ import (
 
 	"deployhooks/pkg/repair"
 	"deployhooks/test/region"
+	"deployhooks/test/scene"
 )
 
 func TestARelease(t *testing.T) {
@@ -27,16 +28,16 @@ func TestARelease(t *testing.T) {
 	if got := w.Parameter("/deployhooks/shop/web/auto-scaling-group"); got != green || got == blue {
 		t.Errorf("the published name is %q, and the current group %q: dashboards look at a group that is gone", got, green)
 	}
-	if told := w.told(); len(told) != 1 || !strings.Contains(told[0], "repaired: shop/web") {
+	if told := w.Told(); len(told) != 1 || !strings.Contains(told[0], "repaired: shop/web") {
 		t.Errorf("one repair is told as %q", told)
 	}
-	if text := w.lastNotice(); !strings.Contains(text, "attach target group web to "+green) {
+	if text := w.LastNotice(); !strings.Contains(text, "attach target group web to "+green) {
 		t.Errorf("the notice does not say what was done:\n%s", text)
 	}
 	if events := w.Events("default"); len(events) != 1 || events[0].Source != "deployhooks.repair" || !strings.Contains(events[0].Detail, `"outcome":"repaired"`) {
 		t.Errorf("other systems learn %v", events)
 	}
-	if n := w.calls("AttachTrafficSources"); n != 1 {
+	if n := w.Made("AttachTrafficSources"); n != 1 {
 		t.Errorf("attached %d times", n)
 	}
 	for _, c := range w.Calls() {
@@ -61,7 +62,7 @@ func TestScaleInAndOutAfterARelease(t *testing.T) {
 	if failed := w.users.Total().Failed; failed != 0 {
 		t.Errorf("%d requests failed", failed)
 	}
-	if told := w.told(); len(told) != 1 {
+	if told := w.Told(); len(told) != 1 {
 		t.Errorf("scaling is told as news: %q", told)
 	}
 }
@@ -127,10 +128,10 @@ func TestEventsDuplicatedAndReversed(t *testing.T) {
 	w.release(region.Deployment{})
 	w.settle()
 	w.mustServe()
-	if n := w.calls("AttachTrafficSources"); n != 1 {
+	if n := w.Made("AttachTrafficSources"); n != 1 {
 		t.Errorf("attached %d times", n)
 	}
-	if told := w.told(); count(told, "repaired") != 1 || len(told) != 1 {
+	if told := w.Told(); scene.Count(told, "repaired") != 1 || len(told) != 1 {
 		t.Errorf("one repair is told as %q", told)
 	}
 }
@@ -138,13 +139,13 @@ func TestEventsDuplicatedAndReversed(t *testing.T) {
 func TestKilledAfterEachCall(t *testing.T) {
 	for n := 1; ; n++ {
 		w := newWorld(t, setting{noSweep: true})
-		killed := w.killAfter(n)
+		killed := w.KillAfter(n)
 		w.release(region.Deployment{})
 		w.settle()
 		w.mustServe()
 		// Killed between the attachment and its record, nobody can tell any
 		// more who attached: the next look finds the group in order.
-		if told := len(w.told()); told < 1 || told > 2 {
+		if told := len(w.Told()); told < 1 || told > 2 {
 			t.Errorf("killed after call %d: the outcome is told %d times", n, told)
 		}
 		if t.Failed() {
@@ -178,8 +179,8 @@ func TestFaultsOfEveryCall(t *testing.T) {
 				w.release(region.Deployment{})
 				w.settle()
 				w.mustServe()
-				if count(w.told(), "repaired") < 1 {
-					t.Errorf("the repair is not told: %q", w.told())
+				if scene.Count(w.Told(), "repaired") < 1 {
+					t.Errorf("the repair is not told: %q", w.Told())
 				}
 			})
 		}
@@ -229,15 +230,15 @@ func TestAccessDenied(t *testing.T) {
 			w.release(region.Deployment{})
 			w.settle()
 			w.settle()
-			if told := w.told(); count(told, "needs you") < 1 || len(told) > 5 {
+			if told := w.Told(); scene.Count(told, "needs you") < 1 || len(told) > 5 {
 				t.Errorf("people are told %q", told)
 			}
 			named := 0
-			for _, p := range w.notices.Published() {
+			for _, p := range w.Notices.Published() {
 				named += strings.Count(p.Message, "Allow "+action)
 			}
-			if named != count(w.told(), "needs you") {
-				t.Errorf("%d notices name the missing action: %q", named, w.lastNotice())
+			if named != scene.Count(w.Told(), "needs you") {
+				t.Errorf("%d notices name the missing action: %q", named, w.LastNotice())
 			}
 			w.SetFaults(nil)
 			w.settle()
@@ -261,20 +262,20 @@ func TestDeletedInBetween(t *testing.T) {
 			w := newWorld(t, setting{service: svc})
 			// All at the moment that matters: when the function wants to attach.
 			removed := false
-			w.queue.Serve(func(payload []byte) ([]byte, error) {
+			w.Queue.Serve(func(payload []byte) ([]byte, error) {
 				if !removed && strings.Contains(string(payload), "SUCCESS") {
 					removed = true
 					c.remove(w)
 				}
-				return w.invoke(payload)
+				return w.Invoke(payload)
 			})
 			w.release(region.Deployment{})
 			w.settle()
-			if dead := w.queue.DeadLetters(); len(dead) > 0 {
+			if dead := w.Queue.DeadLetters(); len(dead) > 0 {
 				t.Errorf("%d messages were given up, the first: %s", len(dead), dead[0].Body)
 			}
-			if c.notice != "" && !strings.Contains(w.lastNotice(), c.notice) {
-				t.Errorf("nobody is told that it is gone: %q", w.lastNotice())
+			if c.notice != "" && !strings.Contains(w.LastNotice(), c.notice) {
+				t.Errorf("nobody is told that it is gone: %q", w.LastNotice())
 			}
 			if story == "one of two target groups" {
 				w.mustServe(w.TargetGroupARN("web"))
@@ -335,10 +336,10 @@ func TestAttachedBySomebodyElse(t *testing.T) {
 	w.release(region.Deployment{AttachItself: true})
 	w.settle()
 	w.mustServe()
-	if n := w.calls("AttachTrafficSources"); n != 0 {
+	if n := w.Made("AttachTrafficSources"); n != 0 {
 		t.Errorf("a group that was in order was attached %d times", n)
 	}
-	if told := w.told(); len(told) != 1 || count(told, "in order") != 1 {
+	if told := w.Told(); len(told) != 1 || scene.Count(told, "in order") != 1 {
 		t.Errorf("a release in order is told as %q", told)
 	}
 }
@@ -379,8 +380,8 @@ func TestDeploymentsThatFail(t *testing.T) {
 				}
 				return
 			}
-			if c.left && !strings.Contains(w.lastNotice(), green) {
-				t.Errorf("nobody is told of %s, which costs money and serves nobody:\n%s", green, w.lastNotice())
+			if c.left && !strings.Contains(w.LastNotice(), green) {
+				t.Errorf("nobody is told of %s, which costs money and serves nobody:\n%s", green, w.LastNotice())
 			}
 			if len(left.SuspendedProcesses) > 0 {
 				t.Errorf("%s is left with %d suspended processes", green, len(left.SuspendedProcesses))
@@ -414,8 +415,8 @@ func TestBusyGroup(t *testing.T) {
 	w.SetInstanceRefresh(w.GroupOf(w.svc), false)
 	w.settle()
 	w.mustServe()
-	if count(w.told(), "needs you") > 0 {
-		t.Errorf("people are woken for what passes: %q", w.told())
+	if scene.Count(w.Told(), "needs you") > 0 {
+		t.Errorf("people are woken for what passes: %q", w.Told())
 	}
 }
 
@@ -456,14 +457,14 @@ func TestNoneOfItsBusiness(t *testing.T) {
 			w.release(region.Deployment{})
 			w.settle()
 			for _, operation := range []string{"AttachTrafficSources", "RegisterTargets", "ResumeProcesses", "PutLifecycleHook"} {
-				if n := w.calls(operation); n > 0 {
+				if n := w.Made(operation); n > 0 {
 					t.Errorf("%s was called %d times", operation, n)
 				}
 			}
-			if told := w.told(); len(told) > 0 {
+			if told := w.Told(); len(told) > 0 {
 				t.Errorf("people are told %q", told)
 			}
-			if dead := w.queue.DeadLetters(); len(dead) > 0 {
+			if dead := w.Queue.DeadLetters(); len(dead) > 0 {
 				t.Errorf("%d messages were given up", len(dead))
 			}
 		})
@@ -478,20 +479,20 @@ func TestTargetGroupOfAnotherKind(t *testing.T) {
 	w.settle()
 	w.mustServe(w.TargetGroupARN("web"))
 	w.Advance(6 * time.Hour)
-	if told := w.told(); count(told, "needs you") != 1 || len(told) > 2 {
+	if told := w.Told(); scene.Count(told, "needs you") != 1 || len(told) > 2 {
 		t.Errorf("told %q", told)
 	}
-	if !strings.Contains(w.lastNotice(), "addresses (type ip)") {
-		t.Errorf("nobody is told what cannot be attached:\n%s", w.lastNotice())
+	if !strings.Contains(w.LastNotice(), "addresses (type ip)") {
+		t.Errorf("nobody is told what cannot be attached:\n%s", w.LastNotice())
 	}
 }
 
 func TestMalformedMessageIsKept(t *testing.T) {
 	w := newWorld(t, setting{noSweep: true})
-	w.queue.Send(`{"detail-type":"CodeDeploy Deployment State-change Notification","source":"aws.codedeploy","detail":{"deploymentId":7}}`)
-	w.queue.Send(`{"action":"dance"}`)
+	w.Queue.Send(`{"detail-type":"CodeDeploy Deployment State-change Notification","source":"aws.codedeploy","detail":{"deploymentId":7}}`)
+	w.Queue.Send(`{"action":"dance"}`)
 	w.settle()
-	if n := len(w.queue.DeadLetters()); n != 2 {
+	if n := len(w.Queue.DeadLetters()); n != 2 {
 		t.Errorf("%d of 2 messages that nobody can understand were kept", n)
 	}
 }
@@ -500,10 +501,10 @@ func TestPlanMode(t *testing.T) {
 	w := newWorld(t, setting{config: repair.Config{Mode: repair.ModePlan}})
 	w.release(region.Deployment{})
 	w.settle()
-	if n := w.calls("AttachTrafficSources"); n > 0 {
+	if n := w.Made("AttachTrafficSources"); n > 0 {
 		t.Errorf("a dry run attached %d times", n)
 	}
-	if told := w.told(); len(told) != 1 || count(told, "planned") != 1 {
+	if told := w.Told(); len(told) != 1 || scene.Count(told, "planned") != 1 {
 		t.Errorf("a plan is told as %q", told)
 	}
 }
@@ -545,7 +546,7 @@ func TestOperator(t *testing.T) {
 		t.Errorf("a sweep over a group in order takes %d calls", n)
 	}
 	for _, bad := range []string{`{"action":"dance"}`, `{"action":"plan","application":"shop"}`, `{"action":"repair"}`, `{"action":"sweep","group":"web"}`} {
-		if _, err := w.fn.Invoke(context.Background(), []byte(bad)); err == nil {
+		if _, err := w.Function.Invoke(context.Background(), []byte(bad)); err == nil {
 			t.Errorf("%s is answered as if it made sense", bad)
 		}
 	}

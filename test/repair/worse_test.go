@@ -13,6 +13,7 @@ import (
 
 	"deployhooks/pkg/repair"
 	"deployhooks/test/region"
+	"deployhooks/test/scene"
 )
 
 // TestFaultsThatLast holds that trouble that does not pass neither multiplies
@@ -46,10 +47,10 @@ func TestFaultsThatLast(t *testing.T) {
 				if struck == 0 {
 					t.Fatal("the fault never struck: this shows nothing")
 				}
-				if w.invocations > hours*100 {
-					t.Errorf("%d invocations in %d hours: failed looks multiply", w.invocations, hours)
+				if w.Invocations > hours*100 {
+					t.Errorf("%d invocations in %d hours: failed looks multiply", w.Invocations, hours)
 				}
-				if told := w.told(); len(told) > 12 {
+				if told := w.Told(); len(told) > 12 {
 					t.Errorf("%d notices of one fault: %q…", len(told), told[:12])
 				}
 				w.SetFaults(nil)
@@ -66,17 +67,17 @@ func TestDeniedSweepIsToldOnce(t *testing.T) {
 	w := newWorld(t, setting{})
 	w.SetFaults(region.On("ListApplications", 0, region.Fault{Before: region.AccessDenied("codedeploy:ListApplications")}))
 	w.Advance(3 * time.Hour)
-	if told := w.told(); len(told) != 1 || !strings.Contains(w.lastNotice(), "Allow codedeploy:ListApplications") {
-		t.Errorf("a sweep that is denied what it asks is told as %q:\n%s", told, w.lastNotice())
+	if told := w.Told(); len(told) != 1 || !strings.Contains(w.LastNotice(), "Allow codedeploy:ListApplications") {
+		t.Errorf("a sweep that is denied what it asks is told as %q:\n%s", told, w.LastNotice())
 	}
-	if n := len(w.queue.DeadLetters()); n > 0 {
+	if n := len(w.Queue.DeadLetters()); n > 0 {
 		t.Errorf("%d messages were given up although people know", n)
 	}
 	w.SetFaults(nil)
 	w.Advance(time.Hour)
 	w.SetFaults(region.On("ListApplications", 0, region.Fault{Before: region.AccessDenied("codedeploy:ListApplications")}))
 	w.Advance(time.Hour)
-	if told := w.told(); len(told) != 2 {
+	if told := w.Told(); len(told) != 2 {
 		t.Errorf("denied again later, it is told as %q", told)
 	}
 }
@@ -87,7 +88,7 @@ func TestOwnTableGone(t *testing.T) {
 	w.SetFaults(region.On("BatchGetItem", 0, region.Fault{Before: gone}))
 	w.release(region.Deployment{})
 	w.settle()
-	if len(w.queue.DeadLetters()) == 0 {
+	if len(w.Queue.DeadLetters()) == 0 {
 		t.Error("the table is gone, and neither a dead letter nor a notice says so")
 	}
 }
@@ -98,7 +99,7 @@ func TestInstanceRefreshThatLasts(t *testing.T) {
 	w.RunUntil(func() bool { return w.Deployed(id) }, time.Hour)
 	w.SetInstanceRefresh(w.GroupOf(w.svc), true)
 	w.Advance(6 * time.Hour)
-	if told := w.told(); len(told) != 1 || count(told, "waiting") != 1 {
+	if told := w.Told(); len(told) != 1 || scene.Count(told, "waiting") != 1 {
 		t.Errorf("six hours of waiting are told as %q", told)
 	}
 	w.SetInstanceRefresh(w.GroupOf(w.svc), false)
@@ -177,8 +178,8 @@ func TestSuspendedByHandAndResumedByTheNoticesRemedy(t *testing.T) {
 	w.suspend(green, "AddToLoadBalancer")
 	w.Scale(green, 6)
 	w.settle()
-	if !strings.Contains(w.lastNotice(), "resume-processes") || count(w.told(), "waiting") != 1 {
-		t.Errorf("the suspension is told as %q:\n%s", w.told(), w.lastNotice())
+	if !strings.Contains(w.LastNotice(), "resume-processes") || scene.Count(w.Told(), "waiting") != 1 {
+		t.Errorf("the suspension is told as %q:\n%s", w.Told(), w.LastNotice())
 	}
 	w.resume(green, "AddToLoadBalancer")
 	w.settle()
@@ -203,7 +204,7 @@ func TestExtraTargetGroupDoesNotDelay(t *testing.T) {
 	w.Advance(10 * time.Second)
 	w.mustServe(w.TargetGroupARN("web"), extra)
 	w.settle()
-	if told := w.told(); len(told) != 1 || count(told, "repaired") != 1 {
+	if told := w.Told(); len(told) != 1 || scene.Count(told, "repaired") != 1 {
 		t.Errorf("told %q", told)
 	}
 }
@@ -229,18 +230,18 @@ func TestRollbackReportsWhatTheFailureLeft(t *testing.T) {
 		t.Fatalf("this story leaves no group behind")
 	}
 	named := 0
-	for _, p := range w.notices.Published() {
+	for _, p := range w.Notices.Published() {
 		named += strings.Count(p.Message, "left the Auto Scaling group "+green)
 	}
 	if named != 1 {
-		t.Errorf("%s, which costs money and serves nobody, is told of %d times: %q", green, named, w.told())
+		t.Errorf("%s, which costs money and serves nobody, is told of %d times: %q", green, named, w.Told())
 	}
 }
 
 func TestKilledWhileResuming(t *testing.T) {
 	for n := 1; n < 60; n++ {
 		w := newWorld(t, setting{noSweep: true})
-		killed := w.killAfter(n)
+		killed := w.KillAfter(n)
 		id := w.Deploy(w.svc, region.Deployment{LeaveSuspended: true})
 		w.RunUntil(func() bool { return w.StageOf(id) == region.StageReroute }, time.Hour)
 		w.RunUntil(func() bool { _, green := w.Groups(id); g, _ := w.Group(green); return len(g.SuspendedProcesses) == 3 }, time.Hour)
@@ -317,7 +318,7 @@ func TestNoticesOutlastAnOutage(t *testing.T) {
 	w.Advance(5 * time.Hour)
 	w.SetFaults(nil)
 	w.Advance(2 * time.Hour)
-	if told := w.told(); len(told) != 1 || count(told, "repaired") != 1 {
+	if told := w.Told(); len(told) != 1 || scene.Count(told, "repaired") != 1 {
 		t.Errorf("after the outage people are told %q", told)
 	}
 }
@@ -332,7 +333,7 @@ func TestDeniedSweepWhoseNoticeFailsOnce(t *testing.T) {
 		return once(c)
 	})
 	w.Advance(3 * time.Hour)
-	if told := w.told(); len(told) != 1 {
+	if told := w.Told(); len(told) != 1 {
 		t.Errorf("told %q", told)
 	}
 }
@@ -345,13 +346,13 @@ func TestTableThatCannotBeWrittenWhileWaiting(t *testing.T) {
 	w.settle()
 	w.suspend(w.GroupOf(w.svc), "AddToLoadBalancer")
 	w.SetFaults(region.On("PutItem", 0, region.Fault{Before: region.AccessDenied("")}))
-	before := w.invocations
+	before := w.Invocations
 	w.Scale(w.GroupOf(w.svc), 5)
 	w.Advance(3 * time.Hour)
-	if n := w.invocations - before; n > 40 {
+	if n := w.Invocations - before; n > 40 {
 		t.Errorf("one scale-out made %d invocations", n)
 	}
-	if told := w.told(); len(told) != 1 {
+	if told := w.Told(); len(told) != 1 {
 		t.Errorf("told %q", told)
 	}
 }
@@ -365,7 +366,7 @@ func TestEachRepairIsTold(t *testing.T) {
 	w.AddTargetGroup(region.TargetGroup{Name: "admin"})
 	w.addToDeploymentGroup("admin")
 	w.settle()
-	if told := w.told(); count(told, "repaired") != 2 {
+	if told := w.Told(); scene.Count(told, "repaired") != 2 {
 		t.Errorf("two repairs are told as %q", told)
 	}
 	green, web := w.GroupOf(w.svc), w.TargetGroupARN("web")
@@ -381,11 +382,11 @@ func TestEachRepairIsTold(t *testing.T) {
 	w.Advance(6 * time.Hour)
 	_, left := w.Groups(id)
 	named := 0
-	for _, p := range w.notices.Published() {
+	for _, p := range w.Notices.Published() {
 		named += strings.Count(p.Message, "left the Auto Scaling group "+left)
 	}
-	if named != 1 || count(w.told(), "waiting") != 2 {
-		t.Errorf("%s is told of %d times: %q", left, named, w.told())
+	if named != 1 || scene.Count(w.Told(), "waiting") != 2 {
+		t.Errorf("%s is told of %d times: %q", left, named, w.Told())
 	}
 }
 
@@ -403,7 +404,7 @@ func TestHookThatCannotBePutBack(t *testing.T) {
 	w.release(region.Deployment{})
 	w.Advance(6 * time.Hour)
 	w.mustServe()
-	if told := w.told(); count(told, "repaired") != 1 || count(told, "needs you") != 1 || len(told) != 2 {
+	if told := w.Told(); scene.Count(told, "repaired") != 1 || scene.Count(told, "needs you") != 1 || len(told) != 2 {
 		t.Errorf("told %q", told)
 	}
 	if got := w.Parameter("/deployhooks/shop/web/auto-scaling-group"); got != w.GroupOf(w.svc) {
