@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
@@ -29,14 +28,16 @@ func each(drains []*Drain, do func(*Drain)) {
 // no limit, and the AWS Load Balancer Controller takes as many.
 const deregisterLimit = 200
 
+// registration is a target and whose it is.
+type registration struct {
+	Target
+	of *Drain
+}
+
 // deregister ends the registrations that the steps say, those of a target group
 // together. Each names its port: AWS ignores a target that is registered with
 // another port than the target group's if the port is left out.
 func (r *Drainer) deregister(ctx context.Context, drains []*Drain, steps map[*Drain]*Step) {
-	type registration struct {
-		Target
-		of *Drain
-	}
 	groups := map[string][]registration{}
 	for _, d := range drains {
 		for _, t := range steps[d].Deregister {
@@ -45,32 +46,34 @@ func (r *Drainer) deregister(ctx context.Context, drains []*Drain, steps map[*Dr
 	}
 	ctx, cancel := context.WithTimeout(ctx, deregisterTime)
 	defer cancel()
-	var (
-		round errgroup.Group
-		guard sync.Mutex
-	)
+	var round errgroup.Group
 	round.SetLimit(concurrency)
 	for _, arn := range slices.Sorted(maps.Keys(groups)) {
 		for chunk := range slices.Chunk(groups[arn], deregisterLimit) {
-			round.Go(func() error {
-				in := &elb.DeregisterTargetsInput{TargetGroupArn: &arn}
-				for _, t := range chunk {
-					in.Targets = append(in.Targets, elbtypes.TargetDescription{Id: &t.of.Instance, Port: aws.Int32(t.Port)})
-				}
-				_, err := r.clients.Balancers.DeregisterTargets(ctx, in)
-				if err == nil || fault.Of(err) == fault.NotFound {
-					return nil
-				}
-				guard.Lock()
-				defer guard.Unlock()
-				for _, t := range chunk {
-					t.of.trouble = err
-				}
-				return nil
-			})
+			round.Go(func() error { r.deregisterChunk(ctx, arn, chunk); return nil })
 		}
 	}
 	_ = round.Wait() // errors are the drains' trouble
+}
+
+// deregisterChunk ends registrations in one target group. One target that AWS does
+// not take must not keep the others routed, so then each half is tried apart.
+func (r *Drainer) deregisterChunk(ctx context.Context, arn string, chunk []registration) {
+	in := &elb.DeregisterTargetsInput{TargetGroupArn: &arn}
+	for _, t := range chunk {
+		in.Targets = append(in.Targets, elbtypes.TargetDescription{Id: &t.of.Instance, Port: aws.Int32(t.Port)})
+	}
+	switch _, err := r.clients.Balancers.DeregisterTargets(ctx, in); {
+	case err == nil, fault.Of(err) == fault.NotFound:
+	case fault.Of(err) == fault.Invalid && len(chunk) > 1:
+		half := len(chunk) / 2
+		r.deregisterChunk(ctx, arn, chunk[:half])
+		r.deregisterChunk(ctx, arn, chunk[half:])
+	default:
+		for _, t := range chunk {
+			r.trouble(t.of, err)
+		}
+	}
 }
 
 // continueTermination is the result of every action that is completed here: an

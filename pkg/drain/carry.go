@@ -10,13 +10,13 @@ import (
 )
 
 // carryOut carries out everything that the orders are about. An error means that
-// what brought the orders must come again; what concerns one instance is no such
-// error.
+// every message about drains must come again; what concerns one of them is among
+// the orders, and what concerns one instance is no such error.
 func (r *Drainer) carryOut(ctx context.Context, o *orders) error {
-	unwarned := r.warn(ctx, o.warn) // what goes on with the instances goes on all the same
 	err := r.drain(ctx, o)
 	r.complain(ctx, err)
-	return errors.Join(err, unwarned)
+	r.warn(ctx, o) // after the drains, which wait for nobody
+	return err
 }
 
 // maxAhead is how far a tick may be ahead: more than the longest delay between
@@ -40,37 +40,66 @@ func (r *Drainer) drain(ctx context.Context, o *orders) (err error) {
 			o.ticked = r.tick(ctx, nextLook(r.now(), false)) == nil
 		}
 	}()
-	all := o.sweep
+	all := false
 	r.pace.grant(0)
 	if !o.tick.IsZero() {
 		mine, since, err := r.drains.claim(ctx, o.tick, o.by)
 		if err != nil {
 			return err
 		}
-		all = all || mine
+		all = mine
 		r.pace.grant(since)
 	}
-	if !all && len(o.asks) == 0 {
+	if !all && !o.sweep && len(o.asks) == 0 {
 		return nil
 	}
-	known, err := r.drains.load(ctx)
+	known, last, err := r.drains.load(ctx)
 	if err != nil {
 		return err
 	}
 	if o.sweep {
 		r.sweep(ctx, o, known)
+		// Two looks at once would do everything twice, so drains that have
+		// their ticks are left to them.
+		all = all || r.now().Sub(last) > ticksStop
 	}
-	lost := r.place(ctx, o.asks)
-	if lost != nil {
-		if fault.Of(lost) == fault.Passing {
-			o.asks = slices.DeleteFunc(o.asks, func(a ask) bool { return a.Group == "" })
-		} else {
-			r.log.ErrorContext(ctx, "instances drained as if in no group", "error", lost)
-			r.complain(ctx, lost)
-			lost = nil
+	if err := r.place(ctx, o.asks); err != nil {
+		r.misplaced(ctx, o, err)
+	}
+	drains := r.concerned(o.asks, known, all)
+	err = r.lookAt(ctx, o, drains)
+	for _, d := range drains {
+		for _, a := range o.asks {
+			if d.lost && a.Instance == d.Instance && a.Cause != Swept {
+				o.fail(a.message, errLost)
+			}
 		}
 	}
-	return errors.Join(r.lookAt(ctx, o, r.concerned(o.asks, known, all)), lost)
+	return err
+}
+
+// ticksStop is how long after the last tick the sweep takes the open drains'
+// ticks for lost.
+const ticksStop = often + soon
+
+// errLost has an ask come again, which it does to no effect if the other look had
+// the same one.
+var errLost = errors.New("another look was at the drain")
+
+// misplaced deals with asks of which it could not be found out what group the
+// instance is in: they come again, unless that would be of no use.
+func (r *Drainer) misplaced(ctx context.Context, o *orders, err error) {
+	if fault.Of(err) != fault.Passing {
+		r.log.ErrorContext(ctx, "instances drained as if in no group", "error", err)
+		r.complain(ctx, err)
+		return
+	}
+	o.asks = slices.DeleteFunc(o.asks, func(a ask) bool {
+		if a.Group == "" {
+			o.fail(a.message, err)
+		}
+		return a.Group == ""
+	})
 }
 
 // concerned are the drains that asks come to and, if all are, the open ones; the

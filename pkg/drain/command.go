@@ -110,6 +110,10 @@ func (r *Drainer) sendTo(ctx context.Context, command shutdown, key string, drai
 			d.Command.Over, d.Command.Status, d.changed = true, "not sent: "+fault.Message(err), true
 			d.trouble = err
 		}
+	case fault.Throttled(err):
+		for _, d := range drains { // it was not sent; the next look does
+			d.Command, d.changed, d.trouble = Command{}, true, err
+		}
 	default:
 		// It may have been sent all the same; the next look finds out.
 		for _, d := range drains {

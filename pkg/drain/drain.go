@@ -49,8 +49,15 @@ type Drain struct {
 	ToWarmPool bool `json:"toWarmPool,omitempty"`
 	// Skip says that an operator wants the instance let go as it is.
 	Skip bool `json:"skip,omitempty"`
-	// Told are the matters that people were told of.
-	Told []string `json:"told,omitempty"`
+	// Interrupted is when EC2 takes the Spot instance back, zero unless it said so.
+	Interrupted time.Time `json:"interrupted,omitzero"`
+	// Ours says that somebody has given the group into our hands, by a hook or a
+	// tag.
+	Ours bool `json:"ours,omitempty"`
+	// Told are the matters that people were told of, and Untold counts the times
+	// that they could not be told of the end.
+	Told   []string `json:"told,omitempty"`
+	Untold int      `json:"untold,omitempty"`
 	// Ended is when the drain was over, zero for an open one.
 	Ended time.Time `json:"ended,omitzero"`
 	// Outcome is how it ended.
@@ -61,9 +68,9 @@ type Drain struct {
 	changed bool
 	// lost says that another look is at the drain.
 	lost bool
-	// forgotten says that the drain is to be deleted.
-	forgotten bool
-	trouble   error
+	// dropped says that the drain's item is to be deleted.
+	dropped bool
+	trouble error
 }
 
 // Cause is what started a drain.
@@ -120,7 +127,7 @@ func (d Drain) remembered() Drain {
 	return Drain{
 		Instance: d.Instance, Version: d.Version, Group: d.Group, Cause: d.Cause, Since: d.Since, Actions: d.Actions,
 		Command: Command{Key: d.Command.Key, ID: d.Command.ID, Over: d.Command.Over, Status: d.Command.Status},
-		Told:    d.Told, Ended: d.Ended, Outcome: d.Outcome,
+		Told:    d.Told, Interrupted: d.Interrupted, Ended: d.Ended, Outcome: d.Outcome,
 		changed: d.changed, lost: d.lost, trouble: d.trouble,
 	}
 }
@@ -179,10 +186,10 @@ func (d Drain) deadline(cfg Config) time.Time {
 	if cfg.Deadline > 0 {
 		left = min(left, cfg.Deadline)
 	}
-	if d.Cause == Spot {
-		left = min(left, spotNotice)
-	}
 	end := d.Since.Add(left)
+	if !d.Interrupted.IsZero() && d.Interrupted.Before(end) {
+		end = d.Interrupted
+	}
 	for _, a := range d.Actions {
 		if last := a.last(d.Since); a.Global > 0 && last.Before(end) {
 			end = last

@@ -28,6 +28,7 @@ type Drainer struct {
 	// complained says of which calls people were told that the function may not
 	// make them, and when.
 	complained sync.Map
+	guard      sync.Mutex // of the drains' troubles
 }
 
 // New makes a Drainer. It makes no calls.
@@ -69,6 +70,22 @@ type orders struct {
 	ticked bool
 	sweep  bool
 	warn   []warning
+	// failed says which messages must come again for what concerns them alone.
+	failed map[string]error
+}
+
+// fail has a message come again.
+func (o *orders) fail(message string, err error) {
+	if o.failed == nil {
+		o.failed = map[string]error{}
+	}
+	o.failed[message] = errors.Join(o.failed[message], err)
+}
+
+// drains tells whether a message is about drains; others only warn.
+func (o *orders) drains(message string) bool {
+	return !slices.ContainsFunc(o.warn, func(w warning) bool { return w.message == message }) ||
+		slices.ContainsFunc(o.asks, func(a ask) bool { return a.message == message })
 }
 
 // Handle handles messages by one look for all of them, and returns an error
@@ -81,11 +98,13 @@ func (r *Drainer) Handle(ctx context.Context, messages []event.Message) []error 
 			errs[i] = r.add(ctx, &o, m)
 		}
 	}
-	if err := r.carryOut(ctx, &o); err != nil {
-		for i, m := range messages {
-			if o.ticked && slices.Contains(o.ticks, m.ID) {
-				continue // another tick has taken its place
-			}
+	err := r.carryOut(ctx, &o)
+	for i, m := range messages {
+		if o.ticked && slices.Contains(o.ticks, m.ID) {
+			continue // another tick has taken its place
+		}
+		errs[i] = errors.Join(errs[i], o.failed[m.ID])
+		if o.drains(m.ID) {
 			errs[i] = errors.Join(errs[i], err)
 		}
 	}
@@ -97,25 +116,25 @@ func (r *Drainer) add(ctx context.Context, o *orders, m event.Message) error {
 	switch e := m.Event.(type) {
 	case event.LifecycleAction:
 		if e.Transition == event.Terminating && r.cfg.Hooks.Match(e.Hook) {
-			o.asks = append(o.asks, ask{Instance: e.Instance, Group: e.Group, Cause: Lifecycle, ToWarmPool: e.Destination == "WarmPool",
+			o.asks = append(o.asks, ask{Instance: e.Instance, Group: e.Group, Cause: Lifecycle, ToWarmPool: e.Destination == "WarmPool", message: m.ID,
 				Began: e.Began, Actions: []Action{{Hook: e.Hook, Token: e.Token}}})
 			return nil
 		}
 	case event.SpotInterruption:
-		o.asks = append(o.asks, ask{Instance: e.Instance, Cause: Spot})
+		o.asks = append(o.asks, ask{Instance: e.Instance, Cause: Spot, message: m.ID})
 		return nil
 	case event.RebalanceRecommendation:
 		if r.cfg.OnRebalance == DrainToo {
-			o.asks = append(o.asks, ask{Instance: e.Instance, Cause: Rebalance})
+			o.asks = append(o.asks, ask{Instance: e.Instance, Cause: Rebalance, message: m.ID})
 			return nil
 		}
-		o.warn = append(o.warn, rebalanceWarning(e))
+		o.warn = append(o.warn, rebalanceWarning(e, m.ID))
 		return nil
 	case event.Maintenance:
-		o.warn = append(o.warn, maintenanceWarnings(e)...)
+		o.warn = append(o.warn, maintenanceWarnings(e, m.ID)...)
 		if r.cfg.OnMaintenance == DrainToo && !e.Over {
 			for _, instance := range e.Instances {
-				o.asks = append(o.asks, ask{Instance: instance, Cause: Announced})
+				o.asks = append(o.asks, ask{Instance: instance, Cause: Announced, message: m.ID})
 			}
 		}
 		return nil
@@ -140,7 +159,7 @@ func (o *orders) addRequest(e event.Request, message string) error {
 	case "sweep":
 		o.sweep = true
 	case "drain", "skip":
-		o.asks = append(o.asks, ask{Instance: req.Instance, Cause: Operator, Skip: req.Action == "skip"})
+		o.asks = append(o.asks, ask{Instance: req.Instance, Cause: Operator, Skip: req.Action == "skip", message: message})
 	default:
 		return fmt.Errorf("action %q answers whoever asks: send it by direct invocation, not through the queue", req.Action)
 	}
@@ -179,7 +198,7 @@ func (r *Drainer) Answer(ctx context.Context, e event.Request) (any, error) {
 		if err := o.addRequest(e, ""); err != nil {
 			return nil, err
 		}
-		if err := r.carryOut(ctx, &o); err != nil {
+		if err := errors.Join(r.carryOut(ctx, &o), o.failed[""]); err != nil {
 			return nil, fmt.Errorf("%s: %w", req.Action, err)
 		}
 	}

@@ -50,7 +50,10 @@ func (r *Drainer) look(ctx context.Context, drains []*Drain) (open, hurry bool, 
 			hurry = hurry || o.Now.Sub(d.Since) < young || steps[d].Do == Release || steps[d].Do == Send
 		}
 	}
-	_, err = r.drains.save(ctx, changed)
+	lost, err := r.drains.save(ctx, changed)
+	for _, d := range lost {
+		d.lost = true
+	}
 	return open, hurry, errors.Join(unsent, err)
 }
 
@@ -79,42 +82,50 @@ func (r *Drainer) turns(drains []*Drain, steps map[*Drain]*Step, now time.Time) 
 	return slices.DeleteFunc(append(due, ready...), func(d *Drain) bool { return !r.paced(len(d.Actions), now) })
 }
 
-// release lets instances go, those that have their turn and are to be: people
-// are told what they should know, then the lifecycle actions are completed.
+// release lets instances go, those that have their turn and are to be. First go
+// those about which there is no news; about the others people are told before,
+// and they wait if they cannot be, as far as it may be worth it.
 func (r *Drainer) release(ctx context.Context, may, forgotten []*Drain, steps map[*Drain]*Step, o *Observed) {
-	ready := planned(may, steps, Release)
-	untold := r.tellEnds(ctx, slices.Concat(ready, forgotten), steps)
-	wait := func(d *Drain) bool {
-		return untold[d] && o.Now.Before(d.deadline(r.cfg).Add(spare)) // people must hear of it first
+	news := func(d *Drain) bool {
+		return steps[d].newsworthy() && !slices.Contains(d.Told, string(steps[d].Outcome))
 	}
-	ready, forgotten = slices.DeleteFunc(ready, wait), slices.DeleteFunc(forgotten, wait)
+	all := slices.Concat(planned(may, steps, Release), forgotten)
+	r.letGo(ctx, slices.DeleteFunc(slices.Clone(all), news), steps, o)
+	loud := slices.DeleteFunc(all, func(d *Drain) bool { return !news(d) })
+	untold := r.tellEnds(ctx, loud, steps)
+	r.letGo(ctx, slices.DeleteFunc(loud, func(d *Drain) bool { return untold[d] }), steps, o)
+}
+
+// letGo completes the lifecycle actions of drains and ends them.
+func (r *Drainer) letGo(ctx context.Context, drains []*Drain, steps map[*Drain]*Step, o *Observed) {
 	// A handler that is cancelled must not keep the instances.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
 	defer cancel()
-	each(ready, func(d *Drain) {
-		for _, a := range d.Actions {
-			if err := r.complete(ctx, d, a); err != nil && !over(err) {
-				r.failed(d, err)
-				return
+	each(drains, func(d *Drain) {
+		if steps[d].Do == Release {
+			for _, a := range d.Actions {
+				if err := r.complete(ctx, d, a); err != nil && !over(err) {
+					r.failed(d, err)
+					return
+				}
 			}
 		}
 		r.end(ctx, d, *steps[d], o.Now)
 	})
-	for _, d := range forgotten {
-		r.end(ctx, d, *steps[d], o.Now)
-	}
 }
 
 // A service that hangs must not keep the others from being asked, nor the
 // function from its end: these bound the parts of a look, within the 60 s that
 // the stack gives an invocation.
 const (
-	tickTime       = 5 * time.Second
-	observeTime    = 12 * time.Second
-	deregisterTime = 8 * time.Second
-	sendTime       = 8 * time.Second
+	tickTime       = 4 * time.Second
+	tableTime      = 5 * time.Second // each reading and each writing
+	observeTime    = 10 * time.Second
+	deregisterTime = 5 * time.Second
+	sendTime       = 6 * time.Second
+	releaseTime    = 7 * time.Second
 	beatTime       = 5 * time.Second
-	releaseTime    = 10 * time.Second
+	tellTime       = 5 * time.Second
 )
 
 // paced takes what the calls about n actions need of the pace.
@@ -127,9 +138,16 @@ func (r *Drainer) paced(n int, now time.Time) bool {
 	return true
 }
 
-// failed keeps why a call about a drain failed.
-func (r *Drainer) failed(d *Drain, err error) {
+// trouble keeps why a call failed that concerned a drain among others.
+func (r *Drainer) trouble(d *Drain, err error) {
+	r.guard.Lock()
+	defer r.guard.Unlock()
 	d.trouble = err
+}
+
+// failed keeps why a call to Auto Scaling about a drain failed.
+func (r *Drainer) failed(d *Drain, err error) {
+	r.trouble(d, err)
 	if fault.Throttled(err) {
 		r.pace.throttled()
 	}
@@ -171,8 +189,7 @@ func (r *Drainer) beat(ctx context.Context, may []*Drain, steps map[*Drain]*Step
 		for _, a := range d.Actions {
 			switch err := r.heartbeat(ctx, d, a); {
 			case err == nil:
-			case over(err):
-				return // the next look sees how it ended
+			case over(err): // the next look sees how it ended; there may be another
 			default:
 				r.failed(d, err)
 				return
@@ -185,6 +202,8 @@ func (r *Drainer) beat(ctx context.Context, may []*Drain, steps map[*Drain]*Step
 // tellTrouble logs what went wrong, and tells people once of what only they can
 // mend.
 func (r *Drainer) tellTrouble(ctx context.Context, drains []*Drain) error {
+	ctx, cancel := context.WithTimeout(ctx, tellTime)
+	defer cancel()
 	news := map[string][]*Drain{}
 	matters := map[string]error{}
 	for _, d := range drains {

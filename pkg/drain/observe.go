@@ -144,6 +144,7 @@ func (r *Drainer) learn(ctx context.Context, o *observation, drains []*Drain) {
 // learn keeps what was found out, all of it or as much as could be.
 func (d *Drain) learn(f facts) {
 	d.Known, d.Targets, d.Delay, d.changed = f.Whole, f.TargetGroups, f.Delay, true
+	d.Ours = f.Ours
 	for i := range d.Actions {
 		if hook, ok := f.Hooks[d.Actions[i].Hook]; ok {
 			d.Actions[i].Timeout, d.Actions[i].Global = hook.Timeout, hook.Global

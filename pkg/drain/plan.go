@@ -95,6 +95,9 @@ func Plan(cfg Config, d Drain, o *Observed) Step {
 	}
 	if late && step.Do != Release {
 		step.Do, step.Outcome = Release, Late
+		if step.Command.ID == "" && cfg.commands(d, o) != (shutdown{}) {
+			step.Command.Status = "not run"
+		}
 	}
 	if step.Do == Release && len(d.Actions) == 0 {
 		step.Do = Forget
@@ -126,10 +129,7 @@ const (
 
 // planCommand plans what comes after the last request.
 func planCommand(cfg Config, d Drain, o *Observed, step *Step) {
-	var command shutdown
-	if d.goes() {
-		command = cfg.shutdown(o.tags(d))
-	}
+	command := cfg.commands(d, o)
 	c := &step.Command
 	if !c.Over && c.ID == "" && c.Key != "" {
 		c.ID = o.Sent[c.Key][d.Instance]
@@ -181,7 +181,17 @@ const succeeded = "Success"
 // recommended or announced to go may run on for weeks, and shall not be shut down
 // by the way; its lifecycle action will come.
 func (d Drain) goes() bool {
-	return len(d.Actions) > 0 || d.Cause != Rebalance && d.Cause != Announced
+	return len(d.Actions) > 0 || d.Cause == Operator || !d.Interrupted.IsZero()
+}
+
+// commands is the command that a drained instance is to run, if any. Without an
+// action or an order only one whose group is in our hands runs any: a Spot
+// instance may be anybody's.
+func (c Config) commands(d Drain, o *Observed) shutdown {
+	if !d.goes() || len(d.Actions) == 0 && d.Cause != Operator && !d.Ours {
+		return shutdown{}
+	}
+	return c.shutdown(o.tags(d))
 }
 
 func (o *Observed) tags(d Drain) map[string]string {

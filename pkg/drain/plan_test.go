@@ -159,7 +159,7 @@ func TestPlan(t *testing.T) {
 			harm: "the shutdown command is not run"},
 		"a Spot instance is drained": {story: waiting(state("InService"), drain(func(d *Drain) { d.Cause, d.Actions = Spot, nil }), targets(webARN)), do: Forget, outcome: Drained,
 			harm: "a drain goes on for ever"},
-		"a Spot instance's two minutes are over": {story: waiting(state("InService"), drain(func(d *Drain) { d.Cause, d.Actions = Spot, nil }), age(2*time.Minute)), do: Forget, outcome: Late, waitsFor: "web:80",
+		"a Spot instance's two minutes are over": {story: waiting(state("InService"), drain(func(d *Drain) { d.Cause, d.Actions, d.Interrupted = Spot, nil, noon }), age(2*time.Minute)), do: Forget, outcome: Late, waitsFor: "web:80",
 			harm: "nobody hears that requests were cut off"},
 		"an interrupted Spot instance is terminated by its group": {story: waiting(drain(func(d *Drain) { d.Cause = Spot }), targets(webARN)), do: Release, outcome: Drained,
 			harm: "the hook holds it to the end"},
@@ -293,7 +293,7 @@ func TestRecommendationThenInterruption(t *testing.T) {
 	d := &Drain{Instance: "i-1"}
 	d.take(ask{Instance: "i-1", Cause: Rebalance}, noon.Add(-time.Hour))
 	d.Version = 1
-	if !d.take(ask{Instance: "i-1", Cause: Spot}, noon) || d.Cause != Spot || !d.goes() || !d.deadline(Config{}).Equal(noon.Add(spotNotice)) {
+	if !d.take(ask{Instance: "i-1", Cause: Spot}, noon) || !d.goes() || !d.deadline(Config{}).Equal(noon.Add(spotNotice)) {
 		t.Errorf("goes on as %+v", d)
 	}
 }

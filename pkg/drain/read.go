@@ -86,6 +86,8 @@ type facts struct {
 	TargetGroups []string // ARNs
 	Delay        int      // the longest deregistration delay, in seconds
 	Hooks        map[string]Action
+	// Ours says that the group has a hook or a tag of ours.
+	Ours bool
 	// Whole says that asking again would bring no more: what is missing is
 	// what the function may not ask.
 	Whole bool
@@ -105,6 +107,7 @@ func (r *Drainer) facts(ctx context.Context, g *Group) (facts, error) {
 		for _, h := range hooks {
 			f.Hooks[h.Hook] = h
 		}
+		f.Ours = len(hooks) > 0 || g.Tags[TargetGroupsTag] != "" || g.Tags[CommandTag] != ""
 		deployed, err := r.deploymentTargets(ctx, g.Tags[deploymentTag])
 		errs = append(errs, err)
 		wanted = slices.Concat(wanted, g.TargetGroups, strings.Fields(g.Tags[TargetGroupsTag]), deployed)

@@ -19,6 +19,7 @@ type ask struct {
 	Began      time.Time // of Actions, zero where the ask does not say
 	ToWarmPool bool
 	Skip       bool
+	message    string // that brought it
 }
 
 // started are the drains that the asks come to: new ones, known ones that go on
@@ -42,24 +43,27 @@ func (r *Drainer) started(asks []ask, known map[string]Drain) map[string]*Drain 
 // take brings an ask into a drain that is new, open or ended, and tells whether
 // there is anything to do about it.
 func (d *Drain) take(a ask, now time.Time) bool {
-	fresh := slices.DeleteFunc(slices.Clone(a.Actions), d.holds)
-	if a.Cause == Swept && d.letGoUncompleted() {
-		fresh = a.Actions // the sweep sees it wait, whatever was believed before
+	fresh := slices.DeleteFunc(slices.Clone(a.Actions), func(action Action) bool {
+		return d.holds(action) && (d.Ended.IsZero() || !a.Began.After(d.Ended))
+	})
+	if a.Cause == Swept && d.letGoUncompleted() || a.Cause == Operator && !d.Ended.IsZero() {
+		fresh = a.Actions // they see it wait, whatever was believed before
 	}
-	// What was to go some time goes now.
-	hurried := a.Cause == Spot && !d.goes()
 	switch {
 	case d.Version == 0 && d.Since.IsZero():
 		d.begin(a, now)
 	case d.Ended.IsZero():
 		d.Skip = d.Skip || a.Skip
 		d.changed = d.changed || a.Skip
-		if hurried {
-			d.Cause, d.Since, d.changed = Spot, now, true
+		if a.Cause == Spot && d.Interrupted.IsZero() {
+			d.Interrupted, d.changed = now.Add(spotNotice), true
 		}
-	case len(fresh) == 0 && a.Cause != Operator && !hurried:
+		if a.Cause == Operator && !d.goes() {
+			d.Cause, d.changed = Operator, true
+		}
+	case len(fresh) == 0 && a.Cause != Operator && (a.Cause != Spot || len(d.Actions) > 0 || !d.Interrupted.IsZero()):
 		return false // it is over, and this came late
-	case a.Cause != Swept && slices.ContainsFunc(fresh, d.again):
+	case a.Cause == Lifecycle && slices.ContainsFunc(fresh, d.again):
 		// Back from the warm pool, the instance goes another time.
 		*d = Drain{Instance: d.Instance, Version: d.Version}
 		d.begin(a, now)
@@ -92,6 +96,9 @@ func (d *Drain) letGoUncompleted() bool {
 
 func (d *Drain) begin(a ask, now time.Time) {
 	d.Group, d.Cause, d.Since, d.Skip, d.changed = a.Group, a.Cause, now, a.Skip, true
+	if a.Cause == Spot {
+		d.Interrupted = now.Add(spotNotice)
+	}
 }
 
 // again tells whether an action is another one of a hook that the drain has

@@ -28,7 +28,7 @@ type Status struct {
 // Status tells how the open drains stand, the oldest first, or the named
 // instance's, open or ended. It changes nothing.
 func (r *Drainer) Status(ctx context.Context, instance string) ([]Status, error) {
-	known, err := r.drains.load(ctx)
+	known, _, err := r.drains.load(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("status: %w", err)
 	}

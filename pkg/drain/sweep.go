@@ -63,12 +63,12 @@ func (r *Drainer) unattended(ctx context.Context, groups map[string]*Group, know
 	return asks, errors.Join(errs...)
 }
 
-// asked is how long an operator may ask how a drain has ended.
-const asked = time.Hour
+// keptForOperators is how long an operator may ask how a drain has ended.
+const keptForOperators = time.Hour
 
 // left are the drains that ended some time ago and whose instance is in no group
 // any more: an event of theirs that still comes finds the instance gone. They are
-// returned as forgotten, so that a large fleet's past does not make looks slow.
+// returned to be deleted, so that a large fleet's past does not make looks slow.
 func left(groups map[string]*Group, known map[string]Drain, now time.Time) (drains []*Drain) {
 	in := map[string]bool{}
 	for _, g := range groups {
@@ -78,8 +78,8 @@ func left(groups map[string]*Group, known map[string]Drain, now time.Time) (drai
 	}
 	for _, id := range slices.Sorted(maps.Keys(known)) {
 		d := known[id]
-		if !d.Ended.IsZero() && !in[d.Instance] && now.After(d.Ended.Add(asked)) {
-			d.forgotten = true
+		if !d.Ended.IsZero() && !in[d.Instance] && now.After(d.Ended.Add(keptForOperators)) {
+			d.dropped = true
 			drains = append(drains, &d)
 		}
 	}

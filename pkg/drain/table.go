@@ -38,17 +38,23 @@ const clockKey = "clock"
 // the instance has left its group.
 const kept = 49 * time.Hour
 
-// load reads all drains, open and ended.
-func (t table) load(ctx context.Context) (map[string]Drain, error) {
-	drains := map[string]Drain{}
+// load reads all drains, open and ended, and which tick was taken last; the zero
+// time is none.
+func (t table) load(ctx context.Context) (drains map[string]Drain, last time.Time, err error) {
+	ctx, cancel := context.WithTimeout(ctx, tableTime)
+	defer cancel()
+	drains = map[string]Drain{}
 	in := &dynamodb.ScanInput{TableName: &t.name, ConsistentRead: aws.Bool(true)}
 	for more := true; more; more = len(in.ExclusiveStartKey) > 0 {
 		out, err := t.db.Scan(ctx, in)
 		if err != nil {
-			return nil, fmt.Errorf("read drains from table %s: %w", t.name, err)
+			return nil, last, fmt.Errorf("read drains from table %s: %w", t.name, err)
 		}
 		for _, item := range out.Items {
 			if text(item["instance"]) == clockKey {
+				if slot, err := strconv.ParseInt(digits(item["slot"]), 10, 64); err == nil {
+					last = time.Unix(slot, 0)
+				}
 				continue
 			}
 			d, err := fromItem(item)
@@ -60,17 +66,19 @@ func (t table) load(ctx context.Context) (map[string]Drain, error) {
 		}
 		in.ExclusiveStartKey = out.LastEvaluatedKey
 	}
-	return drains, nil
+	return drains, last, nil
 }
 
 // transactLimit is how many items TransactWriteItems takes (DynamoDB API
 // Reference).
 const transactLimit = 100
 
-// save writes drains, or deletes the forgotten ones, each at the version it was
+// save writes drains, or deletes the dropped ones, each at the version it was
 // read at, and counts their versions up. It returns those that somebody else has
 // written since, which are not written.
 func (t table) save(ctx context.Context, drains []*Drain) (lost []*Drain, err error) {
+	ctx, cancel := context.WithTimeout(ctx, tableTime)
+	defer cancel()
 	var (
 		round errgroup.Group
 		guard sync.Mutex
@@ -96,7 +104,7 @@ func (t table) saveChunk(ctx context.Context, chunk []*Drain) (lost []*Drain, er
 	for len(chunk) > 0 {
 		in := &dynamodb.TransactWriteItemsInput{}
 		for _, d := range chunk {
-			if d.forgotten {
+			if d.dropped {
 				in.TransactItems = append(in.TransactItems, types.TransactWriteItem{Delete: t.drop(d)})
 				continue
 			}

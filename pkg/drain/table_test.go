@@ -105,12 +105,12 @@ func deletesForgotten(t *testing.T, drains table) {
 	stale := *theirs
 	theirs.Delay = 1
 	save(t, drains, theirs)
-	over.forgotten, stale.forgotten, known.Delay = true, true, 1
+	over.dropped, stale.dropped, known.Delay = true, true, 1
 	if lost := save(t, drains, over, &stale, known); !slices.Equal(lost, []string{"i-2"}) {
 		t.Errorf("forgotten was one that somebody has written since: %v lost", lost)
 	}
 	holds(t, drains, theirs, known)
-	theirs.forgotten = true
+	theirs.dropped = true
 	save(t, drains, theirs)
 	holds(t, drains, known)
 }
@@ -152,7 +152,7 @@ func expiresEnded(t *testing.T, drains table) {
 	if at := expires(t, drains); at.Before(noon.Add(48*time.Hour)) || at.After(noon.Add(7*24*time.Hour)) {
 		t.Errorf("a drain that ended at %s expires at %s", noon, at)
 	}
-	found, err := drains.load(t.Context())
+	found, _, err := drains.load(t.Context())
 	if err != nil || !found["i-1"].Ended.Equal(noon) || found["i-1"].Outcome != Drained || found["i-1"].open() {
 		t.Errorf("the ended drain is remembered as %+v, %v", found["i-1"], err)
 	}
@@ -225,7 +225,7 @@ func save(t *testing.T, drains table, all ...*Drain) (lost []string) {
 // holds sees that the table holds these drains and no others.
 func holds(t *testing.T, drains table, want ...*Drain) {
 	t.Helper()
-	found, err := drains.load(t.Context())
+	found, _, err := drains.load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,20 +53,23 @@ const (
 // of SNS and an event of EventBridge, 256 KiB each, outputs included.
 const reportLimit = 50
 
-// tellEnds tells people of those ends that they should know of, those of one
-// group and outcome together. It returns the drains of which it could not, but
-// may another time.
+// tellTries is how often people are tried to be told of an end before the
+// instance is let go: for a minute or two. A notice is not worth more than that.
+const tellTries = 10
+
+// tellEnds tells people of ends, those of one group and outcome together. It
+// returns the drains of which it could not, but may another time.
 func (r *Drainer) tellEnds(ctx context.Context, drains []*Drain, steps map[*Drain]*Step) (untold map[*Drain]bool) {
 	type key struct {
 		group   string
 		outcome Outcome
 	}
+	ctx, cancel := context.WithTimeout(ctx, tellTime)
+	defer cancel()
 	news := map[key][]*Drain{}
 	for _, d := range drains {
-		if s := steps[d]; s.newsworthy() && !slices.Contains(d.Told, string(s.Outcome)) {
-			k := key{d.Group, s.Outcome}
-			news[k] = append(news[k], d)
-		}
+		k := key{d.Group, steps[d].Outcome}
+		news[k] = append(news[k], d)
 	}
 	untold = map[*Drain]bool{}
 	for k, drains := range news {
@@ -77,7 +80,8 @@ func (r *Drainer) tellEnds(ctx context.Context, drains []*Drain, steps map[*Drai
 		if err := r.tell(ctx, report); err != nil {
 			r.log.ErrorContext(ctx, "people could not be told", "asg", k.group, "outcome", string(k.outcome), "error", err)
 			for _, d := range drains {
-				untold[d] = fault.Of(err) != fault.Denied // else no wait would help
+				d.Untold, d.changed = d.Untold+1, true
+				untold[d] = fault.Of(err) != fault.Denied && d.Untold < tellTries
 			}
 			continue
 		}
@@ -142,38 +146,41 @@ func reportTrouble(drains []*Drain, action string, err error) Report {
 }
 
 // warning is an announcement of AWS about an instance.
-type warning struct{ instance, text string }
+type warning struct{ instance, text, message string }
 
-func rebalanceWarning(e event.RebalanceRecommendation) warning {
-	return warning{e.Instance, "EC2 recommends to replace the Spot instance: it is at elevated risk of interruption"}
+func rebalanceWarning(e event.RebalanceRecommendation, message string) warning {
+	return warning{e.Instance, "EC2 recommends to replace the Spot instance: it is at elevated risk of interruption", message}
 }
 
-func maintenanceWarnings(e event.Maintenance) (all []warning) {
+func maintenanceWarnings(e event.Maintenance, message string) (all []warning) {
 	for _, id := range e.Instances {
-		all = append(all, warning{id, cmp.Or(e.Code, "EC2 maintenance") + ": " + e.Text})
+		all = append(all, warning{id, cmp.Or(e.Code, "EC2 maintenance") + ": " + e.Text, message})
 	}
 	return all
 }
 
-// warn passes announcements on to people, those that say the same together.
-func (r *Drainer) warn(ctx context.Context, warnings []warning) error {
-	alike := map[string][]string{}
-	for _, w := range warnings {
-		if !slices.Contains(alike[w.text], w.instance) {
-			alike[w.text] = append(alike[w.text], w.instance)
+// warn passes announcements on to people, those that say the same together. A
+// message whose announcement could not be passed on comes again.
+func (r *Drainer) warn(ctx context.Context, o *orders) {
+	ctx, cancel := context.WithTimeout(ctx, tellTime)
+	defer cancel()
+	alike := map[string][]warning{}
+	for _, w := range o.warn {
+		if !slices.ContainsFunc(alike[w.text], func(v warning) bool { return v.instance == w.instance }) {
+			alike[w.text] = append(alike[w.text], w)
 		}
 	}
 	for _, text := range slices.Sorted(maps.Keys(alike)) {
-		ids := alike[text]
-		report := Report{Outcome: Warned, Reason: text, Count: len(ids)}
-		for _, id := range ids[:min(len(ids), reportLimit)] {
-			report.Instances = append(report.Instances, Instance{ID: id})
+		report := Report{Outcome: Warned, Reason: text, Count: len(alike[text])}
+		for _, w := range alike[text][:min(report.Count, reportLimit)] {
+			report.Instances = append(report.Instances, Instance{ID: w.instance})
 		}
 		if err := r.tell(ctx, report); err != nil {
-			return err
+			for _, w := range alike[text] {
+				o.fail(w.message, err)
+			}
 		}
 	}
-	return nil
 }
 
 func (r *Drainer) tell(ctx context.Context, report Report) error {

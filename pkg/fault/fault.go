@@ -159,10 +159,21 @@ func Remedy(err error) string {
 		}
 		return fmt.Sprintf("Allow %s to the function's role. If the role's policy has it already, a permissions boundary, a resource policy or a service control policy of the organisation denies it.", Action(err))
 	case Invalid:
+		if code(err) == "InvalidInstanceId" {
+			return "Have the SSM agent run on the instance, with an instance profile that lets it reach Systems Manager."
+		}
 		return "Correct what AWS names in its message; the next sweep tries again."
 	default:
 		return ""
 	}
+}
+
+func code(err error) string {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return ""
+	}
+	return api.ErrorCode()
 }
 
 // Message is AWS's own words on the failure, without request IDs, so that the
