@@ -30,7 +30,7 @@ func settings() []setting {
 }
 
 // scope is what the repair looks after. A drain's scope is the groups that
-// somebody has put its hook on.
+// somebody has put its hook on, and Spot instances, wherever they are.
 func scope() []setting {
 	return []setting{{
 		Setting{

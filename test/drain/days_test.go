@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	asgtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"deployhooks/pkg/drain"
 	"deployhooks/test/region"
@@ -155,6 +156,29 @@ func TestOtherHooks(t *testing.T) {
 	w.mustComplete(2)
 	w.mustLoseNothing()
 	w.mustBeQuiet()
+}
+
+// TestAnotherHookForHours has another owner hold the instance for hours after
+// ours let it go: the sweep sees it wait, and must know that it has been drained.
+// When it is gone nothing is left in the table.
+func TestAnotherHookForHours(t *testing.T) {
+	w := newWorld(t, setting{config: drain.Config{Command: "stop"}})
+	w.putHook("backup", 7200)
+	w.scaleIn(1)
+	w.Advance(100 * time.Minute)
+	if n := w.ActiveActions(); n != 1 {
+		t.Errorf("%d actions wait, want the one of the other owner", n)
+	}
+	w.Advance(3 * time.Hour)
+	w.mustComplete(1)
+	w.mustRunOnce(1)
+	if told := w.Told(); len(told) != 1 {
+		t.Errorf("told %q", told)
+	}
+	out, err := w.DynamoDB().Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String("drains")})
+	if err != nil || len(out.Items) != 1 { // the clock's
+		t.Errorf("%d items are left, %v", len(out.Items), err)
+	}
 }
 
 func TestShutdownCommand(t *testing.T) {
