@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -267,14 +268,13 @@ func (m meanwhile) DescribeTargetHealth(ctx context.Context, in *elb.DescribeTar
 func TestSweepDuringALook(t *testing.T) {
 	w := newWorld(t, setting{instances: 10, config: drain.Config{Command: "stop"}, noSweep: true})
 	other := w.function(drain.Config{Command: "stop"})
-	busy := false
+	var busy atomic.Bool
 	w.Function = w.functionWith(drain.Config{Command: "stop"}, func(c *drain.Clients) {
 		c.Balancers = meanwhile{w.ELBV2(), func() {
-			if busy {
+			if !busy.CompareAndSwap(false, true) {
 				return
 			}
-			busy = true
-			defer func() { busy = false }()
+			defer busy.Store(false)
 			if _, err := other.Invoke(t.Context(), []byte(`{"action":"sweep"}`)); err != nil {
 				t.Error(err)
 			}
