@@ -23,10 +23,9 @@ func (r *Drainer) carryOut(ctx context.Context, o *orders) error {
 // looks, and than clocks differ.
 const maxAhead = 2 * time.Minute
 
-// drain looks once, at everything that the orders are about but the warnings.
-// Whatever brought it here, if it fails before it could look, there is a tick for
-// the one that it has used up: else the drains under way would wait until the
-// queue delivers again.
+// drain looks once, at everything that the orders are about but the warnings. If
+// it fails before it could look it sends a tick in place of the one that it has
+// used up: else the drains under way would wait until the queue delivers again.
 func (r *Drainer) drain(ctx context.Context, o *orders) (err error) {
 	if o.tick.After(r.now().Add(maxAhead)) {
 		r.log.WarnContext(ctx, "tick from the future left out", "slot", o.tick)
@@ -84,7 +83,7 @@ const ticksStop = often + soon
 
 // errLost has an ask come again, which it does to no effect if the other look had
 // the same one.
-var errLost = errors.New("another look was at the drain")
+var errLost = errors.New("another look was at the drain at the same time; ask again")
 
 // misplaced deals with asks of which it could not be found out what group the
 // instance is in: they come again, unless that would be of no use.
