@@ -31,7 +31,7 @@ func (r *Drainer) drain(ctx context.Context, o *orders) (err error) {
 		r.log.WarnContext(ctx, "tick from the future left out", "slot", o.tick)
 		o.tick = time.Time{}
 	}
-	if o.tick.IsZero() && !o.sweep && len(o.asks) == 0 {
+	if o.tick.IsZero() && len(o.sweeps) == 0 && len(o.asks) == 0 {
 		return nil
 	}
 	defer func() {
@@ -49,23 +49,24 @@ func (r *Drainer) drain(ctx context.Context, o *orders) (err error) {
 		all = mine
 		r.pace.grant(since)
 	}
-	if !all && !o.sweep && len(o.asks) == 0 {
+	if !all && len(o.sweeps) == 0 && len(o.asks) == 0 {
 		return nil
 	}
 	known, last, err := r.drains.load(ctx)
 	if err != nil {
 		return err
 	}
-	if o.sweep {
+	if len(o.sweeps) > 0 {
 		r.sweep(ctx, o, known)
-		// Two looks at once would do everything twice, so drains that have
-		// their ticks are left to them.
-		all = all || r.now().Sub(last) > ticksStop
+		all = all || r.overdue(last)
 	}
 	if err := r.place(ctx, o.asks); err != nil {
 		r.misplaced(ctx, o, err)
 	}
 	drains := r.concerned(o.asks, known, all)
+	if len(drains) == 0 && len(r.concerned(nil, known, true)) > 0 {
+		return r.tick(ctx, nextLook(r.now(), true)) // it has its turn, but not now
+	}
 	err = r.lookAt(ctx, o, drains)
 	for _, d := range drains {
 		for _, a := range o.asks {
@@ -77,9 +78,13 @@ func (r *Drainer) drain(ctx context.Context, o *orders) (err error) {
 	return err
 }
 
-// ticksStop is how long after the last tick the sweep takes the open drains'
-// ticks for lost.
-const ticksStop = often + soon
+// overdue tells by the last tick whether the sweep has to look at the open drains
+// itself, because there are no ticks any more, or none in step with this clock.
+// Else it leaves them to a tick: two looks at once would do everything twice.
+func (r *Drainer) overdue(last time.Time) bool {
+	since := r.now().Sub(last)
+	return since < 0 || since > often+soon
+}
 
 // errLost has an ask come again, which it does to no effect if the other look had
 // the same one.

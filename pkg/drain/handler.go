@@ -68,7 +68,7 @@ type orders struct {
 	ticks []string  // the messages of all ticks
 	// ticked says that a tick for another look is under way.
 	ticked bool
-	sweep  bool
+	sweeps []string // the messages that ask for a sweep
 	warn   []warning
 	// failed says which messages must come again for what concerns them alone.
 	failed map[string]error
@@ -82,9 +82,10 @@ func (o *orders) fail(message string, err error) {
 	o.failed[message] = errors.Join(o.failed[message], err)
 }
 
-// drains tells whether a message is about drains; others only warn.
+// drains tells whether a message is about drains; others only warn, or ask for
+// nothing.
 func (o *orders) drains(message string) bool {
-	return !slices.ContainsFunc(o.warn, func(w warning) bool { return w.message == message }) ||
+	return slices.Contains(o.ticks, message) || slices.Contains(o.sweeps, message) ||
 		slices.ContainsFunc(o.asks, func(a ask) bool { return a.message == message })
 }
 
@@ -157,7 +158,7 @@ func (o *orders) addRequest(e event.Request, message string) error {
 			o.tick, o.by = slot, message
 		}
 	case "sweep":
-		o.sweep = true
+		o.sweeps = append(o.sweeps, message)
 	case "drain", "skip":
 		o.asks = append(o.asks, ask{Instance: req.Instance, Cause: Operator, Skip: req.Action == "skip", message: message})
 	default:

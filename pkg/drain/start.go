@@ -61,7 +61,7 @@ func (d *Drain) take(a ask, now time.Time) bool {
 		if a.Cause == Operator && !d.goes() {
 			d.Cause, d.changed = Operator, true
 		}
-	case len(fresh) == 0 && a.Cause != Operator && (a.Cause != Spot || len(d.Actions) > 0 || !d.Interrupted.IsZero()):
+	case len(fresh) == 0 && a.Cause != Operator && (a.Cause != Spot || !d.Interrupted.IsZero()):
 		return false // it is over, and this came late
 	case a.Cause == Lifecycle && slices.ContainsFunc(fresh, d.again):
 		// Back from the warm pool, the instance goes another time.
@@ -115,6 +115,8 @@ const describeInstancesLimit = 50
 // and, where it already waits for our hooks, which they are. An instance in no
 // group keeps none.
 func (r *Drainer) place(ctx context.Context, asks []ask) error {
+	ctx, cancel := context.WithTimeout(ctx, observeTime)
+	defer cancel()
 	var ids []string
 	for _, a := range asks {
 		if a.Group == "" {

@@ -13,6 +13,8 @@ import (
 // instances that have left. What is under way goes on whether it succeeds or
 // not; the next sweep is a minute away.
 func (r *Drainer) sweep(ctx context.Context, o *orders, known map[string]Drain) {
+	ctx, cancel := context.WithTimeout(ctx, observeTime)
+	defer cancel()
 	groups, err := r.groups(ctx, nil)
 	if err != nil {
 		r.log.ErrorContext(ctx, "sweep failed", "error", err)

@@ -197,6 +197,8 @@ var versionName = map[string]string{"#version": "version"}
 // another message has taken, or that is older than the last one taken, is not. A
 // message that is delivered again keeps its tick.
 func (t table) claim(ctx context.Context, slot time.Time, message string) (mine bool, since time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, tableTime)
+	defer cancel()
 	out, err := t.db.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &t.name,
 		Item: map[string]types.AttributeValue{

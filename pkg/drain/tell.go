@@ -103,6 +103,8 @@ func (r *Drainer) complain(ctx context.Context, err error) {
 	if err == nil || fault.Of(err) != fault.Denied {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, tellTime)
+	defer cancel()
 	matter := fault.Action(err)
 	if told, ok := r.complained.Load(matter); ok && r.now().Before(told.(time.Time).Add(complainEvery)) {
 		return

@@ -76,11 +76,11 @@ func TestRandomStorms(t *testing.T) {
 	})
 }
 
-// pass lets time pass, and has the weather change before it was bad for half as
-// long as the hook waits: what nobody can reach for as long as its hook waits
-// cannot be saved by anybody.
+// pass lets time pass, and has the weather change before it was bad for a third
+// as long as the hook waits: heartbeats begin when half of that is left, and what
+// nobody can reach until its hook gives up cannot be saved by anybody.
 func (w *world) pass(d time.Duration, s setting) {
-	longest := time.Duration(s.heartbeat) * time.Second / 2
+	longest := time.Duration(s.heartbeat) * time.Second / 3
 	if w.bad+d > longest {
 		w.Advance(longest - w.bad)
 		w.SetFaults(nil)
