@@ -36,10 +36,38 @@ func MustLoad[T any]() T {
 	return cfg
 }
 
-// Logger writes structured logs where Lambda reads them, in the format and from
-// the level that the function's logging settings say, each line with the
-// request's ID.
-func Logger() *slog.Logger { return lambdacontext.NewLogger() }
+// Logger writes structured logs where Lambda reads them, in the format that the
+// function's logging settings say, from the level in the environment variable
+// LOG_LEVEL (INFO unless set), each line with the request's ID.
+//
+// The level is the function's own and not Lambda's ApplicationLogLevel: with WARN
+// or ERROR there, Lambda drops every line without a level, embedded metrics among
+// them ("Configuring JSON and plain text log formats", AWS Lambda Developer Guide).
+func Logger() *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(os.Getenv("LOG_LEVEL"))); err != nil {
+		level = slog.LevelInfo
+	}
+	return slog.New(leveled{lambdacontext.NewLogHandler(), level})
+}
+
+// leveled leaves out what is below a level.
+type leveled struct {
+	slog.Handler
+	level slog.Level
+}
+
+func (l leveled) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= l.level && l.Handler.Enabled(ctx, level)
+}
+
+func (l leveled) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return leveled{l.Handler.WithAttrs(attrs), l.level}
+}
+
+func (l leveled) WithGroup(name string) slog.Handler {
+	return leveled{l.Handler.WithGroup(name), l.level}
+}
 
 // attempts bounds how often the SDK tries one call, the first time included,
 // maxBackoff how long it waits in between, and patience how long it waits for

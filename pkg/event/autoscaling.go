@@ -34,7 +34,7 @@ func lifecycleAction(o *object) LifecycleAction {
 		Hook:        o.name("LifecycleHookName", maxAutoScalingName),
 		Instance:    o.name("EC2InstanceId", maxInstanceID),
 		Transition:  Transition(o.name("LifecycleTransition", maxWord)),
-		Metadata:    o.optional("NotificationMetadata", maxMetadata),
+		Action:      cut(o.peek("Action")),
 		Origin:      o.optional("Origin", maxWord),
 		Destination: o.optional("Destination", maxWord),
 	}

@@ -18,3 +18,14 @@ func readRebalanceRecommendation(event, detail *object) Event {
 		Instance: detail.name("instance-id", maxInstanceID),
 	}
 }
+
+// readStateChange reads EC2's report of an instance's state ("State change events
+// for Amazon EC2 instances", Amazon EC2 User Guide).
+func readStateChange(event, detail *object) Event {
+	return StateChange{
+		Account:  event.optional("account", maxWord),
+		Region:   event.optional("region", maxWord),
+		Instance: detail.name("instance-id", maxInstanceID),
+		State:    detail.name("state", maxWord),
+	}
+}

@@ -22,7 +22,8 @@ import (
 
 // Event is one of the types of this package: [Deployment],
 // [DeploymentInstance], [LifecycleAction], [SpotInterruption],
-// [RebalanceRecommendation], [Maintenance], [Test], [Request] or [Unknown].
+// [RebalanceRecommendation], [StateChange], [Maintenance], [Test], [Request],
+// [Continuation] or [Unknown].
 type Event interface{ isEvent() }
 
 // Batch is one invocation, opened.
@@ -44,6 +45,10 @@ type Message struct {
 	// Err says what is wrong with a message that can never be understood. It
 	// is always a *[MalformedError].
 	Err error
+	// Enveloped means that the message came in the envelope of SNS or
+	// EventBridge, whoever sent it there. A function's continuation of its own work
+	// does not.
+	Enveloped bool
 }
 
 // State is the state of a deployment, in one vocabulary for the two that
@@ -102,8 +107,9 @@ type LifecycleAction struct {
 	// Began is when the instance began to wait, zero where the event does not
 	// say it in a form that can be read.
 	Began time.Time
-	// Metadata is the hook's notification metadata, as its owner wrote it.
-	Metadata string
+	// Action is "ReplaceRootVolume" for an instance that is to come back with
+	// another root volume, else empty.
+	Action string
 	// Origin and Destination are "EC2", "AutoScalingGroup" or "WarmPool", or
 	// empty where the event does not say. An instance whose destination is
 	// the warm pool does not die.
@@ -135,6 +141,15 @@ type RebalanceRecommendation struct {
 	Instance string
 }
 
+// StateChange says that EC2 changes an instance's state, whoever asked for it:
+// Auto Scaling, an operator, or EC2 itself.
+type StateChange struct {
+	Account  string
+	Region   string
+	Instance string
+	State    string // such as "stopping" or "shutting-down"
+}
+
 // Maintenance says that AWS has scheduled something about EC2 instances: a
 // reboot, a retirement, work on what they run on.
 type Maintenance struct {
@@ -153,12 +168,18 @@ type Test struct {
 	Service string // "AWS Auto Scaling" or "AWS CodeDeploy"
 }
 
-// Request is an order to a function: from an operator by direct invocation,
-// from a schedule, or from the function to itself by way of its queue. It is
-// any JSON object with a string member "action".
+// Request is what an operator asks of a function by direct invocation: any JSON
+// object with a string member "action".
 type Request struct {
 	Action string
 	Body   json.RawMessage // the whole object, Action included
+}
+
+// Continuation is a function's own work, sent to itself through its queue to be
+// continued later, or what the schedule sends there: any JSON object with an object
+// member "continue".
+type Continuation struct {
+	Body json.RawMessage // the member's value
 }
 
 // Unknown is a well-formed message that this package has no type for. It is a
@@ -176,4 +197,28 @@ func (RebalanceRecommendation) isEvent() {}
 func (Maintenance) isEvent()             {}
 func (Test) isEvent()                    {}
 func (Request) isEvent()                 {}
+func (Continuation) isEvent()            {}
+func (StateChange) isEvent()             {}
 func (Unknown) isEvent()                 {}
+
+// Origin is the account and region that an event is about, empty where it does not
+// say.
+func Origin(e Event) (account, region string) {
+	switch e := e.(type) {
+	case Deployment:
+		return e.Account, e.Region
+	case DeploymentInstance:
+		return e.Account, e.Region
+	case LifecycleAction:
+		return e.Account, e.Region
+	case SpotInterruption:
+		return e.Account, e.Region
+	case RebalanceRecommendation:
+		return e.Account, e.Region
+	case StateChange:
+		return e.Account, e.Region
+	case Maintenance:
+		return e.Account, e.Region
+	}
+	return "", ""
+}

@@ -28,7 +28,7 @@ func Parse(payload []byte) (Batch, error) {
 	if err := faults.err(); err != nil {
 		return Batch{}, err
 	}
-	return Batch{Messages: []Message{{Event: event}}}, nil
+	return Batch{Messages: []Message{{Event: event, Enveloped: enveloped(root.text)}}}, nil
 }
 
 // openRecords opens the records that SQS or SNS hands to Lambda. A fault in
@@ -72,9 +72,19 @@ func openQueued(record *object) Message {
 		Receives: receives(record),
 	}
 	message.Event, message.Err = openApart(record, func(record *object) Event {
+		if body := record.find("body"); body != nil && body[0] == '"' {
+			message.Enveloped = enveloped([]byte(unquote(body)))
+		}
 		return openText(record, "body", "", 1)
 	})
 	return message
+}
+
+// enveloped reports whether a message is in the envelope of SNS or EventBridge.
+func enveloped(text []byte) bool {
+	var faults faults
+	body := readObject(text, MaxMessage, nil, &faults)
+	return body != nil && (body.has("TopicArn") && body.has("Type") || body.has("detail-type"))
 }
 
 // receives reads how often SQS has handed a message out. It only ever serves
@@ -92,7 +102,7 @@ func receives(record *object) int {
 
 // openPublished opens an SNS notification that came straight to Lambda.
 func openPublished(record *object) Message {
-	var message Message
+	message := Message{Enveloped: true}
 	message.Event, message.Err = openApart(record, func(record *object) Event {
 		notification := record.object("Sns")
 		if notification == nil {
@@ -156,6 +166,8 @@ func openObject(message *object, envelopes int) Event {
 	switch {
 	case message.has("action"):
 		return readRequest(message)
+	case message.has("continue"):
+		return readContinuation(message)
 	case message.has("TopicArn") && message.has("Type"):
 		return openNotification(message, envelopes)
 	case message.has("detail-type"):
@@ -192,6 +204,17 @@ func readRequest(message *object) Event {
 		Action: message.name("action", maxWord),
 		Body:   bytes.Clone(bytes.TrimSpace(message.text)),
 	}
+}
+
+// readContinuation reads a function's own work, which the domain decodes with
+// [Continuation.Decode].
+func readContinuation(message *object) Event {
+	value := message.find("continue")
+	if value[0] != '{' {
+		message.fault("continue", mismatch(value, "an object"))
+		return nil
+	}
+	return Continuation{Body: bytes.Clone(value)}
 }
 
 // isTriggerTest reports the message that CodeDeploy publishes when a trigger

@@ -21,6 +21,8 @@ func readerOfEvent(kind eventKind) func(event, detail *object) Event {
 		return readSpotInterruption
 	case eventKind{"aws.ec2", "EC2 Instance Rebalance Recommendation"}:
 		return readRebalanceRecommendation
+	case eventKind{"aws.ec2", "EC2 Instance State-change Notification"}:
+		return readStateChange
 	case eventKind{"aws.health", "AWS Health Event"}:
 		return readHealthEvent
 	}

@@ -15,9 +15,15 @@ import (
 //
 // What is wrong with the request comes as a [*MalformedError] that names the
 // field; what is wrong with v comes as encoding/json says it.
-func (r Request) Decode(v any) error {
+func (r Request) Decode(v any) error { return decode(r.Body, v) }
+
+// Decode stores the continuation's body in the value that v points to, by the same
+// rules as [Request.Decode].
+func (c Continuation) Decode(v any) error { return decode(c.Body, v) }
+
+func decode(text json.RawMessage, v any) error {
 	var faults faults
-	body := readObject(r.Body, MaxMessage, nil, &faults)
+	body := readObject(text, MaxMessage, nil, &faults)
 	if body == nil {
 		return faults.err()
 	}
@@ -25,7 +31,7 @@ func (r Request) Decode(v any) error {
 	if err := faults.err(); err != nil {
 		return err
 	}
-	decoder := json.NewDecoder(bytes.NewReader(r.Body))
+	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	return decodeFault(decoder.Decode(v))
 }

@@ -1,35 +1,38 @@
-// Package fault reads the errors of AWS calls: what kind of failure it was, and
-// what a person has to do about it.
+// Package fault classifies the errors of AWS calls: what a failure means for the
+// caller, by the service and the code of its API reference.
 //
-// The domains decide by kind whether to look again, to let the queue deliver
-// again, or to tell somebody; none of them compares error codes itself.
+// The domains decide by [Kind] whether to requeue, to let the queue deliver again,
+// or to notify operators, and have the remedies; none of them compares error codes
+// itself.
 package fault
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/aws/smithy-go"
 )
 
-// Kind is what a failure means for the one who called.
+// Kind is what a failure means for the caller.
 type Kind int
 
 const (
-	// Passing failures (throttling, 5xx, time-outs, a broken connection) may
-	// be gone at the next try. What is not known is taken for passing: a try
-	// too many costs less than a repair too few.
-	Passing Kind = iota
-	// Denied means that IAM, a policy or a service control policy forbids the
-	// call. No retry helps; a person must allow it.
+	// Unknown is a failure with a code that is not listed here. It is retried like
+	// a transient one, and reported like a permanent one if it lasts.
+	Unknown Kind = iota
+	// Transient failures (5xx, time-outs, a broken connection) may be gone at the
+	// next try.
+	Transient
+	// Throttled means that the call exceeded a rate of the service. It had no
+	// effect.
+	Throttled
+	// Denied means that IAM, a resource policy or a service control policy forbids
+	// the call. Only an operator can allow it.
 	Denied
-	// NotFound means that a part of the fleet that the call names does not exist
-	// (any more). A table, a queue or a topic that is missing is not among
-	// these: that is an accident, which the queue outlasts or tells.
+	// NotFound means that what the call names does not exist (any more).
 	NotFound
-	// Busy means that the resource is occupied with a change of its own, and
-	// that the call is right but early.
+	// Busy means that the resource is occupied with a change of its own: the call
+	// is right, but early.
 	Busy
 	// Invalid means that AWS will never accept this call.
 	Invalid
@@ -37,138 +40,177 @@ const (
 	Conflict
 )
 
-// kinds holds the error codes whose kind is not [Passing]. The codes are those
-// of the services' API references.
-var kinds = map[string]Kind{
-	"AccessDenied":           Denied,
-	"AccessDeniedException":  Denied,
-	"AuthorizationError":     Denied, // SNS
-	"UnauthorizedOperation":  Denied,
-	"NotAuthorizedException": Denied,
-	"OptInRequired":          Denied,
-
-	"TargetGroupNotFound":                  NotFound,
-	"ApplicationDoesNotExistException":     NotFound,
-	"DeploymentGroupDoesNotExistException": NotFound,
-	"DeploymentDoesNotExistException":      NotFound,
-	"LoadBalancerNotFound":                 NotFound,
-
-	"ResourceContention":        Busy,
-	"ResourceContentionFault":   Busy,
-	"InstanceRefreshInProgress": Busy,
-	"ScalingActivityInProgress": Busy,
-	"ResourceInUse":             Busy,
-	"TooManyUpdates":            Busy, // SSM: several writers of one parameter
-
-	"ValidationError":                 Invalid,
-	"ValidationException":             Invalid,
-	"InvalidParameterValue":           Invalid,
-	"InvalidParameter":                Invalid,
-	"InvalidTarget":                   Invalid,
-	"TooManyTargets":                  Invalid,
-	"TooManyRegistrationsForTargetId": Invalid,
-	"LimitExceeded":                   Invalid,
-	"InvalidInstanceId":               Invalid, // SSM: not known there, or not running
-	"InvalidDocument":                 Invalid, // SSM
-	"InvalidParameters":               Invalid, // SSM: the document has others
-	"UnsupportedPlatformType":         Invalid, // SSM
-
-	"ConditionalCheckFailedException": Conflict,
+func (k Kind) String() string {
+	return [...]string{"unknown", "transient", "throttled", "denied", "not-found", "busy", "invalid", "conflict"}[k]
 }
 
-// Of tells the kind of an error; the error may be wrapped.
+// Services, by the ID that the SDK puts into its errors.
+const (
+	autoScaling = "Auto Scaling"
+	classicELB  = "Elastic Load Balancing"
+	codeDeploy  = "CodeDeploy"
+	dynamoDB    = "DynamoDB"
+	elbv2       = "Elastic Load Balancing v2"
+	eventBridge = "EventBridge"
+	sns         = "SNS"
+	sqs         = "SQS"
+	ssm         = "SSM"
+)
+
+// common are the codes that mean the same everywhere ("Common errors" of the
+// services' API references).
+var common = map[string]Kind{
+	"AccessDenied":           Denied,
+	"AccessDeniedException":  Denied,
+	"NotAuthorized":          Denied,
+	"NotAuthorizedException": Denied,
+	"UnauthorizedOperation":  Denied,
+	"AuthorizationError":     Denied,
+	"OptInRequired":          Denied,
+
+	"Throttling":                             Throttled,
+	"ThrottlingException":                    Throttled,
+	"ThrottledException":                     Throttled,
+	"RequestThrottled":                       Throttled,
+	"RequestThrottledException":              Throttled,
+	"RequestLimitExceeded":                   Throttled,
+	"TooManyRequestsException":               Throttled,
+	"RateExceeded":                           Throttled,
+	"ProvisionedThroughputExceededException": Throttled,
+
+	"InternalError":               Transient,
+	"InternalFailure":             Transient,
+	"InternalServerError":         Transient,
+	"InternalServiceError":        Transient,
+	"InternalServiceFault":        Transient,
+	"InternalException":           Transient,
+	"ServiceUnavailable":          Transient,
+	"ServiceUnavailableException": Transient,
+	"RequestTimeout":              Transient,
+	"RequestTimeoutException":     Transient,
+	"RequestExpired":              Transient,
+
+	"ValidationError":        Invalid,
+	"ValidationException":    Invalid,
+	"InvalidParameterValue":  Invalid,
+	"InvalidParameter":       Invalid,
+	"InvalidInput":           Invalid,
+	"MissingParameter":       Invalid,
+	"MalformedQueryString":   Invalid,
+	"SerializationException": Invalid,
+}
+
+// byService are the codes whose meaning depends on the service (errors of each
+// operation in the services' API references).
+var byService = map[string]map[string]Kind{
+	autoScaling: {
+		"ResourceContention": Busy, "ResourceContentionFault": Busy,
+		"InstanceRefreshInProgress": Busy, "InstanceRefreshInProgressFault": Busy,
+		"ScalingActivityInProgress": Busy, "ScalingActivityInProgressFault": Busy,
+		"ResourceInUse": Busy, "ResourceInUseFault": Busy,
+		"LimitExceeded": Invalid, "LimitExceededFault": Invalid,
+		"ServiceLinkedRoleFailure": Denied,
+	},
+	codeDeploy: {
+		"ApplicationDoesNotExistException": NotFound, "DeploymentGroupDoesNotExistException": NotFound,
+		"DeploymentDoesNotExistException": NotFound, "DeploymentTargetDoesNotExistException": NotFound,
+		"InvalidApplicationNameException": Invalid, "InvalidDeploymentGroupNameException": Invalid,
+		"InvalidDeploymentIdException": Invalid, "BatchLimitExceededException": Invalid,
+		"DeploymentNotStartedException": Busy,
+	},
+	dynamoDB: {"ConditionalCheckFailedException": Conflict, "ResourceNotFoundException": NotFound, "TransactionInProgressException": Busy},
+	elbv2: {
+		"TargetGroupNotFound": NotFound, "LoadBalancerNotFound": NotFound,
+		"InvalidTarget": Invalid, "TooManyTargets": Invalid, "TooManyRegistrationsForTargetId": Invalid,
+	},
+	classicELB:  {"LoadBalancerNotFound": NotFound, "InvalidInstance": Invalid, "AccessPointNotFound": NotFound},
+	eventBridge: {"ResourceNotFoundException": NotFound},
+	sns:         {"NotFound": NotFound, "KMSAccessDenied": Denied, "KMSThrottling": Throttled, "KMSDisabled": Denied},
+	sqs:         {"QueueDoesNotExist": NotFound, "AWS.SimpleQueueService.NonExistentQueue": NotFound},
+	ssm: {
+		"InvalidInstanceId": Invalid, "InvalidDocument": Invalid, "InvalidParameters": Invalid, "UnsupportedPlatformType": Invalid,
+		"InvalidDocumentVersion": Invalid, "InvalidCommandId": NotFound, "TooManyUpdates": Busy,
+	},
+}
+
+// Of is the kind of an error, which may be wrapped; Transient for an error that
+// comes from no answer of AWS, such as a time-out. Of no error it is Unknown: ask
+// [Is] where the error may be nil.
 func Of(err error) Kind {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
-		return Passing
+		if err == nil {
+			return Unknown
+		}
+		return Transient
 	}
-	// Auto Scaling answers a missing group with a ValidationError, and only
-	// the words tell it apart ("AutoScalingGroup name not found - …"). So it
-	// does a lifecycle action that is completed or timed out ("No active
-	// Lifecycle Action found with …", observed).
-	if api.ErrorCode() == "ValidationError" && (strings.Contains(api.ErrorMessage(), "not found") || strings.Contains(api.ErrorMessage(), "No active Lifecycle Action")) {
-		return NotFound
+	service := Service(err)
+	// Auto Scaling answers with a ValidationError what others have codes for, and
+	// only its words tell them apart: "AutoScalingGroup name not found - …" for a
+	// missing group, "No active Lifecycle Action found with …" for an action that
+	// is completed or has timed out (observed).
+	if api.ErrorCode() == "ValidationError" && (service == autoScaling || service == "") {
+		if m := api.ErrorMessage(); strings.Contains(m, "not found") || strings.Contains(m, "No active Lifecycle Action") {
+			return NotFound
+		}
 	}
-	return kinds[api.ErrorCode()]
+	if kind, ok := byService[service][api.ErrorCode()]; ok {
+		return kind
+	}
+	if kind, ok := common[api.ErrorCode()]; ok {
+		return kind
+	}
+	if api.ErrorFault() == smithy.FaultServer {
+		return Transient
+	}
+	return Unknown
 }
 
-// Throttled tells whether the call was one too many for the service's rates.
-func Throttled(err error) bool {
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return false
-	}
-	switch api.ErrorCode() {
-	case "Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException":
-		return true
+// Is reports whether there is an error and it is of this kind.
+func Is(err error, kind Kind) bool { return err != nil && Of(err) == kind }
+
+// MayPass reports whether an error may be gone at another try without anybody
+// doing anything.
+func MayPass(err error) bool {
+	switch Of(err) {
+	case Transient, Throttled, Busy, Conflict, Unknown:
+		return err != nil
 	}
 	return false
 }
 
-// prefixes are the IAM prefixes of the services that the functions call, by the
-// service ID that the SDK puts into its errors. Source: the Service
-// Authorization Reference.
-var prefixes = map[string]string{
-	"Auto Scaling":              "autoscaling",
-	"CodeDeploy":                "codedeploy",
-	"DynamoDB":                  "dynamodb",
-	"EC2":                       "ec2",
-	"Elastic Load Balancing v2": "elasticloadbalancing",
-	"EventBridge":               "events",
-	"SNS":                       "sns",
-	"SQS":                       "sqs",
-	"SSM":                       "ssm",
-}
-
-// actions are the operations whose IAM action has another name.
-var actions = map[string]string{
-	"sns:PublishBatch":     "sns:Publish",
-	"sqs:SendMessageBatch": "sqs:SendMessage",
-}
-
-// Action is the IAM action that the failed call needs, such as
-// "autoscaling:AttachTrafficSources", or empty where the error does not come
-// from an AWS call. A call may need more than the action of its name, such as
-// iam:PassRole: then AWS's message says which.
-func Action(err error) string {
-	var api smithy.APIError
-	if Of(err) == Denied && errors.As(err, &api) {
-		if _, after, ok := strings.Cut(api.ErrorMessage(), "not authorized to perform: "); ok {
-			action, _, _ := strings.Cut(after, " ")
-			return action
-		}
-	}
+// Service is the ID of the service that a failed call was made to, such as "Auto
+// Scaling", empty where the error comes from no call.
+func Service(err error) string {
 	var op *smithy.OperationError
-	if !errors.As(err, &op) || prefixes[op.ServiceID] == "" {
-		return ""
+	if errors.As(err, &op) {
+		return op.ServiceID
 	}
-	action := prefixes[op.ServiceID] + ":" + op.OperationName
-	if named, ok := actions[action]; ok {
-		return named
-	}
-	return action
+	return ""
 }
 
-// Remedy says in words what a person can do about the failure; empty where
-// waiting is all there is to do.
-func Remedy(err error) string {
-	switch Of(err) {
-	case Denied:
-		if Action(err) == "iam:PassRole" {
-			return "Name the role in the configuration deployhooks:hookRoleArns, so that the function may pass it on."
-		}
-		return fmt.Sprintf("Allow %s to the function's role. If the role's policy has it already, a permissions boundary, a resource policy or a service control policy of the organisation denies it.", Action(err))
-	case Invalid:
-		if code(err) == "InvalidInstanceId" {
-			return "Have the SSM agent run on the instance, with an instance profile that lets it reach Systems Manager."
-		}
-		return "Correct what AWS names in its message; the next sweep tries again."
-	default:
-		return ""
+// Own marks an error of what the function itself runs on (its table, queue, topic
+// or bus), which concerns no resource of the user's fleet. It is nil for nil.
+func Own(err error) error {
+	if err == nil {
+		return nil
 	}
+	return &own{err}
 }
 
-func code(err error) string {
+type own struct{ error }
+
+func (o *own) Unwrap() error { return o.error }
+
+// IsOwn reports whether an error was marked by [Own].
+func IsOwn(err error) bool {
+	var o *own
+	return errors.As(err, &o)
+}
+
+// Code is AWS's code of the error, empty where the error comes from no answer of
+// AWS.
+func Code(err error) string {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
 		return ""
@@ -176,14 +218,14 @@ func code(err error) string {
 	return api.ErrorCode()
 }
 
-// Message is AWS's own words on the failure, without request IDs, so that the
-// same failure reads the same each time.
+// Message is AWS's own text of the failure, without request IDs, so that the same
+// failure reads the same each time.
 func Message(err error) string {
 	var api smithy.APIError
-	if !errors.As(err, &api) {
+	switch {
+	case !errors.As(err, &api):
 		return err.Error()
-	}
-	if api.ErrorMessage() == "" {
+	case api.ErrorMessage() == "":
 		return api.ErrorCode()
 	}
 	return api.ErrorCode() + ": " + api.ErrorMessage()

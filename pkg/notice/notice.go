@@ -1,9 +1,9 @@
-// Package notice is the one door out to people and to other systems: it tells
-// what a function has done, and why.
+// Package notice is the one way out to operators and other systems: it says what a
+// function has done, and why.
 //
-// Every outcome is counted as a metric; those that are news are also sent to
-// an SNS topic, in words for people, and to an EventBridge bus, as JSON for
-// other systems.
+// Every outcome is counted as a metric. Notifications go to an SNS topic, as text
+// for operators, and to an EventBridge bus, as JSON for machines. A [Ledger] keeps
+// what was notified, so that each matter is notified once.
 package notice
 
 import (
@@ -29,8 +29,12 @@ const DetailType = "Deployment Hook Outcome"
 
 // Config is where notices go, from the function's environment.
 type Config struct {
-	// TopicARN is the SNS topic for people.
+	// TopicARN is the SNS topic for operators.
 	TopicARN string `env:"TOPIC_ARN,required,notEmpty"`
+	// AlarmTopicARN is the SNS topic that alarms go to; notifications that require
+	// action go there as well. Empty, or the same as TopicARN, means no second
+	// topic.
+	AlarmTopicARN string `env:"ALARM_TOPIC_ARN"`
 	// EventBus is the name or ARN of the EventBridge bus for other systems.
 	EventBus string `env:"EVENT_BUS" envDefault:"default"`
 }
@@ -45,17 +49,19 @@ type Buses interface {
 	PutEvents(context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error)
 }
 
-// Notice is an outcome to tell.
+// Notice is one notification.
 type Notice struct {
+	// ActionRequired means that an operator has to do something.
+	ActionRequired bool `json:"actionRequired,omitempty"`
 	// Subject is one line; SNS gets it in ASCII and cut to 100 characters.
-	Subject string
-	// Text is for people, in whole sentences.
-	Text string
+	Subject string `json:"subject"`
+	// Text is for operators, in whole sentences.
+	Text string `json:"text"`
 	// Detail is the same for machines; it becomes the event's detail.
-	Detail any
+	Detail json.RawMessage `json:"detail"`
 }
 
-// Publisher sends the notices of one function.
+// Publisher sends the notifications of one function.
 type Publisher struct {
 	cfg      Config
 	function string
@@ -63,25 +69,50 @@ type Publisher struct {
 	buses    Buses
 	now      func() time.Time
 
-	writing sync.Mutex // of metrics
+	mu      sync.Mutex // serializes the lines of metrics
 	metrics io.Writer
 }
 
 // New makes a Publisher for the function of that name, which is the metric's
-// dimension and, behind "deployhooks.", the events' source. Metrics are written
-// as CloudWatch embedded metric format, one line each, to where Lambda reads
-// logs from.
+// dimension and, behind "deployhooks.", the events' source. Metrics are written as
+// CloudWatch embedded metric format, one line each, to where Lambda reads logs
+// from.
 func New(cfg Config, function string, topics Topics, buses Buses, metrics io.Writer, now func() time.Time) *Publisher {
 	return &Publisher{cfg: cfg, function: function, topics: topics, buses: buses, metrics: metrics, now: now}
 }
 
-// Tell sends a notice to other systems and then to people. If it fails it is to
-// be told again; people, who come last, are not told twice then. Where the
-// function may not tell other systems, people are told that too.
-func (p *Publisher) Tell(ctx context.Context, n Notice) error {
-	detail, err := json.Marshal(n.Detail)
-	if err != nil {
-		return fmt.Errorf("tell %q: %w", n.Subject, err)
+// Publish sends a notification to the bus and then to operators. If it fails it is
+// to be sent again; operators, who come last, are not notified twice then. Where
+// the function is denied one of several ways, the others carry the notification and
+// say so: no retry helps, and operators are those who can fix it. The error is
+// marked with fault.Own.
+func (p *Publisher) Publish(ctx context.Context, n Notice) error {
+	err := p.putEvent(ctx, n)
+	switch {
+	case fault.Is(err, fault.Denied), fault.Is(err, fault.NotFound):
+		n.Text += fmt.Sprintf("\n\nThe event bus %s did not get this: %s. %s\n", p.cfg.EventBus, fault.Message(err), fault.AllowRemedy(err))
+	case err != nil:
+		return fault.Own(fmt.Errorf("notify %q: %w", n.Subject, err))
+	}
+	if n.ActionRequired && p.cfg.AlarmTopicARN != "" && p.cfg.AlarmTopicARN != p.cfg.TopicARN {
+		err := p.publish(ctx, p.cfg.AlarmTopicARN, n)
+		switch {
+		case fault.Is(err, fault.Denied), fault.Is(err, fault.NotFound):
+			n.Text += fmt.Sprintf("\n\nThe alarm topic %s did not get this: %s. %s\n", p.cfg.AlarmTopicARN, fault.Message(err), fault.AllowRemedy(err))
+		case err != nil:
+			return fault.Own(fmt.Errorf("notify %q: %w", n.Subject, err))
+		}
+	}
+	if err := p.publish(ctx, p.cfg.TopicARN, n); err != nil {
+		return fault.Own(fmt.Errorf("notify %q: %w", n.Subject, err))
+	}
+	return nil
+}
+
+func (p *Publisher) putEvent(ctx context.Context, n Notice) error {
+	detail := n.Detail
+	if len(detail) == 0 {
+		detail = json.RawMessage("{}")
 	}
 	out, err := p.buses.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []eventbridgetypes.PutEventsRequestEntry{{
 		EventBusName: &p.cfg.EventBus,
@@ -93,22 +124,12 @@ func (p *Publisher) Tell(ctx context.Context, n Notice) error {
 		// PutEvents succeeds as a call although an entry fails.
 		err = fmt.Errorf("EventBridge did not take the event: %w", failure(out.Entries))
 	}
-	switch {
-	case err != nil && fault.Of(err) == fault.Denied:
-		// No retry helps, and people are the ones who can mend it.
-		n.Text += fmt.Sprintf("\n\nOther systems were not told of this: %s. %s\n", fault.Message(err), fault.Remedy(err))
-	case err != nil:
-		return fmt.Errorf("tell %q: %w", n.Subject, err)
-	}
-	_, err = p.topics.Publish(ctx, &sns.PublishInput{
-		TopicArn: &p.cfg.TopicARN,
-		Subject:  aws.String(subject(n.Subject)),
-		Message:  aws.String(n.Text),
-	})
-	if err != nil {
-		return fmt.Errorf("tell %q: %w", n.Subject, err)
-	}
-	return nil
+	return err
+}
+
+func (p *Publisher) publish(ctx context.Context, topic string, n Notice) error {
+	_, err := p.topics.Publish(ctx, &sns.PublishInput{TopicArn: &topic, Subject: aws.String(subject(n.Subject)), Message: aws.String(n.Text)})
+	return err
 }
 
 func failure(entries []eventbridgetypes.PutEventsResultEntry) error {
@@ -175,7 +196,7 @@ func (p *Publisher) Count(outcome string) {
 	if err != nil {
 		return
 	}
-	p.writing.Lock()
-	defer p.writing.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	_, _ = p.metrics.Write(append(line, '\n'))
 }

@@ -1,0 +1,206 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	autoscalingtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+
+	"deployhooks/pkg/fault"
+)
+
+// describeGroupsLimit is how many names DescribeAutoScalingGroups takes unless
+// MaxRecords raises its page, and describeInstancesLimit how many IDs
+// DescribeAutoScalingInstances takes (Amazon EC2 Auto Scaling API Reference).
+const (
+	describeGroupsLimit    = 50
+	describeInstancesLimit = 50
+)
+
+// AutoScalingGroups describes Auto Scaling groups by name; without names, none.
+func AutoScalingGroups(ctx context.Context, api autoscaling.DescribeAutoScalingGroupsAPIClient, names ...string) (map[string]*AutoScalingGroup, error) {
+	found := map[string]*AutoScalingGroup{}
+	names = unique(names)
+	for chunk := range slices.Chunk(names, describeGroupsLimit) {
+		pages := autoscaling.NewDescribeAutoScalingGroupsPaginator(api, &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: chunk})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, fmt.Errorf("describe Auto Scaling groups %s: %w", some(chunk), err)
+			}
+			for _, a := range page.AutoScalingGroups {
+				found[aws.ToString(a.AutoScalingGroupName)] = autoScalingGroup(a)
+			}
+		}
+	}
+	return found, nil
+}
+
+// EachAutoScalingGroup visits every Auto Scaling group of the account and region,
+// page by page, until visit returns an error, which it returns.
+func EachAutoScalingGroup(ctx context.Context, api autoscaling.DescribeAutoScalingGroupsAPIClient, visit func(*AutoScalingGroup) error) error {
+	pages := autoscaling.NewDescribeAutoScalingGroupsPaginator(api, &autoscaling.DescribeAutoScalingGroupsInput{MaxRecords: aws.Int32(100)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("describe all Auto Scaling groups: %w", err)
+		}
+		for _, a := range page.AutoScalingGroups {
+			if err := visit(autoScalingGroup(a)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func autoScalingGroup(a autoscalingtypes.AutoScalingGroup) *AutoScalingGroup {
+	g := &AutoScalingGroup{
+		Name: aws.ToString(a.AutoScalingGroupName), ARN: aws.ToString(a.AutoScalingGroupARN),
+		Created: aws.ToTime(a.CreatedTime), Desired: int(aws.ToInt32(a.DesiredCapacity)),
+		Deleting: aws.ToString(a.Status) != "", // "Delete in progress" is its only value
+		// The health-check type may be a list: "EC2,ELB".
+		ELBChecked:  strings.Contains(aws.ToString(a.HealthCheckType), "ELB"),
+		Tags:        map[string]string{},
+		HasWarmPool: a.WarmPoolConfiguration != nil,
+	}
+	for _, p := range a.SuspendedProcesses {
+		g.Suspended = append(g.Suspended, aws.ToString(p.ProcessName))
+	}
+	for _, i := range a.Instances {
+		g.Instances = append(g.Instances, Instance{aws.ToString(i.InstanceId), string(i.LifecycleState), aws.ToBool(i.ProtectedFromScaleIn)})
+	}
+	for _, t := range a.Tags {
+		g.Tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	// Which of the three lists a source is in depends on how it was attached.
+	for _, s := range a.TrafficSources {
+		g.Sources = append(g.Sources, TrafficSource{aws.ToString(s.Type), aws.ToString(s.Identifier)})
+	}
+	for _, arn := range a.TargetGroupARNs {
+		g.Sources = append(g.Sources, TrafficSource{ELBV2, arn})
+	}
+	for _, name := range a.LoadBalancerNames {
+		g.Sources = append(g.Sources, TrafficSource{ClassicELB, name})
+	}
+	for _, m := range a.EnabledMetrics {
+		g.Metrics = append(g.Metrics, aws.ToString(m.Metric))
+	}
+	slices.Sort(g.Suspended)
+	slices.Sort(g.Metrics)
+	slices.SortFunc(g.Sources, CompareTrafficSources)
+	g.Sources = slices.Compact(g.Sources)
+	return g
+}
+
+// TrafficSources are the states of an Auto Scaling group's traffic sources; nil
+// for a group that does not exist.
+func TrafficSources(ctx context.Context, api autoscaling.DescribeTrafficSourcesAPIClient, group string) (map[TrafficSource]string, error) {
+	found := map[TrafficSource]string{}
+	pages := autoscaling.NewDescribeTrafficSourcesPaginator(api, &autoscaling.DescribeTrafficSourcesInput{AutoScalingGroupName: &group})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		switch {
+		case fault.Is(err, fault.NotFound):
+			return nil, nil
+		case err != nil:
+			return nil, fmt.Errorf("describe traffic sources of %s: %w", group, err)
+		}
+		for _, s := range page.TrafficSources {
+			found[TrafficSource{aws.ToString(s.Type), aws.ToString(s.Identifier)}] = aws.ToString(s.State)
+		}
+	}
+	return found, nil
+}
+
+// HooksAPI is what [LifecycleHooks] calls.
+type HooksAPI interface {
+	DescribeLifecycleHooks(context.Context, *autoscaling.DescribeLifecycleHooksInput, ...func(*autoscaling.Options)) (*autoscaling.DescribeLifecycleHooksOutput, error)
+}
+
+// LifecycleHooks are the lifecycle hooks of an Auto Scaling group, CodeDeploy's
+// own included, sorted by name; none for a group that does not exist. The API has
+// no pages: a group has 50 hooks at most.
+func LifecycleHooks(ctx context.Context, api HooksAPI, group string) ([]LifecycleHook, error) {
+	out, err := api.DescribeLifecycleHooks(ctx, &autoscaling.DescribeLifecycleHooksInput{AutoScalingGroupName: &group})
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("describe lifecycle hooks of %s: %w", group, err)
+	}
+	var hooks []LifecycleHook
+	for _, h := range out.LifecycleHooks {
+		hooks = append(hooks, LifecycleHook{
+			Name: aws.ToString(h.LifecycleHookName), Transition: aws.ToString(h.LifecycleTransition),
+			Timeout: aws.ToInt32(h.HeartbeatTimeout), Global: aws.ToInt32(h.GlobalTimeout), DefaultResult: aws.ToString(h.DefaultResult),
+			Metadata: aws.ToString(h.NotificationMetadata), TargetARN: aws.ToString(h.NotificationTargetARN), RoleARN: aws.ToString(h.RoleARN),
+		})
+	}
+	slices.SortFunc(hooks, func(a, b LifecycleHook) int { return strings.Compare(a.Name, b.Name) })
+	return hooks, nil
+}
+
+// Member is an instance and the Auto Scaling group that it belongs to.
+type Member struct {
+	Instance
+	AutoScalingGroup string
+}
+
+// Members finds the Auto Scaling groups of instances. An instance in no group is
+// missing from the answer; so may be one that waits to return to a warm pool.
+func Members(ctx context.Context, api autoscaling.DescribeAutoScalingInstancesAPIClient, ids ...string) (map[string]Member, error) {
+	found := map[string]Member{}
+	ids = unique(ids)
+	for chunk := range slices.Chunk(ids, describeInstancesLimit) {
+		pages := autoscaling.NewDescribeAutoScalingInstancesPaginator(api, &autoscaling.DescribeAutoScalingInstancesInput{InstanceIds: chunk})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, fmt.Errorf("find the Auto Scaling groups of %s: %w", some(chunk), err)
+			}
+			for _, i := range page.AutoScalingInstances {
+				id := aws.ToString(i.InstanceId)
+				found[id] = Member{Instance{id, aws.ToString(i.LifecycleState), aws.ToBool(i.ProtectedFromScaleIn)}, aws.ToString(i.AutoScalingGroupName)}
+			}
+		}
+	}
+	return found, nil
+}
+
+// WarmPool are the instances of an Auto Scaling group's warm pool; none where
+// there is no warm pool, or no group.
+func WarmPool(ctx context.Context, api autoscaling.DescribeWarmPoolAPIClient, group string) ([]Instance, error) {
+	var found []Instance
+	pages := autoscaling.NewDescribeWarmPoolPaginator(api, &autoscaling.DescribeWarmPoolInput{AutoScalingGroupName: &group})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		switch {
+		case fault.Is(err, fault.NotFound):
+			return nil, nil
+		case err != nil:
+			return nil, fmt.Errorf("describe warm pool of %s: %w", group, err)
+		}
+		for _, i := range page.Instances {
+			found = append(found, Instance{aws.ToString(i.InstanceId), string(i.LifecycleState), aws.ToBool(i.ProtectedFromScaleIn)})
+		}
+	}
+	return found, nil
+}
+
+// unique returns the names once each, sorted. It leaves its argument alone.
+func unique(names []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(names)))
+}
+
+// some names a few of many in an error.
+func some(names []string) string {
+	if len(names) > 3 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
+	}
+	return strings.Join(names, ", ")
+}
