@@ -109,6 +109,7 @@ func (r *Region) install(d *deployment) {
 			i.revision = d.revision
 			r.answersMayHaveChanged(i)
 		}
+		d.installed = true
 		r.emitInstances(d, installing, stateSuccess)
 		r.ready(d)
 	})
@@ -210,6 +211,7 @@ func (r *Region) leaveBlue(d *deployment) {
 			ids = append(ids, i.id)
 		}
 	}
+	d.originals = ids
 	draining := r.deregisterAll(d, ids)
 	r.whenDrained(draining, func() {
 		if !d.over() {

@@ -64,7 +64,9 @@ func TestWhatTheCopyHas(t *testing.T) {
 	if len(green.SuspendedProcesses) != 0 || healthy(r, "web") != 4 || healthy(r, "api") != 4 {
 		t.Errorf("after the release %v are suspended, %d and %d targets healthy", green.SuspendedProcesses, healthy(r, "web"), healthy(r, "api"))
 	}
-	out, err := r.CodeDeploy().ListDeploymentTargets(ctx, &codedeploy.ListDeploymentTargetsInput{DeploymentId: &id})
+	out, err := r.CodeDeploy().ListDeploymentTargets(ctx, &codedeploy.ListDeploymentTargetsInput{
+		DeploymentId: &id, TargetFilters: map[string][]string{"ServerInstanceLabel": {"Green"}},
+	})
 	if err != nil || !slices.Equal(out.TargetIds, r.InService(*green.AutoScalingGroupName)) {
 		t.Errorf("the revision is said to be on %v, %v", out, err)
 	}

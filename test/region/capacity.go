@@ -146,6 +146,7 @@ func (r *Region) deleteGroup(g *group) {
 func (r *Region) finishDelete(g *group) {
 	if len(g.instances) == 0 && !g.deleted {
 		g.deleted = true
+		r.deletedGroups = append(r.deletedGroups, g)
 		delete(r.groups, g.name)
 	}
 }

@@ -31,7 +31,9 @@ type deployment struct {
 	rollback  *cd.RollbackInfo
 
 	blue, green string   // names of Auto Scaling groups
-	targets     []string // instances that got the revision
+	targets     []string // instances that get the revision
+	originals   []string // instances that lose their traffic
+	installed   bool     // on the targets
 	stage       Stage
 	waiting     func() // what ContinueDeployment continues with
 	terminating bool   // the wait before the blue instances are terminated
@@ -203,21 +205,6 @@ func (r *Region) listDeployments(in *codedeploy.ListDeploymentsInput) (*codedepl
 
 func within(t time.Time, span *cd.TimeRange) bool {
 	return (span.Start == nil || !t.Before(*span.Start)) && (span.End == nil || !t.After(*span.End))
-}
-
-func (r *Region) listDeploymentTargets(in *codedeploy.ListDeploymentTargetsInput) (*codedeploy.ListDeploymentTargetsOutput, error) {
-	d, err := r.deployment(in.DeploymentId)
-	if err != nil {
-		return nil, err
-	}
-	if d.started == nil {
-		return nil, &cd.DeploymentNotStartedException{Message: aws.String("The deployment has not started: " + d.id)}
-	}
-	ids, next, err := page(r, slices.Clone(d.targets), in.NextToken, 0, 100, badCodeDeployToken())
-	if err != nil {
-		return nil, err
-	}
-	return &codedeploy.ListDeploymentTargetsOutput{TargetIds: ids, NextToken: next}, nil
 }
 
 func (r *Region) stopDeployment(in *codedeploy.StopDeploymentInput) (*codedeploy.StopDeploymentOutput, error) {

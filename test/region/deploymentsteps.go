@@ -58,6 +58,7 @@ func (r *Region) inPlace(d *deployment) {
 			i.revision = d.revision
 			r.answersMayHaveChanged(i)
 		}
+		d.installed = true
 		d.group.revision = d.revision
 		r.succeed(d)
 	})

@@ -86,7 +86,7 @@ func (r *Region) deployToLaunched(g *deploymentGroup, i *instance) {
 			r.fail(d, cd.ErrorCodeHealthConstraints, "The instance was terminated")
 			return
 		}
-		i.revision = d.revision
+		i.revision, d.installed = d.revision, true
 		r.answersMayHaveChanged(i)
 		i.lifecycle = asg.LifecycleStatePending
 		r.putInService(i)

@@ -76,18 +76,19 @@ type Region struct {
 	gate  gate
 	ids   ids
 
-	instances   map[string]*instance
-	groups      map[string]*group
-	balancers   map[string]*balancer
-	targets     map[string]*targetGroup // by ARN
-	streams     []*Stream
-	apps        map[string]*application
-	deployments map[string]*deployment
-	parameters  map[string]*parameter
-	topics      map[string]*Topic // by ARN
-	queues      map[string]*Queue // by name
-	buses       map[string]*bus
-	commands    commands
+	instances     map[string]*instance
+	groups        map[string]*group
+	deletedGroups []*group // for their scaling activities
+	balancers     map[string]*balancer
+	targets       map[string]*targetGroup // by ARN
+	streams       []*Stream
+	apps          map[string]*application
+	deployments   map[string]*deployment
+	parameters    map[string]*parameter
+	topics        map[string]*Topic // by ARN
+	queues        map[string]*Queue // by name
+	buses         map[string]*bus
+	commands      commands
 	// actions are the active lifecycle actions by token; lifecycleActions are
 	// all of them.
 	actions          map[string]*action

@@ -156,6 +156,7 @@ func (r *Region) addServiceGroup(s Service, sources []source) {
 		i := r.launch(g)
 		i.ec2, i.lifecycle = running, asg.LifecycleStateInService
 		i.inService = r.clock.now.Add(-g.grace())
+		r.endActivity(i.launching, asg.ScalingActivityStatusCodeSuccessful, "")
 		for _, src := range g.sources {
 			r.registerWith(src, i)
 			if tg := r.targets[src.id]; tg != nil {

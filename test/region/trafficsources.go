@@ -149,6 +149,16 @@ func (r *Region) detachTrafficSources(in *autoscaling.DetachTrafficSourcesInput)
 	return &autoscaling.DetachTrafficSourcesOutput{}, nil
 }
 
+func (r *Region) detachLoadBalancerTargetGroups(in *autoscaling.DetachLoadBalancerTargetGroupsInput) (*autoscaling.DetachLoadBalancerTargetGroupsOutput, error) {
+	_, err := r.detachTrafficSources(&autoscaling.DetachTrafficSourcesInput{
+		AutoScalingGroupName: in.AutoScalingGroupName, TrafficSources: identifiers(sourceELBV2, in.TargetGroupARNs),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &autoscaling.DetachLoadBalancerTargetGroupsOutput{}, nil
+}
+
 // detach deregisters the instances; the source is Removing while they drain,
 // then Removed for a moment, then gone.
 func (r *Region) detach(s *source) {
@@ -188,6 +198,29 @@ func (r *Region) describeTrafficSources(in *autoscaling.DescribeTrafficSourcesIn
 		return nil, err
 	}
 	return &autoscaling.DescribeTrafficSourcesOutput{TrafficSources: states, NextToken: next}, nil
+}
+
+// describeLoadBalancerTargetGroups tells the same of target groups only: "The
+// default value is 100 and the maximum value is 100" (API reference).
+func (r *Region) describeLoadBalancerTargetGroups(in *autoscaling.DescribeLoadBalancerTargetGroupsInput) (*autoscaling.DescribeLoadBalancerTargetGroupsOutput, error) {
+	g, err := r.group(in.AutoScalingGroupName)
+	if err != nil {
+		return nil, err
+	}
+	if n := deref(in.MaxRecords); n > 100 {
+		return nil, invalid("maxRecords must not be greater than 100, was %d", n)
+	}
+	var states []asg.LoadBalancerTargetGroupState
+	for _, s := range g.sources {
+		if s.kind == sourceELBV2 {
+			states = append(states, asg.LoadBalancerTargetGroupState{LoadBalancerTargetGroupARN: aws.String(s.id), State: aws.String(string(s.state))})
+		}
+	}
+	states, next, err := page(r, states, in.NextToken, deref(in.MaxRecords), 100, badToken())
+	if err != nil {
+		return nil, err
+	}
+	return &autoscaling.DescribeLoadBalancerTargetGroupsOutput{LoadBalancerTargetGroups: states, NextToken: next}, nil
 }
 
 func badToken() error {
