@@ -1,6 +1,7 @@
 package region
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -45,6 +46,9 @@ func (r *Region) provision(d *deployment) {
 		Key: aws.String(provisioningTag), Value: aws.String(d.id), PropagateAtLaunch: aws.Bool(true),
 	}
 	green.bareAnswers = d.group.bareAnswers
+	if d.script.CopiesMetrics {
+		green.config.EnabledMetrics = slices.Clone(blue.config.EnabledMetrics)
+	}
 	d.green = green.name
 	r.after(time.Second, func() {
 		green.config.MinSize = blue.config.MinSize
@@ -101,7 +105,7 @@ func (r *Region) install(d *deployment) {
 		d.targets = append(d.targets, i.id)
 	}
 	r.emitInstances(d, installing, stateStart)
-	r.after(r.timings.Install, func() {
+	r.after(cmp.Or(d.script.Installs, r.timings.Install), func() {
 		if d.over() {
 			return
 		}
@@ -150,18 +154,47 @@ func (r *Region) reroute(d *deployment) {
 		r.fail(d, cd.ErrorCodeAutoScalingConfiguration, "The replacement Auto Scaling group no longer exists: "+d.green)
 		return
 	}
-	d.stage = StageReroute
+	d.stage, d.rerouting = StageReroute, true
+	if d.script.Named == NamedAtReroute {
+		r.name(d, green.name)
+	}
 	r.suspend(green, suspendedByCodeDeploy[:]...)
 	r.after(time.Second, func() {
 		if d.over() {
 			return
 		}
 		green.early = false
-		r.registerAll(d, d.targets)
-		if r.goesOn(d, StageReroute) {
-			r.waitFor(d, r.greenIsHealthy, r.leaveBlue)
-		}
+		r.registerAll(d, d.targets, func() {
+			if r.goesOn(d, StageReroute) {
+				r.waitFor(d, r.greenIsHealthy, r.leaveBlue)
+			}
+		})
 	})
+}
+
+// name has the deployment group name the group that serves from now on,
+// without moving the launch hook.
+func (r *Region) name(d *deployment, group string) {
+	if !d.group.deleted {
+		d.group.groups = []string{group}
+	}
+}
+
+// spaced does something for each instance, with the script's time between
+// them, and goes on then; a deployment that has ended does neither.
+func (r *Region) spaced(d *deployment, instances []string, do func(id string), then func()) {
+	for n, id := range instances {
+		do(id)
+		if rest := instances[n+1:]; d.script.Spacing > 0 && len(rest) > 0 {
+			r.after(d.script.Spacing, func() {
+				if !d.over() {
+					r.spaced(d, rest, do, then)
+				}
+			})
+			return
+		}
+	}
+	then()
 }
 
 // loadBalancing are the target groups of a deployment group that exist.
@@ -180,14 +213,14 @@ func (r *Region) loadBalancing(d *deployment) []*targetGroup {
 }
 
 // registerAll registers instances, without a port (observed).
-func (r *Region) registerAll(d *deployment, instances []string) {
-	for _, tg := range r.loadBalancing(d) {
-		for _, id := range instances {
+func (r *Region) registerAll(d *deployment, instances []string, then func()) {
+	r.spaced(d, instances, func(id string) {
+		for _, tg := range r.loadBalancing(d) {
 			if i := r.instances[id]; i != nil && i.ec2 == running {
 				r.register(tg, id, tg.port)
 			}
 		}
-	}
+	}, then)
 }
 
 func (r *Region) greenIsHealthy(d *deployment) bool {
@@ -212,24 +245,23 @@ func (r *Region) leaveBlue(d *deployment) {
 		}
 	}
 	d.originals = ids
-	draining := r.deregisterAll(d, ids)
-	r.whenDrained(draining, func() {
+	r.deregisterAll(d, ids, func() {
 		if !d.over() {
 			r.handOver(d)
 		}
 	})
 }
 
-func (r *Region) deregisterAll(d *deployment, instances []string) []*target {
+// deregisterAll deregisters instances and goes on when they have drained.
+func (r *Region) deregisterAll(d *deployment, instances []string, then func()) {
 	var draining []*target
-	for _, tg := range r.loadBalancing(d) {
-		for _, id := range instances {
+	r.spaced(d, instances, func(id string) {
+		for _, tg := range r.loadBalancing(d) {
 			if t := r.deregister(tg, targetKey{id, tg.port}); t != nil {
 				draining = append(draining, t)
 			}
 		}
-	}
-	return draining
+	}, func() { r.whenDrained(draining, then) })
 }
 
 // handOver resumes green's processes, moves the launch hook to it and has the
@@ -248,18 +280,30 @@ func (r *Region) handOver(d *deployment) {
 			r.addSource(green, sourceELBV2, tg.arn)
 		}
 	}
-	r.setAutoScalingGroups(d.group, []string{green.name})
+	r.moveLaunchHook(d.group, []string{green.name})
+	if d.script.Named != NamedAtEnd {
+		r.name(d, green.name)
+	}
 	d.group.revision = d.revision
-	if d.script.SucceedLast {
-		r.terminateBlue(d, func() { r.succeed(d) })
+	end := func() {
+		if d.script.Named == NamedAtEnd {
+			r.name(d, green.name)
+		}
+	}
+	if d.script.SucceedFirst {
+		r.succeed(d)
+		r.terminateBlue(d, end)
 		return
 	}
-	r.succeed(d)
-	r.terminateBlue(d, func() {})
+	r.terminateBlue(d, func() {
+		end()
+		r.succeed(d)
+	})
 }
 
 // terminateBlue force-deletes the blue group after the wait, unless it is to
-// be kept alive.
+// be kept alive: then its instances stay deregistered and running, and the
+// group stays attached (likely).
 func (r *Region) terminateBlue(d *deployment, then func()) {
 	option := d.blueGreen.TerminateBlueInstancesOnDeploymentSuccess
 	if option != nil && option.Action == cd.InstanceActionKeepAlive {
@@ -271,6 +315,11 @@ func (r *Region) terminateBlue(d *deployment, then func()) {
 		wait = time.Duration(option.TerminationWaitTimeInMinutes) * time.Minute
 	}
 	d.terminating = true
+	if d.over() {
+		d.stage = StageWait
+	} else if !r.goesOn(d, StageWait) {
+		return
+	}
 	d.endWait = func() {
 		if d.endWait == nil {
 			return // over already

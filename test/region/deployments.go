@@ -21,6 +21,7 @@ type deployment struct {
 	status    cd.DeploymentStatus
 	script    Deployment
 	revision  string
+	previous  string // the deployment group's revision before it
 	style     cd.DeploymentStyle
 	blueGreen *cd.BlueGreenDeploymentConfiguration
 
@@ -35,6 +36,7 @@ type deployment struct {
 	originals   []string // instances that lose their traffic
 	installed   bool     // on the targets
 	stage       Stage
+	rerouting   bool   // instances have begun to be registered
 	waiting     func() // what ContinueDeployment continues with
 	terminating bool   // the wait before the blue instances are terminated
 	endWait     func()
@@ -96,7 +98,7 @@ func (r *Region) createDeployment(in *codedeploy.CreateDeploymentInput) (*codede
 // ("The Deployment Group '…' already has an active Deployment '…'").
 func (r *Region) startDeployment(g *deploymentGroup, creator cd.DeploymentCreator, script Deployment) (*deployment, error) {
 	for _, other := range r.deploymentsOf(g) {
-		if !other.over() && !other.onLaunch() {
+		if !other.over() && !other.partial() {
 			return nil, &cd.DeploymentLimitExceededException{Message: aws.String("The Deployment Group '" + g.name + "' already has an active Deployment '" + other.id + "'")}
 		}
 	}
@@ -113,7 +115,7 @@ func (r *Region) newDeployment(g *deploymentGroup, creator cd.DeploymentCreator)
 		status: cd.DeploymentStatusCreated, created: r.clock.now,
 		style: *g.config.DeploymentStyle, blueGreen: g.config.BlueGreenDeploymentConfiguration,
 	}
-	d.revision = "r" + d.id[2:]
+	d.revision, d.previous = "r"+d.id[2:], g.revision
 	r.deployments[d.id] = d
 	return d
 }
@@ -127,7 +129,10 @@ func (d *deployment) describe(r *Region) cd.DeploymentInfo {
 		LoadBalancerInfo: d.group.config.LoadBalancerInfo, AutoRollbackConfiguration: d.group.config.AutoRollbackConfiguration,
 		ErrorInformation: d.failure, RollbackInfo: d.rollback,
 		DeploymentOverview:                 d.overview(),
-		InstanceTerminationWaitTimeStarted: d.terminating,
+		InstanceTerminationWaitTimeStarted: d.terminating && !d.script.WaitUntold,
+	}
+	if r.options.CamelCaseCreators && d.onLaunch() {
+		info.Creator = "autoScaling"
 	}
 	if d.style.DeploymentType == cd.DeploymentTypeBlueGreen {
 		info.BlueGreenDeploymentConfiguration = d.blueGreen

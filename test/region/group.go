@@ -22,7 +22,8 @@ type group struct {
 	warm       []*instance // in the warm pool
 	refreshes  []*refresh
 	activities []*activity
-	launches   int // ever
+	launches   int              // ever
+	deployer   *deploymentGroup // whose launch hook is on the group
 	deleting   bool
 	deleted    bool
 	vpc        string // "" where nobody has said

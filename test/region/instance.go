@@ -119,7 +119,7 @@ func (r *Region) hooked(i *instance, result string) {
 		r.shutDown(i)
 		return
 	}
-	if d := i.group.launchHookOf(r); d != nil {
+	if d := i.group.launchHookOf(); d != nil {
 		r.deployToLaunched(d, i)
 		return
 	}

@@ -60,6 +60,10 @@ type Options struct {
 	// CodeDeploy still wait for the requests in flight only. By default the
 	// target is gone as soon as nothing is in flight.
 	DrainingUntilTimeout bool
+	// CamelCaseCreators has CodeDeploy spell the creator of a deployment by Auto
+	// Scaling autoScaling, as its user guide does, instead of autoscaling, which
+	// the API reference has for DeploymentInfo.
+	CamelCaseCreators bool
 	// InstanceEvents has CodeDeploy tell EventBridge of each instance's state
 	// too, not only of the deployment's.
 	InstanceEvents bool

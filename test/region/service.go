@@ -47,6 +47,9 @@ type Service struct {
 	ReadyWait time.Duration // whole minutes
 	// RollBack turns automatic rollback on, for failures and stops.
 	RollBack bool
+	// OutdatedInstances says what becomes of instances that are launched in the
+	// middle of a deployment; they are updated unless set to IGNORE.
+	OutdatedInstances cd.OutdatedInstancesStrategy
 	// Trigger is the name of a topic that all deployment states are published
 	// to; none unless set.
 	Trigger string
@@ -199,8 +202,8 @@ func (r *Region) addDeploymentGroup(s Service, lb *cd.LoadBalancerInfo, groups [
 	in := &codedeploy.CreateDeploymentGroupInput{
 		ApplicationName: &s.Application, DeploymentGroupName: &s.DeploymentGroup,
 		ServiceRoleArn: aws.String("arn:aws:iam::" + Account + ":role/codedeploy"), AutoScalingGroups: groups,
-		LoadBalancerInfo: lb,
-		DeploymentStyle:  &cd.DeploymentStyle{DeploymentType: cd.DeploymentTypeBlueGreen, DeploymentOption: cd.DeploymentOptionWithTrafficControl},
+		LoadBalancerInfo: lb, OutdatedInstancesStrategy: s.OutdatedInstances,
+		DeploymentStyle: &cd.DeploymentStyle{DeploymentType: cd.DeploymentTypeBlueGreen, DeploymentOption: cd.DeploymentOptionWithTrafficControl},
 	}
 	switch {
 	case s.InPlace:
