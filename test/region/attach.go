@@ -37,6 +37,17 @@ func (r *Region) attachLoadBalancerTargetGroups(in *autoscaling.AttachLoadBalanc
 	return &autoscaling.AttachLoadBalancerTargetGroupsOutput{}, nil
 }
 
+func (r *Region) attachLoadBalancers(in *autoscaling.AttachLoadBalancersInput) (*autoscaling.AttachLoadBalancersOutput, error) {
+	g, wanted, err := r.sourcesOf(in.AutoScalingGroupName, identifiers(sourceELB, in.LoadBalancerNames))
+	if err != nil {
+		return nil, err
+	}
+	if err := r.attach(g, wanted); err != nil {
+		return nil, err
+	}
+	return &autoscaling.AttachLoadBalancersOutput{}, nil
+}
+
 func identifiers(kind string, names []string) []asg.TrafficSourceIdentifier {
 	var ids []asg.TrafficSourceIdentifier
 	for _, name := range names {

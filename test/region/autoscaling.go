@@ -125,3 +125,19 @@ func (v AutoScaling) DisableMetricsCollection(ctx context.Context, in *autoscali
 func (v AutoScaling) DescribeScalingActivities(ctx context.Context, in *autoscaling.DescribeScalingActivitiesInput, _ ...func(*autoscaling.Options)) (*autoscaling.DescribeScalingActivitiesOutput, error) {
 	return asgCall(ctx, v.r, "DescribeScalingActivities", in, "ActivityIds AutoScalingGroupName IncludeDeletedGroups MaxRecords NextToken", v.r.describeScalingActivities)
 }
+
+// AttachLoadBalancers is the older way to attach Classic Load Balancers.
+func (v AutoScaling) AttachLoadBalancers(ctx context.Context, in *autoscaling.AttachLoadBalancersInput, _ ...func(*autoscaling.Options)) (*autoscaling.AttachLoadBalancersOutput, error) {
+	return asgCall(ctx, v.r, "AttachLoadBalancers", in, "AutoScalingGroupName LoadBalancerNames", v.r.attachLoadBalancers)
+}
+
+// DetachLoadBalancers is the older way to detach Classic Load Balancers.
+func (v AutoScaling) DetachLoadBalancers(ctx context.Context, in *autoscaling.DetachLoadBalancersInput, _ ...func(*autoscaling.Options)) (*autoscaling.DetachLoadBalancersOutput, error) {
+	return asgCall(ctx, v.r, "DetachLoadBalancers", in, "AutoScalingGroupName LoadBalancerNames", v.r.detachLoadBalancers)
+}
+
+// DescribeLoadBalancers is the older way to list a group's Classic Load
+// Balancers and their states.
+func (v AutoScaling) DescribeLoadBalancers(ctx context.Context, in *autoscaling.DescribeLoadBalancersInput, _ ...func(*autoscaling.Options)) (*autoscaling.DescribeLoadBalancersOutput, error) {
+	return asgCall(ctx, v.r, "DescribeLoadBalancers", in, "AutoScalingGroupName MaxRecords NextToken", v.r.describeLoadBalancers)
+}

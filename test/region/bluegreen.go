@@ -197,7 +197,8 @@ func (r *Region) spaced(d *deployment, instances []string, do func(id string), t
 	then()
 }
 
-// loadBalancing are the target groups of a deployment group that exist.
+// loadBalancing are the target groups of a deployment group that exist, and
+// its Classic Load Balancers.
 func (r *Region) loadBalancing(d *deployment) []*targetGroup {
 	lb := d.group.config.LoadBalancerInfo
 	if lb == nil {
@@ -207,6 +208,11 @@ func (r *Region) loadBalancing(d *deployment) []*targetGroup {
 	for _, info := range lb.TargetGroupInfoList {
 		if tg := r.targetGroupNamed(aws.ToString(info.Name)); tg != nil {
 			found = append(found, tg)
+		}
+	}
+	for _, info := range lb.ElbInfoList {
+		if b := r.balancers[aws.ToString(info.Name)]; b != nil && b.classic {
+			found = append(found, b.pool)
 		}
 	}
 	return found
@@ -277,6 +283,10 @@ func (r *Region) handOver(d *deployment) {
 	}
 	if d.script.AttachItself {
 		for _, tg := range r.loadBalancing(d) {
+			if tg.classic {
+				r.addSource(green, sourceELB, tg.name)
+				continue
+			}
 			r.addSource(green, sourceELBV2, tg.arn)
 		}
 	}

@@ -150,7 +150,7 @@ func (r *Region) putInService(i *instance) {
 // answersMayHaveChanged tells the health checks of all target groups, and of
 // EC2, to look.
 func (r *Region) answersMayHaveChanged(i *instance) {
-	for _, tg := range sorted(r.targets) {
+	for _, tg := range r.pools() {
 		for _, t := range tg.targets {
 			if t.instance == i {
 				r.probe(tg, t)

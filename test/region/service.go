@@ -31,7 +31,7 @@ type Service struct {
 	// grace period is Grace, 60 s unless set.
 	HealthCheck string
 	Grace       time.Duration
-	// ClassicLoadBalancers, by name, and LatticeTargetGroups, by ARN, are
+	// ClassicLoadBalancers, by name, made where they do not exist, and LatticeTargetGroups, by ARN, are
 	// attached to the group as well.
 	ClassicLoadBalancers []string
 	LatticeTargetGroups  []string
@@ -89,7 +89,9 @@ func (r *Region) AddService(s Service) Service {
 		lb.TargetGroupInfoList = append(lb.TargetGroupInfoList, cd.TargetGroupInfo{Name: aws.String(name)})
 	}
 	for _, name := range s.ClassicLoadBalancers {
-		r.balancers[name] = &balancer{name: name, classic: true}
+		if b := r.balancers[name]; b == nil || !b.classic {
+			r.addClassic(ClassicLoadBalancer{Name: name})
+		}
 		sources = append(sources, source{kind: sourceELB, id: name})
 		lb.ElbInfoList = append(lb.ElbInfoList, cd.ELBInfo{Name: aws.String(name)})
 	}
@@ -162,7 +164,7 @@ func (r *Region) addServiceGroup(s Service, sources []source) {
 		r.endActivity(i.launching, asg.ScalingActivityStatusCodeSuccessful, "")
 		for _, src := range g.sources {
 			r.registerWith(src, i)
-			if tg := r.targets[src.id]; tg != nil {
+			if tg := r.poolOf(src); tg != nil {
 				tg.target(targetKey{i.id, tg.port}).makeHealthy()
 			}
 		}
