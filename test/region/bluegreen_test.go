@@ -21,6 +21,9 @@ func heard(t *testing.T, r *region.Region) map[string][]string {
 	states := map[string][]string{}
 	r.OnEvent(func(payload []byte) {
 		e := decodeBusEvent(t, payload)
+		if e.Source != "aws.codedeploy" {
+			return
+		}
 		states[e.Detail.DeploymentID] = append(states[e.Detail.DeploymentID], e.Detail.State)
 	})
 	return states

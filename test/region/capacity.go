@@ -134,10 +134,15 @@ func (g *group) healthChecks() []string {
 func (r *Region) deleteGroup(g *group) {
 	g.deleting = true
 	g.config.MinSize, g.config.MaxSize, g.config.DesiredCapacity = aws.Int32(0), aws.Int32(0), aws.Int32(0)
-	for _, i := range g.warm {
-		i.ec2, i.lifecycle = terminated, asg.LifecycleStateWarmedTerminated
+	for _, i := range slices.Clone(g.warm) {
+		if i.ec2 != stopped {
+			r.shutDown(i)
+			continue
+		}
+		r.leavePool(i)
+		i.lifecycle, i.released = asg.LifecycleStateWarmedTerminated, true
+		r.setEC2(i, terminated)
 	}
-	g.warm = nil
 	for _, i := range slices.Clone(g.instances) {
 		r.remove(i)
 	}

@@ -33,6 +33,7 @@ type instance struct {
 	// that Capacity Rebalancing is replacing it.
 	interrupted time.Time
 	atRisk      bool
+	released    bool      // Auto Scaling has no more to do with it but to see it gone
 	drained     time.Time // when the last of its targets so far had drained
 	// launching and ending are its scaling activities.
 	launching, ending *activity
@@ -43,6 +44,7 @@ type ec2State string
 const (
 	pending      ec2State = "pending"
 	running      ec2State = "running"
+	stopping     ec2State = "stopping"
 	stopped      ec2State = "stopped"
 	shuttingDown ec2State = "shutting-down"
 	terminated   ec2State = "terminated"
@@ -63,7 +65,8 @@ func (i *instance) counts() bool {
 		return false // its replacement does
 	}
 	switch i.lifecycle {
-	case asg.LifecycleStatePending, asg.LifecycleStatePendingWait, asg.LifecycleStatePendingProceed, asg.LifecycleStateInService:
+	case asg.LifecycleStatePending, asg.LifecycleStatePendingWait, asg.LifecycleStatePendingProceed, asg.LifecycleStateInService,
+		asg.LifecycleStateReplacingRootVolume, asg.LifecycleStateReplacingRootVolumeWait, asg.LifecycleStateReplacingRootVolumeProceed, asg.LifecycleStateRootVolumeReplaced:
 		return true
 	}
 	return false
@@ -105,7 +108,8 @@ func (r *Region) boot(i *instance) {
 		r.targetsBack(i)
 	}
 	r.answersMayHaveChanged(i)
-	r.runHooks(i, onLaunching, i.origin, placeGroup, func(result string) { r.hooked(i, result) })
+	p := passage{transition: onLaunching, origin: i.origin, destination: placeGroup, waits: asg.LifecycleStatePendingWait}
+	r.runHooks(i, p, func(result string) { r.hooked(i, result) })
 }
 
 // hooked goes on with a launch whose lifecycle hooks are done: ABANDON means

@@ -29,6 +29,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 )
 
 // Where the region is.
@@ -60,6 +62,14 @@ type Options struct {
 	// CodeDeploy still wait for the requests in flight only. By default the
 	// target is gone as soon as nothing is in flight.
 	DrainingUntilTimeout bool
+	// ReturnWaits is the state in which an instance waits for its terminate
+	// hooks on its way back to a warm pool: Warmed:Pending:Wait unless set,
+	// Warmed:Terminating:Wait, or Terminating:Wait. In the last one it is still
+	// listed with its group.
+	ReturnWaits asg.LifecycleState
+	// PoolDescribed has DescribeAutoScalingInstances list the instances of warm
+	// pools, with their Warmed: states, which DescribeWarmPool always does.
+	PoolDescribed bool
 	// CamelCaseCreators has CodeDeploy spell the creator of a deployment by Auto
 	// Scaling autoScaling, as its user guide does, instead of autoscaling, which
 	// the API reference has for DeploymentInfo.

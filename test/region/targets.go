@@ -1,6 +1,7 @@
 package region
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -174,6 +175,17 @@ func (r *Region) targetsGone(i *instance) {
 			if t.instance == i && !t.isDraining() {
 				t.generation++
 				t.set(elb.TargetHealthStateEnumUnused, elb.TargetHealthReasonEnumInvalidState)
+			}
+		}
+	}
+}
+
+// forgetTargets deregisters a terminated instance for its target groups.
+func (r *Region) forgetTargets(i *instance) {
+	for _, tg := range r.pools() {
+		for _, t := range slices.Clone(tg.targets) {
+			if t.instance == i && !t.isDraining() {
+				r.forget(t)
 			}
 		}
 	}
