@@ -196,8 +196,9 @@ type LifecycleAction struct {
 	Result string // CONTINUE or ABANDON
 	// Heartbeats is how many were recorded.
 	Heartbeats int
-	// Drained is when the last of the instance's targets had drained, zero if
-	// it had none: an instance that is kept longer waits for nothing.
+	// Drained is when the last of the instance's targets ceased to be shown as
+	// draining, zero if it had none: an instance that is kept longer waits for
+	// nothing.
 	Drained time.Time
 }
 

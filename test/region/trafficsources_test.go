@@ -228,6 +228,7 @@ func TestDetachingDrains(t *testing.T) {
 			t.Errorf("%s on: %v, want %v", step.after, got, step.want)
 		}
 	}
+	r.Advance(5 * time.Minute) // the deregistration delay, for which targets are displayed
 	if n := len(r.Health("web")); n != 0 || users.Total().Failed != 0 {
 		t.Errorf("%d targets are left, %d requests failed", n, users.Total().Failed)
 	}
