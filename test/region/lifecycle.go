@@ -103,6 +103,9 @@ func (r *Region) beginAction(w *wait, i *instance, h asg.LifecycleHook, p passag
 	r.lifecycleActions = append(r.lifecycleActions, a)
 	r.at(earlier(a.due, a.last), func() { r.expire(a) })
 	r.emitAction(a)
+	if strings.HasPrefix(*h.LifecycleHookName, terminationHookPrefix) {
+		r.deployToTerminating(a)
+	}
 }
 
 // expire ends an action whose time is up with its hook's default result. "By
