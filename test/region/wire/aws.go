@@ -175,7 +175,13 @@ func SQS(client any) Service {
 			"ListDeadLetterSourceQueuesOutput.QueueUrls": "queueUrls",
 		},
 		QueryCodes: map[string]string{
-			"QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue",
+			"BatchEntryIdsNotDistinct":     "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
+			"BatchRequestTooLong":          "AWS.SimpleQueueService.BatchRequestTooLong",
+			"EmptyBatchRequest":            "AWS.SimpleQueueService.EmptyBatchRequest",
+			"InvalidBatchEntryId":          "AWS.SimpleQueueService.InvalidBatchEntryId",
+			"MessageNotInflight":           "AWS.SimpleQueueService.MessageNotInflight",
+			"QueueDoesNotExist":            "AWS.SimpleQueueService.NonExistentQueue",
+			"TooManyEntriesInBatchRequest": "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
 		},
 		Client: client,
 	}
