@@ -23,6 +23,26 @@ func (q *Queue) Serve(function func(payload []byte) ([]byte, error)) {
 	q.r.poll(q)
 }
 
+// PolledBy has Lambda poll the queue with a function's role, which takes
+// sqs:ReceiveMessage, sqs:DeleteMessage and sqs:GetQueueAttributes ("Using
+// Lambda with Amazon SQS", execution role permissions). Without them no message
+// is handed out. nil is a role that may do everything.
+func (q *Queue) PolledBy(p *Principal) *Queue {
+	q.r.mu.Lock()
+	defer q.r.mu.Unlock()
+	q.poller = p
+	return q
+}
+
+func (p *Principal) mayPoll(q *Queue) bool {
+	for _, action := range []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"} {
+		if p.authorize(Call{}, need{action: action}.on(q.ARN())[0]) != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // poll lets a served queue hand out messages soon.
 func (r *Region) poll(q *Queue) {
 	if q.serve == nil || q.polling || q.busy() {
@@ -36,6 +56,9 @@ func (r *Region) poll(q *Queue) {
 		}
 		if q.gathering() {
 			r.poll(q)
+			return
+		}
+		if q.poller != nil && !q.poller.mayPoll(q) {
 			return
 		}
 		batch := r.receive(q, q.settings.BatchSize, q.settings.VisibilityTimeout)

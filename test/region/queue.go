@@ -14,6 +14,7 @@ type Queue struct {
 	messages []*message
 	dead     []Message
 	serve    func([]byte) ([]byte, error)
+	poller   *Principal // whose role the event source mapping has; nil: may do everything
 	polling  bool
 	working  int       // batches that the function has not answered yet
 	gathers  time.Time // since when, for a batch; zero while there is nothing
