@@ -10,7 +10,7 @@ import (
 
 // Decode stores the request in the value that v points to, by the rules of
 // encoding/json but strictly: a field that v does not have, or that is there
-// twice in any letter case, is a fault, because an order half understood is
+// twice in any letter case, is a fault, because a request half understood is
 // worse than one refused. The field "action" has to be among v's.
 //
 // What is wrong with the request comes as a [*MalformedError] that names the

@@ -58,7 +58,7 @@ type Notice struct {
 	// Text is for operators, in whole sentences.
 	Text string `json:"text"`
 	// Detail is the same for machines; it becomes the event's detail.
-	Detail json.RawMessage `json:"detail"`
+	Detail json.RawMessage `json:"detail,omitempty"`
 }
 
 // Publisher sends the notifications of one function.
