@@ -14,8 +14,8 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"deployhooks/pkg/repair"
+	"deployhooks/test/harness"
 	"deployhooks/test/region"
-	"deployhooks/test/scene"
 )
 
 func TestARelease(t *testing.T) {
@@ -28,7 +28,7 @@ func TestARelease(t *testing.T) {
 	if got := w.Parameter("/deployhooks/shop/web/auto-scaling-group"); got != green || got == blue {
 		t.Errorf("the published name is %q, and the current group %q: dashboards look at a group that is gone", got, green)
 	}
-	if told := w.Told(); len(told) != 1 || !strings.Contains(told[0], "repaired: shop/web") {
+	if told := w.Subjects(); len(told) != 1 || !strings.Contains(told[0], "repaired: shop/web") {
 		t.Errorf("one repair is told as %q", told)
 	}
 	if text := w.LastNotice(); !strings.Contains(text, "attach target group web to "+green) {
@@ -62,7 +62,7 @@ func TestScaleInAndOutAfterARelease(t *testing.T) {
 	if failed := w.users.Total().Failed; failed != 0 {
 		t.Errorf("%d requests failed", failed)
 	}
-	if told := w.Told(); len(told) != 1 {
+	if told := w.Subjects(); len(told) != 1 {
 		t.Errorf("scaling is told as news: %q", told)
 	}
 }
@@ -131,7 +131,7 @@ func TestEventsDuplicatedAndReversed(t *testing.T) {
 	if n := w.Made("AttachTrafficSources"); n != 1 {
 		t.Errorf("attached %d times", n)
 	}
-	if told := w.Told(); scene.Count(told, "repaired") != 1 || len(told) != 1 {
+	if told := w.Subjects(); harness.Count(told, "repaired") != 1 || len(told) != 1 {
 		t.Errorf("one repair is told as %q", told)
 	}
 }
@@ -145,7 +145,7 @@ func TestKilledAfterEachCall(t *testing.T) {
 		w.mustServe()
 		// Killed between the attachment and its record, nobody can tell any
 		// more who attached: the next look finds the group in order.
-		if told := len(w.Told()); told < 1 || told > 2 {
+		if told := len(w.Subjects()); told < 1 || told > 2 {
 			t.Errorf("killed after call %d: the outcome is told %d times", n, told)
 		}
 		if t.Failed() {
@@ -179,8 +179,8 @@ func TestFaultsOfEveryCall(t *testing.T) {
 				w.release(region.Deployment{})
 				w.settle()
 				w.mustServe()
-				if scene.Count(w.Told(), "repaired") < 1 {
-					t.Errorf("the repair is not told: %q", w.Told())
+				if harness.Count(w.Subjects(), "repaired") < 1 {
+					t.Errorf("the repair is not told: %q", w.Subjects())
 				}
 			})
 		}
@@ -230,14 +230,14 @@ func TestAccessDenied(t *testing.T) {
 			w.release(region.Deployment{})
 			w.settle()
 			w.settle()
-			if told := w.Told(); scene.Count(told, "needs you") < 1 || len(told) > 5 {
+			if told := w.Subjects(); harness.Count(told, "needs you") < 1 || len(told) > 5 {
 				t.Errorf("people are told %q", told)
 			}
 			named := 0
 			for _, p := range w.Notices.Published() {
 				named += strings.Count(p.Message, "Allow "+action)
 			}
-			if named != scene.Count(w.Told(), "needs you") {
+			if named != harness.Count(w.Subjects(), "needs you") {
 				t.Errorf("%d notices name the missing action: %q", named, w.LastNotice())
 			}
 			w.SetFaults(nil)
@@ -339,7 +339,7 @@ func TestAttachedBySomebodyElse(t *testing.T) {
 	if n := w.Made("AttachTrafficSources"); n != 0 {
 		t.Errorf("a group that was in order was attached %d times", n)
 	}
-	if told := w.Told(); len(told) != 1 || scene.Count(told, "in order") != 1 {
+	if told := w.Subjects(); len(told) != 1 || harness.Count(told, "in order") != 1 {
 		t.Errorf("a release in order is told as %q", told)
 	}
 }
@@ -415,8 +415,8 @@ func TestBusyGroup(t *testing.T) {
 	w.SetInstanceRefresh(w.GroupOf(w.svc), false)
 	w.settle()
 	w.mustServe()
-	if scene.Count(w.Told(), "needs you") > 0 {
-		t.Errorf("people are woken for what passes: %q", w.Told())
+	if harness.Count(w.Subjects(), "needs you") > 0 {
+		t.Errorf("people are woken for what passes: %q", w.Subjects())
 	}
 }
 
@@ -461,7 +461,7 @@ func TestNoneOfItsBusiness(t *testing.T) {
 					t.Errorf("%s was called %d times", operation, n)
 				}
 			}
-			if told := w.Told(); len(told) > 0 {
+			if told := w.Subjects(); len(told) > 0 {
 				t.Errorf("people are told %q", told)
 			}
 			if dead := w.Queue.DeadLetters(); len(dead) > 0 {
@@ -479,7 +479,7 @@ func TestTargetGroupOfAnotherKind(t *testing.T) {
 	w.settle()
 	w.mustServe(w.TargetGroupARN("web"))
 	w.Advance(6 * time.Hour)
-	if told := w.Told(); scene.Count(told, "needs you") != 1 || len(told) > 2 {
+	if told := w.Subjects(); harness.Count(told, "needs you") != 1 || len(told) > 2 {
 		t.Errorf("told %q", told)
 	}
 	if !strings.Contains(w.LastNotice(), "addresses (type ip)") {
@@ -504,7 +504,7 @@ func TestPlanMode(t *testing.T) {
 	if n := w.Made("AttachTrafficSources"); n > 0 {
 		t.Errorf("a dry run attached %d times", n)
 	}
-	if told := w.Told(); len(told) != 1 || scene.Count(told, "planned") != 1 {
+	if told := w.Subjects(); len(told) != 1 || harness.Count(told, "planned") != 1 {
 		t.Errorf("a plan is told as %q", told)
 	}
 }

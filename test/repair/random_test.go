@@ -54,14 +54,14 @@ func TestRandomDays(t *testing.T) {
 		attached := w.Attached(w.GroupOf(w.svc))
 		for _, name := range w.svc.TargetGroups {
 			if !contains(attached, w.TargetGroupARN(name)) {
-				rt.Errorf("%s of service %+v is not attached to %s after %v; told %q", name, w.svc, w.GroupOf(w.svc), days, w.Told())
+				rt.Errorf("%s of service %+v is not attached to %s after %v; told %q", name, w.svc, w.GroupOf(w.svc), days, w.Subjects())
 			}
 		}
 		hours := int(w.Now().Sub(w.Start())/time.Hour) + 1
 		if w.Invocations > hours*150 {
 			rt.Errorf("%d invocations in %d hours after %v: looks multiply", w.Invocations, hours, days)
 		}
-		if told := w.Told(); len(told) > 6*(len(days)+1) {
+		if told := w.Subjects(); len(told) > 6*(len(days)+1) {
 			rt.Errorf("%d notices of %d events %v: %q", len(told), len(days), days, told)
 		}
 		if early := w.users.Total().Early; early > 0 {

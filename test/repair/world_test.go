@@ -14,13 +14,13 @@ import (
 
 	"deployhooks/pkg/notice"
 	"deployhooks/pkg/repair"
+	"deployhooks/test/harness"
 	"deployhooks/test/region"
-	"deployhooks/test/scene"
 )
 
 // world is a region with the function in it, as the stack in infra sets it up.
 type world struct {
-	*scene.Scene
+	*harness.Harness
 	t        testing.TB
 	svc      region.Service
 	users    *region.Stream
@@ -46,7 +46,7 @@ func shop() region.Service {
 func newWorld(t testing.TB, s setting) *world {
 	t.Helper()
 	r := region.New(s.region)
-	w := &world{Scene: &scene.Scene{Region: r, Notices: r.Topic("notices"), Queue: r.Queue("repair")}, t: t, triggers: r.Topic("triggers")}
+	w := &world{Harness: &harness.Harness{Region: r, Notices: r.Topic("notices"), Queue: r.Queue("repair")}, t: t, triggers: r.Topic("triggers")}
 	w.Queue.Configure(region.QueueSettings{VisibilityTimeout: visibility, MaxReceive: 5})
 	w.triggers.Subscribe(w.Queue, false)
 	r.AddTable("records", "application", "deploymentGroup")
@@ -76,7 +76,7 @@ func (w *world) function(cfg repair.Config) *repair.Repairer {
 	return repair.New(cfg, repair.Clients{
 		Deployments: r.CodeDeploy(), Groups: r.AutoScaling(), Balancers: r.ELBV2(),
 		Parameters: r.SSM(), Queue: r.SQS(), Database: r.DynamoDB(),
-	}, publisher, scene.Logger(), r.Now)
+	}, publisher, harness.Logger(), r.Now)
 }
 
 // ask is a direct invocation.
@@ -119,7 +119,7 @@ func (w *world) mustServe(sources ...string) {
 	green := w.GroupOf(w.svc)
 	for _, s := range sources {
 		if !contains(w.Attached(green), s) {
-			w.t.Errorf("%s is not attached to %s: scale-in cuts requests off, scale-out serves nobody\nattached: %v\nnotices: %v", green, s, w.Attached(green), w.Told())
+			w.t.Errorf("%s is not attached to %s: scale-in cuts requests off, scale-out serves nobody\nattached: %v\nnotices: %v", green, s, w.Attached(green), w.Subjects())
 		}
 	}
 	w.mustNotBeEarly()
