@@ -14,7 +14,7 @@ import (
 // settles every group in scope is attached.
 func TestRandomDays(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		w := newWorld(t, setting{
+		w := newFixture(t, setting{
 			region: region.Options{
 				PageSize:   rapid.SampledFrom([]int{0, 1, 2}).Draw(rt, "page size"),
 				Throttling: rapid.Bool().Draw(rt, "throttling"),
@@ -109,25 +109,25 @@ var dayNames = []string{
 	"deploy", "deploy and fail", "deploy and die", "deploy and hang", "scale", "crash", "recover", "throttle", "outage", "time-outs", "kill", "suspend", "freeze", "resume", "refresh", "calm",
 }
 
-var randomDays = map[string]func(*world, *rapid.T){
-	"deploy": func(w *world, rt *rapid.T) {
+var randomDays = map[string]func(*fixture, *rapid.T){
+	"deploy": func(w *fixture, rt *rapid.T) {
 		w.tryDeploy(region.Deployment{
 			LeaveSuspended: rapid.Bool().Draw(rt, "leave suspended"),
 			SucceedLast:    rapid.Bool().Draw(rt, "succeed last"),
 		})
 	},
-	"deploy and fail": func(w *world, rt *rapid.T) { w.tryDeploy(region.Deployment{FailAt: stage(rt)}) },
-	"deploy and die":  func(w *world, rt *rapid.T) { w.tryDeploy(region.Deployment{DieAt: stage(rt)}) },
-	"deploy and hang": func(w *world, rt *rapid.T) { w.tryDeploy(region.Deployment{HangAt: stage(rt)}) },
-	"scale": func(w *world, rt *rapid.T) {
+	"deploy and fail": func(w *fixture, rt *rapid.T) { w.tryDeploy(region.Deployment{FailAt: stage(rt)}) },
+	"deploy and die":  func(w *fixture, rt *rapid.T) { w.tryDeploy(region.Deployment{DieAt: stage(rt)}) },
+	"deploy and hang": func(w *fixture, rt *rapid.T) { w.tryDeploy(region.Deployment{HangAt: stage(rt)}) },
+	"scale": func(w *fixture, rt *rapid.T) {
 		w.Scale(w.GroupOf(w.svc), rapid.IntRange(2, 8).Draw(rt, "instances"))
 	},
-	"crash": func(w *world, _ *rapid.T) {
+	"crash": func(w *fixture, _ *rapid.T) {
 		if running := w.InService(w.GroupOf(w.svc)); len(running) > 1 {
 			w.Crash(running[0])
 		}
 	},
-	"recover": func(w *world, _ *rapid.T) {
+	"recover": func(w *fixture, _ *rapid.T) {
 		for _, i := range w.InService(w.GroupOf(w.svc)) {
 			w.Recover(i)
 		}
@@ -135,29 +135,29 @@ var randomDays = map[string]func(*world, *rapid.T){
 	"throttle":  faulty(region.Fault{Before: region.Throttled()}),
 	"outage":    faulty(region.Fault{Before: region.Unavailable()}),
 	"time-outs": faulty(region.Fault{After: region.TimedOut()}),
-	"kill": func(w *world, rt *rapid.T) {
+	"kill": func(w *fixture, rt *rapid.T) {
 		w.SetFaults(region.KilledAfter(rapid.IntRange(1, 30).Draw(rt, "calls")))
 	},
-	"suspend": func(w *world, _ *rapid.T) { w.byHand(w.suspend, "AddToLoadBalancer") },
-	"freeze":  func(w *world, _ *rapid.T) { w.byHand(w.suspend) },
-	"resume":  func(w *world, _ *rapid.T) { w.byHand(w.resume) },
-	"refresh": func(w *world, rt *rapid.T) {
+	"suspend": func(w *fixture, _ *rapid.T) { w.byHand(w.suspend, "AddToLoadBalancer") },
+	"freeze":  func(w *fixture, _ *rapid.T) { w.byHand(w.suspend) },
+	"resume":  func(w *fixture, _ *rapid.T) { w.byHand(w.resume) },
+	"refresh": func(w *fixture, rt *rapid.T) {
 		w.SetInstanceRefresh(w.GroupOf(w.svc), rapid.Bool().Draw(rt, "refreshing"))
 	},
-	"calm": func(w *world, _ *rapid.T) { w.SetFaults(nil) },
+	"calm": func(w *fixture, _ *rapid.T) { w.SetFaults(nil) },
 }
 
 // byHand has a person do something to the current group, to whom faults do not
 // happen.
-func (w *world) byHand(do func(group string, processes ...string), processes ...string) {
+func (w *fixture) byHand(do func(group string, processes ...string), processes ...string) {
 	w.SetFaults(nil)
 	w.Advance(time.Minute) // for tokens, where calls are throttled
 	do(w.GroupOf(w.svc), processes...)
 }
 
 // faulty makes one call in n fail, all of them at times.
-func faulty(fault region.Fault) func(*world, *rapid.T) {
-	return func(w *world, rt *rapid.T) {
+func faulty(fault region.Fault) func(*fixture, *rapid.T) {
+	return func(w *fixture, rt *rapid.T) {
 		w.SetFaults(region.OneIn(rapid.IntRange(1, 7).Draw(rt, "one call in"), rapid.Uint64().Draw(rt, "seed"), fault))
 	}
 }
@@ -169,14 +169,14 @@ func stage(rt *rapid.T) region.Stage {
 }
 
 // tryDeploy starts a deployment unless CodeDeploy has one in progress.
-func (w *world) tryDeploy(how region.Deployment) {
+func (w *fixture) tryDeploy(how region.Deployment) {
 	if id, err := w.TryDeploy(w.svc, how); err == nil {
 		w.deployed = append(w.deployed, id)
 	}
 }
 
 // deployments are all deployments so far, rollbacks included.
-func (w *world) deployments() []string {
+func (w *fixture) deployments() []string {
 	all := append([]string{}, w.deployed...)
 	for _, id := range w.deployed {
 		if rollback := w.RollbackOf(id); rollback != "" {
