@@ -5,11 +5,13 @@ import (
 	"testing"
 	"time"
 
+	asgtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 
 	"deployhooks/pkg/repair"
-	"deployhooks/test/harness"
 	"deployhooks/test/region"
 )
 

@@ -5,10 +5,11 @@ import (
 	"testing"
 	"time"
 
+	asgtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 
-	"deployhooks/test/harness"
 	"deployhooks/test/region"
 )
 
@@ -97,7 +98,7 @@ func TestNoticesOutlastAnOutage(t *testing.T) {
 	f.Advance(5 * time.Hour)
 	f.SetFaults(nil)
 	f.Advance(2 * time.Hour)
-	if subjects := f.Subjects(); len(subjects) != 1 || f.notified("repaired") != 1 {
+	if subjects := f.Subjects(); len(subjects) != 1 || f.mentions("epaired") != 1 {
 		t.Errorf("after the outage operators are notified %q", subjects)
 	}
 }

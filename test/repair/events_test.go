@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"deployhooks/test/harness"
 	"deployhooks/test/region"
 )
 

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"deployhooks/test/harness"
 	"deployhooks/test/region"
 )
 

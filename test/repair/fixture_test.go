@@ -89,6 +89,24 @@ type result struct {
 	Changes          []json.RawMessage `json:"changes"`
 }
 
+// sweepResult and statusResult are what a scenario reads of the other answers.
+type sweepResult struct {
+	InScope    int               `json:"inScope"`
+	InOrder    int               `json:"inOrder"`
+	HandedOver []json.RawMessage `json:"handedOver"`
+}
+
+type statusResult struct {
+	AutoScalingGroup string `json:"autoScalingGroup"`
+	TrafficSources   []struct {
+		State   string         `json:"state"`
+		Targets map[string]int `json:"targets"`
+	} `json:"trafficSources"`
+	Baseline *struct {
+		Group string `json:"group"`
+	} `json:"baseline"`
+}
+
 // outcomes are the outcomes that other systems were notified of, in order.
 func (f *fixture) outcomes() (outcomes []string) {
 	f.t.Helper()

@@ -11,7 +11,6 @@ import (
 	asgtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 
 	"deployhooks/pkg/repair"
-	"deployhooks/test/harness"
 	"deployhooks/test/region"
 )
 
@@ -21,27 +20,27 @@ func TestOperatorsRequests(t *testing.T) {
 	f.release(region.Deployment{})
 	green := f.GroupOf(f.svc)
 
-	var plan repair.Result
+	var plan result
 	f.ask(`{"action":"plan","application":"shop","deploymentGroup":"web"}`, &plan)
-	if plan.Outcome != repair.Planned || len(plan.Changes) != 1 || plan.Changes[0].Do != repair.Attach || plan.Changes[0].Group != green {
+	if plan.Outcome != "planned" || len(plan.Changes) != 1 || plan.AutoScalingGroup != green {
 		t.Errorf("the plan is %+v", plan)
 	}
-	var plans []repair.Result
-	if f.ask(`{"action":"plan"}`, &plans); len(plans) != 1 || plans[0].Outcome != repair.Planned {
+	var plans []result
+	if f.ask(`{"action":"plan"}`, &plans); len(plans) != 1 || plans[0].Outcome != "planned" {
 		t.Errorf("the plans are %+v", plans)
 	}
 	if len(f.Attached(green)) > 0 {
 		t.Fatal("a plan was applied")
 	}
-	var swept repair.Swept
+	var swept sweepResult
 	if f.ask(`{"action":"sweep"}`, &swept); swept.InScope != 1 || swept.InOrder != 0 || len(swept.HandedOver) != 1 {
 		t.Errorf("the sweep found %+v", swept)
 	}
 	f.settle()
 	f.mustServe()
-	var status repair.Status
+	var status statusResult
 	f.ask(`{"action":"status","application":"shop","deploymentGroup":"web"}`, &status)
-	if len(status.Sources) != 1 || status.Sources[0].State != "InService" || status.Sources[0].Targets["healthy"] != 4 || status.Baseline == nil || status.Baseline.Group != green {
+	if len(status.TrafficSources) != 1 || status.TrafficSources[0].State != "InService" || status.TrafficSources[0].Targets["healthy"] != 4 || status.Baseline == nil || status.Baseline.Group != green {
 		t.Errorf("the status is %+v", status)
 	}
 	f.ForgetCalls()
@@ -75,7 +74,7 @@ func TestForget(t *testing.T) {
 	svc.LatticeTargetGroups = []string{"arn:aws:vpc-lattice:eu-west-1:123456789012:targetgroup/tg-0123456789abcdef0"}
 	f := newFixture(t, setting{service: svc})
 	f.Advance(6 * time.Minute)
-	f.ask(`{"action":"forget","application":"shop","deploymentGroup":"web"}`, &repair.Status{})
+	f.ask(`{"action":"forget","application":"shop","deploymentGroup":"web"}`, &statusResult{})
 	f.SetDelivery(func(region.Delivery) []time.Duration { return region.Lost() })
 	id := f.Deploy(f.svc, region.Deployment{})
 	f.RunUntil(func() bool { return f.Deployed(id) }, 4*time.Minute)
@@ -114,12 +113,12 @@ func TestOperatorsDecisionsStand(t *testing.T) {
 		if len(f.Attached(green)) > 0 {
 			t.Fatal("what somebody has detached was attached again")
 		}
-		f.ask(`{"action":"sweep"}`, &repair.Swept{})
-		var result repair.Result
-		f.ask(`{"action":"repair","application":"shop","deploymentGroup":"web"}`, &result)
+		f.ask(`{"action":"sweep"}`, &sweepResult{})
+		var answer result
+		f.ask(`{"action":"repair","application":"shop","deploymentGroup":"web"}`, &answer)
 		f.settle()
 		if len(f.Attached(green)) != 1 {
-			t.Errorf("an operator's order came to %+v", result)
+			t.Errorf("an operator's order came to %+v", answer)
 		}
 	})
 }

@@ -3,6 +3,8 @@ package repair
 import (
 	"testing"
 
+	codedeploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+
 	"deployhooks/pkg/repair"
 	"deployhooks/test/region"
 )
@@ -41,7 +43,7 @@ func TestSweepLeavesOutWhatTagsLeaveOut(t *testing.T) {
 	svc := shop()
 	svc.Tags = map[string]string{"team": "bank"}
 	f := newFixture(t, setting{service: svc, config: repair.Config{Scope: repair.Scope{Tag: repair.Tag{Key: "team", Value: "shop"}}}, noSweep: true})
-	var swept repair.Swept
+	var swept sweepResult
 	if f.ask(`{"action":"sweep"}`, &swept); swept.InScope != 0 || len(swept.HandedOver) != 0 {
 		t.Errorf("the sweep found %+v", swept)
 	}
