@@ -164,3 +164,9 @@ func serves(state elbtypes.TargetHealthStateEnum) bool {
 	}
 	return false
 }
+
+// servingNow is the group that users depend on now.
+func (r *rule) servingNow() string {
+	group, _ := r.serving()
+	return group
+}
