@@ -15,6 +15,8 @@ import (
 	asgtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	codedeploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"deployhooks/pkg/repair"
 	"deployhooks/test/harness"
@@ -312,4 +314,27 @@ func (f *fixture) loseEvents(states ...string) {
 		}
 		return region.Delivered()
 	})
+}
+
+// putTerminateHook puts a hook on a group that holds terminating instances.
+func (f *fixture) putTerminateHook(group string) {
+	f.t.Helper()
+	_, err := f.AutoScaling().PutLifecycleHook(f.t.Context(), &autoscaling.PutLifecycleHookInput{
+		AutoScalingGroupName: &group, LifecycleHookName: aws.String("drain"), LifecycleTransition: aws.String("autoscaling:EC2_INSTANCE_TERMINATING"),
+		HeartbeatTimeout: aws.Int32(3600), DefaultResult: aws.String("CONTINUE"),
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// deregister takes an instance out of a target group.
+func (f *fixture) deregister(targetGroup, instance string) {
+	f.t.Helper()
+	_, err := f.ELBV2().DeregisterTargets(f.t.Context(), &elb.DeregisterTargetsInput{
+		TargetGroupArn: aws.String(f.TargetGroupARN(targetGroup)), Targets: []elbtypes.TargetDescription{{Id: &instance}},
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
 }

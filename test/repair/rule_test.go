@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -57,6 +58,14 @@ func (r *rule) faults(hook func(region.Call) region.Fault) {
 func (r *rule) breaks(format string, args ...any) {
 	if text := fmt.Sprintf(format, args...); !slices.Contains(r.broken, text) {
 		r.broken = append(r.broken, text)
+	}
+}
+
+// mustHold fails the test if the rule was broken, with a few examples.
+func (r *rule) mustHold(t testing.TB) {
+	t.Helper()
+	for _, text := range r.broken[:min(3, len(r.broken))] {
+		t.Errorf("%s\nnotified: %q", text, r.f.Subjects())
 	}
 }
 
