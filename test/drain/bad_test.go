@@ -16,8 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"deployhooks/pkg/drain"
+	"deployhooks/test/harness"
 	"deployhooks/test/region"
-	"deployhooks/test/scene"
 )
 
 func TestEventsLost(t *testing.T) {
@@ -65,8 +65,8 @@ func TestKilledAfterEachCall(t *testing.T) {
 		w.mustRunOnce(2)
 		w.mustLoseNothing()
 		w.mustBeQuiet()
-		if scene.Count(w.Told(), "Drained and shut down") == 0 {
-			t.Errorf("nobody was told what the command said: %q", w.Told())
+		if harness.Count(w.Subjects(), "Drained and shut down") == 0 {
+			t.Errorf("nobody was told what the command said: %q", w.Subjects())
 		}
 		if t.Failed() {
 			t.Fatalf("killed after call %d", n)
@@ -171,10 +171,10 @@ func TestAccessDenied(t *testing.T) {
 				}
 				return
 			}
-			if n := scene.Count(w.Told(), "Draining needs you"); n < 1 || n > 3 {
-				t.Errorf("told %d times: %q", n, w.Told())
+			if n := harness.Count(w.Subjects(), "Draining needs you"); n < 1 || n > 3 {
+				t.Errorf("told %d times: %q", n, w.Subjects())
 			}
-			named := strings.Join(w.Notes(), "\n")
+			named := strings.Join(w.Texts(), "\n")
 			if action := map[string]string{"TransactWriteItems": "PutItem"}[operation]; !strings.Contains(named, operation) && (action == "" || !strings.Contains(named, action)) {
 				t.Errorf("the notices do not name the missing permission: %s", named)
 			}
@@ -212,7 +212,7 @@ func TestDeadline(t *testing.T) {
 	w.settle()
 	w.mustComplete(1)
 	w.mustBeQuiet()
-	if told := w.Told(); scene.Count(told, "Let go with requests in flight") != 1 || !strings.Contains(w.LastNotice(), "side:80") {
+	if told := w.Subjects(); harness.Count(told, "Let go with requests in flight") != 1 || !strings.Contains(w.LastNotice(), "side:80") {
 		t.Errorf("told %q: %s", told, w.LastNotice())
 	}
 }
@@ -253,7 +253,7 @@ func TestThrottledStorm(t *testing.T) {
 	w.settle()
 	w.mustComplete(200)
 	w.mustLoseNothing()
-	if told := w.Told(); scene.Count(told, "requests in flight") > 0 {
+	if told := w.Subjects(); harness.Count(told, "requests in flight") > 0 {
 		t.Errorf("instances came to their deadline: %q", told)
 	}
 }
@@ -277,7 +277,7 @@ func TestOutage(t *testing.T) {
 				w.settle()
 				w.mustComplete(3)
 				w.mustLoseNothing()
-				notes := strings.Join(w.Notes(), "\n")
+				notes := strings.Join(w.Texts(), "\n")
 				for _, a := range w.terminations() {
 					// A command that may have been sent is not sent again before SSM
 					// is sure to list it, which there may be no time for.
@@ -285,7 +285,7 @@ func TestOutage(t *testing.T) {
 						t.Errorf("the shutdown command ran %d times on %s; told %s", n, a.Instance, notes)
 					}
 				}
-				if told := w.Told(); len(told) > 10 {
+				if told := w.Subjects(); len(told) > 10 {
 					t.Errorf("%d notices of three instances: %q", len(told), told)
 				}
 			})
@@ -428,7 +428,7 @@ func TestDeniedCompletionIsToldOnce(t *testing.T) {
 	w.SetFaults(region.On("CompleteLifecycleAction", 0, region.Fault{Before: region.AccessDenied("")}))
 	w.scaleIn(2)
 	w.Advance(30 * time.Minute)
-	if told := w.Told(); len(told) > 6 {
+	if told := w.Subjects(); len(told) > 6 {
 		t.Errorf("%d notices of one fault: %q…", len(told), told[:6])
 	}
 	w.SetFaults(nil)

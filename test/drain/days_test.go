@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"deployhooks/pkg/drain"
+	"deployhooks/test/harness"
 	"deployhooks/test/region"
-	"deployhooks/test/scene"
 )
 
 func TestScaleIn(t *testing.T) {
@@ -24,7 +24,7 @@ func TestScaleIn(t *testing.T) {
 	w.mustComplete(1)
 	w.mustLoseNothing()
 	w.mustBeQuiet()
-	if told := w.Told(); len(told) > 0 {
+	if told := w.Subjects(); len(told) > 0 {
 		t.Errorf("an ordinary scale-in is told as %q", told)
 	}
 }
@@ -172,7 +172,7 @@ func TestAnotherHookForHours(t *testing.T) {
 	w.Advance(3 * time.Hour)
 	w.mustComplete(1)
 	w.mustRunOnce(1)
-	if told := w.Told(); len(told) != 1 {
+	if told := w.Subjects(); len(told) != 1 {
 		t.Errorf("told %q", told)
 	}
 	out, err := w.DynamoDB().Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String("drains")})
@@ -216,11 +216,11 @@ func TestShutdownCommand(t *testing.T) {
 			} else {
 				w.mustRunOnce(2)
 			}
-			told := w.Told()
-			if scene.Count(told, s.told) == 0 {
+			told := w.Subjects()
+			if harness.Count(told, s.told) == 0 {
 				t.Errorf("told %q, want %q", told, s.told)
 			}
-			if texts := w.Notes(); scene.Count(texts, s.in) == 0 {
+			if texts := w.Texts(); harness.Count(texts, s.in) == 0 {
 				t.Errorf("the notices keep %q back: %s", s.in, texts)
 			}
 			for _, a := range w.terminations() {
@@ -258,7 +258,7 @@ func TestRebalanceRecommendation(t *testing.T) {
 		if n := w.Made("DeregisterTargets"); (n > 0) != (drains > 0) {
 			t.Errorf("with %q the instance was deregistered %d times", response, n)
 		}
-		if told := w.Told(); response == drain.TellPeople && scene.Count(told, i) != 1 {
+		if told := w.Subjects(); response == drain.TellPeople && harness.Count(told, i) != 1 {
 			t.Errorf("the recommendation is told as %q", told)
 		}
 		w.mustBeQuiet()
@@ -271,7 +271,7 @@ func TestMaintenance(t *testing.T) {
 		i := w.InService(w.group)[0]
 		w.Maintenance(i)
 		w.Advance(5 * time.Minute)
-		if told := w.Told(); scene.Count(told, i) != 1 || !strings.Contains(w.LastNotice(), "RETIREMENT") {
+		if told := w.Subjects(); harness.Count(told, i) != 1 || !strings.Contains(w.LastNotice(), "RETIREMENT") {
 			t.Errorf("with %q a retirement is told as %q: %s", response, told, w.LastNotice())
 		}
 		if n := w.Made("DeregisterTargets"); (n > 0) != drains {

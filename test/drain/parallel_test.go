@@ -18,8 +18,8 @@ import (
 
 	"deployhooks/infra/config"
 	"deployhooks/pkg/drain"
+	"deployhooks/test/harness"
 	"deployhooks/test/region"
-	"deployhooks/test/scene"
 )
 
 // TestTwoAtOnce has two execution environments of the function work at the same
@@ -46,7 +46,7 @@ func TestTwoAtOnce(t *testing.T) {
 				p.mustRunOnce(60)
 				p.mustLoseNothing()
 				p.mustBeQuiet()
-				if told := p.Told(); scene.Count(told, "Drained and shut down") != len(told) {
+				if told := p.Subjects(); harness.Count(told, "Drained and shut down") != len(told) {
 					t.Errorf("told %q, and nothing but a word on the command was due", told)
 				}
 				met += int(p.met.Load())

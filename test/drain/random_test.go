@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 
 	"deployhooks/pkg/drain"
+	"deployhooks/test/harness"
 	"deployhooks/test/region"
-	"deployhooks/test/scene"
 )
 
 // TestRandomStorms plays random storms on random bad days and holds: a request
@@ -37,7 +37,7 @@ func TestRandomStorms(t *testing.T) {
 		w.SetDelivery(nil)
 		w.Advance(30 * time.Minute)
 
-		told := strings.Join(w.Notes(), "\n")
+		told := strings.Join(w.Texts(), "\n")
 		for _, a := range w.terminations() {
 			switch {
 			case a.Ending == region.Active:
@@ -91,7 +91,7 @@ func (w *world) pass(d time.Duration, s setting) {
 	w.Advance(d)
 }
 
-func contains(all []string, s string) bool { return scene.Count(all, s) > 0 }
+func contains(all []string, s string) bool { return harness.Count(all, s) > 0 }
 
 func randomSetting(rt *rapid.T) setting {
 	delay := time.Duration(rapid.SampledFrom([]int{30, 120, 300}).Draw(rt, "delay")) * time.Second

@@ -15,9 +15,9 @@ import (
 	"deployhooks/infra/config"
 	"deployhooks/pkg/drain"
 	"deployhooks/pkg/notice"
+	"deployhooks/test/harness"
 	"deployhooks/test/hooks"
 	"deployhooks/test/region"
-	"deployhooks/test/scene"
 )
 
 // world is a region with the function in it, as the stack in infra sets it up:
@@ -26,7 +26,7 @@ import (
 // know. So Auto Scaling itself saves the requests to web, and only the function
 // those to side.
 type world struct {
-	*scene.Scene
+	*harness.Harness
 	t     testing.TB
 	group string
 	web   *region.Stream
@@ -73,7 +73,7 @@ func newWorld(t testing.TB, s setting) *world {
 		t.Fatal(err)
 	}
 	r := region.New(s.region)
-	w := &world{Scene: &scene.Scene{Region: r, Notices: r.Topic("notices"), Queue: r.Queue("drain")}, t: t, delay: s.delay}
+	w := &world{Harness: &harness.Harness{Region: r, Notices: r.Topic("notices"), Queue: r.Queue("drain")}, t: t, delay: s.delay}
 	w.Queue.Configure(hooks.Drain.Settings())
 	r.AddTable("drains", "instance")
 	w.group = r.AddService(region.Service{
@@ -131,7 +131,7 @@ func (w *world) functionWith(cfg drain.Config, change func(*drain.Clients)) *dra
 		Groups: r.AutoScaling(), Balancers: r.ELBV2(), Deployments: r.CodeDeploy(), Commands: r.SSM(), Queue: r.SQS(), Database: r.DynamoDB(),
 	}
 	change(&clients)
-	return drain.New(cfg, clients, publisher, scene.Logger(), r.Now)
+	return drain.New(cfg, clients, publisher, harness.Logger(), r.Now)
 }
 
 // ask is a direct invocation.

@@ -21,8 +21,8 @@ import (
 	"deployhooks/infra/config"
 	"deployhooks/pkg/drain"
 	"deployhooks/pkg/notice"
+	"deployhooks/test/harness"
 	"deployhooks/test/region"
-	"deployhooks/test/scene"
 )
 
 func spotWarning(instance string) string {
@@ -74,7 +74,7 @@ func TestSpotDuringALifecycleAction(t *testing.T) {
 	w.Advance(10 * time.Second)
 	w.InterruptSpot(w.terminations()[0].Instance)
 	w.Advance(20 * time.Minute)
-	if told := w.Told(); scene.Count(told, "Let go with requests in flight") != 1 || !strings.Contains(w.LastNotice(), "not run") {
+	if told := w.Subjects(); harness.Count(told, "Let go with requests in flight") != 1 || !strings.Contains(w.LastNotice(), "not run") {
 		t.Errorf("told %q: %s", told, w.LastNotice())
 	}
 	w.mustBeQuiet()
@@ -88,7 +88,7 @@ func TestSpotInstanceOfAStranger(t *testing.T) {
 	w.InterruptSpot(w.InService(stranger.Group)[0])
 	w.Queue.Send(spotWarning("i-0eeeeeeeeeeeeeee1"))
 	w.Advance(10 * time.Minute)
-	if runs, told := w.runs(), w.Told(); len(runs) > 0 || len(told) > 0 {
+	if runs, told := w.runs(), w.Subjects(); len(runs) > 0 || len(told) > 0 {
 		t.Errorf("commands ran on %v, and people were told %q", runs, told)
 	}
 	w.mustBeQuiet()
@@ -155,7 +155,7 @@ func TestSNSThatHangs(t *testing.T) {
 		publisher := notice.New(notice.Config{TopicARN: "arn", EventBus: "default"}, "drain", deafTopic{}, w.EventBridge(), io.Discard, w.Now)
 		w.Function = drain.New(drain.Config{QueueURL: w.Queue.URL(), Table: "drains", Hooks: "deployhooks-*", CommandTimeout: 5 * time.Minute}, drain.Clients{
 			Groups: w.AutoScaling(), Balancers: w.ELBV2(), Deployments: w.CodeDeploy(), Commands: w.SSM(), Queue: w.SQS(), Database: w.DynamoDB(),
-		}, publisher, scene.Logger(), w.Now)
+		}, publisher, harness.Logger(), w.Now)
 		var longest time.Duration
 		w.Queue.Serve(func(payload []byte) ([]byte, error) {
 			began := time.Now()
@@ -200,7 +200,7 @@ func TestAWarningSpoilsNoBatch(t *testing.T) {
 		w.RecommendRebalance(w.InService(w.group)[0])
 		w.Queue.Send(`{"action":"sweep"}`)
 		w.Advance(20 * time.Minute)
-		if told := w.Told(); len(told) != 1 {
+		if told := w.Subjects(); len(told) != 1 {
 			t.Errorf("told %q", told)
 		}
 	})
@@ -245,8 +245,8 @@ func TestOneTargetThatIsNotTaken(t *testing.T) {
 			t.Errorf("%s was held %s for another's sake", a.Instance, held)
 		}
 	}
-	if scene.Count(w.Told(), bad) == 0 {
-		t.Errorf("nobody is told that %s cannot be taken out: %q", bad, w.Told())
+	if harness.Count(w.Subjects(), bad) == 0 {
+		t.Errorf("nobody is told that %s cannot be taken out: %q", bad, w.Subjects())
 	}
 }
 
@@ -287,7 +287,7 @@ func TestSweepDuringALook(t *testing.T) {
 	if n := w.Made("CompleteLifecycleAction"); n > 5 {
 		t.Errorf("%d completions of 5 actions", n)
 	}
-	if told := w.Told(); len(told) != 1 {
+	if told := w.Subjects(); len(told) != 1 {
 		t.Errorf("told %q", told)
 	}
 }

@@ -1,6 +1,7 @@
-// Package scene is what the stories about the functions have in common: a
-// function at work in a simulated region, and what people and AWS see of it.
-package scene
+// Package harness is what the scenarios of the functions have in common: a
+// function that runs in a simulated region, and what operators and AWS see of
+// it.
+package harness
 
 import (
 	"context"
@@ -12,10 +13,10 @@ import (
 	"deployhooks/test/region"
 )
 
-// Scene is a region with a function in it.
-type Scene struct {
+// Harness is a region with a function in it.
+type Harness struct {
 	*region.Region
-	// Queue feeds the function, and Notices is where it tells people.
+	// Queue feeds the function, and Notices is where it notifies operators.
 	Queue   *region.Queue
 	Notices *region.Topic
 	// Function is the execution environment that handles the next invocation.
@@ -28,11 +29,11 @@ type Scene struct {
 
 // Invoke runs the function as Lambda does: if a call of it was the last thing
 // that the process ever did, whatever it answers never arrives.
-func (s *Scene) Invoke(payload []byte) ([]byte, error) {
-	s.Invocations++
-	seen := len(s.Calls())
-	answer, err := s.Function.Invoke(context.Background(), payload)
-	for _, c := range s.Calls()[seen:] {
+func (h *Harness) Invoke(payload []byte) ([]byte, error) {
+	h.Invocations++
+	seen := len(h.Calls())
+	answer, err := h.Function.Invoke(context.Background(), payload)
+	for _, c := range h.Calls()[seen:] {
 		if errors.Is(c.Err, region.ErrKilled) {
 			return nil, region.ErrKilled
 		}
@@ -41,52 +42,52 @@ func (s *Scene) Invoke(payload []byte) ([]byte, error) {
 }
 
 // KillAfter ends the function's process after the n-th call, and has another
-// take its place when the next message comes. It tells whether that happened.
-func (s *Scene) KillAfter(n int) (killed *bool) {
+// take its place when the next message comes. It reports whether that happened.
+func (h *Harness) KillAfter(n int) (killed *bool) {
 	killed = new(bool)
 	kill := region.KilledAfter(n)
-	s.SetFaults(func(c region.Call) region.Fault {
+	h.SetFaults(func(c region.Call) region.Fault {
 		f := kill(c)
 		*killed = *killed || f.After != nil
 		return f
 	})
-	s.Queue.Serve(func(payload []byte) ([]byte, error) {
-		answer, err := s.Invoke(payload)
+	h.Queue.Serve(func(payload []byte) ([]byte, error) {
+		answer, err := h.Invoke(payload)
 		if err != nil {
-			s.SetFaults(nil)
+			h.SetFaults(nil)
 		}
 		return answer, err
 	})
 	return killed
 }
 
-// Told are the subjects of the notices.
-func (s *Scene) Told() (subjects []string) {
-	for _, p := range s.Notices.Published() {
+// Subjects are the subjects of the notifications sent so far.
+func (h *Harness) Subjects() (subjects []string) {
+	for _, p := range h.Notices.Published() {
 		subjects = append(subjects, p.Subject)
 	}
 	return subjects
 }
 
-// Notes are the texts of the notices.
-func (s *Scene) Notes() (texts []string) {
-	for _, p := range s.Notices.Published() {
+// Texts are the texts of the notifications sent so far.
+func (h *Harness) Texts() (texts []string) {
+	for _, p := range h.Notices.Published() {
 		texts = append(texts, p.Message)
 	}
 	return texts
 }
 
-// LastNotice is the text of the last notice, empty without one.
-func (s *Scene) LastNotice() string {
-	if notes := s.Notes(); len(notes) > 0 {
-		return notes[len(notes)-1]
+// LastNotice is the text of the last notification, empty without one.
+func (h *Harness) LastNotice() string {
+	if texts := h.Texts(); len(texts) > 0 {
+		return texts[len(texts)-1]
 	}
 	return ""
 }
 
 // Made counts the calls of an operation that took effect.
-func (s *Scene) Made(operation string) (n int) {
-	for _, c := range s.Calls() {
+func (h *Harness) Made(operation string) (n int) {
+	for _, c := range h.Calls() {
 		if c.Operation == operation && c.Err == nil {
 			n++
 		}
@@ -94,7 +95,7 @@ func (s *Scene) Made(operation string) (n int) {
 	return n
 }
 
-// Count counts the texts that a text is part of.
+// Count counts the texts that contain part.
 func Count(all []string, part string) (n int) {
 	for _, s := range all {
 		if strings.Contains(s, part) {

@@ -1,0 +1,340 @@
+// Package repair plays scenarios of the repair function in the simulated region,
+// through its handler only: what reaches it, what AWS is like afterwards, and
+// what users, operators and other systems get to see.
+package repair
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	asgtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	codedeploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"deployhooks/pkg/repair"
+	"deployhooks/test/harness"
+	"deployhooks/test/harness/repairs"
+	"deployhooks/test/region"
+)
+
+// fixture is a region with a service, its users, and the function.
+type fixture struct {
+	*harness.Harness
+	t     testing.TB
+	svc   region.Service
+	users *region.Stream
+	// deployed are the IDs of the deployments that a scenario has started.
+	deployed []string
+}
+
+type setting struct {
+	region  region.Options
+	service region.Service
+	config  repair.Config
+	noSweep bool
+	// rate is the requests a second; 10 unless set. Scenarios of days want few.
+	rate  int
+	queue region.QueueSettings
+	// alarms has a topic of alarms beside that of notifications.
+	alarms bool
+}
+
+// shop is the service of most scenarios.
+func shop() region.Service {
+	return region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Instances: 4}
+}
+
+func newFixture(t testing.TB, s setting) *fixture {
+	t.Helper()
+	r := region.New(s.region)
+	deployed := repairs.Settings{Config: s.config, Queue: s.queue, AlarmTopic: s.alarms}
+	if s.noSweep {
+		deployed.SweepEvery = -1
+	}
+	f := &fixture{Harness: repairs.Install(r, deployed), t: t}
+	if s.service.Application == "" {
+		s.service = shop()
+	}
+	f.svc = r.AddService(s.service)
+	if s.service.Platform == "" && len(s.service.TargetGroups) > 0 {
+		f.users = r.StartTraffic(region.Traffic{TargetGroup: s.service.TargetGroups[0], PerSecond: s.rate})
+	}
+	return f
+}
+
+// ask is a direct invocation.
+func (f *fixture) ask(request string, answer any) {
+	f.t.Helper()
+	out, err := f.Function.Invoke(f.t.Context(), []byte(request))
+	if err != nil {
+		f.t.Fatalf("%s: %v", request, err)
+	}
+	if err := json.Unmarshal(out, answer); err != nil {
+		f.t.Fatalf("%s answered %s: %v", request, out, err)
+	}
+}
+
+// result is what a scenario reads of an outcome, as an answer or as an event's
+// detail. It spells the fields itself: they are the interface.
+type result struct {
+	Application      string            `json:"application"`
+	DeploymentGroup  string            `json:"deploymentGroup"`
+	AutoScalingGroup string            `json:"autoScalingGroup"`
+	Outcome          string            `json:"outcome"`
+	Changes          []json.RawMessage `json:"changes"`
+}
+
+// sweepResult and statusResult are what a scenario reads of the other answers.
+type sweepResult struct {
+	InScope    int               `json:"inScope"`
+	InOrder    int               `json:"inOrder"`
+	HandedOver []json.RawMessage `json:"handedOver"`
+}
+
+type statusResult struct {
+	AutoScalingGroup string `json:"autoScalingGroup"`
+	TrafficSources   []struct {
+		State   string         `json:"state"`
+		Targets map[string]int `json:"targets"`
+	} `json:"trafficSources"`
+	Baseline *struct {
+		Group string `json:"group"`
+	} `json:"baseline"`
+}
+
+// outcomes are the outcomes that other systems were notified of, in order.
+func (f *fixture) outcomes() (outcomes []string) {
+	f.t.Helper()
+	for _, e := range f.Events("default") {
+		if e.Source != "deployhooks.repair" {
+			continue
+		}
+		var r result
+		if err := json.Unmarshal([]byte(e.Detail), &r); err != nil || r.Outcome == "" {
+			f.t.Errorf("an event that machines cannot read: %s: %v", e.Detail, err)
+		}
+		outcomes = append(outcomes, r.Outcome)
+	}
+	return outcomes
+}
+
+// notified counts the outcomes of that kind that were notified.
+func (f *fixture) notified(outcome string) (n int) {
+	f.t.Helper()
+	for _, o := range f.outcomes() {
+		if o == outcome {
+			n++
+		}
+	}
+	return n
+}
+
+// mentions counts the notifications that contain all of the words.
+func (f *fixture) mentions(words ...string) (n int) {
+	for _, p := range f.Notices.Published() {
+		all := true
+		for _, w := range words {
+			all = all && strings.Contains(p.Subject+"\n"+p.Message, w)
+		}
+		if all {
+			n++
+		}
+	}
+	return n
+}
+
+// settle lets enough time pass for requeues, redeliveries and sweeps.
+func (f *fixture) settle() { f.Advance(40 * time.Minute) }
+
+// release runs a deployment to its end, whatever that is.
+func (f *fixture) release(how region.Deployment) string {
+	return f.RunDeployment(f.svc, how)
+}
+
+// releaseTo starts a deployment and lets time pass until it is in a stage.
+func (f *fixture) releaseTo(stage region.Stage, how region.Deployment) (id string) {
+	f.t.Helper()
+	id = f.Deploy(f.svc, how)
+	f.until(stage, id)
+	return id
+}
+
+// until lets time pass until a deployment is in a stage.
+func (f *fixture) until(stage region.Stage, id string) {
+	f.t.Helper()
+	if !f.RunUntil(func() bool { return f.StageOf(id) == stage }, 72*time.Hour) {
+		f.t.Fatalf("deployment %s is in stage %q and never was in %q: this scenario shows nothing", id, f.StageOf(id), stage)
+	}
+}
+
+// green is the replacement group of a deployment.
+func (f *fixture) green(id string) string {
+	_, green := f.Groups(id)
+	return green
+}
+
+// mustServe fails unless the service's current group has all of its sources
+// attached, and nobody saw an instance before its time.
+func (f *fixture) mustServe(sources ...string) {
+	f.t.Helper()
+	if len(sources) == 0 {
+		for _, name := range f.svc.TargetGroups {
+			sources = append(sources, f.TargetGroupARN(name))
+		}
+	}
+	green := f.GroupOf(f.svc)
+	for _, s := range sources {
+		if !contains(f.Attached(green), s) {
+			f.t.Errorf("%s is not attached to %s: scale-in cuts requests off, scale-out serves nobody\nattached: %v\nnotified: %v", green, s, f.Attached(green), f.Subjects())
+		}
+	}
+	f.mustNotBeEarly()
+	f.mustLeaveNoDeadLetters()
+}
+
+func (f *fixture) mustLeaveNoDeadLetters() {
+	f.t.Helper()
+	if dead := f.Queue.DeadLetters(); len(dead) > 0 {
+		f.t.Errorf("%d messages were moved to the dead-letter queue, the first: %s", len(dead), dead[0].Body)
+	}
+}
+
+func (f *fixture) mustNotBeEarly() {
+	f.t.Helper()
+	if f.users != nil {
+		if early := f.users.Total().Early; early > 0 {
+			f.t.Errorf("%d requests reached a replacement group before its deployment's reroute", early)
+		}
+	}
+}
+
+// mustNotFail fails if a request has failed so far.
+func (f *fixture) mustNotFail(harm string) {
+	f.t.Helper()
+	if total := f.users.Total(); total.Failed > 0 {
+		f.t.Errorf("%s: %d of %d requests failed\nnotified: %q", harm, total.Failed, total.Requests, f.Subjects())
+	}
+}
+
+// mustRegisterAll fails unless each in-service instance of a group is registered
+// with each target group of the service.
+func (f *fixture) mustRegisterAll(group, harm string) {
+	f.t.Helper()
+	for _, name := range f.svc.TargetGroups {
+		if missing := f.unregistered(group, name); len(missing) > 0 {
+			f.t.Errorf("%s: %d of %d instances of %s are not registered with %s\nnotified: %q",
+				harm, len(missing), len(f.InService(group)), group, name, f.Subjects())
+		}
+	}
+}
+
+// unregistered are the in-service instances of a group that a target group does
+// not hold.
+func (f *fixture) unregistered(group, targetGroup string) (missing []string) {
+	health := f.Health(targetGroup)
+	for _, i := range f.InService(group) {
+		if !serves(health[i]) {
+			missing = append(missing, i)
+		}
+	}
+	return missing
+}
+
+func contains(all []string, s string) bool { return slices.Contains(all, s) }
+
+// mustUpdateTargetGroups sets the target groups that the deployment group
+// names.
+func (f *fixture) mustUpdateTargetGroups(names []string) {
+	f.t.Helper()
+	var list []codedeploytypes.TargetGroupInfo
+	for _, name := range names {
+		list = append(list, codedeploytypes.TargetGroupInfo{Name: aws.String(name)})
+	}
+	_, err := f.CodeDeploy().UpdateDeploymentGroup(f.t.Context(), &codedeploy.UpdateDeploymentGroupInput{
+		ApplicationName: &f.svc.Application, CurrentDeploymentGroupName: &f.svc.DeploymentGroup,
+		LoadBalancerInfo: &codedeploytypes.LoadBalancerInfo{TargetGroupInfoList: list},
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// attach attaches a target group by hand.
+func (f *fixture) attach(group, targetGroup string) {
+	f.t.Helper()
+	_, err := f.AutoScaling().AttachTrafficSources(f.t.Context(), &autoscaling.AttachTrafficSourcesInput{
+		AutoScalingGroupName: &group,
+		TrafficSources:       []asgtypes.TrafficSourceIdentifier{{Identifier: &targetGroup, Type: aws.String("elbv2")}},
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// detach detaches a target group by hand.
+func (f *fixture) detach(group, targetGroup string) {
+	f.t.Helper()
+	_, err := f.AutoScaling().DetachTrafficSources(f.t.Context(), &autoscaling.DetachTrafficSourcesInput{
+		AutoScalingGroupName: &group,
+		TrafficSources:       []asgtypes.TrafficSourceIdentifier{{Identifier: &targetGroup, Type: aws.String("elbv2")}},
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// suspend suspends processes of a group, all unless some are named.
+func (f *fixture) suspend(group string, processes ...string) {
+	f.t.Helper()
+	if _, err := f.AutoScaling().SuspendProcesses(f.t.Context(), &autoscaling.SuspendProcessesInput{AutoScalingGroupName: &group, ScalingProcesses: processes}); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// resume resumes processes of a group, all unless some are named.
+func (f *fixture) resume(group string, processes ...string) {
+	f.t.Helper()
+	if _, err := f.AutoScaling().ResumeProcesses(f.t.Context(), &autoscaling.ResumeProcessesInput{AutoScalingGroupName: &group, ScalingProcesses: processes}); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// loseEvents loses every event of a state, all without one.
+func (f *fixture) loseEvents(states ...string) {
+	f.SetDelivery(func(d region.Delivery) []time.Duration {
+		if len(states) == 0 || contains(states, d.State) {
+			return region.Lost()
+		}
+		return region.Delivered()
+	})
+}
+
+// putTerminateHook puts a hook on a group that holds terminating instances.
+func (f *fixture) putTerminateHook(group string) {
+	f.t.Helper()
+	_, err := f.AutoScaling().PutLifecycleHook(f.t.Context(), &autoscaling.PutLifecycleHookInput{
+		AutoScalingGroupName: &group, LifecycleHookName: aws.String("drain"), LifecycleTransition: aws.String("autoscaling:EC2_INSTANCE_TERMINATING"),
+		HeartbeatTimeout: aws.Int32(3600), DefaultResult: aws.String("CONTINUE"),
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// deregister takes an instance out of a target group.
+func (f *fixture) deregister(targetGroup, instance string) {
+	f.t.Helper()
+	_, err := f.ELBV2().DeregisterTargets(f.t.Context(), &elb.DeregisterTargetsInput{
+		TargetGroupArn: aws.String(f.TargetGroupARN(targetGroup)), Targets: []elbtypes.TargetDescription{{Id: &instance}},
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+}

@@ -1,0 +1,181 @@
+package repair
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"deployhooks/test/region"
+)
+
+// patience is how long a group that serves may be without what it needs while
+// AWS answers.
+const patience = 10 * time.Minute
+
+// rule watches a fixture and holds the rule of the function: of a group that
+// serves users, no instance with the revision stays unregistered for ten minutes
+// while AWS answers, and a group that is unattached that long has operators who
+// know why. It also holds that nothing is put before users that is not ready.
+type rule struct {
+	f        *fixture
+	original string
+	// since is when something that must not last began.
+	since  map[string]time.Time
+	broken []string
+	// excused says that an operator's decision stands in the way at present.
+	excused bool
+	// faulty says that AWS does not answer as it should.
+	faulty bool
+}
+
+// watch begins to watch, twice a minute.
+func watch(f *fixture) *rule {
+	r := &rule{f: f, original: f.GroupOf(f.svc), since: map[string]time.Time{}}
+	f.OnCall(r.call)
+	r.next()
+	return r
+}
+
+func (r *rule) next() {
+	r.f.After(30*time.Second, func() {
+		r.check()
+		r.next()
+	})
+}
+
+// faults has calls fail; nil has them succeed again.
+func (r *rule) faults(hook func(region.Call) region.Fault) {
+	r.faulty = hook != nil
+	r.f.SetFaults(hook)
+}
+
+// breaks records that the rule is broken, once for each thing.
+func (r *rule) breaks(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !slices.Contains(r.broken, text) {
+		r.broken = append(r.broken, text)
+	}
+}
+
+// mustHold fails the test if the rule was broken, with a few examples.
+func (r *rule) mustHold(t testing.TB) {
+	t.Helper()
+	for _, text := range r.broken[:min(3, len(r.broken))] {
+		t.Errorf("%s\nnotified: %q", text, r.f.Subjects())
+	}
+}
+
+// call checks what the function asks of a load balancer.
+func (r *rule) call(c region.Call) {
+	in, ok := c.Input.(*elb.RegisterTargetsInput)
+	if !ok {
+		return
+	}
+	for _, target := range in.Targets {
+		if !r.f.Validated(*target.Id) {
+			r.breaks("the function registered %s, which has no revision or belongs to a group before its reroute: users get what nobody has validated", *target.Id)
+		}
+	}
+}
+
+// serving is the Auto Scaling group that users depend on, by what the region's
+// deployments have done, and whether a deployment moves them at this moment.
+func (r *rule) serving() (group string, rerouting bool) {
+	group = r.original
+	for _, id := range r.f.deployments() {
+		_, green := r.f.Groups(id)
+		switch stage := r.f.StageOf(id); {
+		case r.f.Deployed(id), stage == region.StageWait, stage == region.StageTerminate:
+			group = green
+		case !r.f.Ended(id) && stage == region.StageReroute:
+			rerouting = true
+		}
+	}
+	return group, rerouting
+}
+
+func (r *rule) check() {
+	group, rerouting := r.serving()
+	lasting := map[string]bool{}
+	if !rerouting && !r.faulty && !r.excused {
+		for _, name := range r.f.svc.TargetGroups {
+			if !slices.Contains(r.f.Attached(group), r.f.TargetGroupARN(name)) {
+				lasting["unattached "+group+" "+name] = true
+			}
+			for _, i := range r.f.unregistered(group, name) {
+				if r.f.Validated(i) {
+					lasting["unregistered "+i+" "+name] = true
+				}
+			}
+		}
+	}
+	now := r.f.Now()
+	for what := range r.since {
+		if !lasting[what] {
+			delete(r.since, what)
+		}
+	}
+	for what := range lasting {
+		if r.since[what].IsZero() {
+			r.since[what] = now
+		}
+		if now.Sub(r.since[what]) <= patience {
+			continue
+		}
+		words := strings.Fields(what)
+		switch words[0] {
+		case "unregistered":
+			r.breaks("%s of group %s, which serves, has been unregistered with %s for ten minutes: paid for, it serves nobody", words[1], group, words[2])
+		case "unattached":
+			if !r.known(group, r.since[what]) {
+				r.breaks("group %s, which serves, has been unattached from %s for ten minutes, and no notification since %s names it: operators do not know", group, words[2], r.since[what].Format(time.TimeOnly))
+			}
+		}
+	}
+	r.checkEarly()
+}
+
+// known reports whether operators were notified of the group since an instant.
+func (r *rule) known(group string, since time.Time) bool {
+	for _, p := range r.f.Notices.Published() {
+		if !p.At.Before(since) && strings.Contains(p.Message, group) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkEarly holds that a replacement group is not before users until CodeDeploy
+// puts it there.
+func (r *rule) checkEarly() {
+	for _, id := range r.f.deployed {
+		green := r.f.green(id)
+		switch stage := r.f.StageOf(id); {
+		case green == "" || r.f.Ended(id):
+		case stage == region.StageProvision, stage == region.StageInstall, stage == region.StageReady:
+			if len(r.f.Attached(green)) > 0 {
+				r.breaks("group %s is attached before the reroute of %s: unvalidated instances take traffic", green, id)
+			}
+		}
+	}
+}
+
+// serves reports whether a load balancer has a target that it may send requests
+// to.
+func serves(state elbtypes.TargetHealthStateEnum) bool {
+	switch state {
+	case elbtypes.TargetHealthStateEnumHealthy, elbtypes.TargetHealthStateEnumUnhealthy, elbtypes.TargetHealthStateEnumInitial, elbtypes.TargetHealthStateEnumUnavailable:
+		return true
+	}
+	return false
+}
+
+// servingNow is the group that users depend on now.
+func (r *rule) servingNow() string {
+	group, _ := r.serving()
+	return group
+}
