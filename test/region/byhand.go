@@ -59,13 +59,47 @@ func (r *Region) Kill(instance string) {
 	}
 }
 
-// Terminate terminates an instance in EC2, behind Auto Scaling's back: no
-// lifecycle hook runs for it, and one that runs ends (assumed).
+// Terminate terminates an instance in EC2, as in its console. Its group runs
+// the terminate hooks when it finds out.
 func (r *Region) Terminate(instance string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if i := r.instances[instance]; i != nil && i.ec2 != stopped {
-		r.shutDownAs(i, r.dropInFlight)
+	if i := r.instances[instance]; i != nil {
+		r.ec2Ends(i, r.dropInFlight)
+	}
+}
+
+// StopInstance stops an instance in EC2, as in its console. Its group takes it
+// for unhealthy when it finds out, and replaces it.
+func (r *Region) StopInstance(instance string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := r.instances[instance]
+	if i == nil || i.ec2 != running {
+		return
+	}
+	i.dead = true
+	r.dropInFlight(i)
+	r.setEC2(i, stopping)
+	r.answersMayHaveChanged(i)
+	r.after(r.timings.Shutdown, func() {
+		if i.ec2 == stopping {
+			r.setEC2(i, stopped)
+			r.targetsGone(i)
+		}
+	})
+}
+
+// ReplaceRootVolume replaces an instance's root volume, as an instance refresh
+// of that strategy does: the instance is deregistered, its terminate hooks run
+// with the action ReplaceRootVolume, and it comes back ("Replace root volumes
+// during instance refresh"). That its application restarts is assumed, as long
+// as a boot takes.
+func (r *Region) ReplaceRootVolume(instance string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i := r.instances[instance]; i != nil && i.lifecycle == asg.LifecycleStateInService {
+		r.replaceRoot(i)
 	}
 }
 
@@ -87,6 +121,7 @@ func (r *Region) DeleteTargetGroup(name string) {
 			r.drained(t)
 			r.forget(t)
 		}
+		tg.deleted = true
 		delete(r.targets, tg.arn)
 	}
 }

@@ -112,10 +112,11 @@ func (r *Region) checkHealth(i *instance) {
 // draining or still initial has no verdict.
 func (r *Region) failsAttached(i *instance) bool {
 	for _, s := range i.group.sources {
-		if s.kind != sourceELBV2 || !s.attached() || r.targets[s.id] == nil {
+		pool := r.poolOf(s)
+		if pool == nil || !s.attached() {
 			continue
 		}
-		for _, t := range r.targets[s.id].targets {
+		for _, t := range pool.targets {
 			if t.instance == i && t.isUnhealthy() {
 				return true
 			}
@@ -133,10 +134,15 @@ func (g *group) healthChecks() []string {
 func (r *Region) deleteGroup(g *group) {
 	g.deleting = true
 	g.config.MinSize, g.config.MaxSize, g.config.DesiredCapacity = aws.Int32(0), aws.Int32(0), aws.Int32(0)
-	for _, i := range g.warm {
-		i.ec2, i.lifecycle = terminated, asg.LifecycleStateWarmedTerminated
+	for _, i := range slices.Clone(g.warm) {
+		if i.ec2 != stopped {
+			r.shutDown(i)
+			continue
+		}
+		r.leavePool(i)
+		i.lifecycle, i.released = asg.LifecycleStateWarmedTerminated, true
+		r.setEC2(i, terminated)
 	}
-	g.warm = nil
 	for _, i := range slices.Clone(g.instances) {
 		r.remove(i)
 	}
@@ -146,6 +152,7 @@ func (r *Region) deleteGroup(g *group) {
 func (r *Region) finishDelete(g *group) {
 	if len(g.instances) == 0 && !g.deleted {
 		g.deleted = true
+		r.deletedGroups = append(r.deletedGroups, g)
 		delete(r.groups, g.name)
 	}
 }

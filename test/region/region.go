@@ -29,6 +29,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 )
 
 // Where the region is.
@@ -60,6 +62,18 @@ type Options struct {
 	// CodeDeploy still wait for the requests in flight only. By default the
 	// target is gone as soon as nothing is in flight.
 	DrainingUntilTimeout bool
+	// ReturnWaits is the state in which an instance waits for its terminate
+	// hooks on its way back to a warm pool: Warmed:Pending:Wait unless set,
+	// Warmed:Terminating:Wait, or Terminating:Wait. In the last one it is still
+	// listed with its group.
+	ReturnWaits asg.LifecycleState
+	// PoolDescribed has DescribeAutoScalingInstances list the instances of warm
+	// pools, with their Warmed: states, which DescribeWarmPool always does.
+	PoolDescribed bool
+	// CamelCaseCreators has CodeDeploy spell the creator of a deployment by Auto
+	// Scaling autoScaling, as its user guide does, instead of autoscaling, which
+	// the API reference has for DeploymentInfo.
+	CamelCaseCreators bool
 	// InstanceEvents has CodeDeploy tell EventBridge of each instance's state
 	// too, not only of the deployment's.
 	InstanceEvents bool
@@ -76,18 +90,19 @@ type Region struct {
 	gate  gate
 	ids   ids
 
-	instances   map[string]*instance
-	groups      map[string]*group
-	balancers   map[string]*balancer
-	targets     map[string]*targetGroup // by ARN
-	streams     []*Stream
-	apps        map[string]*application
-	deployments map[string]*deployment
-	parameters  map[string]*parameter
-	topics      map[string]*Topic // by ARN
-	queues      map[string]*Queue // by name
-	buses       map[string]*bus
-	commands    commands
+	instances     map[string]*instance
+	groups        map[string]*group
+	deletedGroups []*group // for their scaling activities
+	balancers     map[string]*balancer
+	targets       map[string]*targetGroup // by ARN
+	streams       []*Stream
+	apps          map[string]*application
+	deployments   map[string]*deployment
+	parameters    map[string]*parameter
+	topics        map[string]*Topic // by ARN
+	queues        map[string]*Queue // by name
+	buses         map[string]*bus
+	commands      commands
 	// actions are the active lifecycle actions by token; lifecycleActions are
 	// all of them.
 	actions          map[string]*action

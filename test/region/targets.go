@@ -1,6 +1,7 @@
 package region
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -169,7 +170,7 @@ func (r *Region) forget(t *target) {
 
 // targetsGone is what target groups show of a terminated instance.
 func (r *Region) targetsGone(i *instance) {
-	for _, tg := range sorted(r.targets) {
+	for _, tg := range r.pools() {
 		for _, t := range tg.targets {
 			if t.instance == i && !t.isDraining() {
 				t.generation++
@@ -179,10 +180,21 @@ func (r *Region) targetsGone(i *instance) {
 	}
 }
 
+// forgetTargets deregisters a terminated instance for its target groups.
+func (r *Region) forgetTargets(i *instance) {
+	for _, tg := range r.pools() {
+		for _, t := range slices.Clone(tg.targets) {
+			if t.instance == i && !t.isDraining() {
+				r.forget(t)
+			}
+		}
+	}
+}
+
 // targetsBack begins the health checks of a restarted instance anew where it
 // was registered when it stopped.
 func (r *Region) targetsBack(i *instance) {
-	for _, tg := range sorted(r.targets) {
+	for _, tg := range r.pools() {
 		for _, t := range tg.targets {
 			if t.instance == i && t.reason == elb.TargetHealthReasonEnumInvalidState {
 				r.beginTarget(tg, t)
