@@ -283,3 +283,8 @@ func TestOutputWithControlCharacters(t *testing.T) {
 		}
 	}
 }
+
+// slowly is a command that takes four minutes.
+func slowly(region.CommandRun) region.CommandResult {
+	return region.CommandResult{Takes: 4 * time.Minute}
+}
