@@ -138,7 +138,7 @@ func TestOneDeploymentAtATime(t *testing.T) {
 	}
 	r.RunUntil(func() bool { return r.Ended(first) }, time.Hour)
 	second := r.RunDeployment(svc, region.Deployment{})
-	r.Advance(time.Minute)
+	r.Advance(6 * time.Minute) // until what has drained is no longer displayed
 	if _, green := r.Groups(second); !r.Deployed(second) || r.GroupOf(svc) != green {
 		t.Errorf("a second release before the first was repaired ended %s on %s", r.Status(second), r.GroupOf(svc))
 	}

@@ -36,6 +36,11 @@ type deploymentGroup struct {
 // instances (observed).
 const hookPrefix = "CodeDeploy-managed-automatic-launch-deployment-hook-"
 
+// terminationHookPrefix begins the name of the hook by which CodeDeploy learns
+// of instances that terminate, where a deployment group has that enabled
+// (assumed, after the other).
+const terminationHookPrefix = "CodeDeploy-managed-automatic-termination-deployment-hook-"
+
 // batchLimit is how many deployment groups one call may name (API reference,
 // BatchGetDeploymentGroups: BatchLimitExceededException).
 const batchLimit = 100
@@ -280,6 +285,8 @@ func (r *Region) updateDeploymentGroup(in *codedeploy.UpdateDeploymentGroupInput
 	}
 	if in.AutoScalingGroups != nil {
 		r.setAutoScalingGroups(g, in.AutoScalingGroups)
+	} else {
+		r.moveLaunchHook(g, g.groups)
 	}
 	return &codedeploy.UpdateDeploymentGroupOutput{}, nil
 }

@@ -157,7 +157,7 @@ func (r *Region) stop(d *deployment, rollBack bool) {
 
 func (d *deployment) rollsBackOn(event cd.AutoRollbackEvent) bool {
 	c := d.group.config.AutoRollbackConfiguration
-	if c == nil || !c.Enabled || d.creator == cd.DeploymentCreatorCodeDeployRollback || d.onLaunch() {
+	if c == nil || !c.Enabled || d.creator == cd.DeploymentCreatorCodeDeployRollback || d.partial() {
 		return false
 	}
 	for _, e := range c.Events {

@@ -1,6 +1,7 @@
 package region
 
 import (
+	"fmt"
 	"time"
 
 	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
@@ -10,6 +11,7 @@ import (
 // Auto Scaling group.
 type instance struct {
 	id       string
+	address  string // private
 	zone     string
 	group    *group // stays set after the instance has left it
 	launched time.Time
@@ -91,6 +93,9 @@ func (r *Region) launch(g *group) *instance {
 		protected: deref(g.config.NewInstancesProtectedFromScaleIn),
 		revision:  g.imageRevision,
 	}
+	n := r.ids.next("private address")
+	i.address = fmt.Sprintf("10.%d.%d.%d", n>>16, n>>8&0xff, n&0xff)
+	r.addresses[i.address] = i
 	g.launches++
 	g.instances = append(g.instances, i)
 	r.instances[i.id] = i

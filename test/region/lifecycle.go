@@ -103,6 +103,9 @@ func (r *Region) beginAction(w *wait, i *instance, h asg.LifecycleHook, p passag
 	r.lifecycleActions = append(r.lifecycleActions, a)
 	r.at(earlier(a.due, a.last), func() { r.expire(a) })
 	r.emitAction(a)
+	if strings.HasPrefix(*h.LifecycleHookName, terminationHookPrefix) {
+		r.deployToTerminating(a)
+	}
 }
 
 // expire ends an action whose time is up with its hook's default result. "By
@@ -196,8 +199,9 @@ type LifecycleAction struct {
 	Result string // CONTINUE or ABANDON
 	// Heartbeats is how many were recorded.
 	Heartbeats int
-	// Drained is when the last of the instance's targets had drained, zero if
-	// it had none: an instance that is kept longer waits for nothing.
+	// Drained is when the last of the instance's targets ceased to be shown as
+	// draining, zero if it had none: an instance that is kept longer waits for
+	// nothing.
 	Drained time.Time
 }
 

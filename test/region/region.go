@@ -56,12 +56,13 @@ type Options struct {
 	PageSize int
 	// Throttling counts calls against the token buckets of the services.
 	Throttling bool
-	// DrainingUntilTimeout shows a deregistered target as draining until the
-	// deregistration delay is over even when nothing is in flight, as newer
-	// editions of the ALB user guide say it is displayed. Auto Scaling and
-	// CodeDeploy still wait for the requests in flight only. By default the
-	// target is gone as soon as nothing is in flight.
-	DrainingUntilTimeout bool
+	// DrainedAtOnce no longer shows a deregistered target of an Application Load
+	// Balancer as soon as nothing is in flight, as older editions of its user
+	// guide have it. By default it is displayed as draining until the
+	// deregistration delay is over ("Edit target group attributes for your
+	// Application Load Balancer", Deregistration delay). Auto Scaling and
+	// CodeDeploy wait for the requests in flight only, either way.
+	DrainedAtOnce bool
 	// ReturnWaits is the state in which an instance waits for its terminate
 	// hooks on its way back to a warm pool: Warmed:Pending:Wait unless set,
 	// Warmed:Terminating:Wait, or Terminating:Wait. In the last one it is still
@@ -90,6 +91,7 @@ type Region struct {
 	gate  gate
 	ids   ids
 
+	addresses     map[string]*instance // by private IP address
 	instances     map[string]*instance
 	groups        map[string]*group
 	deletedGroups []*group // for their scaling activities
@@ -123,6 +125,7 @@ func New(o Options) *Region {
 		timings:      o.Timings.orDefault(),
 		clock:        clock{now: o.Start},
 		instances:    map[string]*instance{},
+		addresses:    map[string]*instance{},
 		groups:       map[string]*group{},
 		balancers:    map[string]*balancer{},
 		targets:      map[string]*targetGroup{},

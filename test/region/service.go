@@ -53,6 +53,9 @@ type Service struct {
 	// Trigger is the name of a topic that all deployment states are published
 	// to; none unless set.
 	Trigger string
+	// TerminationHook has CodeDeploy keep a terminate hook of its own on the
+	// group, and deploy to instances that terminate.
+	TerminationHook bool
 	// InPlace makes it a service that is released in place, on the same group.
 	InPlace bool
 	// Platform is the compute platform; Server unless set. Services on ECS and
@@ -205,7 +208,8 @@ func (r *Region) addDeploymentGroup(s Service, lb *cd.LoadBalancerInfo, groups [
 		ApplicationName: &s.Application, DeploymentGroupName: &s.DeploymentGroup,
 		ServiceRoleArn: aws.String("arn:aws:iam::" + Account + ":role/codedeploy"), AutoScalingGroups: groups,
 		LoadBalancerInfo: lb, OutdatedInstancesStrategy: s.OutdatedInstances,
-		DeploymentStyle: &cd.DeploymentStyle{DeploymentType: cd.DeploymentTypeBlueGreen, DeploymentOption: cd.DeploymentOptionWithTrafficControl},
+		TerminationHookEnabled: aws.Bool(s.TerminationHook),
+		DeploymentStyle:        &cd.DeploymentStyle{DeploymentType: cd.DeploymentTypeBlueGreen, DeploymentOption: cd.DeploymentOptionWithTrafficControl},
 	}
 	switch {
 	case s.InPlace:

@@ -89,6 +89,11 @@ func (r *Region) settleSource(s *source) {
 	if s.state != added {
 		return
 	}
+	defer func() {
+		if s.state == inService {
+			r.suspectAll(s.group)
+		}
+	}()
 	switch s.kind {
 	case sourceELBV2, sourceELB:
 		if s.group.checksELB() && r.anyHealthy(s) {
