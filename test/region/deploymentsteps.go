@@ -156,7 +156,7 @@ func (r *Region) stop(d *deployment, rollBack bool) {
 }
 
 func (d *deployment) rollsBackOn(event cd.AutoRollbackEvent) bool {
-	c := d.group.config.AutoRollbackConfiguration
+	c := d.autoRollback()
 	if c == nil || !c.Enabled || d.creator == cd.DeploymentCreatorCodeDeployRollback || d.partial() {
 		return false
 	}

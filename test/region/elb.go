@@ -14,7 +14,7 @@ type ELB struct{ r *Region }
 func (r *Region) ELB() ELB { return ELB{r} }
 
 func classicCall[I, O any](ctx context.Context, r *Region, operation string, in *I, simulated string, serve func(*I) (*O, error)) (*O, error) {
-	return call(ctx, r, elasticloadbalancing.ServiceID, operation, in, simulated, serve)
+	return call(ctx, r, elasticloadbalancing.ServiceID, operation, in, simulated, stale(r, elasticloadbalancing.ServiceID, operation, serve))
 }
 
 // DescribeLoadBalancers lists Classic Load Balancers by name, or all.

@@ -71,6 +71,16 @@ type Options struct {
 	// PoolDescribed has DescribeAutoScalingInstances list the instances of warm
 	// pools, with their Warmed: states, which DescribeWarmPool always does.
 	PoolDescribed bool
+	// StaleReads has Auto Scaling, Elastic Load Balancing and CodeDeploy answer
+	// a question that was asked before as they did then, for that long: who
+	// changes something and asks again may not see it yet. AWS promises no more
+	// ("Eventual consistency", Amazon EC2 developer guide; that it is so of these
+	// services is likely).
+	StaleReads time.Duration
+	// RebalancesZones has groups even out their Availability Zones: where one has
+	// two instances more than another, one is launched and then one terminated
+	// ("Availability Zone rebalancing", process AZRebalance).
+	RebalancesZones bool
 	// CamelCaseCreators has CodeDeploy spell the creator of a deployment by Auto
 	// Scaling autoScaling, as its user guide does, instead of autoscaling, which
 	// the API reference has for DeploymentInfo.
@@ -113,6 +123,7 @@ type Region struct {
 	// transactions are those with a client token, by it.
 	transactions map[string]transaction
 	door         door
+	answers      answers
 }
 
 // New returns an empty region at the start of its virtual time.

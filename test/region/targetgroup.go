@@ -208,8 +208,8 @@ func (r *Region) createTargetGroup(in *elasticloadbalancingv2.CreateTargetGroupI
 	tg := r.newTargetGroup(elb.TargetGroup{
 		TargetGroupName: in.Name, Port: in.Port, Protocol: in.Protocol, ProtocolVersion: in.ProtocolVersion, VpcId: in.VpcId,
 		TargetType: in.TargetType, IpAddressType: in.IpAddressType,
-		HealthCheckEnabled: in.HealthCheckEnabled, HealthCheckIntervalSeconds: in.HealthCheckIntervalSeconds,
-		HealthCheckPath: in.HealthCheckPath, HealthCheckPort: in.HealthCheckPort, HealthCheckProtocol: in.HealthCheckProtocol,
+		HealthCheckIntervalSeconds: in.HealthCheckIntervalSeconds,
+		HealthCheckPath:            in.HealthCheckPath, HealthCheckPort: in.HealthCheckPort, HealthCheckProtocol: in.HealthCheckProtocol,
 		HealthCheckTimeoutSeconds: in.HealthCheckTimeoutSeconds, Matcher: in.Matcher,
 		HealthyThresholdCount: in.HealthyThresholdCount, UnhealthyThresholdCount: in.UnhealthyThresholdCount,
 	})

@@ -74,6 +74,9 @@ func (r *Region) registerTargets(in *elasticloadbalancingv2.RegisterTargetsInput
 	}
 	for _, t := range in.Targets {
 		id := aws.ToString(t.Id)
+		if t.AvailabilityZone != nil || t.QuicServerId != nil {
+			return nil, failure("NotImplemented", "the simulated region knows the ID and the port of a target only")
+		}
 		if _, err := netip.ParseAddr(id); tg.kind == typeIP && err != nil {
 			return nil, invalid("The IP address '%s' is not a valid IPv4 address", id)
 		}
