@@ -27,6 +27,8 @@ type instance struct {
 	revision string
 	crashed  bool // the application, by hand
 	dead     bool // no longer answers, for good
+	// restarting says that its root volume is being replaced.
+	restarting bool
 
 	inFlight []flight
 	waiting  *wait  // for lifecycle actions; nil if it is not
@@ -54,7 +56,7 @@ const (
 
 // answers says whether a request, or a health check, finds an application.
 func (i *instance) answers() bool {
-	return i.ec2 == running && !i.dead && !i.crashed && (i.revision != "" || i.group.bareAnswers)
+	return i.ec2 == running && !i.dead && !i.crashed && !i.restarting && (i.revision != "" || i.group.bareAnswers)
 }
 
 // validated says whether the instance may serve users: it has a revision, and
