@@ -81,7 +81,7 @@ func (r *Region) rebalance(g *group) {
 	}
 }
 
-// lacksTargetGroup says whether a target group that is attached to a group has
+// lacksTargetGroup reports whether a target group that is attached to a group has
 // been deleted: then nothing can be launched ("Troubleshoot Amazon EC2 Auto
 // Scaling: Load balancer issues").
 func (r *Region) lacksTargetGroup(g *group) bool {
@@ -134,7 +134,7 @@ func (r *Region) scaleInVictim(from []*instance) *instance {
 	})
 }
 
-// suspect has Auto Scaling look at an instance that may have become
+// suspect has Auto Scaling check an instance that may have become
 // unhealthy, when it has had the time to notice.
 func (r *Region) suspect(i *instance) {
 	r.after(r.timings.Replace, func() { r.checkHealth(i) })
@@ -174,7 +174,7 @@ func (r *Region) checkHealth(i *instance) {
 	}
 }
 
-// failsAttached says whether a target group, or a Classic Load Balancer, that is
+// failsAttached reports whether a target group, or a Classic Load Balancer, that is
 // attached to the instance's group reports it as unhealthy. A target that is
 // not registered, draining or still initial has no verdict, and a traffic
 // source has none before it is InService: "If no registered instances pass the

@@ -85,8 +85,8 @@ func (v CodeDeploy) ListDeploymentTargets(ctx context.Context, in *codedeploy.Li
 	return cdCall(ctx, v.r, "ListDeploymentTargets", in, "DeploymentId NextToken TargetFilters", v.r.listDeploymentTargets)
 }
 
-// BatchGetDeploymentTargets tells of up to 25 instances what a deployment has
-// come to on them.
+// BatchGetDeploymentTargets reads the status of a deployment on up to 25
+// instances.
 func (v CodeDeploy) BatchGetDeploymentTargets(ctx context.Context, in *codedeploy.BatchGetDeploymentTargetsInput, _ ...func(*codedeploy.Options)) (*codedeploy.BatchGetDeploymentTargetsOutput, error) {
 	return cdCall(ctx, v.r, "BatchGetDeploymentTargets", in, "DeploymentId TargetIds", v.r.batchGetDeploymentTargets)
 }

@@ -43,7 +43,7 @@ type deployment struct {
 	endWait     func()
 }
 
-// over says whether a deployment has ended, one way or the other.
+// over reports whether a deployment has ended, one way or the other.
 func (d *deployment) over() bool {
 	switch d.status {
 	case cd.DeploymentStatusSucceeded, cd.DeploymentStatusFailed, cd.DeploymentStatusStopped:
@@ -133,7 +133,7 @@ func (d *deployment) describe(r *Region) cd.DeploymentInfo {
 		LoadBalancerInfo:              d.group.config.LoadBalancerInfo, AutoRollbackConfiguration: d.autoRollback(),
 		ErrorInformation: d.failure, RollbackInfo: d.rollback,
 		DeploymentOverview:                 d.overview(),
-		InstanceTerminationWaitTimeStarted: d.terminating && !d.script.WaitUntold,
+		InstanceTerminationWaitTimeStarted: d.terminating && !d.script.WaitFlagUnset,
 	}
 	if r.options.CamelCaseCreators && d.onLaunch() {
 		info.Creator = "autoScaling"

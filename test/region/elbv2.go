@@ -42,7 +42,7 @@ func (v ELBV2) ModifyTargetGroupAttributes(ctx context.Context, in *elasticloadb
 	return elbCall(ctx, v.r, "ModifyTargetGroupAttributes", in, "TargetGroupArn Attributes", v.r.modifyTargetGroupAttributes)
 }
 
-// DescribeTargetHealth tells the health of all targets, or of those named.
+// DescribeTargetHealth reads the health of all targets, or of those named.
 func (v ELBV2) DescribeTargetHealth(ctx context.Context, in *elasticloadbalancingv2.DescribeTargetHealthInput, _ ...func(*elasticloadbalancingv2.Options)) (*elasticloadbalancingv2.DescribeTargetHealthOutput, error) {
 	return elbCall(ctx, v.r, "DescribeTargetHealth", in, "TargetGroupArn Targets", v.r.describeTargetHealth)
 }

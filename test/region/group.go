@@ -93,7 +93,7 @@ func (g *group) zones() []string {
 func (g *group) desired() int         { return int(deref(g.config.DesiredCapacity)) }
 func (g *group) grace() time.Duration { return seconds(g.config.HealthCheckGracePeriod) }
 
-// checksELB says whether target health decides over an instance's life.
+// checksELB reports whether target health decides over an instance's life.
 func (g *group) checksELB() bool { return slices.Contains(g.healthChecks(), "ELB") }
 
 // group finds a group that can still be changed.

@@ -16,10 +16,10 @@ import (
 	"deployhooks/test/region"
 )
 
-// TestRandomDays throws everything at a region in random order. Whatever
+// TestRandomOperations throws everything at a region in random order. Whatever
 // happens, the books must balance, and when it is over every group must come
 // to its desired capacity.
-func TestRandomDays(t *testing.T) {
+func TestRandomOperations(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		r := region.New(region.Options{
 			DrainedAtOnce:   rapid.Bool().Draw(rt, "drained at once"),

@@ -39,7 +39,7 @@ const (
 	Account = "123456789012"
 )
 
-// start is the instant at which regions begin unless told otherwise.
+// start is the instant at which regions begin unless set.
 var start = time.Date(2024, time.March, 4, 9, 0, 0, 0, time.UTC)
 
 // Options say how a region differs from the default one. The zero value is a
@@ -85,7 +85,7 @@ type Options struct {
 	// Scaling autoScaling, as its user guide does, instead of autoscaling, which
 	// the API reference has for DeploymentInfo.
 	CamelCaseCreators bool
-	// InstanceEvents has CodeDeploy tell EventBridge of each instance's state
+	// InstanceEvents has CodeDeploy send EventBridge each instance's state
 	// too, not only of the deployment's.
 	InstanceEvents bool
 }
@@ -96,7 +96,7 @@ type Region struct {
 	options Options
 	timings Timings
 
-	mu    sync.Mutex // guards everything below
+	mu    sync.Mutex // protects everything below
 	clock clock
 	gate  gate
 	ids   ids
@@ -122,7 +122,7 @@ type Region struct {
 	tables           map[string]*table
 	// transactions are those with a client token, by it.
 	transactions map[string]transaction
-	door         door
+	delivery     delivery
 	answers      answers
 }
 
@@ -168,7 +168,7 @@ func (s *ids) next(kind string) int {
 	return s.n[kind]
 }
 
-// hex is a number in hexadecimal that looks random, so that nobody relies on
+// hex is a hexadecimal number that seems random, so that nobody relies on
 // an order of identifiers: multiplication by an odd constant permutes the
 // 64-bit numbers.
 func (s *ids) hex(kind string, digits int) string {

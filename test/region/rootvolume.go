@@ -13,7 +13,7 @@ import (
 func (r *Region) replaceRoot(i *instance) {
 	i.lifecycle = asg.LifecycleStateReplacingRootVolume
 	p := passage{
-		transition: onTerminating, origin: placeGroup, destination: placeGroup,
+		transition: onTerminating, origin: locationGroup, destination: locationGroup,
 		action: "ReplaceRootVolume", waits: asg.LifecycleStateReplacingRootVolumeWait,
 	}
 	r.whenDrained(r.leaveSources(i), func() {

@@ -238,7 +238,7 @@ func (r *Region) listCommandInvocations(in *ssm.ListCommandInvocationsInput) (*s
 	return &ssm.ListCommandInvocationsOutput{CommandInvocations: found, NextToken: next}, nil
 }
 
-// describe is an invocation; only with details does it tell of its plugins,
+// describe is an invocation; only with details does it list its plugins,
 // and so of its output, of which 2,500 characters are kept (API reference,
 // CommandPlugin).
 func (v *invocation) describe(details bool) types.CommandInvocation {

@@ -27,7 +27,7 @@ type targetGroup struct {
 	targets   []*target // by instance and port
 	// routes are the targets that requests go to, worked out anew when a
 	// target has come, gone or changed its state: a request must not cost a
-	// look at a thousand targets.
+	// walk over a thousand targets.
 	routes    []*target
 	routesOld bool
 	// lingering are deregistered targets that a Network Load Balancer still
@@ -121,7 +121,7 @@ func (tg *targetGroup) describe() elb.TargetGroup {
 	return d
 }
 
-// network says whether it is a Network Load Balancer that sends requests here.
+// network reports whether it is a Network Load Balancer that sends requests here.
 func (tg *targetGroup) network() bool {
 	switch tg.config.Protocol {
 	case elb.ProtocolEnumTcp, elb.ProtocolEnumUdp, elb.ProtocolEnumTcpUdp, elb.ProtocolEnumTls:

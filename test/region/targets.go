@@ -11,7 +11,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 )
 
-// targetKey is what tells targets of one group apart: an instance may be
+// targetKey identifies a target within its target group: an instance may be
 // registered several times, with different ports.
 type targetKey struct {
 	id   string
