@@ -159,33 +159,6 @@ func (r *Region) autoScalingGroupsExist(names []string) error {
 	return nil
 }
 
-// setAutoScalingGroups names a deployment group's Auto Scaling groups and
-// moves the launch hook along.
-func (r *Region) setAutoScalingGroups(g *deploymentGroup, names []string) {
-	if g.deleted {
-		return
-	}
-	g.groups = slices.Clone(names)
-	r.moveLaunchHook(g, names)
-}
-
-func (r *Region) moveLaunchHook(g *deploymentGroup, names []string) {
-	if g.deleted {
-		return
-	}
-	for _, on := range r.groups {
-		if on.deployer == g && !slices.Contains(names, on.name) {
-			removeLaunchHook(on)
-			on.deployer = nil
-		}
-	}
-	for _, name := range names {
-		if on := r.groups[name]; on != nil {
-			r.putLaunchHook(g, on)
-		}
-	}
-}
-
 func (g *deploymentGroup) describe(r *Region) cd.DeploymentGroupInfo {
 	d := g.config
 	for _, name := range g.groups {

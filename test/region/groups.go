@@ -50,33 +50,6 @@ func (r *Region) describeAutoScalingGroups(in *autoscaling.DescribeAutoScalingGr
 	return &autoscaling.DescribeAutoScalingGroupsOutput{AutoScalingGroups: found, NextToken: next}, nil
 }
 
-// matches applies the tag filters; all of them must match.
-func (g *group) matches(filters []asg.Filter) (bool, error) {
-	for _, f := range filters {
-		name := aws.ToString(f.Name)
-		some := func(matches func(asg.Tag) bool) bool {
-			return slices.ContainsFunc(sorted(g.tags), matches)
-		}
-		var ok bool
-		switch key, isKey := strings.CutPrefix(name, "tag:"); {
-		case isKey:
-			ok = some(func(t asg.Tag) bool {
-				return aws.ToString(t.Key) == key && slices.Contains(f.Values, aws.ToString(t.Value))
-			})
-		case name == "tag-key":
-			ok = some(func(t asg.Tag) bool { return slices.Contains(f.Values, aws.ToString(t.Key)) })
-		case name == "tag-value":
-			ok = some(func(t asg.Tag) bool { return slices.Contains(f.Values, aws.ToString(t.Value)) })
-		default:
-			return false, invalid("Filter type %s is not correct", name)
-		}
-		if !ok {
-			return false, nil
-		}
-	}
-	return true, nil
-}
-
 func (r *Region) createAutoScalingGroup(in *autoscaling.CreateAutoScalingGroupInput) (*autoscaling.CreateAutoScalingGroupOutput, error) {
 	name := aws.ToString(in.AutoScalingGroupName)
 	if name == "" || in.MinSize == nil || in.MaxSize == nil {
@@ -287,19 +260,4 @@ func (r *Region) terminateInstance(in *autoscaling.TerminateInstanceInAutoScalin
 		StatusCode:           asg.ScalingActivityStatusCodeInProgress,
 		Progress:             aws.Int32(0),
 	}}, nil
-}
-
-func (r *Region) createOrUpdateTags(in *autoscaling.CreateOrUpdateTagsInput) (*autoscaling.CreateOrUpdateTagsOutput, error) {
-	for _, t := range in.Tags {
-		if kind := aws.ToString(t.ResourceType); kind != groupResource {
-			return nil, invalid("%q is not a valid resource type: it must be %s", kind, groupResource)
-		}
-		if _, err := r.group(t.ResourceId); err != nil {
-			return nil, err
-		}
-	}
-	for _, t := range in.Tags {
-		r.groups[*t.ResourceId].tags[aws.ToString(t.Key)] = t
-	}
-	return &autoscaling.CreateOrUpdateTagsOutput{}, nil
 }
