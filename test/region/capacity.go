@@ -188,10 +188,8 @@ func (r *Region) failsAttached(i *instance) bool {
 		if pool == nil || s.state != inService {
 			continue
 		}
-		for _, t := range pool.targets {
-			if t.instance == i && t.isUnhealthy() {
-				return true
-			}
+		if slices.ContainsFunc(pool.targetsOf(i), (*target).isUnhealthy) {
+			return true
 		}
 	}
 	return false
