@@ -58,7 +58,7 @@ func TestAutoScalingGroupsOfARegion(t *testing.T) {
 	stop := errors.New("enough")
 	visits := 0
 	if err := fleet.EachAutoScalingGroup(t.Context(), r.AutoScaling(), func(*fleet.AutoScalingGroup) error { visits++; return stop }); err != stop || visits != 1 {
-		t.Errorf("told to stop, it visits %d groups and says %v: a sweep outlives its invocation", visits, err)
+		t.Errorf("asked to stop, it visits %d groups and says %v: a sweep outlives its invocation", visits, err)
 	}
 }
 
@@ -164,7 +164,7 @@ func TestTargetsOfARegion(t *testing.T) {
 	}
 }
 
-// counting counts the calls that look for target groups.
+// counting counts the calls that describe target groups.
 type counting struct {
 	region.ELBV2
 	calls int
@@ -198,13 +198,13 @@ func TestMissingTargetGroup(t *testing.T) {
 		missing []string
 		calls   int
 	}{
-		"none is missing":             {names, 99, nil, 1},
-		"nothing is asked for":        {nil, 0, nil, 0},
-		"one name of a hundred":       {append([]string{"tg-5x"}, names...), 99, []string{"tg-5x"}, 15},
-		"one ARN of a hundred":        {append([]string{noARN}, arns...), 99, []string{noARN}, 15},
-		"names and ARNs, some twice":  {append(append([]string{"web,worker"}, names[:3]...), arns[1], arns[1], names[1], "a-typo"), 4, []string{"a-typo", "web,worker"}, 11},
-		"all are missing":             {[]string{"a", "b"}, 0, []string{"a", "b"}, 3},
-		"more than one call asks for": {append(slices.Clone(names), "x1", "x2", "x3"), 99, []string{"x1", "x2", "x3"}, 30},
+		"none is missing":            {names, 99, nil, 1},
+		"nothing is asked for":       {nil, 0, nil, 0},
+		"one name of a hundred":      {append([]string{"tg-5x"}, names...), 99, []string{"tg-5x"}, 15},
+		"one ARN of a hundred":       {append([]string{noARN}, arns...), 99, []string{noARN}, 15},
+		"names and ARNs, some twice": {append(append([]string{"web,worker"}, names[:3]...), arns[1], arns[1], names[1], "a-typo"), 4, []string{"a-typo", "web,worker"}, 11},
+		"all are missing":            {[]string{"a", "b"}, 0, []string{"a", "b"}, 3},
+		"more than fit one call":     {append(slices.Clone(names), "x1", "x2", "x3"), 99, []string{"x1", "x2", "x3"}, 30},
 	} {
 		api.calls = 0
 		asked := slices.Clone(c.asked)

@@ -22,7 +22,7 @@ import (
 	"deployhooks/pkg/invoke"
 )
 
-// domain records what reaches it and answers as it is told.
+// domain records what reaches it and answers as configured.
 type domain struct {
 	handled  []event.Message
 	calls    int
@@ -133,8 +133,8 @@ func TestBatches(t *testing.T) {
 		"none is in scope":  {bodies: []string{`{}`, spot("i-9", "999999999999", home.Region)}, harm: "events of others fill the dead-letter queue"},
 		"a test of AWS":     {bodies: []string{published(`{"Event":"autoscaling:TEST_NOTIFICATION"}`)}, harm: "the test of a new hook ends in the dead-letter queue"},
 		"a continuation":    {bodies: []string{`{"continue":{"sweep":{}}}`}, handled: []string{`{"sweep":{}}`}, harm: "no sweep ever runs"},
-		"a request":         {bodies: []string{`{"action":"repair"}`, here("i-1")}, handled: []string{"i-1"}, failed: []string{"m-0"}, harm: "whoever may send to a queue gives an operator's orders"},
-		"a wrapped request": {bodies: []string{published(`{"action":"repair"}`)}, failed: []string{"m-0"}, harm: "whoever may publish to a topic gives an operator's orders"},
+		"a request":         {bodies: []string{`{"action":"repair"}`, here("i-1")}, handled: []string{"i-1"}, failed: []string{"m-0"}, harm: "whoever may send to a queue makes an operator's requests"},
+		"a wrapped request": {bodies: []string{published(`{"action":"repair"}`)}, failed: []string{"m-0"}, harm: "whoever may publish to a topic makes an operator's requests"},
 		"a published continuation": {bodies: []string{published(`{"continue":{"sweep":{}}}`)}, failed: []string{"m-0"},
 			harm: "whoever may publish to a topic starts the function's own work"},
 	} {
@@ -155,7 +155,7 @@ func TestBatches(t *testing.T) {
 			}
 			for _, id := range c.failed {
 				if !strings.Contains(log, "message="+id) {
-					t.Errorf("nobody can tell why %s failed: %q", id, log)
+					t.Errorf("the log does not say why %s failed: %q", id, log)
 				}
 			}
 		})
@@ -196,9 +196,9 @@ func TestDirectInvocations(t *testing.T) {
 		"a request that fails":           {payload: `{"action":"plan"}`, domain: domain{err: errors.New("no such group")}, fault: "no such group", requests: []string{"plan"}, harm: "an operator takes a failure for a success"},
 		"an answer that is no JSON":      {payload: `{"action":"plan"}`, domain: domain{answer: math.NaN()}, fault: `answer to "plan"`, requests: []string{"plan"}, harm: "an operator takes a failure for a success"},
 		"a malformed request":            {payload: `{"action":7}`, fault: "action is a number", harm: "an operator takes a failure for a success"},
-		"a request through a bus":        {payload: `{"source":"x","detail-type":"y","action":"repair"}`, harm: "whoever may put events gives an operator's orders"},
-		"a request through a topic":      {payload: `{"Records":[{"Sns":{"Message":"{\"action\":\"repair\"}"}}]}`, fault: "direct invocation only", harm: "whoever may publish gives an operator's orders"},
-		"a wrapped request":              {payload: published(`{"action":"repair"}`), fault: "direct invocation only", harm: "whoever may publish gives an operator's orders"},
+		"a request through a bus":        {payload: `{"source":"x","detail-type":"y","action":"repair"}`, harm: "whoever may put events makes an operator's requests"},
+		"a request through a topic":      {payload: `{"Records":[{"Sns":{"Message":"{\"action\":\"repair\"}"}}]}`, fault: "direct invocation only", harm: "whoever may publish makes an operator's requests"},
+		"a wrapped request":              {payload: published(`{"action":"repair"}`), fault: "direct invocation only", harm: "whoever may publish makes an operator's requests"},
 		"a continuation":                 {payload: `{"continue":{"sweep":{}}}`, fault: "own queue only", harm: "an operator's request carries the function's own state"},
 		"an event":                       {payload: here("i-2"), domain: domain{fail: fails}, handled: []string{"i-2"}, harm: "events from EventBridge are ignored"},
 		"an event that fails":            {payload: here("i-1"), domain: domain{fail: fails}, fault: "boom", handled: []string{"i-1"}, harm: "what failed is not delivered again"},
@@ -309,7 +309,7 @@ func TestContinue(t *testing.T) {
 func TestContinueFails(t *testing.T) {
 	q := invoke.Queue{Client: &queue{err: errors.New("connection reset")}}
 	if err := q.Continue(t.Context(), map[string]int{"tick": 1}, 0); !fault.IsOwn(err) || !fault.Is(err, fault.Transient) {
-		t.Errorf("a queue that is down says %v: operators look for it in their fleet", err)
+		t.Errorf("a queue that is down says %v: operators search their fleet for it", err)
 	}
 	if err := q.Continue(t.Context(), math.NaN(), 0); !fault.IsOwn(err) {
 		t.Error("work that cannot be sent counts as sent")

@@ -12,7 +12,7 @@ import (
 	"deployhooks/pkg/fault"
 )
 
-// SQS is what [Queue] asks of SQS.
+// SQS is what a [Queue] calls.
 type SQS interface {
 	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
 }

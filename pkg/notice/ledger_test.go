@@ -79,9 +79,9 @@ func TestLedgerIsBounded(t *testing.T) {
 	}
 }
 
-// TestLedgerProperties plays reconciles of one subject whose matters come and go, on a
-// topic that fails, in a function that may die between any two steps and then goes
-// on with what it had stored last.
+// TestLedgerProperties runs reconciles of one subject whose matters come and go, on a
+// topic that fails, in a function that may die between any two steps and then continues
+// with what it had stored last.
 //
 //   - No matter that lasts for a reconcile is lost, once the topic works again.
 //   - Each is notified once while it lasts, but for one copy with each death.

@@ -1,5 +1,5 @@
-// Package notice is the one way out to operators and other systems: it says what a
-// function has done, and why.
+// Package notice notifies operators and other systems of what a function has done,
+// and why.
 //
 // Every outcome is counted as a metric. Notifications go to an SNS topic, as text
 // for operators, and to an EventBridge bus, as JSON for machines. A [Ledger] keeps
@@ -41,12 +41,12 @@ type Config struct {
 	EventBus string `env:"EVENT_BUS" envDefault:"default"`
 }
 
-// Topics is what a notice asks of SNS.
+// Topics is what a [Publisher] calls of SNS.
 type Topics interface {
 	Publish(context.Context, *sns.PublishInput, ...func(*sns.Options)) (*sns.PublishOutput, error)
 }
 
-// Buses is what a notice asks of EventBridge.
+// Buses is what a [Publisher] calls of EventBridge.
 type Buses interface {
 	PutEvents(context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error)
 }
@@ -61,6 +61,8 @@ type Notice struct {
 	Text string `json:"text"`
 	// Detail is the same for machines; it becomes the event's detail.
 	Detail json.RawMessage `json:"detail,omitempty"`
+	// Tries is how often sending failed before: see [Entry].
+	Tries int `json:"-"`
 }
 
 // Publisher sends the notifications of one function.
@@ -87,12 +89,13 @@ func New(cfg Config, function string, topics Topics, buses Buses, metrics io.Wri
 // where it requires action, and to the topic. If it fails it is to be sent again;
 // operators, who come last, get it twice only where one of their two topics failed.
 //
-// Where one of the ways fails in a way that no retry can help, such as a denied
-// call, the others carry the notification and say so: operators are those who can
-// fix it. The error is marked with fault.Own.
+// Where one of them fails and no retry can help, such as where a call is denied, or
+// where several tries did not, the notification on the others says so, and is not
+// sent again: operators are those who can fix it. The error is marked with fault.Own.
 func (p *Publisher) Publish(ctx context.Context, n Notice) error {
+	retry := func(err error) bool { return fault.MayPass(err) && n.Tries < waitTries }
 	if err := p.putEvent(ctx, n); err != nil {
-		if fault.MayPass(err) {
+		if retry(err) {
 			return p.failed(n, err)
 		}
 		n.Text += missed("event bus "+p.cfg.EventBus, err)
@@ -101,23 +104,26 @@ func (p *Publisher) Publish(ctx context.Context, n Notice) error {
 	if n.ActionRequired && p.cfg.AlarmTopicARN != "" && p.cfg.AlarmTopicARN != p.cfg.TopicARN {
 		topics = []string{p.cfg.AlarmTopicARN, p.cfg.TopicARN}
 	}
-	var carried string // the topic that took it
-	var err error      // of the last topic
+	var delivered string // the topic that took it
+	var err error        // of the last topic
 	for _, topic := range topics {
 		switch err = p.publish(ctx, topic, n); {
 		case err == nil:
-			carried = topic
-		case fault.MayPass(err):
+			delivered = topic
+		case retry(err):
 			return p.failed(n, err)
 		default:
 			n.Text += missed("topic "+topic, err)
 		}
 	}
-	if err != nil && carried != "" { // those who have it do not know yet that the others do not
-		err = p.publish(ctx, carried, n)
+	if err != nil && delivered != "" { // its subscribers do not know yet that the others do not have it
+		err = p.publish(ctx, delivered, n)
 	}
 	return p.failed(n, err)
 }
+
+// waitTries is how often a notification waits for a way that fails.
+const waitTries = 3
 
 func (p *Publisher) failed(n Notice, err error) error {
 	if err == nil {
@@ -126,9 +132,9 @@ func (p *Publisher) failed(n Notice, err error) error {
 	return fault.Own(fmt.Errorf("notify %q: %w", n.Subject, err))
 }
 
-// missed says in a notification which way did not take it.
-func missed(way string, err error) string {
-	text := fmt.Sprintf("\n\nThe %s did not get this: %s.", way, fault.Message(err))
+// missed says in a notification what did not take it.
+func missed(what string, err error) string {
+	text := fmt.Sprintf("\n\nThe %s did not get this: %s.", what, fault.Message(err))
 	if fault.Is(err, fault.Denied) {
 		text += " " + fault.AllowRemedy(err)
 	}

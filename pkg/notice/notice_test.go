@@ -98,6 +98,7 @@ func TestPublishWhereAWayFails(t *testing.T) {
 	for name, c := range map[string]struct {
 		ways           ways
 		actionRequired bool
+		tries          int      // that failed before
 		again          bool     // it is to be sent again
 		bus            int      // how often each gets it
 		topic, alarm   []string // what each reads besides the text
@@ -105,7 +106,10 @@ func TestPublishWhereAWayFails(t *testing.T) {
 	}{
 		"all work":                     {bus: 1, topic: []string{""}, harm: "nobody is notified"},
 		"all work, action required":    {actionRequired: true, bus: 1, topic: []string{""}, alarm: []string{""}, harm: "nobody is paged"},
-		"the bus is down":              {ways: ways{bus: way{err: outage("EventBridge")}}, again: true, harm: "operators get the notification with each retry"},
+		"the bus is down":              {ways: ways{bus: way{err: outage("EventBridge")}}, tries: 2, again: true, harm: "operators get the notification with each retry"},
+		"the bus stays down":           {ways: ways{bus: way{err: outage("EventBridge")}}, tries: 3, topic: []string{"event bus default did not get this: "}, harm: "an outage of EventBridge keeps operators in the dark"},
+		"the alarm topic stays down":   {ways: ways{alarm: way{err: outage("SNS")}}, actionRequired: true, tries: 3, bus: 1, topic: []string{"topic " + alarmARN + " did not get this: "}, harm: "one topic keeps the other from being notified"},
+		"the topic stays down":         {ways: ways{topic: way{err: outage("SNS")}}, tries: 3, again: true, bus: 1, harm: "the notification is lost"},
 		"the topic is down":            {ways: ways{topic: way{err: outage("SNS")}}, again: true, bus: 1, harm: "the notification is lost"},
 		"the alarm topic is down":      {ways: ways{alarm: way{err: outage("SNS")}}, actionRequired: true, again: true, bus: 1, harm: "operators get the notification with each retry, or nobody is paged"},
 		"the bus denies":               {ways: ways{bus: way{err: call("EventBridge", "PutEvents", &smithy.GenericAPIError{Code: "AccessDeniedException"})}}, topic: []string{"event bus default did not get this: AccessDeniedException. Allow events:PutEvents"}, harm: "operators wait for what no retry can send"},
@@ -122,7 +126,7 @@ func TestPublishWhereAWayFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := c.ways
-			err := w.publisher(io.Discard).Publish(t.Context(), Notice{ActionRequired: c.actionRequired, Subject: "subject", Text: "The text.", Detail: json.RawMessage(`{}`)})
+			err := w.publisher(io.Discard).Publish(t.Context(), Notice{ActionRequired: c.actionRequired, Tries: c.tries, Subject: "subject", Text: "The text.", Detail: json.RawMessage(`{}`)})
 			if (err != nil) != c.again || err != nil && (!fault.IsOwn(err) || !strings.Contains(err.Error(), `"subject"`)) {
 				t.Errorf("%v: %s", err, c.harm)
 			}
