@@ -53,7 +53,7 @@ func (t Transition) known() bool { return t == Launching || t == Terminating }
 
 // readScalingMessage reads what Auto Scaling publishes about a group beside
 // lifecycle actions: the test of a notification target, and notifications of
-// scaling, which ask for nothing.
+// scaling, which request nothing.
 func readScalingMessage(message *object) Event {
 	what, service := cut(message.peek("Event")), cut(message.peek("Service"))
 	if what == "autoscaling:TEST_NOTIFICATION" {

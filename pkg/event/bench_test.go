@@ -6,8 +6,8 @@ import (
 	"deployhooks/pkg/event"
 )
 
-// BenchmarkParse measures what opening an invocation costs: a few thousandths
-// of what its first AWS call does.
+// BenchmarkParse measures what parsing an invocation costs: a few thousandths of
+// what its first AWS call does.
 func BenchmarkParse(b *testing.B) {
 	for _, name := range []string{"codedeploy-eventbridge-success", "codedeploy-sqs-sns-succeeded", "several-sqs", "deployhooks-sqs-continue-sweep"} {
 		b.Run(name, func(b *testing.B) {

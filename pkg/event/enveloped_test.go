@@ -8,7 +8,7 @@ import (
 )
 
 // TestEnveloped holds that a request or a continuation that somebody sent through a
-// topic or a bus can be told from one that came without an envelope.
+// topic or a bus can be distinguished from one that came without an envelope.
 func TestEnveloped(t *testing.T) {
 	bus := `{"source":"com.example","detail-type":"x","detail":{},"action":"sweep","continue":{}}`
 	for name, c := range map[string]struct {

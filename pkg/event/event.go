@@ -14,7 +14,7 @@
 // is damaged counts as absent: it does not make the event malformed.
 //
 // Events are hints. They come at least once, late, in any order, or never, so
-// a consumer takes the names from an event and asks AWS for everything else.
+// a consumer takes the identifiers from an event and reads everything else from AWS.
 package event
 
 import (
@@ -153,13 +153,13 @@ type Maintenance struct {
 }
 
 // Test is the test notification that AWS sends when a CodeDeploy trigger, or a
-// lifecycle hook with a notification target, is created. It asks for nothing.
+// lifecycle hook with a notification target, is created. It requests nothing.
 type Test struct {
 	Service string // "AWS Auto Scaling" or "AWS CodeDeploy"
 }
 
-// Request is what an operator asks of a function by direct invocation: any JSON
-// object with a string member "action".
+// Request is what an operator requests of a function by direct invocation: any
+// JSON object with a string member "action".
 type Request struct {
 	Action string
 	Body   json.RawMessage // the whole object, Action included

@@ -48,7 +48,7 @@ func TestParseHoldsAgainstDamage(t *testing.T) {
 	}
 }
 
-// damage does one thing to a payload that networks, people or tools may do.
+// damage does one thing to a payload that networks, operators or tools may do.
 func damage(random *rand.Rand, payload []byte) []byte {
 	if len(payload) < 2 {
 		return []byte(`{"Records":[{"body":"{}"}]}`)
@@ -71,7 +71,7 @@ func damage(random *rand.Rand, payload []byte) []byte {
 	case 5: // a value of another type
 		values := []string{`7`, `-1e9`, `null`, `true`, `[]`, `{}`, `""`, `[[{}]]`, `"\ud800"`, `{"action":1}`}
 		return replaceValue(random, payload, values[random.IntN(len(values))])
-	case 6: // a field's name put in place of another
+	case 6: // a field renamed to another
 		names := []string{"action", "Records", "body", "Sns", "Message", "TopicArn", "Type", "detail", "detail-type", "deploymentId", "instanceStatus", "rollbackInformation", "continue", "LifecycleHookName"}
 		return replaceValue(random, payload, `"x","`+names[random.IntN(len(names))]+`":"x"`)
 	default: // wrapped once more
@@ -79,8 +79,7 @@ func damage(random *rand.Rand, payload []byte) []byte {
 	}
 }
 
-// replaceValue puts something in the place of one of the strings that are
-// values.
+// replaceValue replaces one of the strings that are values.
 func replaceValue(random *rand.Rand, payload []byte, value string) []byte {
 	const mark = `": "`
 	places := bytes.Count(payload, []byte(mark))
@@ -106,7 +105,7 @@ func checkInvariants(t *testing.T, payload []byte) {
 	before := bytes.Clone(payload)
 	batch, err := event.Parse(payload)
 	if !bytes.Equal(payload, before) {
-		t.Error("Parse changes its input, so that nobody could log or keep it")
+		t.Error("Parse changes its input, so that it cannot be logged or kept")
 	}
 	again, errAgain := event.Parse(payload)
 	if !reflect.DeepEqual(batch, again) || fmt.Sprint(err) != fmt.Sprint(errAgain) {
@@ -225,12 +224,12 @@ func checkEvent(t *testing.T, e event.Event) {
 // checkDecode holds that a request can be decoded, or that the error says why not.
 func checkDecode(t *testing.T, r event.Request) {
 	t.Helper()
-	var order struct {
+	var req struct {
 		Action, Application, DeploymentGroup string
 	}
-	err := r.Decode(&order)
-	if err == nil && order.Action != r.Action {
-		t.Errorf("a request for %q is decoded as %q", r.Action, order.Action)
+	err := r.Decode(&req)
+	if err == nil && req.Action != r.Action {
+		t.Errorf("a request for %q is decoded as %q", r.Action, req.Action)
 	}
 	var malformed *event.MalformedError
 	if err != nil && !errors.As(err, &malformed) {

@@ -143,7 +143,7 @@ func TestCutOffAnywhere(t *testing.T) {
 }
 
 // TestErrorsDoNotQuote holds that no error carries what the payload says: it
-// ends in logs, notices and the dead-letter queue's alarms.
+// ends in logs, notifications and alarms.
 func TestErrorsDoNotQuote(t *testing.T) {
 	const secret = "hunter2"
 	payloads := []string{
@@ -163,7 +163,7 @@ func TestErrorsDoNotQuote(t *testing.T) {
 }
 
 func TestRequestDecode(t *testing.T) {
-	type order struct {
+	type query struct {
 		Action      string `json:"action"`
 		Application string `json:"application"`
 		Depth       int    `json:"depth"`
@@ -175,24 +175,24 @@ func TestRequestDecode(t *testing.T) {
 		body string
 		want string // the fault, or "" for none
 	}{
-		"all that it knows":         {`{"action":"plan","application":"shop","depth":2,"within":{"seconds":5}}`, ""},
-		"less than it knows":        {`{"action":"plan"}`, ""},
-		"a slip of the pen":         {`{"action":"plan","aplication":"shop"}`, "aplication is not a field of this request"},
-		"a slip further in":         {`{"action":"plan","within":{"minutes":5}}`, "minutes is not a field of this request"},
-		"an endless slip":           {`{"action":"plan","` + strings.Repeat("x", 1000) + `":1}`, strings.Repeat("x", 64) + "… is not a field of this request"},
-		"a number for a name":       {`{"action":"plan","application":7}`, "application is of type number, which does not fit string"},
-		"a fraction":                {`{"action":"plan","depth":1.5}`, "depth is of type number, which does not fit int"},
-		"a word further in":         {`{"action":"plan","within":{"seconds":"5"}}`, "within.seconds is of type string, which does not fit int"},
-		"a field twice":             {`{"action":"plan","action":"repair"}`, "action is there more than once"},
-		"a field in two cases":      {`{"action":"plan","application":"a","Application":"b"}`, "Application is there more than once"},
-		"a field with a long s":     {`{"action":"plan","within":{"seconds":1,"ſecondſ":2}}`, "within.ſecondſ is there more than once"},
-		"twice within an array":     {`{"action":"plan","list":[0,{"a":1,"a":2}]}`, "list[1].a is there more than once"},
-		"nested beyond any purpose": {`{"action":"plan","list":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`, "list" + strings.Repeat("[0]", 32) + " is nested more than 32 deep"},
-		"no request at all":         {``, "the payload is empty"},
+		"all that it knows":           {`{"action":"plan","application":"shop","depth":2,"within":{"seconds":5}}`, ""},
+		"less than it knows":          {`{"action":"plan"}`, ""},
+		"a misspelt field":            {`{"action":"plan","aplication":"shop"}`, "aplication is not a field of this request"},
+		"a misspelt field further in": {`{"action":"plan","within":{"minutes":5}}`, "minutes is not a field of this request"},
+		"an endless field":            {`{"action":"plan","` + strings.Repeat("x", 1000) + `":1}`, strings.Repeat("x", 64) + "… is not a field of this request"},
+		"a number for a name":         {`{"action":"plan","application":7}`, "application is of type number, which does not fit string"},
+		"a fraction":                  {`{"action":"plan","depth":1.5}`, "depth is of type number, which does not fit int"},
+		"a word further in":           {`{"action":"plan","within":{"seconds":"5"}}`, "within.seconds is of type string, which does not fit int"},
+		"a field twice":               {`{"action":"plan","action":"repair"}`, "action is there more than once"},
+		"a field in two cases":        {`{"action":"plan","application":"a","Application":"b"}`, "Application is there more than once"},
+		"a field with a long s":       {`{"action":"plan","within":{"seconds":1,"ſecondſ":2}}`, "within.ſecondſ is there more than once"},
+		"twice within an array":       {`{"action":"plan","list":[0,{"a":1,"a":2}]}`, "list[1].a is there more than once"},
+		"nested beyond any purpose":   {`{"action":"plan","list":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`, "list" + strings.Repeat("[0]", 32) + " is nested more than 32 deep"},
+		"no request at all":           {``, "the payload is empty"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			var got order
+			var got query
 			err := event.Request{Body: json.RawMessage(test.body)}.Decode(&got)
 			if test.want != "" {
 				wantFaults(t, err, test.want)
@@ -208,17 +208,17 @@ func TestRequestDecode(t *testing.T) {
 	}
 }
 
-// picky refuses everything in words that quote it.
+// picky refuses everything with an error that quotes it.
 type picky struct{}
 
 func (*picky) UnmarshalJSON(text []byte) error { return fmt.Errorf("no such time: %s", text) }
 
 func TestRequestDecodeDoesNotQuote(t *testing.T) {
-	var order struct {
+	var req struct {
 		Action string `json:"action"`
 		Until  picky  `json:"until"`
 	}
-	err := event.Request{Body: json.RawMessage(`{"action":"plan","until":"hunter2"}`)}.Decode(&order)
+	err := event.Request{Body: json.RawMessage(`{"action":"plan","until":"hunter2"}`)}.Decode(&req)
 	wantFaults(t, err, "the payload does not fit what the action takes")
 }
 
@@ -234,6 +234,6 @@ func TestRequestDecodeIntoNothing(t *testing.T) {
 	err := event.Request{Body: json.RawMessage(`{"action":"plan"}`)}.Decode(nil)
 	var wrongTarget *json.InvalidUnmarshalError
 	if !errors.As(err, &wrongTarget) {
-		t.Errorf("got %v: a programmer's mistake would be blamed on the request", err)
+		t.Errorf("got %v: a mistake of the program is blamed on the request", err)
 	}
 }

@@ -13,11 +13,11 @@ import (
 //
 // encoding/json would do that too, but would let the last of several fields of
 // one name win, would put the field's contents into its errors for some types,
-// and would read a message as often as it has envelopes. So the text is
-// checked once by encoding/json, and this finds its way in what was checked.
+// and would read a message as often as it has envelopes. So encoding/json checks
+// the text once, and this finds its way in what was checked.
 type object struct {
 	text    []byte
-	at      *place
+	at      *path
 	members []member
 	faults  *faults
 }
@@ -30,14 +30,14 @@ type member struct {
 
 // readObject reads a text that must be one JSON object. It returns nil, and
 // adds a fault, if it is not.
-func readObject(text []byte, limit int, at *place, faults *faults) *object {
+func readObject(text []byte, limit int, at *path, faults *faults) *object {
 	switch {
 	case len(text) > limit:
 		faults.add(at, "has "+strconv.Itoa(len(text))+" bytes, more than the "+strconv.Itoa(limit)+" that AWS delivers")
 		return nil
 	case !utf8.Valid(text):
-		// encoding/json would put U+FFFD in its place, and a name would
-		// quietly become another one.
+		// encoding/json would replace it by U+FFFD, and a name would silently
+		// become another one.
 		faults.add(at, "is not UTF-8")
 		return nil
 	case !json.Valid(text):
@@ -53,7 +53,7 @@ func readObject(text []byte, limit int, at *place, faults *faults) *object {
 }
 
 // newObject takes a text that is known to be a valid JSON object.
-func newObject(text []byte, at *place, faults *faults) *object {
+func newObject(text []byte, at *path, faults *faults) *object {
 	return &object{text: text, at: at, members: membersOf(text), faults: faults}
 }
 

@@ -8,10 +8,10 @@ import (
 
 // Parse opens an invocation's payload.
 //
-// It fails, with a [*MalformedError], where the payload holds no message that
-// could be told from another: it is not JSON, or it is one message come
-// straight and that is malformed. In a payload of several records, a malformed
-// one spoils only its own [Message.Err].
+// It fails, with a [*MalformedError], where no message could be reported by
+// itself: the payload is not JSON, or it is one malformed message without a
+// record. In a payload of several records, a malformed one sets only its own
+// [Message.Err].
 //
 // What is well formed but of no known kind becomes [Unknown]; it is no error.
 // A payload without records gives an empty batch.

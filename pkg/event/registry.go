@@ -2,7 +2,7 @@ package event
 
 // The next kind of event is one more line here and one more reader.
 
-// eventKind is what EventBridge tells events apart by.
+// eventKind identifies a kind of event on EventBridge.
 type eventKind struct{ source, detailType string }
 
 // readerOfEvent returns what reads an event of EventBridge, given the event

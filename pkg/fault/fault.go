@@ -182,7 +182,7 @@ func Of(err error) Kind {
 func ofAnswer(err error, api smithy.APIError) Kind {
 	service := Service(err)
 	// Auto Scaling answers with a ValidationError what others have codes for, and
-	// only its words tell them apart: "AutoScalingGroup name not found - …" for a
+	// only its words distinguish them: "AutoScalingGroup name not found - …" for a
 	// missing group, "No active Lifecycle Action found with …" for an action that
 	// is completed or has timed out (observed).
 	if api.ErrorCode() == "ValidationError" && (service == autoScaling || service == "") {

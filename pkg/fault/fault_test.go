@@ -52,20 +52,20 @@ func TestOf(t *testing.T) {
 		"a server's unlisted code":    {call(sns, "Publish", &smithy.GenericAPIError{Code: "Surprise", Fault: smithy.FaultServer}), Transient, "an outage is reported as a misconfiguration"},
 		"503 without a code":          {call(codeDeploy, "GetDeployment", status(503)), Transient, "an outage is reported as a misconfiguration"},
 		"429 without a code":          {call(codeDeploy, "GetDeployment", status(429)), Throttled, "rates are exceeded further"},
-		"403 without a code":          {call(codeDeploy, "GetDeployment", status(403)), Unknown, "operators are told to allow what may be allowed"},
+		"403 without a code":          {call(codeDeploy, "GetDeployment", status(403)), Unknown, "operators are advised to allow what may be allowed"},
 		"throttled":                   {call(autoScaling, "AttachTrafficSources", generic("Throttling", "Rate exceeded")), Throttled, "rates are exceeded further"},
-		"denied":                      {call(autoScaling, "AttachTrafficSources", generic("AccessDenied", "no")), Denied, "nobody is told what to allow"},
-		"denied by a topic's policy":  {call(sns, "Publish", &snstypes.AuthorizationErrorException{}), Denied, "nobody is told what to allow"},
-		"denied by a topic's key":     {call(sns, "Publish", &snstypes.KMSAccessDeniedException{}), Denied, "nobody is told what to allow"},
+		"denied":                      {call(autoScaling, "AttachTrafficSources", generic("AccessDenied", "no")), Denied, "operators do not learn what to allow"},
+		"denied by a topic's policy":  {call(sns, "Publish", &snstypes.AuthorizationErrorException{}), Denied, "operators do not learn what to allow"},
+		"denied by a topic's key":     {call(sns, "Publish", &snstypes.KMSAccessDeniedException{}), Denied, "operators do not learn what to allow"},
 		"a topic's key is disabled":   {call(sns, "Publish", &snstypes.KMSDisabledException{}), Invalid, "a notification that cannot go out is retried quickly for ever"},
 		"a topic is throttled":        {call(sns, "Publish", &snstypes.ThrottledException{}), Throttled, "rates are exceeded further"},
-		"a topic is gone":             {call(sns, "Publish", &snstypes.NotFoundException{}), NotFound, "nobody is told that a topic is gone"},
-		"another account's event bus": {call(eventBridge, "PutEvents", generic("NotAuthorizedForSourceException", "")), Denied, "nobody is told what to allow"},
+		"a topic is gone":             {call(sns, "Publish", &snstypes.NotFoundException{}), NotFound, "operators do not learn that a topic is gone"},
+		"another account's event bus": {call(eventBridge, "PutEvents", generic("NotAuthorizedForSourceException", "")), Denied, "operators do not learn what to allow"},
 		"an event that is no JSON":    {call(eventBridge, "PutEvents", generic("MalformedDetail", "")), Invalid, "operators wait for a notification that no retry can send"},
 		"EventBridge fails":           {call(eventBridge, "PutEvents", &eventbridgetypes.InternalException{}), Transient, "an outage is reported as a misconfiguration"},
-		"a queue is gone":             {call(sqs, "SendMessage", &sqstypes.QueueDoesNotExist{}), NotFound, "nobody is told that a queue is gone"},
-		"a queue is gone, query code": {call(sqs, "SendMessage", &sqstypes.QueueDoesNotExist{ErrorCodeOverride: &override}), NotFound, "nobody is told that a queue is gone"},
-		"denied by a queue's key":     {call(sqs, "SendMessage", generic("KMS.AccessDeniedException", "")), Denied, "nobody is told what to allow"},
+		"a queue is gone":             {call(sqs, "SendMessage", &sqstypes.QueueDoesNotExist{}), NotFound, "operators do not learn that a queue is gone"},
+		"a queue is gone, query code": {call(sqs, "SendMessage", &sqstypes.QueueDoesNotExist{ErrorCodeOverride: &override}), NotFound, "operators do not learn that a queue is gone"},
+		"denied by a queue's key":     {call(sqs, "SendMessage", generic("KMS.AccessDeniedException", "")), Denied, "operators do not learn what to allow"},
 		"an Auto Scaling group is gone": {call(autoScaling, "DescribeTrafficSources", generic("ValidationError", "AutoScalingGroup name not found - AutoScalingGroup web not found")),
 			NotFound, "a deleted group fails its deployment group for ever"},
 		"a lifecycle action is over": {call(autoScaling, "CompleteLifecycleAction", generic("ValidationError", "No active Lifecycle Action found with instance ID i-1")),
@@ -74,7 +74,7 @@ func TestOf(t *testing.T) {
 		"too many traffic sources":      {call(autoScaling, "AttachTrafficSources", generic("ValidationError", "too many")), Invalid, "a call that cannot succeed is retried for ever"},
 		"an instance refresh":           {call(autoScaling, "AttachTrafficSources", &autoscalingtypes.InstanceRefreshInProgressFault{}), Busy, "a group is left unattached because it was early"},
 		"a pending update":              {call(autoScaling, "AttachTrafficSources", &autoscalingtypes.ResourceContentionFault{}), Busy, "a group is left unattached because it was early"},
-		"a role that is not ready":      {call(autoScaling, "AttachTrafficSources", &autoscalingtypes.ServiceLinkedRoleFailure{}), Busy, "operators are told to allow what is allowed"},
+		"a role that is not ready":      {call(autoScaling, "AttachTrafficSources", &autoscalingtypes.ServiceLinkedRoleFailure{}), Busy, "operators are advised to allow what is allowed"},
 		"too many lifecycle hooks":      {call(autoScaling, "PutLifecycleHook", &autoscalingtypes.LimitExceededFault{}), Invalid, "a call that cannot succeed is retried for ever"},
 		"a target group is gone":        {call(elbv2, "DescribeTargetHealth", &elbv2types.TargetGroupNotFoundException{}), NotFound, "a deleted target group holds an instance"},
 		"health is not available":       {call(elbv2, "DescribeTargetHealth", &elbv2types.HealthUnavailableException{}), Transient, "an outage is reported as a misconfiguration"},
@@ -84,9 +84,9 @@ func TestOf(t *testing.T) {
 		"a deployment group is gone": {call(codeDeploy, "GetDeploymentGroup", &codedeploytypes.DeploymentGroupDoesNotExistException{}), NotFound, "a deleted deployment group is reported for ever"},
 		"a deployment that has no targets yet": {call(codeDeploy, "ListDeploymentTargets", &codedeploytypes.DeploymentNotStartedException{}),
 			Busy, "a release is reported as failed because it has just begun"},
-		"a table is gone":               {call(dynamoDB, "PutItem", &dynamodbtypes.ResourceNotFoundException{}), NotFound, "nobody is told that a table is gone"},
+		"a table is gone":               {call(dynamoDB, "PutItem", &dynamodbtypes.ResourceNotFoundException{}), NotFound, "operators do not learn that a table is gone"},
 		"a lost update":                 {call(dynamoDB, "PutItem", &dynamodbtypes.ConditionalCheckFailedException{}), Conflict, "somebody's write is lost"},
-		"a transaction in the way":      {call(dynamoDB, "PutItem", &dynamodbtypes.TransactionConflictException{}), Busy, "a write is given up that would pass at once"},
+		"a transaction in the way":      {call(dynamoDB, "PutItem", &dynamodbtypes.TransactionConflictException{}), Busy, "a write fails that would pass at once"},
 		"a throttled table":             {call(dynamoDB, "PutItem", &dynamodbtypes.ProvisionedThroughputExceededException{}), Throttled, "rates are exceeded further"},
 		"an instance without an agent":  {call(ssm, "SendCommand", &ssmtypes.InvalidInstanceId{}), Invalid, "a command that cannot run holds an instance"},
 		"no answer of the instance yet": {call(ssm, "GetCommandInvocation", &ssmtypes.InvocationDoesNotExist{}), NotFound, "a command that was just sent counts as failed"},
@@ -129,13 +129,13 @@ func TestOwn(t *testing.T) {
 		"of the fleet":         {denied, false},
 		"marked":               {Own(denied), true},
 		"marked and wrapped":   {fmt.Errorf("save: %w", Own(denied)), true},
-		"marked and joined":    {errors.Join(errors.New("look"), fmt.Errorf("save: %w", Own(denied))), true},
-		"joined with others":   {errors.Join(errors.New("look"), denied), false},
+		"marked and joined":    {errors.Join(errors.New("read"), fmt.Errorf("save: %w", Own(denied))), true},
+		"joined with others":   {errors.Join(errors.New("read"), denied), false},
 		"an end without AWS":   {Own(context.Canceled), true},
 		"marked a second time": {Own(Own(denied)), true},
 	} {
 		if IsOwn(c.err) != c.want {
-			t.Errorf("%s: IsOwn = %t: operators are sent to the wrong resource", name, IsOwn(c.err))
+			t.Errorf("%s: IsOwn = %t: operators search the wrong resource", name, IsOwn(c.err))
 		}
 	}
 	if err := Own(denied); Of(err) != Denied || !errors.Is(err, denied) || err.Error() != denied.Error() || Service(err) != dynamoDB {
@@ -165,7 +165,7 @@ func TestAction(t *testing.T) {
 		{nil, ""},
 	} {
 		if got := Action(c.err); got != c.want {
-			t.Errorf("%v needs %q, want %q: nobody can tell what to allow", c.err, got, c.want)
+			t.Errorf("%v needs %q, want %q: operators cannot know what to allow", c.err, got, c.want)
 		}
 		if remedy := AllowRemedy(c.err); !strings.HasPrefix(remedy, "Allow ") || !strings.Contains(remedy, c.want) || strings.Contains(remedy, "  ") {
 			t.Errorf("the remedy of %q reads %q", c.want, remedy)

@@ -15,7 +15,7 @@ import (
 	"deployhooks/pkg/fault"
 )
 
-// API is what a [DynamoDB] store asks DynamoDB.
+// API is what a [DynamoDB] store calls.
 type API interface {
 	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)

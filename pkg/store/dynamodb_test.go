@@ -181,8 +181,8 @@ func TestTransactionConflicts(t *testing.T) {
 	}
 }
 
-// TestLostUpdateAmongConflicts holds that an item that another has written is told
-// from one that a transaction is at.
+// TestLostUpdateAmongConflicts holds that an item that another has written is
+// distinguished from one that a transaction is at.
 func TestLostUpdateAmongConflicts(t *testing.T) {
 	db, s := newScripted()
 	theirs, mine := item{Key: key("i-1", "")}, item{Key: key("i-2", "")}
@@ -204,7 +204,7 @@ func TestErrorsOfTheTable(t *testing.T) {
 	_, putAllErr := s.Put(t.Context(), one, two)
 	for call, err := range map[string]error{"Get": getErr, "Open": openErr, "Put": putErr, "Put of two": putAllErr} {
 		if !fault.IsOwn(err) || !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), table) {
-			t.Errorf("%s of a table that is gone says %v: operators look for it in their fleet", call, err)
+			t.Errorf("%s of a table that is gone says %v: operators search their fleet for it", call, err)
 		}
 	}
 }
