@@ -87,6 +87,7 @@ func (r *Region) DeleteTargetGroup(name string) {
 			r.drained(t)
 			r.forget(t)
 		}
+		tg.deleted = true
 		delete(r.targets, tg.arn)
 	}
 }

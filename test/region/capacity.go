@@ -112,10 +112,11 @@ func (r *Region) checkHealth(i *instance) {
 // draining or still initial has no verdict.
 func (r *Region) failsAttached(i *instance) bool {
 	for _, s := range i.group.sources {
-		if s.kind != sourceELBV2 || !s.attached() || r.targets[s.id] == nil {
+		pool := r.poolOf(s)
+		if pool == nil || !s.attached() {
 			continue
 		}
-		for _, t := range r.targets[s.id].targets {
+		for _, t := range pool.targets {
 			if t.instance == i && t.isUnhealthy() {
 				return true
 			}
@@ -146,6 +147,7 @@ func (r *Region) deleteGroup(g *group) {
 func (r *Region) finishDelete(g *group) {
 	if len(g.instances) == 0 && !g.deleted {
 		g.deleted = true
+		r.deletedGroups = append(r.deletedGroups, g)
 		delete(r.groups, g.name)
 	}
 }

@@ -149,12 +149,20 @@ func (r *Region) setAutoScalingGroups(g *deploymentGroup, names []string) {
 	if g.deleted {
 		return
 	}
-	for _, name := range g.groups {
-		if was := r.groups[name]; was != nil && !slices.Contains(names, name) {
-			removeLaunchHook(was)
+	g.groups = slices.Clone(names)
+	r.moveLaunchHook(g, names)
+}
+
+func (r *Region) moveLaunchHook(g *deploymentGroup, names []string) {
+	if g.deleted {
+		return
+	}
+	for _, on := range r.groups {
+		if on.deployer == g && !slices.Contains(names, on.name) {
+			removeLaunchHook(on)
+			on.deployer = nil
 		}
 	}
-	g.groups = slices.Clone(names)
 	for _, name := range names {
 		if on := r.groups[name]; on != nil {
 			r.putLaunchHook(g, on)

@@ -42,7 +42,8 @@ func TestShapesOfEvents(t *testing.T) {
 	bus, raw, wrapped := r.Queue("bus"), r.Queue("raw").Deaf(), r.Queue("wrapped").Deaf()
 	r.Topic("deployments").Subscribe(raw, true)
 	r.Topic("deployments").Subscribe(wrapped, false)
-	r.RunDeployment(svc, region.Deployment{FailAt: region.StageInstall})
+	// In the reroute, because only there a failure is rolled back.
+	r.RunDeployment(svc, region.Deployment{FailAt: region.StageReroute})
 	r.Advance(10 * time.Minute)
 	for _, q := range []struct {
 		name  string

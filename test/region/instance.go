@@ -34,6 +34,8 @@ type instance struct {
 	interrupted time.Time
 	atRisk      bool
 	drained     time.Time // when the last of its targets so far had drained
+	// launching and ending are its scaling activities.
+	launching, ending *activity
 }
 
 type ec2State string
@@ -89,6 +91,7 @@ func (r *Region) launch(g *group) *instance {
 	g.launches++
 	g.instances = append(g.instances, i)
 	r.instances[i.id] = i
+	i.launching = r.beginActivity(g, i, "Launching a new EC2 instance: ", "an instance was started in response to a difference between desired and actual capacity")
 	r.after(r.timings.Boot, func() { r.boot(i) })
 	return i
 }
@@ -111,11 +114,12 @@ func (r *Region) boot(i *instance) {
 func (r *Region) hooked(i *instance, result string) {
 	i.lifecycle = asg.LifecycleStatePending
 	if result == resultAbandon {
+		r.endActivity(i.launching, asg.ScalingActivityStatusCodeCancelled, "The lifecycle action was abandoned")
 		i.lifecycle = asg.LifecycleStateTerminating
 		r.shutDown(i)
 		return
 	}
-	if d := i.group.launchHookOf(r); d != nil {
+	if d := i.group.launchHookOf(); d != nil {
 		r.deployToLaunched(d, i)
 		return
 	}
@@ -131,6 +135,7 @@ func (r *Region) putInService(i *instance) {
 	}
 	i.lifecycle = asg.LifecycleStateInService
 	i.inService = r.clock.now
+	r.endActivity(i.launching, asg.ScalingActivityStatusCodeSuccessful, "")
 	g := i.group
 	if !g.isSuspended(processAddToLoadBalancer) {
 		for _, s := range g.sources {
@@ -145,7 +150,7 @@ func (r *Region) putInService(i *instance) {
 // answersMayHaveChanged tells the health checks of all target groups, and of
 // EC2, to look.
 func (r *Region) answersMayHaveChanged(i *instance) {
-	for _, tg := range sorted(r.targets) {
+	for _, tg := range r.pools() {
 		for _, t := range tg.targets {
 			if t.instance == i {
 				r.probe(tg, t)

@@ -16,6 +16,7 @@ func (r *Region) putLaunchHook(g *deploymentGroup, on *group) {
 	if on.launchHook() != "" {
 		return
 	}
+	on.deployer = g
 	name := hookPrefix + g.name + "-" + r.ids.uuid("launch hook")
 	on.hooks[name] = asg.LifecycleHook{
 		AutoScalingGroupName:  aws.String(on.name),
@@ -46,18 +47,17 @@ func (g *group) launchHook() string {
 
 // launchHookOf is the deployment group whose launch hook is on the group, or
 // nil.
-func (g *group) launchHookOf(r *Region) *deploymentGroup {
+func (g *group) launchHookOf() *deploymentGroup {
 	if g.launchHook() == "" {
 		return nil
 	}
-	for _, app := range sorted(r.apps) {
-		for _, d := range sorted(app.groups) {
-			if slices.Contains(d.groups, g.name) {
-				return d
-			}
-		}
-	}
-	return nil
+	return g.deployer
+}
+
+// partial says whether a deployment is to some instances of a group only. Such
+// ones run beside each other and beside a deployment of the whole group.
+func (d *deployment) partial() bool {
+	return d.onLaunch() || d.creator == cd.DeploymentCreatorCodeDeployAutoUpdate
 }
 
 // onLaunch says whether a deployment was created for one launched instance.
@@ -74,22 +74,68 @@ func (r *Region) deployToLaunched(g *deploymentGroup, i *instance) {
 		return
 	}
 	i.lifecycle = asg.LifecycleStatePendingWait
-	d := r.newDeployment(g, cd.DeploymentCreatorAutoscaling)
-	d.revision = g.revision
-	d.style = cd.DeploymentStyle{DeploymentType: cd.DeploymentTypeInPlace, DeploymentOption: cd.DeploymentOptionWithoutTrafficControl}
-	d.targets = []string{i.id}
-	d.status = cd.DeploymentStatusInProgress
-	d.started = aws.Time(r.clock.now)
-	r.emit(d, stateStart)
+	d := r.deployToSome(g, cd.DeploymentCreatorAutoscaling, []string{i.id})
 	r.after(r.timings.Install, func() {
 		if i.lifecycle != asg.LifecycleStatePendingWait {
 			r.fail(d, cd.ErrorCodeHealthConstraints, "The instance was terminated")
 			return
 		}
-		i.revision = d.revision
+		i.revision, d.installed = d.revision, true
 		r.answersMayHaveChanged(i)
 		i.lifecycle = asg.LifecycleStatePending
 		r.putInService(i)
 		r.succeed(d)
+	})
+}
+
+// deployToSome begins a deployment of the last successful revision to some
+// instances.
+func (r *Region) deployToSome(g *deploymentGroup, creator cd.DeploymentCreator, instances []string) *deployment {
+	d := r.newDeployment(g, creator)
+	d.revision = g.revision
+	d.style = cd.DeploymentStyle{DeploymentType: cd.DeploymentTypeInPlace, DeploymentOption: cd.DeploymentOptionWithoutTrafficControl}
+	d.targets = instances
+	d.status = cd.DeploymentStatusInProgress
+	d.started = aws.Time(r.clock.now)
+	r.emit(d, stateStart)
+	return d
+}
+
+// updateOutdated deploys to instances that were launched in the middle of a
+// deployment and did not get its revision: "CodeDeploy initiates one or more
+// 'auto-update outdated instances' deployments", unless the deployment group
+// ignores them (API reference, UpdateDeploymentGroup:
+// outdatedInstancesStrategy). One for all of them is assumed, and when.
+func (r *Region) updateOutdated(d *deployment) {
+	g := d.group
+	if d.partial() || g.deleted || g.config.OutdatedInstancesStrategy == cd.OutdatedInstancesStrategyIgnore || g.revision != d.revision {
+		return
+	}
+	var outdated []*instance
+	var ids []string
+	for _, name := range g.groups {
+		on := r.groups[name]
+		if on == nil {
+			continue
+		}
+		for _, i := range on.inService() {
+			if i.launched.After(d.created) && i.revision != d.revision {
+				outdated, ids = append(outdated, i), append(ids, i.id)
+			}
+		}
+	}
+	if len(outdated) == 0 {
+		return
+	}
+	update := r.deployToSome(g, cd.DeploymentCreatorCodeDeployAutoUpdate, ids)
+	r.after(r.timings.Install, func() {
+		for _, i := range outdated {
+			if i.ec2 == running {
+				i.revision = update.revision
+				r.answersMayHaveChanged(i)
+			}
+		}
+		update.installed = true
+		r.succeed(update)
 	})
 }

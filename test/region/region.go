@@ -60,6 +60,10 @@ type Options struct {
 	// CodeDeploy still wait for the requests in flight only. By default the
 	// target is gone as soon as nothing is in flight.
 	DrainingUntilTimeout bool
+	// CamelCaseCreators has CodeDeploy spell the creator of a deployment by Auto
+	// Scaling autoScaling, as its user guide does, instead of autoscaling, which
+	// the API reference has for DeploymentInfo.
+	CamelCaseCreators bool
 	// InstanceEvents has CodeDeploy tell EventBridge of each instance's state
 	// too, not only of the deployment's.
 	InstanceEvents bool
@@ -76,18 +80,19 @@ type Region struct {
 	gate  gate
 	ids   ids
 
-	instances   map[string]*instance
-	groups      map[string]*group
-	balancers   map[string]*balancer
-	targets     map[string]*targetGroup // by ARN
-	streams     []*Stream
-	apps        map[string]*application
-	deployments map[string]*deployment
-	parameters  map[string]*parameter
-	topics      map[string]*Topic // by ARN
-	queues      map[string]*Queue // by name
-	buses       map[string]*bus
-	commands    commands
+	instances     map[string]*instance
+	groups        map[string]*group
+	deletedGroups []*group // for their scaling activities
+	balancers     map[string]*balancer
+	targets       map[string]*targetGroup // by ARN
+	streams       []*Stream
+	apps          map[string]*application
+	deployments   map[string]*deployment
+	parameters    map[string]*parameter
+	topics        map[string]*Topic // by ARN
+	queues        map[string]*Queue // by name
+	buses         map[string]*bus
+	commands      commands
 	// actions are the active lifecycle actions by token; lifecycleActions are
 	// all of them.
 	actions          map[string]*action

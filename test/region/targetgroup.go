@@ -30,6 +30,8 @@ type targetGroup struct {
 	// look at a thousand targets.
 	routes    []*target
 	routesOld bool
+	classic   bool // the instances of a Classic Load Balancer
+	deleted   bool
 }
 
 // The target types that matter here.
@@ -44,6 +46,8 @@ type balancer struct {
 	name    string
 	arn     string
 	classic bool
+	created time.Time
+	pool    *targetGroup // of the classic kind
 }
 
 // Documented defaults of target groups.
@@ -204,6 +208,7 @@ func (r *Region) deleteTargetGroup(in *elasticloadbalancingv2.DeleteTargetGroupI
 	case len(tg.balancers) > 0:
 		return nil, &elb.ResourceInUseException{Message: aws.String("Target group '" + tg.arn + "' is currently in use by a listener or a rule")}
 	default:
+		tg.deleted = true
 		delete(r.targets, tg.arn)
 	}
 	return &elasticloadbalancingv2.DeleteTargetGroupOutput{}, nil

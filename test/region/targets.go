@@ -169,7 +169,7 @@ func (r *Region) forget(t *target) {
 
 // targetsGone is what target groups show of a terminated instance.
 func (r *Region) targetsGone(i *instance) {
-	for _, tg := range sorted(r.targets) {
+	for _, tg := range r.pools() {
 		for _, t := range tg.targets {
 			if t.instance == i && !t.isDraining() {
 				t.generation++
@@ -182,7 +182,7 @@ func (r *Region) targetsGone(i *instance) {
 // targetsBack begins the health checks of a restarted instance anew where it
 // was registered when it stopped.
 func (r *Region) targetsBack(i *instance) {
-	for _, tg := range sorted(r.targets) {
+	for _, tg := range r.pools() {
 		for _, t := range tg.targets {
 			if t.instance == i && t.reason == elb.TargetHealthReasonEnumInvalidState {
 				r.beginTarget(tg, t)

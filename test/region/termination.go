@@ -41,6 +41,12 @@ func (r *Region) leave(i *instance, destination string) {
 		return
 	}
 	r.endWait(i) // for a launch hook
+	r.endActivity(i.launching, asg.ScalingActivityStatusCodeCancelled, "")
+	cause := "an instance was taken out of service in response to a difference between desired and actual capacity"
+	if i.unhealthy {
+		cause = "an instance was taken out of service in response to a failed health check"
+	}
+	i.ending = r.beginActivity(i.group, i, "Terminating EC2 instance: ", cause)
 	i.lifecycle = asg.LifecycleStateTerminating
 	draining := r.leaveSources(i)
 	if i.dead {
@@ -123,6 +129,7 @@ func (r *Region) shutDownAs(i *instance, drop func(*instance)) {
 	r.after(r.timings.Shutdown, func() {
 		i.ec2 = terminated
 		i.lifecycle = asg.LifecycleStateTerminated
+		r.endActivity(i.ending, asg.ScalingActivityStatusCodeSuccessful, "")
 		g.instances = slices.DeleteFunc(g.instances, func(other *instance) bool { return other == i })
 		r.targetsGone(i)
 		r.reconcile(g)

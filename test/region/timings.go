@@ -9,6 +9,9 @@ type Timings struct {
 	Boot time.Duration // 40 s
 	// Install is what CodeDeploy needs to install a revision on an instance.
 	Install time.Duration // 30 s
+	// Outdated is from the end of a deployment until CodeDeploy deploys to the
+	// instances that were launched meanwhile.
+	Outdated time.Duration // 1 min
 	// Shutdown is from the termination of an instance, when its application
 	// stops at once, until EC2 says terminated.
 	Shutdown time.Duration // 20 s
@@ -32,6 +35,7 @@ func (t Timings) orDefault() Timings {
 	}{
 		{&t.Boot, 40 * time.Second},
 		{&t.Install, 30 * time.Second},
+		{&t.Outdated, time.Minute},
 		{&t.Shutdown, 20 * time.Second},
 		{&t.Attach, 10 * time.Second},
 		{&t.Replace, 30 * time.Second},

@@ -82,6 +82,7 @@ func (r *Region) rest(i *instance) {
 	r.cutOffAll(i)
 	g.instances = slices.DeleteFunc(g.instances, func(other *instance) bool { return other == i })
 	g.warm = append(g.warm, i)
+	r.endActivity(i.ending, asg.ScalingActivityStatusCodeSuccessful, "")
 	r.targetsGone(i)
 	r.reconcile(g)
 }

@@ -17,6 +17,7 @@ func ServicesOf(region any) []Service {
 		service func(client any) Service
 	}{
 		{"AutoScaling", AutoScaling},
+		{"ELB", ELB},
 		{"ELBV2", ELBV2},
 		{"CodeDeploy", CodeDeploy},
 		{"SSM", SSM},
@@ -43,6 +44,15 @@ func AutoScaling(client any) Service {
 			"[]PerformanceFactorReferenceRequest":    "item",
 		},
 		Client: client,
+	}
+}
+
+// ELB describes Elastic Load Balancing: Classic Load Balancers.
+func ELB(client any) Service {
+	return Service{
+		ID: "Elastic Load Balancing", Protocol: Query, Signing: "elasticloadbalancing", Version: "2012-06-01",
+		Namespace: "http://elasticloadbalancing.amazonaws.com/doc/2012-06-01/",
+		Client:    client,
 	}
 }
 
