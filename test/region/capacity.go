@@ -17,14 +17,13 @@ func (r *Region) reconcile(g *group) {
 		r.finishDelete(g)
 		return
 	}
-	var counted []*instance
-	for _, i := range g.instances {
-		if i.counts() {
-			counted = append(counted, i)
+	counted := g.counted()
+	if missing := g.desired() - len(counted); missing > 0 && !g.isSuspended(processLaunch) {
+		if r.lacksTargetGroup(g) {
+			r.failLaunch(g)
+			missing = 0
 		}
-	}
-	if !g.isSuspended(processLaunch) {
-		for range g.desired() - len(counted) {
+		for range missing {
 			r.launch(g)
 		}
 	}
@@ -39,6 +38,74 @@ func (r *Region) reconcile(g *group) {
 		}
 		r.retireAtRisk(g)
 	}
+	r.rebalance(g)
+}
+
+// counted are the instances that make up a group's capacity. One that is
+// launched to even out the zones is not among them before it is in service.
+func (g *group) counted() []*instance {
+	if i := g.rebalancing; i != nil && (i.lifecycle == asg.LifecycleStateInService || i.leaving()) {
+		g.rebalancing = nil
+	}
+	var counted []*instance
+	for _, i := range g.instances {
+		if i.counts() && i != g.rebalancing {
+			counted = append(counted, i)
+		}
+	}
+	return counted
+}
+
+// rebalance launches an instance in the zone that has the fewest, where another
+// zone has two more; the scale-in that follows takes one from there. "When
+// rebalancing, Amazon EC2 Auto Scaling launches new instances before
+// terminating the old ones".
+func (r *Region) rebalance(g *group) {
+	counted := g.counted()
+	if !r.options.RebalancesZones || g.rebalancing != nil || len(counted) != g.desired() ||
+		g.isSuspended(processAZRebalance) || g.isSuspended(processLaunch) || g.isSuspended(processTerminate) {
+		return
+	}
+	n := map[string]int{}
+	for _, i := range counted {
+		if i.lifecycle != asg.LifecycleStateInService {
+			return // when it has settled
+		}
+		n[i.zone]++
+	}
+	byCount := func(a, b string) int { return cmp.Or(cmp.Compare(n[a], n[b]), strings.Compare(a, b)) }
+	least, most := slices.MinFunc(g.zones(), byCount), slices.MaxFunc(g.zones(), byCount)
+	if n[most]-n[least] >= 2 {
+		g.rebalancing = r.launch(g)
+		g.rebalancing.zone = least
+	}
+}
+
+// lacksTargetGroup reports whether a target group that is attached to a group has
+// been deleted: then nothing can be launched ("Troubleshoot Amazon EC2 Auto
+// Scaling: Load balancer issues").
+func (r *Region) lacksTargetGroup(g *group) bool {
+	return slices.ContainsFunc(g.sources, func(s *source) bool {
+		return s.kind == sourceELBV2 && s.attached() && r.targets[s.id] == nil
+	})
+}
+
+// launchAgain is how long after a failed launch Auto Scaling tries again
+// (assumed).
+const launchAgain = time.Minute
+
+func (r *Region) failLaunch(g *group) {
+	if g.launchFailed {
+		return // the next attempt is on its way
+	}
+	const reason = "One or more target groups not found. Validating load balancer configuration failed."
+	a := r.beginActivity(g, nil, "Launching a new EC2 instance.  Status Reason: "+reason, "an instance was started in response to a difference between desired and actual capacity")
+	r.endActivity(a, asg.ScalingActivityStatusCodeFailed, reason)
+	g.launchFailed = true
+	r.after(launchAgain, func() {
+		g.launchFailed = false
+		r.reconcile(g)
+	})
 }
 
 // scaleInVictim picks by the default termination policy: among the instances
@@ -67,7 +134,7 @@ func (r *Region) scaleInVictim(from []*instance) *instance {
 	})
 }
 
-// suspect has Auto Scaling look at an instance that may have become
+// suspect has Auto Scaling check an instance that may have become
 // unhealthy, when it has had the time to notice.
 func (r *Region) suspect(i *instance) {
 	r.after(r.timings.Replace, func() { r.checkHealth(i) })
@@ -107,13 +174,18 @@ func (r *Region) checkHealth(i *instance) {
 	}
 }
 
-// failsAttached says whether a target group that is attached to the
-// instance's group reports it as unhealthy. A target that is not registered,
-// draining or still initial has no verdict.
+// failsAttached reports whether a target group, or a Classic Load Balancer, that is
+// attached to the instance's group reports it as unhealthy. A target that is
+// not registered, draining or still initial has no verdict, and a traffic
+// source has none before it is InService: "If no registered instances pass the
+// health checks (for example, due to a misconfigured health check), the load
+// balancer doesn't enter the InService state. Amazon EC2 Auto Scaling doesn't
+// terminate and replace the instances" ("Understand the attachment status of
+// your load balancer").
 func (r *Region) failsAttached(i *instance) bool {
 	for _, s := range i.group.sources {
 		pool := r.poolOf(s)
-		if pool == nil || !s.attached() {
+		if pool == nil || s.state != inService {
 			continue
 		}
 		for _, t := range pool.targets {
@@ -134,10 +206,15 @@ func (g *group) healthChecks() []string {
 func (r *Region) deleteGroup(g *group) {
 	g.deleting = true
 	g.config.MinSize, g.config.MaxSize, g.config.DesiredCapacity = aws.Int32(0), aws.Int32(0), aws.Int32(0)
-	for _, i := range g.warm {
-		i.ec2, i.lifecycle = terminated, asg.LifecycleStateWarmedTerminated
+	for _, i := range slices.Clone(g.warm) {
+		if i.ec2 != stopped {
+			r.shutDown(i)
+			continue
+		}
+		r.leavePool(i)
+		i.lifecycle, i.released = asg.LifecycleStateWarmedTerminated, true
+		r.setEC2(i, terminated)
 	}
-	g.warm = nil
 	for _, i := range slices.Clone(g.instances) {
 		r.remove(i)
 	}

@@ -36,6 +36,11 @@ type deploymentGroup struct {
 // instances (observed).
 const hookPrefix = "CodeDeploy-managed-automatic-launch-deployment-hook-"
 
+// terminationHookPrefix begins the name of the hook by which CodeDeploy learns
+// of instances that terminate, where a deployment group has that enabled
+// (assumed, after the other).
+const terminationHookPrefix = "CodeDeploy-managed-automatic-termination-deployment-hook-"
+
 // batchLimit is how many deployment groups one call may name (API reference,
 // BatchGetDeploymentGroups: BatchLimitExceededException).
 const batchLimit = 100
@@ -116,6 +121,9 @@ func (r *Region) createDeploymentGroup(in *codedeploy.CreateDeploymentGroupInput
 	if err := r.autoScalingGroupsExist(in.AutoScalingGroups); err != nil {
 		return nil, err
 	}
+	if err := provisionable(in.BlueGreenDeploymentConfiguration); err != nil {
+		return nil, err
+	}
 	config := cd.DeploymentGroupInfo{
 		ApplicationName: aws.String(a.name), ComputePlatform: a.platform,
 		DeploymentGroupId: aws.String(r.ids.uuid("deployment group")), DeploymentGroupName: aws.String(name),
@@ -132,6 +140,14 @@ func (r *Region) createDeploymentGroup(in *codedeploy.CreateDeploymentGroupInput
 	a.groups[name] = g
 	r.setAutoScalingGroups(g, in.AutoScalingGroups)
 	return &codedeploy.CreateDeploymentGroupOutput{DeploymentGroupId: config.DeploymentGroupId}, nil
+}
+
+// provisionable refuses the one way of provisioning that is not simulated.
+func provisionable(c *cd.BlueGreenDeploymentConfiguration) error {
+	if c != nil && c.GreenFleetProvisioningOption != nil && c.GreenFleetProvisioningOption.Action == cd.GreenFleetProvisioningActionDiscoverExisting {
+		return failure("NotImplemented", "the simulated region does not discover replacement instances")
+	}
+	return nil
 }
 
 func (r *Region) autoScalingGroupsExist(names []string) error {
@@ -252,6 +268,9 @@ func (r *Region) updateDeploymentGroup(in *codedeploy.UpdateDeploymentGroupInput
 	if err := r.autoScalingGroupsExist(in.AutoScalingGroups); err != nil {
 		return nil, err
 	}
+	if err := provisionable(in.BlueGreenDeploymentConfiguration); err != nil {
+		return nil, err
+	}
 	if name := aws.ToString(in.NewDeploymentGroupName); name != "" && name != g.name {
 		if g.app.groups[name] != nil {
 			return nil, &cd.DeploymentGroupAlreadyExistsException{Message: aws.String("Deployment group already exists: " + name)}
@@ -280,6 +299,8 @@ func (r *Region) updateDeploymentGroup(in *codedeploy.UpdateDeploymentGroupInput
 	}
 	if in.AutoScalingGroups != nil {
 		r.setAutoScalingGroups(g, in.AutoScalingGroups)
+	} else {
+		r.moveLaunchHook(g, g.groups)
 	}
 	return &codedeploy.UpdateDeploymentGroupOutput{}, nil
 }

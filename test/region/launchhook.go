@@ -11,17 +11,28 @@ import (
 )
 
 // putLaunchHook puts CodeDeploy's managed hook on an Auto Scaling group:
-// launching, 600 s, ABANDON, CodeDeploy's own queue (observed).
+// launching, 600 s, ABANDON, CodeDeploy's own queue (observed). A hook for
+// terminations comes with it where the deployment group has one enabled (API
+// reference, CreateDeploymentGroup: terminationHookEnabled).
 func (r *Region) putLaunchHook(g *deploymentGroup, on *group) {
-	if on.launchHook() != "" {
-		return
-	}
 	on.deployer = g
-	name := hookPrefix + g.name + "-" + r.ids.uuid("launch hook")
+	if on.launchHook() == "" {
+		r.putManagedHook(g, on, hookPrefix, onLaunching)
+	}
+	switch {
+	case !g.config.TerminationHookEnabled:
+		removeHooks(on, terminationHookPrefix)
+	case on.hookNamed(terminationHookPrefix) == "":
+		r.putManagedHook(g, on, terminationHookPrefix, onTerminating)
+	}
+}
+
+func (r *Region) putManagedHook(g *deploymentGroup, on *group, prefix, transition string) {
+	name := prefix + g.name + "-" + r.ids.uuid("launch hook")
 	on.hooks[name] = asg.LifecycleHook{
 		AutoScalingGroupName:  aws.String(on.name),
 		LifecycleHookName:     aws.String(name),
-		LifecycleTransition:   aws.String(onLaunching),
+		LifecycleTransition:   aws.String(transition),
 		DefaultResult:         aws.String(resultAbandon),
 		HeartbeatTimeout:      aws.Int32(600),
 		GlobalTimeout:         aws.Int32(60000),
@@ -31,14 +42,21 @@ func (r *Region) putLaunchHook(g *deploymentGroup, on *group) {
 }
 
 func removeLaunchHook(from *group) {
-	maps.DeleteFunc(from.hooks, func(name string, _ asg.LifecycleHook) bool { return strings.HasPrefix(name, hookPrefix) })
+	removeHooks(from, hookPrefix)
+	removeHooks(from, terminationHookPrefix)
+}
+
+func removeHooks(from *group, prefix string) {
+	maps.DeleteFunc(from.hooks, func(name string, _ asg.LifecycleHook) bool { return strings.HasPrefix(name, prefix) })
 }
 
 // launchHook is the name of CodeDeploy's hook on the group, "" if there is
 // none.
-func (g *group) launchHook() string {
+func (g *group) launchHook() string { return g.hookNamed(hookPrefix) }
+
+func (g *group) hookNamed(prefix string) string {
 	for _, name := range slices.Sorted(maps.Keys(g.hooks)) {
-		if strings.HasPrefix(name, hookPrefix) {
+		if strings.HasPrefix(name, prefix) {
 			return name
 		}
 	}
@@ -54,13 +72,13 @@ func (g *group) launchHookOf() *deploymentGroup {
 	return g.deployer
 }
 
-// partial says whether a deployment is to some instances of a group only. Such
+// partial reports whether a deployment is to some instances of a group only. Such
 // ones run beside each other and beside a deployment of the whole group.
 func (d *deployment) partial() bool {
-	return d.onLaunch() || d.creator == cd.DeploymentCreatorCodeDeployAutoUpdate
+	return d.onLaunch() || d.creator == cd.DeploymentCreatorCodeDeployAutoUpdate || d.creator == cd.DeploymentCreatorAutoscalingTermination
 }
 
-// onLaunch says whether a deployment was created for one launched instance.
+// onLaunch reports whether a deployment was created for one launched instance.
 func (d *deployment) onLaunch() bool { return d.creator == cd.DeploymentCreatorAutoscaling }
 
 // deployToLaunched is what CodeDeploy does when its launch hook fires: a
@@ -137,5 +155,35 @@ func (r *Region) updateOutdated(d *deployment) {
 		}
 		update.installed = true
 		r.succeed(update)
+	})
+}
+
+// deployToTerminating is what CodeDeploy does when its terminate hook fires: a
+// deployment to the one instance that blocks its traffic and stops its
+// application, after which CodeDeploy completes its own action ("How Amazon EC2
+// Auto Scaling works with CodeDeploy", termination deployments). Other hooks of
+// the instance run beside it.
+func (r *Region) deployToTerminating(a *action) {
+	g, i := a.instance.group.deployer, a.instance
+	complete := func() {
+		if a.ending == Active {
+			r.endAction(a, Completed, resultContinue)
+		}
+	}
+	if g == nil || g.revision == "" || i.dead {
+		r.after(0, complete) // nothing was ever deployed, or nothing is left
+		return
+	}
+	d := r.deployToSome(g, cd.DeploymentCreatorAutoscalingTermination, []string{i.id})
+	r.deregisterAll(d, d.targets, func() {
+		r.after(r.timings.Install, func() {
+			if i.dead || a.ending != Active {
+				r.fail(d, cd.ErrorCodeHealthConstraints, "The instance was terminated")
+				return
+			}
+			d.installed = true
+			r.succeed(d)
+			complete()
+		})
 	})
 }
