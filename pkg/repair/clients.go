@@ -57,5 +57,5 @@ type Clients struct {
 	Balancers   Balancers
 	Parameters  Parameters
 	Queue       invoke.SQS
-	Database    store.API
+	Database    store.KeyedAPI
 }
