@@ -2,235 +2,338 @@ package repair
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"golang.org/x/sync/errgroup"
 
 	"deployhooks/pkg/fault"
+	"deployhooks/pkg/fleet"
+	"deployhooks/pkg/repair/setting"
+	"deployhooks/pkg/store"
 )
 
 // Swept is what a sweep found.
 type Swept struct {
-	// InScope counts the deployment groups looked at, InOrder those that need
-	// nothing.
+	// InScope counts the deployment groups checked, InOrder those that need
+	// nothing, and Skipped the applications that could not be read.
 	InScope int `json:"inScope"`
 	InOrder int `json:"inOrder"`
-	// HandedOver are those that a closer look was asked for, sorted.
+	Skipped int `json:"skipped"`
+	// HandedOver are those that a reconcile was requested for.
 	HandedOver []Key `json:"handedOver"`
+	// ContinuesAfter is the application after which another invocation goes on,
+	// because the time of this one was up.
+	ContinuesAfter string `json:"continuesAfter,omitempty"`
 }
 
-// Sweep glances at every deployment group in scope, a hundred with one
-// question, and asks the function by its queue for a closer look at each that
-// is not plainly in order. So a lost event costs minutes, and one group in
-// trouble does not hold up the others.
-func (r *Repairer) Sweep(ctx context.Context) (Swept, error) {
+// sweepBatch is how many applications are read before their deployment groups are
+// checked together and handed over. sweepMargin is what is left of the invocation's
+// time when a sweep hands over to the next.
+const (
+	sweepBatch  = 20
+	sweepMargin = 20 * time.Second
+)
+
+// sweep checks every deployment group in scope, many with one question, and has the
+// function reconcile each that is not plainly in order. So a missed event costs
+// minutes, and one group in trouble does not delay the others. It hands over while it
+// reads, stops in time, and continues where it stopped.
+func (r *Repairer) sweep(ctx context.Context, work sweepWork) (Swept, error) {
+	if work.Began.IsZero() {
+		work.Began = r.now()
+	}
 	swept := Swept{HandedOver: []Key{}}
-	inScope, err := r.inScope(ctx)
-	if err != nil && !r.tellBlind(ctx, err) {
+	reading, cancel := before(ctx, sweepMargin)
+	defer cancel()
+	applications, err := r.applications(reading)
+	var unread []error
+	if err != nil {
+		unread = append(unread, err)
+	}
+	applications = slices.DeleteFunc(applications, func(name string) bool { return name <= work.After })
+	for batch := range slices.Chunk(applications, sweepBatch) {
+		found, skipped := r.deploymentGroups(reading, batch)
+		if reading.Err() != nil {
+			swept.ContinuesAfter = work.After
+			break
+		}
+		unread, swept.Skipped = append(unread, skipped...), swept.Skipped+len(skipped)
+		if err := r.check(ctx, found, &swept); fault.IsOwn(err) {
+			return swept, fmt.Errorf("sweep: %w", err)
+		} else if err != nil {
+			unread = append(unread, err)
+		}
+		work.After = batch[len(batch)-1]
+	}
+	over := reading.Err() == nil
+	if err := r.reportSweep(ctx, work, unread, over); err != nil {
 		return swept, fmt.Errorf("sweep: %w", err)
 	}
-	if err == nil {
-		if err := r.forgetBlind(ctx); err != nil {
+	if !over {
+		swept.ContinuesAfter = work.After
+		if err := r.queue.Continue(ctx, continuation{Sweep: &work}, 0); err != nil {
 			return swept, fmt.Errorf("sweep: %w", err)
 		}
 	}
-	swept.InScope = len(inScope)
-	for _, g := range inScope {
-		if g.inOrder() {
-			swept.InOrder++
-		} else {
-			swept.HandedOver = append(swept.HandedOver, g.Key)
-		}
-	}
-	var sending errgroup.Group
-	sending.SetLimit(concurrency)
-	for _, k := range swept.HandedOver {
-		sending.Go(func() error { return r.request(ctx, k, Hint{Sweep: true}, 0) })
-	}
-	if err := sending.Wait(); err != nil {
-		return swept, fmt.Errorf("sweep: %w", err)
-	}
-	r.log.InfoContext(ctx, "swept", "in_scope", swept.InScope, "in_order", swept.InOrder, "handed_over", len(swept.HandedOver))
+	r.log.InfoContext(ctx, "swept", "in_scope", swept.InScope, "in_order", swept.InOrder, "handed_over", len(swept.HandedOver),
+		"skipped", swept.Skipped, "continues_after", swept.ContinuesAfter)
 	return swept, nil
 }
 
-// tellBlind tells people that a sweep is denied what it asks, and reports
-// whether it did: no retry helps then.
-func (r *Repairer) tellBlind(ctx context.Context, err error) bool {
-	if kind := fault.Of(err); kind != fault.Denied && kind != fault.Invalid || tools(err) {
-		return false
+// before is a context that ends some time before another does.
+func before(ctx context.Context, margin time.Duration) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(ctx, deadline.Add(-margin))
 	}
-	o := &Observed{Key: everything}
-	records, unread := r.records.load(ctx, o.Key)
-	if unread != nil {
-		return false
-	}
-	o.Record = records[o.Key]
-	_, unable := r.unable(ctx, o, err)
-	return unable == nil
+	return context.WithCancel(ctx)
 }
 
-// forgetBlind makes it news again if a sweep is denied something after this.
-func (r *Repairer) forgetBlind(ctx context.Context) error {
-	records, err := r.records.load(ctx, everything)
-	if err != nil || records[everything].equal(Record{}) {
+// check hands over the deployment groups that are not plainly in order.
+func (r *Repairer) check(ctx context.Context, found map[Key]DeploymentGroup, swept *Swept) error {
+	glances, err := r.glances(ctx, found)
+	if err != nil {
 		return err
 	}
-	return r.records.save(ctx, everything, Record{Version: records[everything].Version})
+	sending, ctx := errgroup.WithContext(ctx)
+	sending.SetLimit(concurrency)
+	for _, g := range glances {
+		swept.InScope++
+		switch {
+		case g.inOrder():
+			swept.InOrder++
+			continue
+		case g.record.Due.After(r.now()):
+			continue // a continuation is on its way
+		}
+		swept.HandedOver = append(swept.HandedOver, g.Key)
+		sending.Go(func() error {
+			return r.queue.Continue(ctx, continuation{Reconcile: &reconcileWork{Key: g.Key}}, 0)
+		})
+	}
+	return sending.Wait()
 }
 
 // glance is what a sweep knows of a deployment group.
 type glance struct {
 	Key
 	DeploymentGroup
-	group  *Group
-	record Record
+	group      *fleet.AutoScalingGroup
+	record     Record
+	unreadable error
+	fetched    setting.Fetched
 }
 
-// inOrder tells whether the group has, by all that is seen at a glance, what a
-// closer look would want, and whether that look was had since the last
-// deployment.
+// inOrder reports whether the group has, by all that is seen at a glance, what a
+// reconcile would want, and whether the baseline is up to date.
 func (g glance) inOrder() bool {
 	r := g.record
-	if g.group == nil || r.Baseline == nil || r.Baseline.Group != g.group.Name || r.Published != g.group.Name ||
-		r.Deployment != g.Last || r.Failed != "" || r.Untold != (Untold{}) || len(r.Pending) > 0 || r.Settle || g.group.suspended() {
+	if g.unreadable != nil || g.group == nil || r.Baseline == nil || r.Published != g.group.Name || r.Deployment != g.Last ||
+		r.Failed != "" || len(r.Notices.Outbox) > 0 || len(r.Pending) > 0 || r.Settle || len(r.Blocked) > 0 || r.Bridged != nil || len(r.HeldBack) > 0 ||
+		len(r.Former) > 0 || r.Baseline.Group != g.group.Name || r.Baseline.ARN != g.group.ARN || r.Baseline.DeploymentGroupID != g.ID {
 		return false
 	}
 	attached := map[string]bool{}
-	for s := range g.group.Sources {
+	for _, s := range g.group.Sources {
 		attached[s.Name()] = true
 	}
-	return !slices.ContainsFunc(slices.Concat(g.TargetGroups, g.Classic), func(name string) bool { return !attached[name] })
+	lacks := func(name string) bool { return !attached[name] }
+	return !slices.ContainsFunc(g.TargetGroups, lacks) && !slices.ContainsFunc(g.Classic, lacks) &&
+		setting.Take(g.group, g.fetched).Equal(r.Baseline.Settings)
 }
 
-// inScope finds the deployment groups in scope whose deployments copy an Auto
-// Scaling group, sorted by name. An application that cannot be read is missing
-// from the answer, and in the error.
-func (r *Repairer) inScope(ctx context.Context) ([]glance, error) {
-	found, unread := r.copying(ctx)
-	keys := slices.SortedFunc(maps.Keys(found), func(a, b Key) int { return strings.Compare(a.String(), b.String()) })
-	names := map[string]bool{}
+// glances reads the records and Auto Scaling groups of deployment groups, and leaves
+// out those whose tags take them out of scope.
+func (r *Repairer) glances(ctx context.Context, found map[Key]DeploymentGroup) ([]glance, error) {
+	keys := sorted(found)
+	var names []string
+	var recordKeys []store.Key
 	for _, k := range keys {
-		for _, name := range found[k].Groups {
-			names[name] = true
-		}
+		names, recordKeys = append(names, found[k].Groups...), append(recordKeys, k.key())
 	}
-	var (
-		round   errgroup.Group
-		records map[Key]Record
-		groups  = map[string]*Group{}
-	)
+	var records map[store.Key]store.Item[Record]
+	var groups map[string]*fleet.AutoScalingGroup
+	round, reading := errgroup.WithContext(ctx)
 	round.Go(func() (err error) {
-		records, err = r.records.load(ctx, keys...)
+		records, err = r.records.Get(reading, recordKeys...)
 		return err
 	})
 	round.Go(func() (err error) {
-		groups, err = r.groups(ctx, slices.Sorted(maps.Keys(names))...)
+		groups, err = fleet.AutoScalingGroups(reading, r.clients.Groups, names...)
 		return err
 	})
 	if err := round.Wait(); err != nil {
 		return nil, err
 	}
-	var inScope []glance
+	var glances []glance
 	for _, k := range keys {
-		g := glance{Key: k, DeploymentGroup: found[k], record: records[k]}
-		if len(g.Groups) == 1 {
-			g.group = groups[g.Groups[0]]
-		}
-		if g.balanced() && r.cfg.Scope.admits(g.group) {
-			inScope = append(inScope, g)
-		}
-	}
-	return inScope, unread
-}
-
-// balanced tells whether there is load balancing to look after.
-func (g glance) balanced() bool {
-	return len(g.TargetGroups) > 0 || len(g.Classic) > 0 || g.record.Baseline != nil
-}
-
-// copying finds, among the applications and names in scope, the deployment
-// groups whose deployments copy an Auto Scaling group.
-func (r *Repairer) copying(ctx context.Context) (map[Key]DeploymentGroup, error) {
-	applications := r.cfg.Applications
-	if len(applications) == 0 {
-		var err error
-		if applications, err = r.applications(ctx); err != nil {
-			return map[Key]DeploymentGroup{}, err
+		item := records[k.key()]
+		g := glance{Key: k, DeploymentGroup: found[k], record: item.Value, unreadable: item.Unreadable, group: groups[found[k].name()]}
+		balanced := len(g.TargetGroups)+len(g.Classic) > 0 || g.record.Baseline != nil || g.unreadable != nil
+		if balanced && r.cfg.admits(g.group) {
+			glances = append(glances, g)
 		}
 	}
-	var (
-		round errgroup.Group
-		guard sync.Mutex
-		found = map[Key]DeploymentGroup{}
-	)
+	reads, ctx := errgroup.WithContext(ctx)
+	reads.SetLimit(concurrency)
+	for i := range glances {
+		if g := &glances[i]; g.group != nil {
+			reads.Go(func() error {
+				// What cannot be read of one group is for its reconcile to find out.
+				g.fetched, _ = setting.Fetch(ctx, r.clients.Groups, g.group.Name)
+				return nil
+			})
+		}
+	}
+	return glances, reads.Wait()
+}
+
+// inScope are the deployment groups in scope, sorted. What cannot be read is missing,
+// unless nothing can be read.
+func (r *Repairer) inScope(ctx context.Context) ([]Key, error) {
+	applications, err := r.applications(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, unread := r.deploymentGroups(ctx, applications)
+	if len(found) == 0 && len(unread) > 0 {
+		return nil, errors.Join(unread...)
+	}
+	glances, err := r.glances(ctx, found)
+	keys := make([]Key, len(glances))
+	for i, g := range glances {
+		keys[i] = g.Key
+	}
+	return keys, err
+}
+
+// applications are the applications in scope, sorted.
+func (r *Repairer) applications(ctx context.Context) ([]string, error) {
+	if len(r.cfg.Applications) > 0 {
+		return slices.Sorted(slices.Values(r.cfg.Applications)), nil
+	}
+	var names []string
+	pages := codedeploy.NewListApplicationsPaginator(r.clients.Deployments, &codedeploy.ListApplicationsInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list applications: %w", err)
+		}
+		names = append(names, page.Applications...)
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// deploymentGroups finds the deployment groups of applications whose deployments copy
+// an Auto Scaling group. An application that cannot be read is left out, and its
+// error returned.
+func (r *Repairer) deploymentGroups(ctx context.Context, applications []string) (found map[Key]DeploymentGroup, unread []error) {
+	found = map[Key]DeploymentGroup{}
+	var mu sync.Mutex // protects both
+	var round errgroup.Group
 	round.SetLimit(concurrency)
 	for _, application := range applications {
 		round.Go(func() error {
-			groups, err := r.deploymentGroups(ctx, application)
-			if err != nil && fault.Of(err) != fault.NotFound { // deleted while we looked
-				return err
-			}
-			guard.Lock()
-			defer guard.Unlock()
+			groups, err := r.deploymentGroupsOf(ctx, application)
+			mu.Lock()
+			defer mu.Unlock()
 			for k, g := range groups {
-				if (&Observed{DeploymentGroup: g}).ours() {
+				if g.managed() {
 					found[k] = g
 				}
+			}
+			if err != nil && !fault.Is(err, fault.NotFound) { // deleted meanwhile
+				unread = append(unread, err)
 			}
 			return nil
 		})
 	}
-	return found, round.Wait()
-}
-
-func (r *Repairer) applications(ctx context.Context) ([]string, error) {
-	var names []string
-	in := &codedeploy.ListApplicationsInput{}
-	for more := true; more; more = aws.ToString(in.NextToken) != "" {
-		out, err := r.clients.Deployments.ListApplications(ctx, in)
-		if err != nil {
-			return nil, err
-		}
-		names, in.NextToken = append(names, out.Applications...), out.NextToken
-	}
-	return names, nil
+	_ = round.Wait() // each application has its own error
+	return found, unread
 }
 
 // batchDeploymentGroupsLimit is how many names BatchGetDeploymentGroups takes
-// (BatchLimitExceededException, CodeDeploy API Reference).
+// (BatchLimitExceededException, AWS CodeDeploy API Reference).
 const batchDeploymentGroupsLimit = 100
 
-// deploymentGroups reads the deployment groups of an application whose names
-// are in scope.
-func (r *Repairer) deploymentGroups(ctx context.Context, application string) (map[Key]DeploymentGroup, error) {
-	var names []string
-	in := &codedeploy.ListDeploymentGroupsInput{ApplicationName: &application}
-	for more := true; more; more = aws.ToString(in.NextToken) != "" {
-		out, err := r.clients.Deployments.ListDeploymentGroups(ctx, in)
-		if err != nil {
-			return nil, err
-		}
-		names, in.NextToken = append(names, out.DeploymentGroups...), out.NextToken
-	}
-	names = slices.DeleteFunc(names, func(name string) bool { return !r.cfg.Scope.covers(Key{application, name}) })
+func (r *Repairer) deploymentGroupsOf(ctx context.Context, application string) (map[Key]DeploymentGroup, error) {
 	found := map[Key]DeploymentGroup{}
+	var names []string
+	pages := codedeploy.NewListDeploymentGroupsPaginator(r.clients.Deployments, &codedeploy.ListDeploymentGroupsInput{ApplicationName: &application})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list deployment groups of %s: %w", setting.Plain(application), err)
+		}
+		names = append(names, page.DeploymentGroups...)
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return !r.cfg.covers(Key{application, name}) })
 	for chunk := range slices.Chunk(names, batchDeploymentGroupsLimit) {
 		out, err := r.clients.Deployments.BatchGetDeploymentGroups(ctx, &codedeploy.BatchGetDeploymentGroupsInput{
 			ApplicationName: &application, DeploymentGroupNames: chunk,
 		})
 		if err != nil {
-			return nil, err
+			return found, fmt.Errorf("get deployment groups of %s: %w", setting.Plain(application), err)
 		}
 		for _, info := range out.DeploymentGroupsInfo {
 			found[Key{application, aws.ToString(info.DeploymentGroupName)}] = deploymentGroup(&info)
 		}
 	}
 	return found, nil
+}
+
+func sorted(found map[Key]DeploymentGroup) []Key {
+	var keys []Key
+	for k := range found {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b Key) int {
+		if a.Application != b.Application {
+			if a.Application < b.Application {
+				return -1
+			}
+			return 1
+		}
+		if a.DeploymentGroup < b.DeploymentGroup {
+			return -1
+		}
+		return 1
+	})
+	return keys
+}
+
+// reportSweep notifies operators of what the sweep cannot read, once it has lasted,
+// and forgets what it could read again.
+func (r *Repairer) reportSweep(ctx context.Context, work sweepWork, unread []error, over bool) error {
+	items, err := r.records.Get(ctx, everything.key())
+	if err != nil {
+		return err
+	}
+	item := items[everything.key()]
+	o := &Observation{Key: everything, Now: r.now(), Config: r.cfg, Record: item.Value}
+	p := Plan{draft: item.Value}
+	for _, err := range unread {
+		if fault.IsOwn(err) {
+			return err
+		}
+		p.fail(o, err)
+	}
+	if len(unread) == 0 && (len(item.Value.Blocked) == 0 && item.Value.Notices.Empty() || !over) {
+		return nil
+	}
+	if !over || len(unread) > 0 {
+		o.Err = errors.Join(unread...) // what else is wrong is not known yet
+	}
+	p = p.finish(o)
+	p.Next.Due, p.Next.Requeues = time.Time{}, 0
+	if err := r.save(ctx, &item, p.Next); err != nil && !errors.Is(err, errConflict) {
+		return err
+	}
+	return r.notify(ctx, &item)
 }
