@@ -10,12 +10,8 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
-	"deployhooks/infra/build"
-	"deployhooks/infra/config"
-	"deployhooks/infra/constructs"
 	"deployhooks/infra/hooks"
 )
 
@@ -25,7 +21,7 @@ func main() {
 		jsii.Close() // it has made a directory already
 		os.Exit(2)
 	}
-	err := synthesise()
+	err := hooks.Synthesise(context.Background(), "build")
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "deployhooks: %v\n", err)
 	}
@@ -47,26 +43,3 @@ const usage = `infra takes no arguments. The CDK runs it:
   npx aws-cdk deploy -c deployhooks:repairMode=plan    with a context key
 
 README.md, "Configuration", has the table of the context keys.`
-
-// programs is the folder of the built functions.
-const programs = "build"
-
-// synthesise builds the functions, so that what is deployed is never older than
-// its source, and writes the templates to where the CDK's command line wants them.
-func synthesise() error {
-	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)})
-	given, _ := app.Node().GetAllContext(nil).(map[string]any)
-	cfg, err := config.Parse(given)
-	if err != nil {
-		return err
-	}
-	if err := build.Functions(context.Background(), programs, cfg.Architecture); err != nil {
-		return err
-	}
-	settings := config.Own(given)
-	hooks.NewStack(app, jsii.String(config.HooksName), &constructs.DeploymentHooksProps{
-		Configuration: &settings, Programs: jsii.String(programs),
-	})
-	app.Synth(nil)
-	return nil
-}

@@ -10,6 +10,7 @@ package infra
 
 import (
 	"bytes"
+	"context"
 	"debug/elf"
 	"encoding/binary"
 	"encoding/json"
@@ -107,23 +108,22 @@ func fullContext() map[string]any {
 	}
 }
 
+// asInfra is the variable that has the test binary run as the infra program.
+const asInfra = "DEPLOYHOOKS_TEST_AS_INFRA"
+
 // handOver is the variable that names the folder that the second process writes to.
 const handOver = "DEPLOYHOOKS_TEST_SYNTHESIS"
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	dir := os.Getenv(handOver)
-	if dir != "" {
-		err := synthesise(dir)
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
+	second := map[string]func(string) error{
+		handOver: synthesise,
+		asInfra:  func(programs string) error { return hooks.Synthesise(context.Background(), programs) },
+	}
+	for variable, run := range second {
+		if value := os.Getenv(variable); value != "" {
+			os.Exit(asSecond(run, value))
 		}
-		_ = os.Stderr.Close() // see the infra program
-		jsii.Close()
-		if err != nil {
-			os.Exit(1)
-		}
-		return
 	}
 	jsii.Close() // which has made a directory, though nothing has used it yet
 	if err := takeOver(); err != nil {
@@ -131,6 +131,20 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
+}
+
+// asSecond runs one thing with the CDK and returns the status to exit with.
+func asSecond(run func(string) error, value string) int {
+	err := run(value)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	_ = os.Stderr.Close() // see the infra program
+	jsii.Close()
+	if err != nil {
+		return 1
+	}
+	return 0
 }
 
 // takeOver runs the second process and fills the variables above. The CDK's
