@@ -70,15 +70,16 @@ func (f *QueuedFunction) addAlarms(to awssns.ITopic) {
 // newDeadLetters is how many messages the dead-letter queue has more than five
 // minutes before. Nothing counts arrivals: NumberOfMessagesSent leaves out what a
 // redrive policy moves (SQS developer guide, "Available CloudWatch metrics for
-// Amazon SQS"). Messages that somebody reads are invisible for a while, so they
-// count too. A queue that is not used has no data, which stands for none.
+// Amazon SQS"). A queue that is not used has no data, which stands for none: the
+// first message counts too. An alarm reads more data points than it evaluates, so
+// that there is one to compare with ("Using metric math", CloudWatch user guide).
+// The maximum of five minutes bridges the seconds in which somebody reads the
+// messages and they are invisible.
 func (f *QueuedFunction) newDeadLetters(period awscdk.Duration) awscloudwatch.IMetric {
-	largest := &awscloudwatch.MetricOptions{Period: period, Statistic: jsii.String("Maximum")}
 	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
-		Expression: jsii.String("DIFF(FILL(visible, 0) + FILL(hidden, 0))"),
+		Expression: jsii.String("DIFF(FILL(visible, 0))"),
 		UsingMetrics: &map[string]awscloudwatch.IMetric{
-			"visible": f.DeadLetters.MetricApproximateNumberOfMessagesVisible(largest),
-			"hidden":  f.DeadLetters.MetricApproximateNumberOfMessagesNotVisible(largest),
+			"visible": f.DeadLetters.MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{Period: period, Statistic: jsii.String("Maximum")}),
 		},
 		Label:  jsii.String("new dead letters"),
 		Period: period,

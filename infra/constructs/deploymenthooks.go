@@ -178,10 +178,10 @@ func (h *DeploymentHooks) named(text string) *string {
 	return &text
 }
 
-// place is where a function with a table runs.
-func (h *DeploymentHooks) place(table awsdynamodb.ITable) permissions.Place {
+// location is where a function with a table runs.
+func (h *DeploymentHooks) location(table awsdynamodb.ITable) permissions.Location {
 	stack := awscdk.Stack_Of(h)
-	p := permissions.Place{
+	p := permissions.Location{
 		Partition: *stack.Partition(), Region: *stack.Region(), Account: *stack.Account(),
 		Table: *table.TableArn(), NoticeTopic: *h.NoticeTopic.TopicArn(),
 	}
@@ -193,9 +193,9 @@ func (h *DeploymentHooks) place(table awsdynamodb.ITable) permissions.Place {
 
 // environment adds the names of resources to a function's configuration.
 func (h *DeploymentHooks) environment(configured map[string]string, table awsdynamodb.ITable) *map[string]*string {
-	place := h.place(table)
+	location := h.location(table)
 	all := map[string]*string{
-		"TABLE": table.TableName(), "TOPIC_ARN": &place.NoticeTopic, "ALARM_TOPIC_ARN": &place.AlarmTopic, "ACCOUNT": &place.Account,
+		"TABLE": table.TableName(), "TOPIC_ARN": &location.NoticeTopic, "ALARM_TOPIC_ARN": &location.AlarmTopic, "ACCOUNT": &location.Account,
 	}
 	for name, value := range configured {
 		all[name] = &value

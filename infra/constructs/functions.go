@@ -20,7 +20,7 @@ func (h *DeploymentHooks) addRepair() {
 	props.StaleAfter = awscdk.Duration_Minutes(jsii.Number(30))
 
 	h.Repair = NewQueuedFunction(h, jsii.String("Repair"), props)
-	h.Repair.allow(permissions.Repair(cfg, h.place(h.Baselines))...)
+	h.Repair.allow(permissions.Repair(cfg, h.location(h.Baselines))...)
 	h.Repair.OnEvents(jsii.String("DeploymentStates"), jsii.String("Deployments that change their state"), eventPattern(cfg.DeploymentPattern()))
 	h.Repair.OnTopic(h.TriggerTopic)
 }
@@ -37,7 +37,7 @@ func (h *DeploymentHooks) addDrain() {
 	props.StaleAfter = awscdk.Duration_Minutes(jsii.Number(15))
 
 	h.Drain = NewQueuedFunction(h, jsii.String("Drain"), props)
-	h.Drain.allow(permissions.Drain(cfg, h.place(h.Drains))...)
+	h.Drain.allow(permissions.Drain(cfg, h.location(h.Drains))...)
 	for _, r := range drainRules(cfg.Drain) {
 		h.Drain.OnEvents(&r.id, &r.description, eventPattern(r.pattern))
 	}

@@ -19,9 +19,9 @@ type Statement struct {
 	Condition map[string]map[string]string
 }
 
-// Place is where a function runs, and the ARNs of what it works with. In a
+// Location is where a function runs, and the ARNs of what it works with. In a
 // template these are references.
-type Place struct {
+type Location struct {
 	Partition, Region, Account string
 	// Table is the function's own.
 	Table string
@@ -37,46 +37,46 @@ func everything() []string { return []string{"*"} }
 
 // arn is the ARN of a resource of the account, as the service writes it after the
 // account.
-func (p Place) arn(service, resource string) string {
-	return strings.Join([]string{"arn", p.Partition, service, p.Region, p.Account, resource}, ":")
+func (l Location) arn(service, resource string) string {
+	return strings.Join([]string{"arn", l.Partition, service, l.Region, l.Account, resource}, ":")
 }
 
 // applications are CodeDeploy applications, all of them for no names.
-func (p Place) applications(names []string) []string {
+func (l Location) applications(names []string) []string {
 	if len(names) == 0 {
-		return []string{p.arn("codedeploy", "application:*")}
+		return []string{l.arn("codedeploy", "application:*")}
 	}
 	var out []string
 	for _, name := range names {
-		out = append(out, p.arn("codedeploy", "application:"+name))
+		out = append(out, l.arn("codedeploy", "application:"+name))
 	}
 	return out
 }
 
 // deploymentGroups are all deployment groups of CodeDeploy applications.
-func (p Place) deploymentGroups(applications []string) []string {
+func (l Location) deploymentGroups(applications []string) []string {
 	if len(applications) == 0 {
-		return []string{p.arn("codedeploy", "deploymentgroup:*")}
+		return []string{l.arn("codedeploy", "deploymentgroup:*")}
 	}
 	var out []string
 	for _, name := range applications {
-		out = append(out, p.arn("codedeploy", "deploymentgroup:"+name+"/*"))
+		out = append(out, l.arn("codedeploy", "deploymentgroup:"+name+"/*"))
 	}
 	return out
 }
 
-func (p Place) autoScalingGroups() []string {
-	return []string{p.arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*")}
+func (l Location) autoScalingGroups() []string {
+	return []string{l.arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*")}
 }
 
-func (p Place) targetGroups() []string {
-	return []string{p.arn("elasticloadbalancing", "targetgroup/*")}
+func (l Location) targetGroups() []string {
+	return []string{l.arn("elasticloadbalancing", "targetgroup/*")}
 }
 
 // documents are SSM documents by name or ARN. Amazon's own belong to no account;
 // nobody else's name may begin as theirs do (Systems Manager API reference,
 // CreateDocument).
-func (p Place) documents(namesAndARNs []string) []string {
+func (l Location) documents(namesAndARNs []string) []string {
 	var out []string
 	for _, s := range namesAndARNs {
 		lower := strings.ToLower(s)
@@ -84,24 +84,24 @@ func (p Place) documents(namesAndARNs []string) []string {
 		case strings.HasPrefix(s, "arn:"):
 			out = append(out, s)
 		case strings.HasPrefix(lower, "aws"), strings.HasPrefix(lower, "amazon"), strings.HasPrefix(lower, "amzn"):
-			out = append(out, strings.Join([]string{"arn", p.Partition, "ssm", p.Region, "", "document/" + s}, ":"))
+			out = append(out, strings.Join([]string{"arn", l.Partition, "ssm", l.Region, "", "document/" + s}, ":"))
 		default:
-			out = append(out, p.arn("ssm", "document/"+s))
+			out = append(out, l.arn("ssm", "document/"+s))
 		}
 	}
 	return out
 }
 
 // notify is what notifications take, in both functions.
-func (p Place) notify(cfg config.Hooks) []Statement {
-	topics := []string{p.NoticeTopic}
-	if p.AlarmTopic != "" {
-		topics = append(topics, p.AlarmTopic)
+func (l Location) notify(cfg config.Hooks) []Statement {
+	topics := []string{l.NoticeTopic}
+	if l.AlarmTopic != "" {
+		topics = append(topics, l.AlarmTopic)
 	}
 	return []Statement{{
 		SID: "NotifyOperators", Actions: []string{"sns:Publish"}, Resources: topics,
 	}, {
-		SID: "PublishOutcomes", Actions: []string{"events:PutEvents"}, Resources: []string{p.arn("events", "event-bus/"+cfg.EventBus)},
+		SID: "PublishOutcomes", Actions: []string{"events:PutEvents"}, Resources: []string{l.arn("events", "event-bus/"+cfg.EventBus)},
 	}}
 }
 

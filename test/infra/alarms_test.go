@@ -59,8 +59,7 @@ func TestAlarmsWatchWhatMayBreak(t *testing.T) {
 				"an account without concurrency stops everything in silence"},
 			"StaleAlarm": {"AWS/SQS ApproximateAgeOfOldestMessage Maximum" + ofQueue, minutes * 60, 300, 1, "GreaterThanOrEqualToThreshold", "notBreaching",
 				"messages wait for hours, or the alarm goes off for a delay that is meant"},
-			"DeadLetterAlarm": {"DIFF(FILL(visible, 0) + FILL(hidden, 0)); hidden=ApproximateNumberOfMessagesNotVisible Maximum" + deadLetters +
-				"; visible=ApproximateNumberOfMessagesVisible Maximum" + deadLetters, 1, 0, 1, "GreaterThanOrEqualToThreshold", "notBreaching",
+			"DeadLetterAlarm": {"DIFF(FILL(visible, 0)); visible=ApproximateNumberOfMessagesVisible Maximum" + deadLetters, 1, 0, 1, "GreaterThanOrEqualToThreshold", "notBreaching",
 				"with old messages still there, nobody learns of new ones"},
 			"SilenceAlarm": {"AWS/Lambda Invocations Sum" + ofFunction, 1, 300, 3, "LessThanThreshold", "missing",
 				"a schedule that is off is never noticed; or the alarm goes off when the stack is made, or for one late sweep"},

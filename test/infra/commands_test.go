@@ -70,9 +70,9 @@ func TestRoleRunsTheConfiguredDocumentsOnly(t *testing.T) {
 // testCommands compares what the role may send to which instances.
 func testCommands(t *testing.T, cfg config.Hooks, documents []string) {
 	t.Helper()
-	place := permissions.Place{Partition: "aws", Region: "eu-west-1", Account: "123456789012"}
+	location := permissions.Location{Partition: "aws", Region: "eu-west-1", Account: "123456789012"}
 	var got []permissions.Statement
-	for _, s := range permissions.Drain(cfg, place) {
+	for _, s := range permissions.Drain(cfg, location) {
 		if slices.ContainsFunc(s.Actions, func(a string) bool { return strings.HasPrefix(a, "ssm:Send") || strings.Contains(a, "*") }) {
 			got = append(got, s)
 		}

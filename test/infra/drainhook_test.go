@@ -133,7 +133,7 @@ func TestDrainHookFitsTheDelayAndTheDeadline(t *testing.T) {
 			t.Errorf("%s: when the hook times out it ends other owners' hooks", scenario)
 		}
 		if hook["LifecycleTransition"] != "autoscaling:EC2_INSTANCE_TERMINATING" {
-			t.Errorf("%s: the hook holds instances at %v", scenario, hook["LifecycleTransition"])
+			t.Errorf("%s: the hook is of the transition %v", scenario, hook["LifecycleTransition"])
 		}
 		if got := words(hook["AutoScalingGroupName"]); got != "<Group>" && got != "web" {
 			t.Errorf("%s: the hook is on %s", scenario, got)

@@ -126,7 +126,7 @@ func summary(t template) string {
 				for _, variable := range slices.Sorted(maps.Keys(at(value, "Variables").(map[string]any))) {
 					fmt.Fprintf(&b, "    Environment %s=%s\n", variable, words(at(value, "Variables", variable)))
 				}
-			case "Code", "DashboardBody": // a hash, and what a person looks at on the screen
+			case "Code", "DashboardBody": // a hash, and what is read on the screen
 			default:
 				fmt.Fprintf(&b, "    %s: %s\n", property, words(value))
 			}
