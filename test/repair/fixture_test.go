@@ -46,6 +46,12 @@ type setting struct {
 	alarms bool
 }
 
+// configured is the default configuration with a change.
+func configured(change func(*repair.Config)) (c repair.Config) {
+	change(&c)
+	return c
+}
+
 // shop is the service of most scenarios.
 func shop() region.Service {
 	return region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Instances: 4}

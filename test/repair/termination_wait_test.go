@@ -89,7 +89,7 @@ func TestTerminationWait(t *testing.T) {
 // their account need no bridge.
 func TestAttachmentDuringTheTerminationWait(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, setting{service: waiting(time.Hour), config: repair.Config{AttachDuringTerminationWait: true}})
+	f := newFixture(t, setting{service: waiting(time.Hour), config: configured(func(c *repair.Config) { c.AttachDuringTerminationWait = true })})
 	id := f.releaseTo(region.StageWait, region.Deployment{})
 	f.Advance(10 * time.Minute)
 	if n := len(f.Attached(f.green(id))); n != 1 {

@@ -99,3 +99,7 @@ func TestGroupNamedByHandAndNotDeployedTo(t *testing.T) {
 		t.Errorf("a group that nobody deployed to was put before users: %v", attached)
 	}
 }
+
+func launchTemplate() *asgtypes.LaunchTemplateSpecification {
+	return &asgtypes.LaunchTemplateSpecification{LaunchTemplateName: aws.String("web"), Version: aws.String("1")}
+}
