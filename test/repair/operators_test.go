@@ -14,6 +14,7 @@ import (
 )
 
 func TestOperatorsRequests(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{noSweep: true})
 	f.SetDelivery(func(region.Delivery) []time.Duration { return region.Lost() })
 	f.release(region.Deployment{})
@@ -57,6 +58,7 @@ func TestOperatorsRequests(t *testing.T) {
 }
 
 func TestPlanMode(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{config: repair.Config{Mode: repair.ModePlan}})
 	f.release(region.Deployment{})
 	f.settle()
@@ -69,6 +71,7 @@ func TestPlanMode(t *testing.T) {
 }
 
 func TestForget(t *testing.T) {
+	t.Parallel()
 	svc := shop()
 	svc.LatticeTargetGroups = []string{"arn:aws:vpc-lattice:eu-west-1:123456789012:targetgroup/tg-0123456789abcdef0"}
 	f := newFixture(t, setting{service: svc})
@@ -84,6 +87,7 @@ func TestForget(t *testing.T) {
 }
 
 func TestOperatorsDecisionsStand(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{})
 	f.release(region.Deployment{})
 	f.settle()

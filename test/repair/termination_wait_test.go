@@ -22,6 +22,7 @@ func waiting(wait time.Duration) region.Service {
 // during the termination wait, whatever CodeDeploy says of it meanwhile: those
 // whom a scale-out adds get requests, and operators know that they are bridged.
 func TestTerminationWait(t *testing.T) {
+	t.Parallel()
 	const (
 		bridged  = "bridged"  // registered by the function, the attachment waits
 		attached = "repaired" // the release is over, by its status

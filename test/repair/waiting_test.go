@@ -15,6 +15,7 @@ import (
 )
 
 func TestBusyGroup(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{noSweep: true})
 	f.RunUntil(func() bool { return false }, time.Minute)
 	id := f.Deploy(f.svc, region.Deployment{})
@@ -30,6 +31,7 @@ func TestBusyGroup(t *testing.T) {
 }
 
 func TestInstanceRefreshThatLasts(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{})
 	id := f.Deploy(f.svc, region.Deployment{})
 	f.RunUntil(func() bool { return f.Deployed(id) }, time.Hour)
@@ -44,6 +46,7 @@ func TestInstanceRefreshThatLasts(t *testing.T) {
 }
 
 func TestProcessesLeftSuspendedOnTheGroupThatServes(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{})
 	f.release(region.Deployment{LeaveSuspended: true})
 	f.Scale(f.GroupOf(f.svc), 6)
@@ -59,6 +62,7 @@ func TestProcessesLeftSuspendedOnTheGroupThatServes(t *testing.T) {
 }
 
 func TestProcessesSuspendedByHand(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{})
 	f.release(region.Deployment{})
 	f.settle()
@@ -77,6 +81,7 @@ func TestProcessesSuspendedByHand(t *testing.T) {
 }
 
 func TestGroupNamedByHandAndNotDeployedTo(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{})
 	f.release(region.Deployment{})
 	f.settle()
