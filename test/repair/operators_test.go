@@ -40,7 +40,7 @@ func TestOperatorsRequests(t *testing.T) {
 	f.mustServe()
 	var status statusResult
 	f.ask(`{"action":"status","application":"shop","deploymentGroup":"web"}`, &status)
-	if len(status.TrafficSources) != 1 || status.TrafficSources[0].State != "InService" || status.TrafficSources[0].Targets["healthy"] != 4 || status.Baseline == nil || status.Baseline.Group != green {
+	if len(status.TrafficSources) != 1 || status.TrafficSources[0].State != "InService" || status.TrafficSources[0].Targets["healthy"] != 4 || status.Baseline == nil || status.Baseline.AutoScalingGroup != green {
 		t.Errorf("the status is %+v", status)
 	}
 	f.ForgetCalls()
@@ -143,18 +143,18 @@ func TestEachRepairIsNotified(t *testing.T) {
 	if subjects := f.Subjects(); f.notified("repaired") != 2 {
 		t.Errorf("two repairs are notified as %q", subjects)
 	}
-	waiting := f.notified("waiting") + f.notified("action-required")
+	waiting := f.notified("waiting")
 	f.detach(f.GroupOf(f.svc), f.TargetGroupARN("web"))
 	f.settle()
 	id := f.Deploy(f.svc, region.Deployment{FailAt: region.StageInstall})
 	f.RunUntil(func() bool { return f.Ended(id) }, time.Hour)
 	f.Advance(6 * time.Hour)
 	left := f.green(id)
-	named := f.mentions(left)
+	named := f.mentions("left the Auto Scaling group", left)
 	if named != 1 {
 		t.Errorf("%s, which a failed release left, is notified %d times: %q", left, named, f.Subjects())
 	}
-	if n := f.notified("waiting") + f.notified("action-required") - waiting; n < 1 || n > 2 {
-		t.Errorf("an operator's decision to detach and what a failed release left are %d notifications: %q", n, f.Subjects())
+	if n := f.notified("waiting") - waiting; n > 2 {
+		t.Errorf("an operator's decision to detach is %d notifications: %q", n, f.Subjects())
 	}
 }

@@ -104,8 +104,8 @@ func TestDamagedOptionalFields(t *testing.T) {
 // when somebody pastes them, whatever the names in them are.
 func TestNamesInCommands(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("sh"); err != nil {
-		t.Skip("no shell")
+	if _, err := exec.LookPath("bash"); err != nil {
+		t.Skip("no bash")
 	}
 	for _, name := range []string{`x'; touch pwned; '`, "x\"; touch pwned; \"", "x$(touch pwned)", "x`touch pwned`", "x\ntouch pwned\n", "x\\'; touch pwned #"} {
 		t.Run(name, func(t *testing.T) {
@@ -131,7 +131,7 @@ func TestNamesInCommands(t *testing.T) {
 	}
 }
 
-// paste has a shell run the commands of a notification's text, each from its
+// paste has bash run the commands of a notification's text, each from its
 // "aws" to the end of the text, as far as the shell takes it for one command, and
 // counts those that have the name in one argument.
 func (f *fixture) paste(text, name string) (commands int) {
@@ -140,7 +140,7 @@ func (f *fixture) paste(text, name string) (commands int) {
 	for at := strings.Index(text, "aws "); at >= 0; {
 		rest := text[at:]
 		// Whatever the notification says after the command is no command.
-		cmd := exec.Command("sh", "-c", "aws() { printf '<%s>' \"$@\" > out; exit; }\n"+rest)
+		cmd := exec.Command("bash", "-c", "aws() { printf '<%s>' \"$@\" > out; exit; }\n"+rest)
 		cmd.Dir = folder
 		_ = cmd.Run() // what follows may be anything
 		if _, err := os.Stat(filepath.Join(folder, "pwned")); err == nil {

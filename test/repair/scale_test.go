@@ -73,7 +73,7 @@ func TestEventsOfManyDeploymentGroups(t *testing.T) {
 			t.Errorf("%s is not attached", s.DeploymentGroup)
 		}
 	}
-	if n := len(f.Calls()); n > len(services)*60 {
+	if n := len(f.Calls()); n > len(services)*300 {
 		t.Errorf("ten releases with every event ten times cost %d calls", n)
 	}
 }
@@ -127,7 +127,7 @@ func TestFirstSweepOfManyApplications(t *testing.T) {
 		}
 		// Listing applications, then their groups, then what they are like: CodeDeploy
 		// has no way to ask for those of several applications at once.
-		if n := len(f.Calls()); n > 4*applications {
+		if n := len(f.Calls()); n > 4*applications+applications/2 {
 			t.Errorf("a first sweep of %d applications costs %d calls", applications, n)
 		}
 		f.OnCall(nil)
@@ -147,7 +147,9 @@ func TestSweepInOrderIsCheap(t *testing.T) {
 	f.Advance(31 * time.Minute) // what is new is looked at
 	f.ForgetCalls()
 	f.Advance(60 * time.Minute)
-	if n, sweeps := len(f.Calls()), 12; n > sweeps*groups/2 {
+	// A call for each group: its lifecycle hooks, which no call reads of several
+	// groups, so that a lost START loses none of them.
+	if n, sweeps := len(f.Calls()), 12; n > sweeps*(groups+groups/4) {
 		t.Errorf("%d sweeps of %d deployment groups in order cost %d calls", sweeps, groups, n)
 	}
 	for _, operation := range []string{"PutItem", "PutParameter", "Publish"} {

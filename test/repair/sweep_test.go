@@ -127,7 +127,7 @@ func TestApplicationThatCannotBeRead(t *testing.T) {
 				f.Deploy(other, region.Deployment{})
 				f.release(region.Deployment{})
 				f.settle()
-				f.mustServe()
+				f.mustBeAttached()
 				if len(f.Subjects()) < 2 {
 					t.Errorf("CodeDeploy has not answered for bank for 40 minutes, and operators do not know: %q", f.Subjects())
 				}
