@@ -64,6 +64,7 @@ func writeReport(file string) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
+	printPeers()
 	fmt.Printf(`
 depth      calls that wait for one another, the store included
 drain      %d instances of one target group leave at once, under the request rates that the simulated region knows;
@@ -86,4 +87,26 @@ func (f figure) in(v float64) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.4g %s", v, f.Unit)
+}
+
+// peerRow is one scenario of [TestPeers], and the requests that were not answered
+// in it: with nobody, with each peer, and with ours.
+type peerRow struct {
+	Name, About string
+	Failed      [4]int
+}
+
+var peerTable []peerRow
+
+func printPeers() {
+	if len(peerTable) == 0 {
+		return
+	}
+	fmt.Println("\nRequests that were not answered:")
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "scenario\tnobody\tdmt\tribeiroh\trepair\t")
+	for _, r := range peerTable {
+		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%s\n", r.Name, r.Failed[0], r.Failed[1], r.Failed[2], r.Failed[3], r.About)
+	}
+	_ = table.Flush()
 }

@@ -51,6 +51,15 @@ func (r *Region) Calls() []Call {
 	return slices.Clone(r.gate.calls)
 }
 
+// CallsSince are the calls after the first n, and how many there are now: cheaper
+// than all of them.
+func (r *Region) CallsSince(n int) (calls []Call, total int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	total = len(r.gate.calls)
+	return slices.Clone(r.gate.calls[min(n, total):]), total
+}
+
 // ForgetCalls empties the record of calls.
 func (r *Region) ForgetCalls() {
 	r.mu.Lock()

@@ -16,6 +16,7 @@ import (
 )
 
 func TestReleaseIsAttached(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{})
 	blue := f.GroupOf(f.svc)
 	f.release(region.Deployment{})
@@ -45,6 +46,7 @@ func TestReleaseIsAttached(t *testing.T) {
 }
 
 func TestScaleInAndOutAfterARelease(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{})
 	f.release(region.Deployment{})
 	f.Advance(2 * time.Minute)
@@ -65,6 +67,7 @@ func TestScaleInAndOutAfterARelease(t *testing.T) {
 }
 
 func TestEveryKindOfTrafficSourceIsAttached(t *testing.T) {
+	t.Parallel()
 	lattice := "arn:aws:vpc-lattice:eu-west-1:123456789012:targetgroup/tg-0123456789abcdef0"
 	svc := shop()
 	svc.TargetGroups = []string{"web", "admin", "t3", "t4", "t5", "t6", "t7", "t8", "t9", "t10"}
@@ -102,6 +105,7 @@ func TestEveryKindOfTrafficSourceIsAttached(t *testing.T) {
 }
 
 func TestExtraTargetGroupDoesNotDelay(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{noSweep: true})
 	extra := f.AddTargetGroup(region.TargetGroup{Name: "extra"})
 	blue := f.GroupOf(f.svc)
@@ -123,6 +127,7 @@ func TestExtraTargetGroupDoesNotDelay(t *testing.T) {
 }
 
 func TestTargetGroupMadeAnewUnderItsName(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{})
 	f.Advance(6 * time.Minute) // a sweep has kept the baseline
 	id := f.Deploy(f.svc, region.Deployment{HangAt: region.StageReroute})
@@ -139,6 +144,7 @@ func TestTargetGroupMadeAnewUnderItsName(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"web_eu_1", "web/eu", "wéb ünd mehr", "d-fake_CodeDeploy_"} {
 		t.Run(name, func(t *testing.T) {
 			svc := shop()
@@ -156,6 +162,7 @@ func TestNames(t *testing.T) {
 }
 
 func TestSecondDeploymentBeforeTheFirstIsRepaired(t *testing.T) {
+	t.Parallel()
 	lattice := "arn:aws:vpc-lattice:eu-west-1:123456789012:targetgroup/tg-0123456789abcdef0"
 	svc := shop()
 	svc.LatticeTargetGroups = []string{lattice}
@@ -170,6 +177,7 @@ func TestSecondDeploymentBeforeTheFirstIsRepaired(t *testing.T) {
 }
 
 func TestAttachedBySomebodyElse(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{})
 	f.release(region.Deployment{AttachItself: true})
 	f.settle()
@@ -183,6 +191,7 @@ func TestAttachedBySomebodyElse(t *testing.T) {
 }
 
 func TestTargetGroupOfAnotherKind(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{})
 	f.AddTargetGroup(region.TargetGroup{Name: "addresses", Type: elbtypes.TargetTypeEnumIp})
 	f.addToDeploymentGroup("addresses")
@@ -199,6 +208,7 @@ func TestTargetGroupOfAnotherKind(t *testing.T) {
 }
 
 func TestUnhealthyAfterTheRelease(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{noSweep: true})
 	id := f.Deploy(f.svc, region.Deployment{})
 	f.RunUntil(func() bool { return f.StageOf(id) == region.StageTerminate || f.Deployed(id) }, time.Hour)

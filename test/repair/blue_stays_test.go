@@ -36,7 +36,7 @@ func TestBlueGroupThatStays(t *testing.T) {
 	})
 	t.Run("detach", func(t *testing.T) {
 		t.Parallel()
-		f := newFixture(t, setting{service: kept, config: repair.Config{BlueGroupThatStays: "detach"}})
+		f := newFixture(t, setting{service: kept, config: configured(func(c *repair.Config) { c.BlueGroupThatStays = "detach" })})
 		blue := f.GroupOf(f.svc)
 		f.Advance(6 * time.Minute)
 		f.release(region.Deployment{})
@@ -55,10 +55,12 @@ func TestBlueGroupThatStays(t *testing.T) {
 	})
 	t.Run("never while a roll-back may need it", func(t *testing.T) {
 		t.Parallel()
-		for _, how := range []region.Deployment{{}, {SucceedFirst: true}, {WaitUntold: true}, {Named: region.NamedAtReroute}} {
+		// Not with SUCCESS before the wait: what has succeeded cannot be rolled back
+		// (API reference, StopDeployment: DeploymentAlreadyCompletedException).
+		for _, how := range []region.Deployment{{}, {WaitUntold: true}, {Named: region.NamedAtReroute}} {
 			svc := waiting(2 * time.Hour)
 			svc.RollBack = true
-			f := newFixture(t, setting{service: svc, rate: 1, config: repair.Config{BlueGroupThatStays: "detach"}})
+			f := newFixture(t, setting{service: svc, rate: 1, config: configured(func(c *repair.Config) { c.BlueGroupThatStays = "detach" })})
 			blue := f.GroupOf(f.svc)
 			f.Advance(6 * time.Minute)
 			id := f.releaseTo(region.StageWait, how)
@@ -75,7 +77,7 @@ func TestBlueGroupThatStays(t *testing.T) {
 		t.Parallel()
 		svc := waiting(2 * time.Hour)
 		svc.RollBack = true
-		f := newFixture(t, setting{service: svc, config: repair.Config{BlueGroupThatStays: "detach", AttachDuringTerminationWait: true}})
+		f := newFixture(t, setting{service: svc, config: configured(func(c *repair.Config) { c.BlueGroupThatStays = "detach"; c.AttachDuringTerminationWait = true })})
 		id := f.releaseTo(region.StageWait, region.Deployment{})
 		f.Advance(10 * time.Minute)
 		green := f.green(id)

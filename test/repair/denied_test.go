@@ -14,6 +14,7 @@ import (
 )
 
 func TestAccessDenied(t *testing.T) {
+	t.Parallel()
 	for operation, action := range map[string]string{
 		"AttachTrafficSources":   "autoscaling:AttachTrafficSources",
 		"DescribeTrafficSources": "autoscaling:DescribeTrafficSources",
@@ -45,6 +46,7 @@ func TestAccessDenied(t *testing.T) {
 }
 
 func TestDeniedSweepIsNotifiedOnce(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{})
 	f.SetFaults(region.On("ListApplications", 0, region.Fault{Before: region.AccessDenied("codedeploy:ListApplications")}))
 	f.Advance(3 * time.Hour)
@@ -64,6 +66,7 @@ func TestDeniedSweepIsNotifiedOnce(t *testing.T) {
 }
 
 func TestDeniedSweepWhoseNoticeFailsOnce(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{})
 	once := region.On("Publish", 1, region.Fault{Before: region.Unavailable()})
 	f.SetFaults(func(c region.Call) region.Fault {
@@ -79,6 +82,7 @@ func TestDeniedSweepWhoseNoticeFailsOnce(t *testing.T) {
 }
 
 func TestOwnTableGone(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{})
 	gone := &smithyError{code: "ResourceNotFoundException"}
 	f.SetFaults(region.On("BatchGetItem", 0, region.Fault{Before: gone}))
@@ -92,6 +96,7 @@ func TestOwnTableGone(t *testing.T) {
 // TestNoticesOutlastAnOutage holds that what could not be notified is notified when it
 // can be, and not too often meanwhile.
 func TestNoticesOutlastAnOutage(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{})
 	f.SetFaults(region.On("Publish", 0, region.Fault{Before: region.Unavailable()}))
 	f.release(region.Deployment{})
@@ -106,6 +111,7 @@ func TestNoticesOutlastAnOutage(t *testing.T) {
 // TestTableThatCannotBeWrittenWhileWaiting holds that a reconcile that cannot be
 // remembered does not ask for the next one with each delivery.
 func TestTableThatCannotBeWrittenWhileWaiting(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{noSweep: true})
 	f.release(region.Deployment{})
 	f.settle()
@@ -125,6 +131,7 @@ func TestTableThatCannotBeWrittenWhileWaiting(t *testing.T) {
 // TestHookThatCannotBePutBack holds that one denied hook keeps nothing else
 // from being done and notified.
 func TestHookThatCannotBePutBack(t *testing.T) {
+	t.Parallel()
 	svc := shop()
 	svc.Hooks = []asgtypes.LifecycleHook{{
 		LifecycleHookName: aws.String("theirs"), LifecycleTransition: aws.String("autoscaling:EC2_INSTANCE_TERMINATING"),

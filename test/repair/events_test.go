@@ -8,6 +8,7 @@ import (
 )
 
 func TestEventsLost(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{})
 	f.SetDelivery(func(region.Delivery) []time.Duration { return region.Lost() })
 	f.release(region.Deployment{})
@@ -16,6 +17,7 @@ func TestEventsLost(t *testing.T) {
 }
 
 func TestEventsDuplicatedAndReversed(t *testing.T) {
+	t.Parallel()
 	svc := shop()
 	svc.Trigger = "triggers"
 	f := newFixture(t, setting{service: svc})
@@ -40,6 +42,7 @@ func TestEventsDuplicatedAndReversed(t *testing.T) {
 }
 
 func TestMalformedMessageIsKept(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{noSweep: true})
 	f.Queue.Send(`{"detail-type":"CodeDeploy Deployment State-change Notification","source":"aws.codedeploy","detail":{"deploymentId":7}}`)
 	f.Queue.Send(`{"action":"dance"}`)

@@ -10,6 +10,7 @@ import (
 )
 
 func TestKilledAfterEachCall(t *testing.T) {
+	t.Parallel()
 	for n := 1; ; n++ {
 		f := newFixture(t, setting{noSweep: true})
 		killed := f.KillAfter(n)
@@ -34,6 +35,7 @@ func TestKilledAfterEachCall(t *testing.T) {
 }
 
 func TestKilledWhileResuming(t *testing.T) {
+	t.Parallel()
 	for n := 1; n < 60; n++ {
 		f := newFixture(t, setting{noSweep: true})
 		killed := f.KillAfter(n)
@@ -54,6 +56,7 @@ func TestKilledWhileResuming(t *testing.T) {
 }
 
 func TestFaultsOfEveryCall(t *testing.T) {
+	t.Parallel()
 	operations := []string{
 		"GetDeployment", "GetDeploymentGroup", "ListDeployments", "DescribeAutoScalingGroups", "DescribeTrafficSources", "DescribeLifecycleHooks",
 		"DescribeTargetHealth", "DescribeTargetGroups", "AttachTrafficSources", "BatchGetItem", "PutItem", "PutParameter", "Publish", "PutEvents", "SendMessage",
@@ -83,6 +86,7 @@ func TestFaultsOfEveryCall(t *testing.T) {
 // TestFaultsThatLast holds that trouble that does not pass neither multiplies
 // calls nor notices, and that the group is repaired when it has passed.
 func TestFaultsThatLast(t *testing.T) {
+	t.Parallel()
 	for _, operation := range []string{
 		"GetDeployment", "GetDeploymentGroup", "ListDeployments", "DescribeAutoScalingGroups", "DescribeTrafficSources", "DescribeLifecycleHooks",
 		"DescribeTargetHealth", "DescribeTargetGroups", "AttachTrafficSources", "BatchGetItem", "PutItem", "PutParameter", "Publish", "PutEvents",
@@ -128,6 +132,7 @@ func TestFaultsThatLast(t *testing.T) {
 }
 
 func TestThrottledAtTheDocumentedRates(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{region: region.Options{Throttling: true}, noSweep: true})
 	services := []region.Service{f.svc}
 	for n := range 100 {
@@ -157,6 +162,7 @@ func TestThrottledAtTheDocumentedRates(t *testing.T) {
 }
 
 func TestDeletedInBetween(t *testing.T) {
+	t.Parallel()
 	for scenario, c := range map[string]struct {
 		remove func(*fixture)
 		notice string

@@ -46,6 +46,12 @@ type setting struct {
 	alarms bool
 }
 
+// configured is the default configuration with a change.
+func configured(change func(*repair.Config)) (c repair.Config) {
+	change(&c)
+	return c
+}
+
 // shop is the service of most scenarios.
 func shop() region.Service {
 	return region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Instances: 4}
@@ -105,7 +111,7 @@ type statusResult struct {
 		Targets map[string]int `json:"targets"`
 	} `json:"trafficSources"`
 	Baseline *struct {
-		Group string `json:"group"`
+		AutoScalingGroup string `json:"autoScalingGroup"`
 	} `json:"baseline"`
 }
 
@@ -184,6 +190,15 @@ func (f *fixture) green(id string) string {
 // attached, and nobody saw an instance before its time.
 func (f *fixture) mustServe(sources ...string) {
 	f.t.Helper()
+	f.mustBeAttached(sources...)
+	f.mustNotBeEarly()
+	f.mustLeaveNoDeadLetters()
+}
+
+// mustBeAttached fails unless the service's current group has the sources
+// attached, all target groups of the service unless some are named.
+func (f *fixture) mustBeAttached(sources ...string) {
+	f.t.Helper()
 	if len(sources) == 0 {
 		for _, name := range f.svc.TargetGroups {
 			sources = append(sources, f.TargetGroupARN(name))
@@ -195,8 +210,6 @@ func (f *fixture) mustServe(sources ...string) {
 			f.t.Errorf("%s is not attached to %s: scale-in cuts requests off, scale-out serves nobody\nattached: %v\nnotified: %v", green, s, f.Attached(green), f.Subjects())
 		}
 	}
-	f.mustNotBeEarly()
-	f.mustLeaveNoDeadLetters()
 }
 
 func (f *fixture) mustLeaveNoDeadLetters() {

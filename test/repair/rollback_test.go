@@ -9,6 +9,7 @@ import (
 )
 
 func TestDeploymentsThatFail(t *testing.T) {
+	t.Parallel()
 	for scenario, c := range map[string]struct {
 		how  region.Deployment
 		svc  func(*region.Service)
@@ -55,6 +56,7 @@ func TestDeploymentsThatFail(t *testing.T) {
 }
 
 func TestRollbackReportsWhatTheFailureLeft(t *testing.T) {
+	t.Parallel()
 	svc := shop()
 	svc.RollBack = true
 	f := newFixture(t, setting{service: svc})

@@ -10,6 +10,7 @@ import (
 )
 
 func TestOutOfScope(t *testing.T) {
+	t.Parallel()
 	for scenario, s := range map[string]setting{
 		"in place":            {service: region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, InPlace: true}},
 		"ECS":                 {service: region.Service{Application: "shop", DeploymentGroup: "web", Platform: codedeploytypes.ComputePlatformEcs}},
@@ -40,6 +41,7 @@ func TestOutOfScope(t *testing.T) {
 }
 
 func TestSweepLeavesOutWhatTagsLeaveOut(t *testing.T) {
+	t.Parallel()
 	svc := shop()
 	svc.Tags = map[string]string{"team": "bank"}
 	f := newFixture(t, setting{service: svc, config: repair.Config{Scope: repair.Scope{Tag: repair.Tag{Key: "team", Value: "shop"}}}, noSweep: true})

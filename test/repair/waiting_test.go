@@ -15,6 +15,7 @@ import (
 )
 
 func TestBusyGroup(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{noSweep: true})
 	f.RunUntil(func() bool { return false }, time.Minute)
 	id := f.Deploy(f.svc, region.Deployment{})
@@ -30,6 +31,7 @@ func TestBusyGroup(t *testing.T) {
 }
 
 func TestInstanceRefreshThatLasts(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{})
 	id := f.Deploy(f.svc, region.Deployment{})
 	f.RunUntil(func() bool { return f.Deployed(id) }, time.Hour)
@@ -44,6 +46,7 @@ func TestInstanceRefreshThatLasts(t *testing.T) {
 }
 
 func TestProcessesLeftSuspendedOnTheGroupThatServes(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{})
 	f.release(region.Deployment{LeaveSuspended: true})
 	f.Scale(f.GroupOf(f.svc), 6)
@@ -59,6 +62,7 @@ func TestProcessesLeftSuspendedOnTheGroupThatServes(t *testing.T) {
 }
 
 func TestProcessesSuspendedByHand(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{})
 	f.release(region.Deployment{})
 	f.settle()
@@ -77,6 +81,7 @@ func TestProcessesSuspendedByHand(t *testing.T) {
 }
 
 func TestGroupNamedByHandAndNotDeployedTo(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, setting{})
 	f.release(region.Deployment{})
 	f.settle()
@@ -98,4 +103,8 @@ func TestGroupNamedByHandAndNotDeployedTo(t *testing.T) {
 	if attached := f.Attached("web-v2"); len(attached) > 0 {
 		t.Errorf("a group that nobody deployed to was put before users: %v", attached)
 	}
+}
+
+func launchTemplate() *asgtypes.LaunchTemplateSpecification {
+	return &asgtypes.LaunchTemplateSpecification{LaunchTemplateName: aws.String("web"), Version: aws.String("1")}
 }

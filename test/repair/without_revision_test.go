@@ -62,7 +62,7 @@ func TestInstancesWithoutRevision(t *testing.T) {
 	})
 	t.Run("standby", func(t *testing.T) {
 		t.Parallel()
-		f, bare := launchedWithoutRevision(t, setting{config: repair.Config{InstancesWithoutRevision: "standby"}})
+		f, bare := launchedWithoutRevision(t, setting{config: configured(func(c *repair.Config) { c.InstancesWithoutRevision = "standby" })})
 		f.Advance(2 * time.Minute)
 		f.mustServe()
 		f.Advance(10 * time.Minute)
@@ -83,7 +83,7 @@ func TestInstancesWithoutRevision(t *testing.T) {
 	})
 	t.Run("standby ends when CodeDeploy has deployed", func(t *testing.T) {
 		t.Parallel()
-		f, bare := launchedWithoutRevision(t, setting{config: repair.Config{InstancesWithoutRevision: "standby"}})
+		f, bare := launchedWithoutRevision(t, setting{config: configured(func(c *repair.Config) { c.InstancesWithoutRevision = "standby" })})
 		f.Advance(12 * time.Minute)
 		f.UpdateInstances(f.svc, bare)
 		f.Advance(12 * time.Minute)
@@ -97,7 +97,7 @@ func TestInstancesWithoutRevision(t *testing.T) {
 	})
 	t.Run("replace", func(t *testing.T) {
 		t.Parallel()
-		f, bare := launchedWithoutRevision(t, setting{config: repair.Config{InstancesWithoutRevision: "replace"}})
+		f, bare := launchedWithoutRevision(t, setting{config: configured(func(c *repair.Config) { c.InstancesWithoutRevision = "replace" })})
 		f.Advance(2 * time.Minute)
 		f.mustServe()
 		f.Advance(15 * time.Minute)

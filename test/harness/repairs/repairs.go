@@ -4,6 +4,7 @@
 package repairs
 
 import (
+	"cmp"
 	"io"
 	"time"
 
@@ -28,6 +29,8 @@ type Settings struct {
 	// As is the role that the function runs in; nobody's policy is enforced
 	// without.
 	As *region.Region
+	// Now is the function's clock, the region's unless set.
+	Now func() time.Time
 }
 
 // The names of what is around the function.
@@ -78,9 +81,9 @@ func schedule(h *harness.Harness, interval time.Duration) {
 func New(r *region.Region, s Settings) *repair.Repairer {
 	cfg := s.Config
 	cfg.QueueURL, cfg.Table, cfg.ParameterPrefix = r.Queue(QueueName).URL(), TableName, ParameterPrefix
-	if cfg.Mode == "" {
-		cfg.Mode = repair.ModeApply
-	}
+	cfg.Mode = cmp.Or(cfg.Mode, repair.ModeApply)
+	cfg.InstancesWithoutRevision = cmp.Or(cfg.InstancesWithoutRevision, "notify")
+	cfg.BlueGroupThatStays = cmp.Or(cfg.BlueGroupThatStays, "notify")
 	topics := notice.Config{TopicARN: r.Topic(NoticesTopic).ARN(), EventBus: "default"}
 	if s.AlarmTopic {
 		topics.AlarmTopicARN = r.Topic(AlarmsTopic).ARN()
@@ -89,8 +92,12 @@ func New(r *region.Region, s Settings) *repair.Repairer {
 	if s.As != nil {
 		aws = s.As
 	}
+	now := s.Now
+	if now == nil {
+		now = r.Now
+	}
 	return repair.New(cfg, repair.Clients{
 		Deployments: aws.CodeDeploy(), Groups: aws.AutoScaling(), Balancers: aws.ELBV2(),
 		Parameters: aws.SSM(), Queue: aws.SQS(), Database: aws.DynamoDB(),
-	}, notice.New(topics, "repair", aws.SNS(), aws.EventBridge(), io.Discard, r.Now), harness.Logger(), r.Now)
+	}, notice.New(topics, "repair", aws.SNS(), aws.EventBridge(), io.Discard, now), harness.Logger(), now)
 }
