@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -72,28 +73,22 @@ func TimedOut() error {
 // itself.
 func AccessDenied(action string) error {
 	return &dressed{"access denied: " + action, func(c Call) error {
-		code := "AccessDeniedException"
-		switch {
-		case c.Service == sns.ServiceID:
-			code = "AuthorizationError"
-		case query(c.Service):
-			code = "AccessDenied"
-		}
 		action := cmp.Or(action, Action(c))
 		resource := ""
 		if !strings.Contains(action, ":Describe") { // has no resource-level permissions
 			resource = " on resource: *"
 		}
 		message := fmt.Sprintf("User: arn:aws:sts::%s:assumed-role/hooks/repair is not authorized to perform: %s%s because no identity-based policy allows the %s action", Account, action, resource, action)
-		return withStatus(http.StatusForbidden, &smithy.GenericAPIError{Code: code, Message: message, Fault: smithy.FaultClient})
+		return withStatus(http.StatusForbidden, &smithy.GenericAPIError{Code: deniedCode(c.Service), Message: message, Fault: smithy.FaultClient})
 	}}
 }
 
 // Action is the IAM action of a call ("Service Authorization Reference").
 func Action(c Call) string {
 	prefix := map[string]string{
-		autoscaling.ServiceID: "autoscaling", elasticloadbalancingv2.ServiceID: "elasticloadbalancing", codedeploy.ServiceID: "codedeploy",
+		autoscaling.ServiceID: "autoscaling", elasticloadbalancing.ServiceID: "elasticloadbalancing", elasticloadbalancingv2.ServiceID: "elasticloadbalancing", codedeploy.ServiceID: "codedeploy",
 		ssm.ServiceID: "ssm", sns.ServiceID: "SNS", sqs.ServiceID: "sqs", eventbridge.ServiceID: "events", dynamodb.ServiceID: "dynamodb",
+		ec2ServiceID: "ec2",
 	}[c.Service]
 	return prefix + ":" + c.Operation
 }
@@ -159,7 +154,7 @@ func OneIn(n int, seed uint64, f Fault) func(Call) Fault {
 }
 
 func query(service string) bool {
-	return service == autoscaling.ServiceID || service == elasticloadbalancingv2.ServiceID || service == sns.ServiceID
+	return service == autoscaling.ServiceID || service == elasticloadbalancing.ServiceID || service == elasticloadbalancingv2.ServiceID || service == sns.ServiceID
 }
 
 // withStatus gives an error the HTTP status that the SDK would have seen.
