@@ -52,7 +52,7 @@ func targetGroups(ctx context.Context, api elb.DescribeTargetGroupsAPIClient, li
 		page, err := pages.NextPage(ctx)
 		switch {
 		case fault.Is(err, fault.NotFound), fault.Is(err, fault.Invalid): // Invalid: an ARN of no target group here
-			if len(list) == 1 {
+			if len(list) <= 1 {
 				return nil, list, nil
 			}
 			half := len(list) / 2
@@ -70,6 +70,12 @@ func targetGroups(ctx context.Context, api elb.DescribeTargetGroupsAPIClient, li
 		}
 	}
 	return found, nil, nil
+}
+
+// EveryTargetGroup lists all target groups of the account and region.
+func EveryTargetGroup(ctx context.Context, api elb.DescribeTargetGroupsAPIClient) ([]TargetGroup, error) {
+	found, _, err := targetGroups(ctx, api, nil, func(*elb.DescribeTargetGroupsInput, []string) {})
+	return found, err
 }
 
 // Targets are all registrations in a target group, whatever their ports; exists is

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
 // AutoScalingGroup is an Auto Scaling group as DescribeAutoScalingGroups shows
@@ -72,6 +74,15 @@ type Instance struct {
 	State string
 	// Protected means that a scale-in does not choose the instance.
 	Protected bool
+	// Unhealthy means that the group has found the instance unhealthy and replaces
+	// it; it may have ended already ("Health checks for instances in an Auto Scaling
+	// group", Amazon EC2 Auto Scaling User Guide).
+	Unhealthy bool
+}
+
+// newInstance is an instance as the answers of Auto Scaling show it.
+func newInstance(id *string, state string, protected *bool, health string) Instance {
+	return Instance{ID: aws.ToString(id), State: state, Protected: aws.ToBool(protected), Unhealthy: strings.EqualFold(health, "Unhealthy")}
 }
 
 // Lifecycle states that the domains decide by ("Amazon EC2 Auto Scaling instance
