@@ -22,8 +22,8 @@ import (
 
 // The budgets of a built function.
 const (
-	zipBudget   = 4 // MB
-	startBudget = 2 // times the empty function
+	zipBudget   = 4   // MB
+	startBudget = 1.8 // times the empty function
 
 	synthesisBudget = 2 // seconds
 )

@@ -20,9 +20,10 @@ import (
 // again at the next turn.
 func drainInLoops(t testing.TB, r *region.Region) {
 	const turn, turnsPerHeartbeat = 15 * time.Second, 4
-	ctx, arn := t.Context(), r.TargetGroupARN("web")
+	ctx := t.Context()
 	r.Queue("loops").Configure(region.QueueSettings{BatchSize: 10}).Serve(func(payload []byte) ([]byte, error) {
 		for _, e := range terminations(t, payload) {
+			arn := targetGroupOf(r, e.Group)
 			target := []elbtypes.TargetDescription{{Id: &e.Instance}}
 			deregistered, turns := false, 0
 			var loop func()

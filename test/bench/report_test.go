@@ -67,9 +67,10 @@ func writeReport(file string) error {
 	printPeers()
 	fmt.Printf(`
 depth      calls that wait for one another, the store included
-drain      %d instances of one target group leave at once, under the request rates that the simulated region knows;
+drain      instances leave at once, under the request rates that the simulated region knows: 1000 and 10000 of one
+           target group; 400x100: 400 in 100 Auto Scaling groups with a target group each, retries: with the SDK's;
            command: each runs one of 20 to 60 s; shortHook: the hook times out before anybody has drained;
-           idle: nothing is in flight, so that all of them may go at once
+           idle: nothing is in flight, so that all of them may go at once; half ended: after as many others
 calls      of a drain: all but heartbeats, which the hook's timeout decides, and the store included
 baseline   for repair's calls: the functions that others publish for the purpose, which keep and guard nothing;
            for drain's: a loop for each instance, as in the drainers that others publish;
@@ -77,7 +78,7 @@ baseline   for repair's calls: the functions that others publish for the purpose
 firstPoll  process start to the first request for work; with certificates, the system's CA file is loaded too
 warm       a look at a group in order, against the simulated region on this machine
 The same figures as JSON: %s
-`, stormSize, file)
+`, file)
 	return nil
 }
 

@@ -12,7 +12,7 @@ import (
 // region's request rates. Only side has requests, so that all hooks begin together.
 func newFleet(t *testing.T, instances int, heartbeat int32, mix ...time.Duration) *scenario {
 	s := newScenario(t, setup{
-		instances: instances + 1, heartbeat: heartbeat, delay: 5 * time.Minute, mix: mix, perSecond: 20, region: region.Options{Throttling: true}, noSweep: true,
+		instances: instances + 1, heartbeat: heartbeat, delay: 5 * time.Minute, mix: mix, perSecond: 20, region: region.Options{Throttling: true, DrainedAtOnce: true}, noSweep: true,
 	})
 	// Not at the full minute, when a sweep would share the reconcile of a tick.
 	s.After(37*time.Second, func() { s.sweepEvery(sweepInterval) })

@@ -15,7 +15,7 @@ import (
 // would time out twenty times meanwhile.
 func TestDelayOfAnHour(t *testing.T) {
 	t.Parallel()
-	s := newScenario(t, setup{delay: time.Hour, heartbeat: 180, mix: []time.Duration{time.Second, 50 * time.Minute}})
+	s := newScenario(t, setup{delay: time.Hour, heartbeat: 180, mix: []time.Duration{time.Second, 50 * time.Minute}, perSecond: 2})
 	s.scaleIn(1)
 	s.untilReleased()
 	s.mustComplete(1)
@@ -100,7 +100,7 @@ func TestManyShortHooks(t *testing.T) {
 // Scaling ends its action, and operators know why.
 func TestHeartbeatsOfTheShortestHook(t *testing.T) {
 	t.Parallel()
-	s := newScenario(t, setup{delay: time.Hour, heartbeat: 30, mix: []time.Duration{time.Second, 58 * time.Minute}})
+	s := newScenario(t, setup{delay: time.Hour, heartbeat: 30, mix: []time.Duration{time.Second, 58 * time.Minute}, perSecond: 1})
 	s.Advance(time.Hour)
 	s.scaleIn(1)
 	s.untilReleased()

@@ -18,10 +18,10 @@ import (
 // user guide say, or draining until the deregistration delay has elapsed, as the
 // current one says ("Edit target group attributes").
 func displays(t *testing.T, play func(t *testing.T, o region.Options)) {
-	for name, current := range map[string]bool{"older display": false, "current display": true} {
+	for name, older := range map[string]bool{"older display": true, "current display": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			play(t, region.Options{DrainingUntilTimeout: current})
+			play(t, region.Options{DrainedAtOnce: older})
 		})
 	}
 }
@@ -65,7 +65,7 @@ func TestInstanceRefresh(t *testing.T) {
 
 func TestNothingInFlight(t *testing.T) {
 	t.Parallel()
-	s := newScenario(t, setup{})
+	s := newScenario(t, setup{region: region.Options{DrainedAtOnce: true}})
 	s.web.Stop()
 	s.side.Stop()
 	s.Advance(5 * time.Minute)
@@ -79,14 +79,14 @@ func TestNothingInFlight(t *testing.T) {
 // deregistration delay: the display says nothing earlier.
 func TestNothingInFlightCurrentDisplay(t *testing.T) {
 	t.Parallel()
-	s := newScenario(t, setup{region: region.Options{DrainingUntilTimeout: true}})
+	s := newScenario(t, setup{})
 	s.web.Stop()
 	s.side.Stop()
 	s.Advance(5 * time.Minute)
 	s.scaleIn(1)
 	s.untilReleased()
 	s.mustComplete(1)
-	s.mustHoldAtMost(s.delay+20*time.Second, "its target group's deregistration delay was over")
+	s.mustHoldAtMost(s.longest(), "its target group's deregistration delay was over")
 }
 
 func TestNeverInATargetGroup(t *testing.T) {

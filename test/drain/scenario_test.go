@@ -53,10 +53,12 @@ type setup struct {
 // settings are environment variables of the function.
 type settings map[string]string
 
-// The hook of the stack, and the time between its sweeps unless configured.
+// The hook of the stack, the time between its sweeps unless configured, and AWS's
+// default deregistration delay.
 const (
 	hook          = "deployhooks-drain"
 	sweepInterval = time.Minute
+	defaultDelay  = 5 * time.Minute
 )
 
 // Tags on an Auto Scaling group, as README documents them.
@@ -85,6 +87,7 @@ func newScenario(t testing.TB, o setup) *scenario {
 	s.group = r.AddService(region.Service{
 		Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Instances: o.instances, Tags: o.tags, HealthCheck: "EC2",
 	}).Group
+	r.SetDeregistrationDelay("web", min(o.delay, defaultDelay))
 	r.AddTargetGroup(region.TargetGroup{Name: "side", Delay: o.delay})
 	for _, i := range s.InService(s.group) {
 		r.Register("side", i, 80)
@@ -214,3 +217,7 @@ func (s *scenario) untilReleased() {
 	}
 	s.Advance(2 * time.Minute)
 }
+
+// longest is how long a drain without a command takes at most: until the target
+// groups no longer show the instance, and the next reconcile.
+func (s *scenario) longest() time.Duration { return s.delay + 20*time.Second }

@@ -80,6 +80,7 @@ func TestScopeOfOneGroupOfTwo(t *testing.T) {
 	s.addGroup("jobs", 4)
 	s.Scale(shop, 2)
 	s.Scale(s.group, 2)
+	s.untilHeld(4)
 	s.untilReleased()
 	s.mustComplete(4)
 	s.mustCutNothing()

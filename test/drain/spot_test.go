@@ -166,7 +166,7 @@ func TestSpotThenTerminateHook(t *testing.T) {
 func mustBeQuietAbout(s *scenario, instance string) {
 	s.t.Helper()
 	for _, a := range s.actions() {
-		if a.Instance == instance && (a.Ending != region.Completed && a.Ending != region.InstanceGone || held(a) > 30*time.Second) {
+		if a.Instance == instance && a.Ending != region.InstanceGone && (a.Ending != region.Completed || held(a) > 30*time.Second) {
 			s.t.Errorf("the hook of %s ended as %q after %s although the instance was gone: its replacement came late", instance, a.Ending, held(a))
 		}
 	}

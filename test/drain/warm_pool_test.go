@@ -43,7 +43,7 @@ func TestReturnToTheWarmPool(t *testing.T) {
 				t.Parallel()
 				s := newScenario(t, setup{region: o, env: command("stop")})
 				s.reuse(true)
-				most := s.delay + 20*time.Second
+				most := s.longest()
 				if lost {
 					s.SetDelivery(lose)
 					most += sweepInterval
@@ -170,7 +170,7 @@ func TestRootVolumeReplaced(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
 			s := newScenario(t, setup{env: command("shutdown -h now")})
-			most := s.delay + 20*time.Second
+			most := s.longest()
 			if lost {
 				s.SetDelivery(lose)
 				most += sweepInterval
