@@ -100,13 +100,13 @@ func planDrain(cfg Config, d Drain, o *Observation) Step {
 	step.Heartbeat = d.heartbeatDue(o.Now) && o.Now.Before(deadline.Add(completeMargin))
 	clear := step.planTargets(o)
 	switch {
-	case d.dead(o.Now):
-		if clear && len(step.Deregister) == 0 || o.Now.Sub(d.Since) > completeMargin {
-			return step.release(Gone)
-		}
 	case cfg.Mode == PlanOnly:
 		if d.Known || o.Now.Sub(d.Since) > young {
 			return step.announcePlan(settings, o)
+		}
+	case d.dead(o.Now):
+		if clear && len(step.Deregister) == 0 || o.Now.Sub(d.Since) > completeMargin {
+			return step.release(Gone)
 		}
 	case clear || d.hurries(settings, o.Now) && len(step.Deregister) == 0:
 		step.planCommand(settings, o)

@@ -21,15 +21,15 @@ type sweepWork struct {
 func (r *Drainer) sweep(ctx context.Context, after string, b *Budget) (found []Trigger, next string, err error) {
 	ctx, cancel := within(ctx, sweepTime)
 	defer cancel()
-	open, err := r.drains.Open(ctx)
-	if err != nil {
-		return nil, "", fmt.Errorf("sweep: %w", err)
-	}
+	var errs []error
 	known := map[string]bool{}
+	open, err := r.drains.Open(ctx)
+	if err != nil { // then what waits is read one by one
+		errs = append(errs, fmt.Errorf("sweep: %w", err))
+	}
 	for _, item := range open {
 		known[item.Key.Partition] = item.Unreadable == nil && item.Value.open()
 	}
-	var errs []error
 	for next = after; ; {
 		if !take(&b.AutoScaling) {
 			return found, next, errors.Join(errs...)
