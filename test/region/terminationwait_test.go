@@ -151,6 +151,9 @@ func TestRollbackOutOfTheTerminationWait(t *testing.T) {
 	}
 	r.Scale(blue, 3)
 	r.Advance(5 * time.Minute)
+	if launched := r.InService(blue)[2]; r.Revision(launched) != r.Revision(originals[0]) {
+		t.Errorf("what blue launches then runs %q, not %q: the release that was rolled back", r.Revision(launched), r.Revision(originals[0]))
+	}
 	if total := users.Total(); total.Unvalidated != 0 || healthy(r, "web") != 3 {
 		t.Errorf("what blue launches then serves %d times without a revision; %d are healthy", total.Unvalidated, healthy(r, "web"))
 	}
