@@ -60,12 +60,16 @@ func TestTheGuideWithTheAWSCLI(t *testing.T) {
 	s.typeTrials(t, bin, [][]string{
 		{`"shop-web"`, "4", "targetgroup/web/"},
 		{`"State": "healthy"`},
+		{"\trunning\t"},
 		{`"deploymentId": "d-`, `"now"`},
 		{`"TrafficSources": []`},
 		{""},
 		{`"now"`},
 		{"\tTerminating:Wait\n", "\thealthy\n"},
 		{"\tInService\n"},
+		{"Successful\t"},
+		{"Standby\n"},
+		{`"failures"`},
 	})
 	s.advance(5 * time.Minute)
 	var after state
@@ -84,12 +88,16 @@ func TestTheGuideWithTheAWSCLIAndTheHooks(t *testing.T) {
 	s.typeTrials(t, bin, [][]string{
 		{`"shop-web"`, "4", "targetgroup/web/"},
 		{`"State": "healthy"`},
+		{"\trunning\t"},
 		{`"deploymentId": "d-`, `"now"`},
 		{`"State": "InService"`},
 		{"repaired: shop/web"},
 		{`"now"`},
 		{"\tTerminating:Wait\n", "\tdraining\n"},
 		{"\tInService\n", "outcome=drained"},
+		{"Successful\t"},
+		{"Standby\n"},
+		{`"failures"`},
 	})
 	s.wantLetGo(t)
 }
@@ -168,6 +176,9 @@ func TestTheAWSCLISpeaksEveryProtocol(t *testing.T) {
 		{"Auto Scaling, a group that is not there", "aws autoscaling resume-processes --auto-scaling-group-name none --scaling-processes AddToLoadBalancer", "(ValidationError)"},
 		{"Elastic Load Balancing", "aws elbv2 describe-target-groups --names web --query 'TargetGroups[].Port' --output text", "80"},
 		{"Elastic Load Balancing, a target group that is not there", "aws elbv2 describe-target-groups --names none", "(TargetGroupNotFound)"},
+		{"EC2", "aws ec2 describe-instances --max-items 1 --query 'Reservations[].Instances[].State' --output text", "16\trunning"},
+		{"EC2, an instance that is not there", "aws ec2 describe-instances --instance-ids i-0123456789abcdef0", "(InvalidInstanceID.NotFound)"},
+		{"EC2, tags", "aws ec2 describe-instances --filters Name=tag:aws:autoscaling:groupName,Values=shop-web --query 'Reservations[0].Instances[0].Tags[0].Key'", "aws:autoscaling:groupName"},
 		{"CodeDeploy", "aws deploy list-deployment-groups --application-name shop --output text", "web"},
 		{"CodeDeploy, a deployment that is not there", "aws deploy get-deployment --deployment-id d-NONE00000", "(DeploymentDoesNotExistException)"},
 		{"CodeDeploy, a deployment", "aws deploy create-deployment --application-name shop --deployment-group-name web --query \"starts_with(deploymentId, 'd-')\"", "true"},

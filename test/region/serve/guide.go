@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"deployhooks/test/hooks"
@@ -18,11 +19,13 @@ func (s *sample) guide() string {
 		"Other software has them registered in the target group %s too, of which their group does not know.\n%s\n\n",
 		s.service.Application, s.service.DeploymentGroup, s.service.Instances, s.service.Group, s.service.TargetGroups[0], s.aboutUsers(), partners, s.aboutTime())
 	b.WriteString(s.aboutHooks())
-	b.WriteString("Point the AWS CLI, an SDK or a function at it, in a second terminal:\n\n")
+	b.WriteString("Point the AWS CLI, an SDK or a function at it, in a second terminal:\n\n" +
+		"  unset AWS_PROFILE AWS_SESSION_TOKEN AWS_IGNORE_CONFIGURED_ENDPOINT_URLS\n")
 	for _, line := range s.exports() {
 		b.WriteString("  export " + line + "\n")
 	}
-	b.WriteString("\nThen try:\n")
+	b.WriteString("\nVersion 1 of the AWS CLI does not heed these for sqs: give its sqs commands --endpoint-url \"$AWS_ENDPOINT_URL_SQS\",\n" +
+		"or they go to AWS. No other command does, and the credentials above are none that AWS knows.\n\nThen try:\n")
 	for _, t := range s.trials() {
 		fmt.Fprintf(&b, "\n  # %s\n  %s\n", t.about, strings.ReplaceAll(t.command, "\n", "\n  "))
 	}
@@ -98,7 +101,7 @@ func (s *sample) exports() []string {
 		lines = append(lines, "AWS_ENDPOINT_URL_"+name+"="+s.url)
 	}
 	return append(lines,
-		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
+		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_REGION="+region.Name, "AWS_DEFAULT_REGION="+region.Name)
 }
 
@@ -106,7 +109,27 @@ func (s *sample) exports() []string {
 type trial struct{ about, command string }
 
 // trials tell the stories of the faults that this project repairs, in order.
-func (s *sample) trials() []trial { return append(s.releaseTrials(), s.drainTrials()...) }
+func (s *sample) trials() []trial {
+	return slices.Concat(s.releaseTrials(), s.drainTrials(), s.standbyTrials())
+}
+
+// standbyTrials show what Auto Scaling has done, and take an instance out of
+// service for a while.
+func (s *sample) standbyTrials() []trial {
+	group := "group=\"" + s.current() + "\"\n"
+	return []trial{
+		{"what Auto Scaling has launched and terminated, and why", group +
+			"aws autoscaling describe-scaling-activities --auto-scaling-group-name \"$group\" --max-items 8 \\\n    --query 'Activities[].[StatusCode,Description]' --output text"},
+		{"take an instance out of service, and put it back", group +
+			"instance=$(aws autoscaling describe-auto-scaling-groups --auto-scaling-group-names \"$group\" \\\n" +
+			"    --query \"AutoScalingGroups[0].Instances[?LifecycleState=='InService'].InstanceId | [0]\" --output text)\n" +
+			"aws autoscaling enter-standby --auto-scaling-group-name \"$group\" --instance-ids \"$instance\" --should-decrement-desired-capacity\n" +
+			s.pass(600) + "\n" +
+			"aws autoscaling describe-auto-scaling-instances --instance-ids \"$instance\" --query 'AutoScalingInstances[].LifecycleState' --output text\n" +
+			"aws autoscaling exit-standby --auto-scaling-group-name \"$group\" --instance-ids \"$instance\"\n" + s.pass(120)},
+		{"the requests that failed so far, with the instance and the reason", "curl -s '" + s.url + controlPath + "state'"},
+	}
+}
 
 // releaseTrials tell of a release whose Auto Scaling group comes out attached to
 // nothing.
@@ -115,6 +138,7 @@ func (s *sample) releaseTrials() []trial {
 	trials := []trial{
 		{"the Auto Scaling group and what it is attached to", "aws autoscaling describe-auto-scaling-groups \\\n    --query 'AutoScalingGroups[].[AutoScalingGroupName,DesiredCapacity,TargetGroupARNs]'"},
 		{"the instances behind the load balancer", "aws elbv2 describe-target-health --target-group-arn " + arn},
+		{"what EC2 says of the instances", "aws ec2 describe-instances --filters Name=instance-state-name,Values=running \\\n    --query 'Reservations[].Instances[].[InstanceId,State.Name,Placement.AvailabilityZone]' --output text"},
 		{"release it, and let a quarter of an hour pass", "aws deploy create-deployment " + s.deploymentGroup() + "\n" + s.pass(900)},
 	}
 	sources := "aws autoscaling describe-traffic-sources --auto-scaling-group-name \"" + s.current() + "\""
