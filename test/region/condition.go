@@ -25,7 +25,7 @@ func newPlaceholders(names map[string]string, values map[string]ddb.AttributeVal
 }
 
 // check refuses placeholders that are wrong or that no expression has used.
-// parsed says whether the request has any expression, and takesValues names the
+// parsed reports whether the request has any expression, and takesValues names the
 // one that values belong to.
 func (p *placeholders) check(parsed bool, takesValues string) error {
 	switch {
@@ -70,7 +70,7 @@ type condition struct {
 	showItem   bool
 }
 
-// predicate says whether an item, nil if there is none, meets an expression.
+// predicate reports whether an item, nil if there is none, meets an expression.
 type predicate func(item) bool
 
 // predicate reads the condition, whatever the item is. Without an expression

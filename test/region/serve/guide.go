@@ -38,7 +38,7 @@ Beside AWS's own APIs there are
   GET  %[1]sstate                  everything at a glance, as JSON
   GET  %[1]sevents?after=N         the events on the default bus but the first N, as JSON
   GET  %[1]snotifications?after=N  what CodeDeploy published to the topic %[4]s, likewise
-  GET  %[1]snotices?after=N        what the hooks published to people, likewise
+  GET  %[1]snotices?after=N        what the hooks published to operators, likewise
   GET  %[1]s                       this text
 
 `, s.url+controlPath, s.service.Application, s.service.DeploymentGroup, topic)
@@ -56,7 +56,7 @@ func (s *sample) aboutTime() string {
 	start := "Virtual time begins at " + s.region.Start().Format("2006-01-02 15:04:05 UTC")
 	switch s.options.speed {
 	case 0:
-		return start + " and passes only when told."
+		return start + " and passes only on request."
 	case 1:
 		return start + " and passes as real time does."
 	}
@@ -66,11 +66,11 @@ func (s *sample) aboutTime() string {
 // aboutHooks says whether anybody repairs and drains, and how to have it so.
 func (s *sample) aboutHooks() string {
 	if !s.options.hooks {
-		return "Nothing repairs what a release leaves broken, nor drains instances before they go; with --hooks the built\n" +
+		return "Nothing repairs what a release leaves broken, nor drains terminating instances; with --hooks the built\n" +
 			"functions do (make region ARGS=--hooks).\n\n"
 	}
-	return "The built functions repair and drain run in it, hear every event and sweep, as they do when deployed. What they\n" +
-		"tell people is printed here; their logs, in real time, are " + s.log(hooks.Repair) + " and " + s.log(hooks.Drain) + ".\n\n"
+	return "The built functions repair and drain run in it, receive every event and sweep, as they do when deployed. What they\n" +
+		"notify operators of is printed here; their logs, in real time, are " + s.log(hooks.Repair) + " and " + s.log(hooks.Drain) + ".\n\n"
 }
 
 // served lists every operation of every service.
@@ -108,7 +108,7 @@ func (s *sample) exports() []string {
 // trial is something to try in a shell.
 type trial struct{ about, command string }
 
-// trials tell the stories of the faults that this project repairs, in order.
+// trials show the faults that this project repairs, in order.
 func (s *sample) trials() []trial {
 	return slices.Concat(s.releaseTrials(), s.drainTrials(), s.standbyTrials())
 }
@@ -131,7 +131,7 @@ func (s *sample) standbyTrials() []trial {
 	}
 }
 
-// releaseTrials tell of a release whose Auto Scaling group comes out attached to
+// releaseTrials show a release whose Auto Scaling group comes out attached to
 // nothing.
 func (s *sample) releaseTrials() []trial {
 	arn := s.region.TargetGroupARN(s.service.TargetGroups[0])
@@ -145,7 +145,7 @@ func (s *sample) releaseTrials() []trial {
 	if s.options.hooks {
 		return append(trials,
 			trial{"the new Auto Scaling group: attached, by repair", sources},
-			trial{"what it told people", "curl -s '" + s.url + controlPath + "notices'"},
+			trial{"what it notified operators of", "curl -s '" + s.url + controlPath + "notices'"},
 		)
 	}
 	return append(trials,
@@ -157,7 +157,7 @@ func (s *sample) releaseTrials() []trial {
 // drainHook is the lifecycle hook that the README says to put on a group.
 const drainHook = "deployhooks-drain"
 
-// drainTrials tell of a scale-in of an instance that has requests in flight.
+// drainTrials show a scale-in of an instance that has requests in flight.
 func (s *sample) drainTrials() []trial {
 	arn := s.region.TargetGroupARN(partners)
 	instances := "aws autoscaling describe-auto-scaling-groups \\\n    --query 'AutoScalingGroups[].Instances[].[InstanceId,LifecycleState]' --output text"
@@ -187,7 +187,7 @@ func (s *sample) drainTrials() []trial {
 	}
 }
 
-// deploymentGroup is how the CLI is told of the service's.
+// deploymentGroup names the service to the CLI.
 func (s *sample) deploymentGroup() string {
 	return fmt.Sprintf("--application-name %s --deployment-group-name %s", s.service.Application, s.service.DeploymentGroup)
 }

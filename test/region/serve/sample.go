@@ -45,7 +45,7 @@ type sample struct {
 func newSample(url string, o options) *sample {
 	s := &sample{url: url, options: o, partner: map[string]bool{}}
 	var settings region.Options
-	if o.hooks { // the built functions look at the real clock
+	if o.hooks { // the built functions read the real clock
 		settings.Start = time.Now().UTC().Truncate(time.Second)
 	}
 	s.region = region.New(settings)

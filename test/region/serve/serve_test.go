@@ -22,7 +22,7 @@ import (
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 )
 
-// served serves a sample whose time passes only when told.
+// served serves a sample whose time passes only on request.
 func served(t *testing.T) *sample {
 	t.Helper()
 	return servedWith(t, options{perSecond: 10})
@@ -249,7 +249,7 @@ func TestEventsSoFar(t *testing.T) {
 		}
 	}
 	if got := strings.Join(states, " "); got != "START READY SUCCESS" && got != "START SUCCESS" {
-		t.Errorf("the events tell %q: whoever publishes them tells another story than CodeDeploy", got)
+		t.Errorf("the events tell %q: whoever publishes them differs from what is sent by CodeDeploy", got)
 	}
 	var none struct {
 		Events []json.RawMessage
@@ -282,9 +282,9 @@ func TestControlRefuses(t *testing.T) {
 	t.Parallel()
 	s := served(t)
 	cases := []struct {
-		story, method, path string
-		status              int
-		want                string
+		name, method, path string
+		status             int
+		want               string
 	}{
 		{"time backwards", "POST", "advance?seconds=-1", 400, "from 0 to"},
 		{"no time", "POST", "advance", 400, "seconds=N"},
@@ -296,7 +296,7 @@ func TestControlRefuses(t *testing.T) {
 		{"an application that does not exist", "POST", "deploy?application=none", 409, "none/web"},
 	}
 	for _, c := range cases {
-		t.Run(c.story, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			var got struct{ Error string }
 			if status := s.get(t, c.method, c.path, &got); status != c.status || !strings.Contains(got.Error, c.want) {
 				t.Errorf("answers %d %q, want %d and %q", status, got.Error, c.status, c.want)
@@ -347,7 +347,7 @@ func TestRun(t *testing.T) {
 func TestCommandLine(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
-		story, args string
+		name, args  string
 		fails, says string
 	}{
 		{"help", "--help", "", "Serves a simulated AWS region"},
@@ -359,7 +359,7 @@ func TestCommandLine(t *testing.T) {
 		{"fewer than no users", "--traffic -1", "fewer than no requests", ""},
 	}
 	for _, c := range cases {
-		t.Run(c.story, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			var out strings.Builder
 			err := run(t.Context(), strings.Fields(c.args), &out)
@@ -376,7 +376,7 @@ func TestCommandLine(t *testing.T) {
 func TestTheGuideTellsTheTruth(t *testing.T) {
 	t.Parallel()
 	cases := map[string]options{
-		"passes only when told":                {speed: 0, perSecond: 1},
+		"passes only on request":               {speed: 0, perSecond: 1},
 		"as real time does":                    {speed: 1, perSecond: 1},
 		"60 times as fast as real time":        {speed: 60, perSecond: 1},
 		"Nobody uses it":                       {speed: 60},
