@@ -121,6 +121,9 @@ func (r *Region) createDeploymentGroup(in *codedeploy.CreateDeploymentGroupInput
 	if err := r.autoScalingGroupsExist(in.AutoScalingGroups); err != nil {
 		return nil, err
 	}
+	if err := provisionable(in.BlueGreenDeploymentConfiguration); err != nil {
+		return nil, err
+	}
 	config := cd.DeploymentGroupInfo{
 		ApplicationName: aws.String(a.name), ComputePlatform: a.platform,
 		DeploymentGroupId: aws.String(r.ids.uuid("deployment group")), DeploymentGroupName: aws.String(name),
@@ -139,6 +142,14 @@ func (r *Region) createDeploymentGroup(in *codedeploy.CreateDeploymentGroupInput
 	return &codedeploy.CreateDeploymentGroupOutput{DeploymentGroupId: config.DeploymentGroupId}, nil
 }
 
+// provisionable refuses the one way of provisioning that is not simulated.
+func provisionable(c *cd.BlueGreenDeploymentConfiguration) error {
+	if c != nil && c.GreenFleetProvisioningOption != nil && c.GreenFleetProvisioningOption.Action == cd.GreenFleetProvisioningActionDiscoverExisting {
+		return failure("NotImplemented", "the simulated region does not discover replacement instances")
+	}
+	return nil
+}
+
 func (r *Region) autoScalingGroupsExist(names []string) error {
 	for _, name := range names {
 		if r.groups[name] == nil {
@@ -146,33 +157,6 @@ func (r *Region) autoScalingGroupsExist(names []string) error {
 		}
 	}
 	return nil
-}
-
-// setAutoScalingGroups names a deployment group's Auto Scaling groups and
-// moves the launch hook along.
-func (r *Region) setAutoScalingGroups(g *deploymentGroup, names []string) {
-	if g.deleted {
-		return
-	}
-	g.groups = slices.Clone(names)
-	r.moveLaunchHook(g, names)
-}
-
-func (r *Region) moveLaunchHook(g *deploymentGroup, names []string) {
-	if g.deleted {
-		return
-	}
-	for _, on := range r.groups {
-		if on.deployer == g && !slices.Contains(names, on.name) {
-			removeLaunchHook(on)
-			on.deployer = nil
-		}
-	}
-	for _, name := range names {
-		if on := r.groups[name]; on != nil {
-			r.putLaunchHook(g, on)
-		}
-	}
 }
 
 func (g *deploymentGroup) describe(r *Region) cd.DeploymentGroupInfo {
@@ -255,6 +239,9 @@ func (r *Region) updateDeploymentGroup(in *codedeploy.UpdateDeploymentGroupInput
 		return nil, err
 	}
 	if err := r.autoScalingGroupsExist(in.AutoScalingGroups); err != nil {
+		return nil, err
+	}
+	if err := provisionable(in.BlueGreenDeploymentConfiguration); err != nil {
 		return nil, err
 	}
 	if name := aws.ToString(in.NewDeploymentGroupName); name != "" && name != g.name {

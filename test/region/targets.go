@@ -11,7 +11,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 )
 
-// targetKey is what tells targets of one group apart: an instance may be
+// targetKey identifies a target within its target group: an instance may be
 // registered several times, with different ports.
 type targetKey struct {
 	id   string
@@ -74,6 +74,9 @@ func (r *Region) registerTargets(in *elasticloadbalancingv2.RegisterTargetsInput
 	}
 	for _, t := range in.Targets {
 		id := aws.ToString(t.Id)
+		if t.AvailabilityZone != nil || t.QuicServerId != nil {
+			return nil, failure("NotImplemented", "the simulated region knows the ID and the port of a target only")
+		}
 		if _, err := netip.ParseAddr(id); tg.kind == typeIP && err != nil {
 			return nil, invalid("The IP address '%s' is not a valid IPv4 address", id)
 		}
@@ -206,26 +209,44 @@ func (r *Region) forget(t *target) {
 	t.group.remove(t)
 }
 
+// targetsOf are an instance's targets everywhere.
+func (r *Region) targetsOf(i *instance) []*target {
+	var found []*target
+	for _, tg := range r.pools() {
+		found = append(found, tg.targetsOf(i)...)
+	}
+	return found
+}
+
+func (tg *targetGroup) targetsOf(i *instance) []*target {
+	id := i.id
+	if tg.kind == typeIP {
+		id = i.address
+	}
+	first, _ := tg.find(targetKey{id, -1})
+	last := first
+	for last < len(tg.targets) && tg.targets[last].key.id == id {
+		last++
+	}
+	return slices.Clone(tg.targets[first:last])
+}
+
 // targetsGone is what target groups show of a terminated instance. Of an IP
 // address they know only that it does not answer.
 func (r *Region) targetsGone(i *instance) {
-	for _, tg := range r.pools() {
-		for _, t := range tg.targets {
-			if t.instance == i && !t.isDraining() && tg.kind != typeIP {
-				t.generation++
-				t.set(elb.TargetHealthStateEnumUnused, elb.TargetHealthReasonEnumInvalidState)
-			}
+	for _, t := range r.targetsOf(i) {
+		if !t.isDraining() && t.group.kind != typeIP {
+			t.generation++
+			t.set(elb.TargetHealthStateEnumUnused, elb.TargetHealthReasonEnumInvalidState)
 		}
 	}
 }
 
 // forgetTargets deregisters a terminated instance for its target groups.
 func (r *Region) forgetTargets(i *instance) {
-	for _, tg := range r.pools() {
-		for _, t := range slices.Clone(tg.targets) {
-			if t.instance == i && !t.isDraining() && tg.kind != typeIP {
-				r.forget(t)
-			}
+	for _, t := range r.targetsOf(i) {
+		if !t.isDraining() && t.group.kind != typeIP {
+			r.forget(t)
 		}
 	}
 }
@@ -233,11 +254,9 @@ func (r *Region) forgetTargets(i *instance) {
 // targetsBack begins the health checks of a restarted instance anew where it
 // was registered when it stopped.
 func (r *Region) targetsBack(i *instance) {
-	for _, tg := range r.pools() {
-		for _, t := range tg.targets {
-			if t.instance == i && t.reason == elb.TargetHealthReasonEnumInvalidState {
-				r.beginTarget(tg, t)
-			}
+	for _, t := range r.targetsOf(i) {
+		if t.reason == elb.TargetHealthReasonEnumInvalidState {
+			r.beginTarget(t.group, t)
 		}
 	}
 }
