@@ -202,7 +202,7 @@ func (r *Region) updateItem(in *dynamodb.UpdateItemInput) (*dynamodb.UpdateItemO
 	return out, nil
 }
 
-// writeOne does one write outside of a transaction: its condition is told as
+// writeOne does one write outside of a transaction: its condition is reported as
 // what it is.
 func (r *Region) writeOne(i ddb.TransactWriteItem) (old item, written result, err error) {
 	w, err := r.write(i)

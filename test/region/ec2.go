@@ -158,6 +158,13 @@ func (r *Region) reservation(i *instance) EC2Reservation {
 	return EC2Reservation{ReservationId: aws.String("r-" + i.id[len("i-"):]), OwnerId: aws.String(Account), Instances: []EC2Instance{d}}
 }
 
+// Exists reports whether EC2 still knows an instance.
+func (r *Region) Exists(instance string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.instances[instance] != nil
+}
+
 // forgetLater has EC2 show an instance that was terminated for a while more.
 func (r *Region) forgetLater(i *instance) {
 	r.after(terminatedShows, func() { delete(r.instances, i.id) })

@@ -2,9 +2,7 @@ package region
 
 import (
 	"cmp"
-	"maps"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,7 +10,6 @@ import (
 	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -94,9 +91,9 @@ func (r *Region) needs(c Call) (all []need, ok bool) {
 		url := in.text("QueueUrl")
 		all = n.on(arn("sqs", cmp.Or(url[strings.LastIndex(url, "/")+1:], in.text("QueueName"))))
 	case eventbridge.ServiceID:
-		all = putEventsNeeds(n, c.Input)
+		return putEventsNeeds(n, c.Input), true
 	case dynamodb.ServiceID:
-		all = dynamoNeeds(n, c.Input, in)
+		return dynamoNeeds(n, c.Input, in), true
 	}
 	return all, len(all) > 0
 }
@@ -118,6 +115,9 @@ func (r *Region) autoScalingNeeds(n need, in input) []need {
 			}
 			requested[aws.ToString(t.Key)] = aws.ToString(t.Value)
 		}
+	}
+	if len(names) == 0 { // about an instance that is in no group: refused by the service (assumed)
+		names = []string{"*"}
 	}
 	var all []need
 	for _, name := range names {
@@ -258,67 +258,6 @@ func (r *Region) instanceTags(id string) map[string]string {
 		}
 	}
 	return tags
-}
-
-func putEventsNeeds(n need, in any) []need {
-	put, ok := in.(*eventbridge.PutEventsInput)
-	if !ok {
-		return nil
-	}
-	var all []need
-	for _, e := range put.Entries {
-		bus := aws.ToString(e.EventBusName)
-		bus = cmp.Or(bus[strings.LastIndex(bus, "/")+1:], "default")
-		one := n.on(arn("events", "event-bus/"+bus))[0]
-		one.keys["events:source"] = []string{aws.ToString(e.Source)}
-		one.keys["events:detail-type"] = []string{aws.ToString(e.DetailType)}
-		all = append(all, one)
-	}
-	return all
-}
-
-// dynamoNeeds: transactions take the actions of what they do (DynamoDB
-// developer guide, "IAM policies for transactions"), and a query of an index
-// is authorised on the index.
-func dynamoNeeds(n need, call any, in input) []need {
-	tableARN := func(name *string) string { return arn("dynamodb", "table/"+aws.ToString(name)) }
-	var all []need
-	switch call := call.(type) {
-	case *dynamodb.TransactWriteItemsInput:
-		for _, i := range call.TransactItems {
-			action, name := transactionAction(i)
-			all = append(all, need{action: "dynamodb:" + action}.on(tableARN(name))...)
-		}
-	case *dynamodb.BatchGetItemInput:
-		for _, name := range slices.Sorted(maps.Keys(call.RequestItems)) {
-			all = append(all, n.on(tableARN(&name))...)
-		}
-	case *dynamodb.BatchWriteItemInput:
-		for _, name := range slices.Sorted(maps.Keys(call.RequestItems)) {
-			all = append(all, n.on(tableARN(&name))...)
-		}
-	default:
-		resource := tableARN(aws.String(in.text("TableName")))
-		if index := in.text("IndexName"); index != "" {
-			resource += "/index/" + index
-		}
-		all = n.on(resource)
-	}
-	return all
-}
-
-func transactionAction(i ddb.TransactWriteItem) (action string, table *string) {
-	switch {
-	case i.Put != nil:
-		return "PutItem", i.Put.TableName
-	case i.Delete != nil:
-		return "DeleteItem", i.Delete.TableName
-	case i.Update != nil:
-		return "UpdateItem", i.Update.TableName
-	case i.ConditionCheck != nil:
-		return "ConditionCheckItem", i.ConditionCheck.TableName
-	}
-	return "PutItem", nil // refused by the service
 }
 
 // input reads fields of an SDK input by name.

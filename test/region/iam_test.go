@@ -51,6 +51,10 @@ func allowIf(action, resource, condition string) string {
 func permitted() *region.Region {
 	r := region.New(region.Options{})
 	r.AddService(region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Tags: map[string]string{"Hooks": "on"}})
+	if err := second(r.AutoScaling().CreateOrUpdateTags(ctx, &autoscaling.CreateOrUpdateTagsInput{Tags: []asg.Tag{{ResourceId: aws.String(group), ResourceType: aws.String("auto-scaling-group"),
+		Key: aws.String("Private"), Value: aws.String("yes"), PropagateAtLaunch: aws.Bool(false)}}})); err != nil {
+		panic(err)
+	}
 	r.AddTable("drains", "autoScalingGroup", "drain")
 	r.Topic("notices")
 	r.Queue("drain").Deaf()
@@ -77,6 +81,12 @@ var calls = map[string]func(*region.Principal) error{
 	"terminate": func(p *region.Principal) error {
 		return second(p.AutoScaling().TerminateInstanceInAutoScalingGroup(ctx, &autoscaling.TerminateInstanceInAutoScalingGroupInput{
 			InstanceId: aws.String(p.InService(group)[0]), ShouldDecrementDesiredCapacity: aws.Bool(false)}))
+	},
+	"health of an instance that is gone": func(p *region.Principal) error {
+		return second(p.AutoScaling().SetInstanceHealth(ctx, &autoscaling.SetInstanceHealthInput{InstanceId: aws.String("i-0123456789abcdef0"), HealthStatus: aws.String("Unhealthy")}))
+	},
+	"no events": func(p *region.Principal) error {
+		return second(p.EventBridge().PutEvents(ctx, &eventbridge.PutEventsInput{}))
 	},
 	"attach lattice": func(p *region.Principal) error {
 		return second(p.AutoScaling().AttachTrafficSources(ctx, &autoscaling.AttachTrafficSourcesInput{AutoScalingGroupName: aws.String(group),
@@ -164,6 +174,8 @@ func TestPolicies(t *testing.T) {
 		{"another group", "resume", policy(allow("autoscaling:ResumeProcesses", groups[:len(groups)-1]+"api-*")), "AccessDenied", "on resource: " + inRegion("autoscaling", "autoScalingGroup:")},
 		{"a group that does not exist", "resume a group that does not exist", policy(allow("autoscaling:ResumeProcesses", groups)), "ValidationError", "not found"},
 		{"a group by an instance", "terminate", policy(allow("autoscaling:TerminateInstanceInAutoScalingGroup", groups[:len(groups)-1]+group)), "", ""},
+		{"an instance that is in no group", "health of an instance that is gone", policy(allow("autoscaling:SetInstanceHealth", groups)), "ValidationError", ""},
+		{"an empty request", "no events", policy(allow("events:PutEvents", "*")), "ValidationException", ""},
 		{"an explicit deny", "resume", policy(allow("*", "*"), `{"Effect":"Deny","Action":"autoscaling:Resume*","Resource":"*"}`), "AccessDenied", "with an explicit deny in an identity-based policy"},
 		{"a deny of something else", "resume", policy(allow("*", "*"), `{"Effect":"Deny","Action":"autoscaling:Suspend*","Resource":"*"}`), "", ""},
 		{"a tag of the group", "resume", policy(allowIf("autoscaling:*", groups, `{"StringEquals":{"aws:ResourceTag/hooks":"on"}}`)), "", ""},
@@ -193,6 +205,9 @@ func TestPolicies(t *testing.T) {
 			"codedeploy:GetDeployment on resource: " + inRegion("codedeploy", "deploymentgroup:shop/web")},
 		{"a deployment that does not exist", "read a deployment that does not exist", policy(allow("codedeploy:Get*", inRegion("codedeploy", "deploymentgroup:api/*"))), "DeploymentDoesNotExistException", ""},
 		{"a command on instances of groups", "command", policy(allow("ssm:SendCommand", document), allowIf("ssm:SendCommand", instances, `{"StringLike":{"ssm:resourceTag/aws:autoscaling:groupName":"*"}}`)), "", ""},
+		{"a command on instances with a tag that is not given to them", "command", policy(allow("ssm:SendCommand", document), allowIf("ssm:SendCommand", instances, `{"StringLike":{"ssm:resourceTag/Private":"*"}}`)), "AccessDeniedException", ""},
+		{"a command on instances with a tag of their group", "command", policy(allow("ssm:SendCommand", document), allowIf("ssm:SendCommand", instances, `{"StringLike":{"aws:ResourceTag/Hooks":"on"}}`)), "", ""},
+		{"a tag that must be another, and is missing", "resume", policy(allowIf("autoscaling:*", groups, `{"StringNotEquals":{"aws:ResourceTag/team":"x"}}`)), "", ""},
 		{"a command on instances of another group", "command", policy(allow("ssm:SendCommand", document), allowIf("ssm:SendCommand", instances, `{"StringLike":{"ssm:resourceTag/aws:autoscaling:groupName":"api-*"}}`)), "AccessDeniedException", "instance/i-"},
 		{"a document that is not allowed", "command", policy(allow("ssm:SendCommand", inRegion("ssm", "document/*")), allow("ssm:SendCommand", instances)), "AccessDeniedException", "on resource: " + document},
 		{"commands need every resource", "list commands", policy(allow("ssm:ListCommands", instances)), "AccessDeniedException", ""},
@@ -225,6 +240,7 @@ func TestPolicies(t *testing.T) {
 // and its calls are recorded with everybody's.
 func TestAnUnlimitedCallerMayDoEverything(t *testing.T) {
 	r := permitted()
+	r.ForgetCalls()
 	p := r.Principal("drain", policy(allow("ssm:ListCommands", "*")))
 	if err := describeGroups(p.Region); code(err) != "AccessDenied" {
 		t.Errorf("a principal's call gives %v", err)

@@ -57,7 +57,7 @@ type message struct {
 	deleted bool
 }
 
-// Queue is the queue of that name, made on first use. It hears every event
+// Queue is the queue of that name, made on first use. It receives every event
 // that AWS's services put on the default bus, as if a rule had it as its
 // target; [Queue.Deaf] ends that.
 func (r *Region) Queue(name string) *Queue {
@@ -128,7 +128,7 @@ func (q *Queue) Deaf() *Queue {
 	return q
 }
 
-// Hears has the queue hear only those events of the default bus that a rule
+// Hears has the queue receive only those events of the default bus that a rule
 // lets through, and returns it. The rule is called with the region's lock
 // held, so it must not call the region.
 func (q *Queue) Hears(rule func(Delivery) bool) *Queue {

@@ -10,7 +10,7 @@ import (
 )
 
 // SendMessageBatch puts up to ten messages into a queue, each for itself: the
-// answer tells those that were refused.
+// answer names those that were refused.
 func (v SQS) SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatchInput, _ ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error) {
 	return sqsCall(ctx, v.r, "SendMessageBatch", in, "QueueUrl Entries", v.r.sendMessageBatch)
 }

@@ -89,7 +89,7 @@ func TestSQSLimits(t *testing.T) {
 	}
 }
 
-// TestBatchesSucceedInPart: an entry that is refused, or fails, is told by its
+// TestBatchesSucceedInPart: an entry that is refused, or fails, is named by its
 // id; who does not look loses it.
 func TestBatchesSucceedInPart(t *testing.T) {
 	r := region.New(region.Options{})

@@ -116,7 +116,7 @@ func scalar(v reflect.Value) (any, error) {
 func (c jsonCodec) fault(f fault, _ string, header http.Header) []byte {
 	object := map[string]any{}
 	if f.members.IsValid() {
-		// The error itself is what is being told, so a member that cannot be
+		// The error itself is the answer, so a member that cannot be
 		// written is left out.
 		if document, err := c.document(f.members); err == nil {
 			object = document.(map[string]any)

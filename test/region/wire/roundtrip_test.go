@@ -90,7 +90,7 @@ func (r roundTrip) once(t *testing.T, f *filler) bool {
 	f.fill(input.Elem())
 	f.fill(output.Elem())
 	settle(input.Interface(), output.Interface())
-	r.view.tell(output.Interface(), nil)
+	r.view.willAnswer(output.Interface(), nil)
 
 	got, err := call(t.Context(), r.client, r.operation, input.Interface())
 	var refused smithy.InvalidParamsError

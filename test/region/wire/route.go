@@ -16,7 +16,7 @@ type request struct {
 	header    http.Header
 }
 
-// meantForAWS tells a request to an API from one to the control paths beside
+// meantForAWS reports whether a request is one to an API, not one to the control paths beside
 // it. The SDK and the CLI send every request of the protocols here to "/". A
 // browser that looks there sends nothing with it.
 func meantForAWS(r *http.Request) bool {

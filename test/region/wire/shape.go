@@ -160,7 +160,7 @@ func setBlob(v reflect.Value, text string) error {
 
 func blobText(v reflect.Value) string { return base64.StdEncoding.EncodeToString(v.Bytes()) }
 
-// isAbsent tells a member that is not on the wire: unset, or an enumeration's
+// isAbsent reports whether a member is not on the wire: unset, or an enumeration's
 // empty value. Numbers and booleans that are not pointers have a default, and
 // AWS sends it.
 func isAbsent(v reflect.Value) bool {

@@ -48,13 +48,13 @@ const MaxRequestBytes = 16 << 20
 // are safe; longer ones wait.
 const (
 	longAnswer = 3 << 10
-	patience   = time.Millisecond
+	flushDelay = time.Millisecond
 )
 
 // Handler serves AWS APIs. Create it with [New].
 type Handler struct {
 	// Control, if set, answers the requests that are none of AWS's: those for
-	// any other path than "/", and a browser's look at "/" itself. Without it
+	// any other path than "/", and a browser's request for "/" itself. Without it
 	// they get a 404. Set it before serving.
 	Control http.Handler
 
@@ -187,7 +187,7 @@ func write(w http.ResponseWriter, s *served, status int, id string, body []byte)
 		header.Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10))
 	}
 	if len(body) > longAnswer {
-		time.Sleep(patience)
+		time.Sleep(flushDelay)
 	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a caller that has gone away needs no answer
