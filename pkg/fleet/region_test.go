@@ -14,6 +14,7 @@ import (
 	autoscalingtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/aws/smithy-go"
 
 	"deployhooks/pkg/fault"
 	"deployhooks/pkg/fleet"
@@ -42,6 +43,10 @@ func TestAutoScalingGroupsOfARegion(t *testing.T) {
 	}
 	if i, ok := g.Instance(g.Instances[1].ID); !ok || !i.InService() || i.Unhealthy {
 		t.Errorf("an instance in service reads %+v, %t", i, ok)
+	}
+	r.ForgetCalls()
+	if _, err := fleet.AutoScalingGroups(t.Context(), r.AutoScaling(), slices.Repeat([]string{name}, 60)...); err != nil || len(r.Calls()) != 1 {
+		t.Errorf("one group is described with %d calls, %v", len(r.Calls()), err)
 	}
 	if got, err := fleet.AutoScalingGroups(t.Context(), r.AutoScaling()); err != nil || len(got) != 0 {
 		t.Errorf("without names, it finds %v, %v: every group of the account is worked on", got, err)
@@ -264,6 +269,15 @@ func TestFailures(t *testing.T) {
 		if err := read(); !fault.Is(err, fault.Denied) || !strings.HasPrefix(err.Error(), "describe ") && !strings.HasPrefix(err.Error(), "find ") {
 			t.Errorf("%s is denied, and its reader says %v", call, err)
 		}
+	}
+}
+
+// TestInvalidListOfEveryTargetGroup holds that a refused list is no empty one.
+func TestInvalidListOfEveryTargetGroup(t *testing.T) {
+	r, _ := shop(t)
+	r.SetFaults(region.On("DescribeTargetGroups", 1, region.Fault{Before: &smithy.GenericAPIError{Code: "ValidationError"}}))
+	if all, err := fleet.EveryTargetGroup(t.Context(), r.ELBV2()); !fault.Is(err, fault.Invalid) {
+		t.Errorf("it reads %v, %v: target groups that hold the instance are not found", all, err)
 	}
 }
 

@@ -99,10 +99,14 @@ type scripted struct {
 	leave    int // reads that leave all but one key unprocessed
 	conflict int // writes that meet a transaction
 	calls    int
+	stale    int // reads that may be stale
 }
 
 func (s *scripted) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
 	s.calls++
+	if !aws.ToBool(in.RequestItems[table].ConsistentRead) {
+		s.stale++
+	}
 	keys := in.RequestItems[table].Keys
 	if s.leave == 0 || len(keys) == 1 {
 		return s.DB.BatchGetItem(ctx, in, o...)
@@ -153,6 +157,9 @@ func TestUnprocessedKeys(t *testing.T) {
 		if got.Version != 1 {
 			t.Errorf("%s reads as never written: its work begins anew", k)
 		}
+	}
+	if db.stale > 0 {
+		t.Error("a read may be stale: each save after it conflicts")
 	}
 	db.leave, db.calls = 1000, 0
 	var many []store.Key
