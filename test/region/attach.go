@@ -27,11 +27,7 @@ func (r *Region) attachTrafficSources(in *autoscaling.AttachTrafficSourcesInput)
 }
 
 func (r *Region) attachLoadBalancerTargetGroups(in *autoscaling.AttachLoadBalancerTargetGroupsInput) (*autoscaling.AttachLoadBalancerTargetGroupsOutput, error) {
-	var ids []asg.TrafficSourceIdentifier
-	for _, arn := range in.TargetGroupARNs {
-		ids = append(ids, asg.TrafficSourceIdentifier{Identifier: aws.String(arn), Type: aws.String(sourceELBV2)})
-	}
-	g, wanted, err := r.sourcesOf(in.AutoScalingGroupName, ids)
+	g, wanted, err := r.sourcesOf(in.AutoScalingGroupName, identifiers(sourceELBV2, in.TargetGroupARNs))
 	if err != nil {
 		return nil, err
 	}
@@ -39,6 +35,25 @@ func (r *Region) attachLoadBalancerTargetGroups(in *autoscaling.AttachLoadBalanc
 		return nil, err
 	}
 	return &autoscaling.AttachLoadBalancerTargetGroupsOutput{}, nil
+}
+
+func (r *Region) attachLoadBalancers(in *autoscaling.AttachLoadBalancersInput) (*autoscaling.AttachLoadBalancersOutput, error) {
+	g, wanted, err := r.sourcesOf(in.AutoScalingGroupName, identifiers(sourceELB, in.LoadBalancerNames))
+	if err != nil {
+		return nil, err
+	}
+	if err := r.attach(g, wanted); err != nil {
+		return nil, err
+	}
+	return &autoscaling.AttachLoadBalancersOutput{}, nil
+}
+
+func identifiers(kind string, names []string) []asg.TrafficSourceIdentifier {
+	var ids []asg.TrafficSourceIdentifier
+	for _, name := range names {
+		ids = append(ids, asg.TrafficSourceIdentifier{Identifier: aws.String(name), Type: aws.String(kind)})
+	}
+	return ids
 }
 
 // sourcesOf checks what a call names. The type may be left out for target

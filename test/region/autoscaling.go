@@ -99,3 +99,45 @@ func (v AutoScaling) PutLifecycleHook(ctx context.Context, in *autoscaling.PutLi
 func (v AutoScaling) DeleteLifecycleHook(ctx context.Context, in *autoscaling.DeleteLifecycleHookInput, _ ...func(*autoscaling.Options)) (*autoscaling.DeleteLifecycleHookOutput, error) {
 	return asgCall(ctx, v.r, "DeleteLifecycleHook", in, "AutoScalingGroupName LifecycleHookName", v.r.deleteLifecycleHook)
 }
+
+// DescribeLoadBalancerTargetGroups is the older way to list a group's target
+// groups and their states.
+func (v AutoScaling) DescribeLoadBalancerTargetGroups(ctx context.Context, in *autoscaling.DescribeLoadBalancerTargetGroupsInput, _ ...func(*autoscaling.Options)) (*autoscaling.DescribeLoadBalancerTargetGroupsOutput, error) {
+	return asgCall(ctx, v.r, "DescribeLoadBalancerTargetGroups", in, "AutoScalingGroupName MaxRecords NextToken", v.r.describeLoadBalancerTargetGroups)
+}
+
+// DetachLoadBalancerTargetGroups is the older way to detach target groups.
+func (v AutoScaling) DetachLoadBalancerTargetGroups(ctx context.Context, in *autoscaling.DetachLoadBalancerTargetGroupsInput, _ ...func(*autoscaling.Options)) (*autoscaling.DetachLoadBalancerTargetGroupsOutput, error) {
+	return asgCall(ctx, v.r, "DetachLoadBalancerTargetGroups", in, "AutoScalingGroupName TargetGroupARNs", v.r.detachLoadBalancerTargetGroups)
+}
+
+// EnableMetricsCollection enables some of a group's metrics, or all.
+func (v AutoScaling) EnableMetricsCollection(ctx context.Context, in *autoscaling.EnableMetricsCollectionInput, _ ...func(*autoscaling.Options)) (*autoscaling.EnableMetricsCollectionOutput, error) {
+	return asgCall(ctx, v.r, "EnableMetricsCollection", in, "AutoScalingGroupName Granularity Metrics", v.r.enableMetricsCollection)
+}
+
+// DisableMetricsCollection disables some of a group's metrics, or all.
+func (v AutoScaling) DisableMetricsCollection(ctx context.Context, in *autoscaling.DisableMetricsCollectionInput, _ ...func(*autoscaling.Options)) (*autoscaling.DisableMetricsCollectionOutput, error) {
+	return asgCall(ctx, v.r, "DisableMetricsCollection", in, "AutoScalingGroupName Metrics", v.r.disableMetricsCollection)
+}
+
+// DescribeScalingActivities lists launches and terminations, the latest first.
+func (v AutoScaling) DescribeScalingActivities(ctx context.Context, in *autoscaling.DescribeScalingActivitiesInput, _ ...func(*autoscaling.Options)) (*autoscaling.DescribeScalingActivitiesOutput, error) {
+	return asgCall(ctx, v.r, "DescribeScalingActivities", in, "ActivityIds AutoScalingGroupName IncludeDeletedGroups MaxRecords NextToken", v.r.describeScalingActivities)
+}
+
+// AttachLoadBalancers is the older way to attach Classic Load Balancers.
+func (v AutoScaling) AttachLoadBalancers(ctx context.Context, in *autoscaling.AttachLoadBalancersInput, _ ...func(*autoscaling.Options)) (*autoscaling.AttachLoadBalancersOutput, error) {
+	return asgCall(ctx, v.r, "AttachLoadBalancers", in, "AutoScalingGroupName LoadBalancerNames", v.r.attachLoadBalancers)
+}
+
+// DetachLoadBalancers is the older way to detach Classic Load Balancers.
+func (v AutoScaling) DetachLoadBalancers(ctx context.Context, in *autoscaling.DetachLoadBalancersInput, _ ...func(*autoscaling.Options)) (*autoscaling.DetachLoadBalancersOutput, error) {
+	return asgCall(ctx, v.r, "DetachLoadBalancers", in, "AutoScalingGroupName LoadBalancerNames", v.r.detachLoadBalancers)
+}
+
+// DescribeLoadBalancers is the older way to list a group's Classic Load
+// Balancers and their states.
+func (v AutoScaling) DescribeLoadBalancers(ctx context.Context, in *autoscaling.DescribeLoadBalancersInput, _ ...func(*autoscaling.Options)) (*autoscaling.DescribeLoadBalancersOutput, error) {
+	return asgCall(ctx, v.r, "DescribeLoadBalancers", in, "AutoScalingGroupName MaxRecords NextToken", v.r.describeLoadBalancers)
+}

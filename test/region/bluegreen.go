@@ -1,6 +1,7 @@
 package region
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -45,6 +46,9 @@ func (r *Region) provision(d *deployment) {
 		Key: aws.String(provisioningTag), Value: aws.String(d.id), PropagateAtLaunch: aws.Bool(true),
 	}
 	green.bareAnswers = d.group.bareAnswers
+	if d.script.CopiesMetrics {
+		green.config.EnabledMetrics = slices.Clone(blue.config.EnabledMetrics)
+	}
 	d.green = green.name
 	r.after(time.Second, func() {
 		green.config.MinSize = blue.config.MinSize
@@ -101,7 +105,7 @@ func (r *Region) install(d *deployment) {
 		d.targets = append(d.targets, i.id)
 	}
 	r.emitInstances(d, installing, stateStart)
-	r.after(r.timings.Install, func() {
+	r.after(cmp.Or(d.script.Installs, r.timings.Install), func() {
 		if d.over() {
 			return
 		}
@@ -109,6 +113,7 @@ func (r *Region) install(d *deployment) {
 			i.revision = d.revision
 			r.answersMayHaveChanged(i)
 		}
+		d.installed = true
 		r.emitInstances(d, installing, stateSuccess)
 		r.ready(d)
 	})
@@ -149,21 +154,51 @@ func (r *Region) reroute(d *deployment) {
 		r.fail(d, cd.ErrorCodeAutoScalingConfiguration, "The replacement Auto Scaling group no longer exists: "+d.green)
 		return
 	}
-	d.stage = StageReroute
+	d.stage, d.rerouting = StageReroute, true
+	if d.script.Named == NamedAtReroute {
+		r.name(d, green.name)
+	}
 	r.suspend(green, suspendedByCodeDeploy[:]...)
 	r.after(time.Second, func() {
 		if d.over() {
 			return
 		}
 		green.early = false
-		r.registerAll(d, d.targets)
-		if r.goesOn(d, StageReroute) {
-			r.waitFor(d, r.greenIsHealthy, r.leaveBlue)
-		}
+		r.registerAll(d, d.targets, func() {
+			if r.goesOn(d, StageReroute) {
+				r.waitFor(d, r.greenIsHealthy, r.leaveBlue)
+			}
+		})
 	})
 }
 
-// loadBalancing are the target groups of a deployment group that exist.
+// name has the deployment group name the group that serves from now on,
+// without moving the launch hook.
+func (r *Region) name(d *deployment, group string) {
+	if !d.group.deleted {
+		d.group.groups = []string{group}
+	}
+}
+
+// spaced does something for each instance, with the script's time between
+// them, and goes on then; a deployment that has ended does neither.
+func (r *Region) spaced(d *deployment, instances []string, do func(id string), then func()) {
+	for n, id := range instances {
+		do(id)
+		if rest := instances[n+1:]; d.script.Spacing > 0 && len(rest) > 0 {
+			r.after(d.script.Spacing, func() {
+				if !d.over() {
+					r.spaced(d, rest, do, then)
+				}
+			})
+			return
+		}
+	}
+	then()
+}
+
+// loadBalancing are the target groups of a deployment group that exist, and
+// its Classic Load Balancers.
 func (r *Region) loadBalancing(d *deployment) []*targetGroup {
 	lb := d.group.config.LoadBalancerInfo
 	if lb == nil {
@@ -175,18 +210,23 @@ func (r *Region) loadBalancing(d *deployment) []*targetGroup {
 			found = append(found, tg)
 		}
 	}
+	for _, info := range lb.ElbInfoList {
+		if b := r.balancers[aws.ToString(info.Name)]; b != nil && b.classic {
+			found = append(found, b.pool)
+		}
+	}
 	return found
 }
 
 // registerAll registers instances, without a port (observed).
-func (r *Region) registerAll(d *deployment, instances []string) {
-	for _, tg := range r.loadBalancing(d) {
-		for _, id := range instances {
+func (r *Region) registerAll(d *deployment, instances []string, then func()) {
+	r.spaced(d, instances, func(id string) {
+		for _, tg := range r.loadBalancing(d) {
 			if i := r.instances[id]; i != nil && i.ec2 == running {
 				r.register(tg, id, tg.port)
 			}
 		}
-	}
+	}, then)
 }
 
 func (r *Region) greenIsHealthy(d *deployment) bool {
@@ -210,24 +250,24 @@ func (r *Region) leaveBlue(d *deployment) {
 			ids = append(ids, i.id)
 		}
 	}
-	draining := r.deregisterAll(d, ids)
-	r.whenDrained(draining, func() {
+	d.originals = ids
+	r.deregisterAll(d, ids, func() {
 		if !d.over() {
 			r.handOver(d)
 		}
 	})
 }
 
-func (r *Region) deregisterAll(d *deployment, instances []string) []*target {
+// deregisterAll deregisters instances and goes on when they have drained.
+func (r *Region) deregisterAll(d *deployment, instances []string, then func()) {
 	var draining []*target
-	for _, tg := range r.loadBalancing(d) {
-		for _, id := range instances {
+	r.spaced(d, instances, func(id string) {
+		for _, tg := range r.loadBalancing(d) {
 			if t := r.deregister(tg, targetKey{id, tg.port}); t != nil {
 				draining = append(draining, t)
 			}
 		}
-	}
-	return draining
+	}, func() { r.whenDrained(draining, then) })
 }
 
 // handOver resumes green's processes, moves the launch hook to it and has the
@@ -243,21 +283,37 @@ func (r *Region) handOver(d *deployment) {
 	}
 	if d.script.AttachItself {
 		for _, tg := range r.loadBalancing(d) {
+			if tg.classic {
+				r.addSource(green, sourceELB, tg.name)
+				continue
+			}
 			r.addSource(green, sourceELBV2, tg.arn)
 		}
 	}
-	r.setAutoScalingGroups(d.group, []string{green.name})
+	r.moveLaunchHook(d.group, []string{green.name})
+	if d.script.Named != NamedAtEnd {
+		r.name(d, green.name)
+	}
 	d.group.revision = d.revision
-	if d.script.SucceedLast {
-		r.terminateBlue(d, func() { r.succeed(d) })
+	end := func() {
+		if d.script.Named == NamedAtEnd {
+			r.name(d, green.name)
+		}
+	}
+	if d.script.SucceedFirst {
+		r.succeed(d)
+		r.terminateBlue(d, end)
 		return
 	}
-	r.succeed(d)
-	r.terminateBlue(d, func() {})
+	r.terminateBlue(d, func() {
+		end()
+		r.succeed(d)
+	})
 }
 
 // terminateBlue force-deletes the blue group after the wait, unless it is to
-// be kept alive.
+// be kept alive: then its instances stay deregistered and running, and the
+// group stays attached (likely).
 func (r *Region) terminateBlue(d *deployment, then func()) {
 	option := d.blueGreen.TerminateBlueInstancesOnDeploymentSuccess
 	if option != nil && option.Action == cd.InstanceActionKeepAlive {
@@ -269,6 +325,11 @@ func (r *Region) terminateBlue(d *deployment, then func()) {
 		wait = time.Duration(option.TerminationWaitTimeInMinutes) * time.Minute
 	}
 	d.terminating = true
+	if d.over() {
+		d.stage = StageWait
+	} else if !r.goesOn(d, StageWait) {
+		return
+	}
 	d.endWait = func() {
 		if d.endWait == nil {
 			return // over already

@@ -23,8 +23,12 @@ func (r *Region) reconcile(g *group) {
 			counted = append(counted, i)
 		}
 	}
-	if !g.isSuspended(processLaunch) {
-		for range g.desired() - len(counted) {
+	if missing := g.desired() - len(counted); missing > 0 && !g.isSuspended(processLaunch) {
+		if r.lacksTargetGroup(g) {
+			r.failLaunch(g)
+			missing = 0
+		}
+		for range missing {
 			r.launch(g)
 		}
 	}
@@ -39,6 +43,33 @@ func (r *Region) reconcile(g *group) {
 		}
 		r.retireAtRisk(g)
 	}
+}
+
+// lacksTargetGroup says whether a target group that is attached to a group has
+// been deleted: then nothing can be launched ("Troubleshoot Amazon EC2 Auto
+// Scaling: Load balancer issues").
+func (r *Region) lacksTargetGroup(g *group) bool {
+	return slices.ContainsFunc(g.sources, func(s *source) bool {
+		return s.kind == sourceELBV2 && s.attached() && r.targets[s.id] == nil
+	})
+}
+
+// launchAgain is how long after a failed launch Auto Scaling tries again
+// (assumed).
+const launchAgain = time.Minute
+
+func (r *Region) failLaunch(g *group) {
+	if g.launchFailed {
+		return // the next attempt is on its way
+	}
+	const reason = "One or more target groups not found. Validating load balancer configuration failed."
+	a := r.beginActivity(g, nil, "Launching a new EC2 instance.  Status Reason: "+reason, "an instance was started in response to a difference between desired and actual capacity")
+	r.endActivity(a, asg.ScalingActivityStatusCodeFailed, reason)
+	g.launchFailed = true
+	r.after(launchAgain, func() {
+		g.launchFailed = false
+		r.reconcile(g)
+	})
 }
 
 // scaleInVictim picks by the default termination policy: among the instances
@@ -107,15 +138,21 @@ func (r *Region) checkHealth(i *instance) {
 	}
 }
 
-// failsAttached says whether a target group that is attached to the
-// instance's group reports it as unhealthy. A target that is not registered,
-// draining or still initial has no verdict.
+// failsAttached says whether a target group, or a Classic Load Balancer, that is
+// attached to the instance's group reports it as unhealthy. A target that is
+// not registered, draining or still initial has no verdict, and a traffic
+// source has none before it is InService: "If no registered instances pass the
+// health checks (for example, due to a misconfigured health check), the load
+// balancer doesn't enter the InService state. Amazon EC2 Auto Scaling doesn't
+// terminate and replace the instances" ("Understand the attachment status of
+// your load balancer").
 func (r *Region) failsAttached(i *instance) bool {
 	for _, s := range i.group.sources {
-		if s.kind != sourceELBV2 || !s.attached() || r.targets[s.id] == nil {
+		pool := r.poolOf(s)
+		if pool == nil || s.state != inService {
 			continue
 		}
-		for _, t := range r.targets[s.id].targets {
+		for _, t := range pool.targets {
 			if t.instance == i && t.isUnhealthy() {
 				return true
 			}
@@ -133,10 +170,15 @@ func (g *group) healthChecks() []string {
 func (r *Region) deleteGroup(g *group) {
 	g.deleting = true
 	g.config.MinSize, g.config.MaxSize, g.config.DesiredCapacity = aws.Int32(0), aws.Int32(0), aws.Int32(0)
-	for _, i := range g.warm {
-		i.ec2, i.lifecycle = terminated, asg.LifecycleStateWarmedTerminated
+	for _, i := range slices.Clone(g.warm) {
+		if i.ec2 != stopped {
+			r.shutDown(i)
+			continue
+		}
+		r.leavePool(i)
+		i.lifecycle, i.released = asg.LifecycleStateWarmedTerminated, true
+		r.setEC2(i, terminated)
 	}
-	g.warm = nil
 	for _, i := range slices.Clone(g.instances) {
 		r.remove(i)
 	}
@@ -146,6 +188,7 @@ func (r *Region) deleteGroup(g *group) {
 func (r *Region) finishDelete(g *group) {
 	if len(g.instances) == 0 && !g.deleted {
 		g.deleted = true
+		r.deletedGroups = append(r.deletedGroups, g)
 		delete(r.groups, g.name)
 	}
 }

@@ -70,14 +70,25 @@ func (v CodeDeploy) GetDeployment(ctx context.Context, in *codedeploy.GetDeploym
 	return cdCall(ctx, v.r, "GetDeployment", in, "DeploymentId", v.r.getDeployment)
 }
 
+// BatchGetDeployments reads up to 25 deployments.
+func (v CodeDeploy) BatchGetDeployments(ctx context.Context, in *codedeploy.BatchGetDeploymentsInput, _ ...func(*codedeploy.Options)) (*codedeploy.BatchGetDeploymentsOutput, error) {
+	return cdCall(ctx, v.r, "BatchGetDeployments", in, "DeploymentIds", v.r.batchGetDeployments)
+}
+
 // ListDeployments lists deployments' IDs, latest first.
 func (v CodeDeploy) ListDeployments(ctx context.Context, in *codedeploy.ListDeploymentsInput, _ ...func(*codedeploy.Options)) (*codedeploy.ListDeploymentsOutput, error) {
 	return cdCall(ctx, v.r, "ListDeployments", in, "ApplicationName DeploymentGroupName IncludeOnlyStatuses CreateTimeRange NextToken", v.r.listDeployments)
 }
 
-// ListDeploymentTargets lists the instances that got the revision.
+// ListDeploymentTargets lists the instances that a deployment concerns.
 func (v CodeDeploy) ListDeploymentTargets(ctx context.Context, in *codedeploy.ListDeploymentTargetsInput, _ ...func(*codedeploy.Options)) (*codedeploy.ListDeploymentTargetsOutput, error) {
-	return cdCall(ctx, v.r, "ListDeploymentTargets", in, "DeploymentId NextToken", v.r.listDeploymentTargets)
+	return cdCall(ctx, v.r, "ListDeploymentTargets", in, "DeploymentId NextToken TargetFilters", v.r.listDeploymentTargets)
+}
+
+// BatchGetDeploymentTargets tells of up to 25 instances what a deployment has
+// come to on them.
+func (v CodeDeploy) BatchGetDeploymentTargets(ctx context.Context, in *codedeploy.BatchGetDeploymentTargetsInput, _ ...func(*codedeploy.Options)) (*codedeploy.BatchGetDeploymentTargetsOutput, error) {
+	return cdCall(ctx, v.r, "BatchGetDeploymentTargets", in, "DeploymentId TargetIds", v.r.batchGetDeploymentTargets)
 }
 
 // StopDeployment stops a deployment at its next step.

@@ -164,7 +164,9 @@ func TestStoppedThroughTheAPI(t *testing.T) {
 	svc := shop(r)
 	blue := r.GroupOf(svc)
 	id := r.Deploy(svc, region.Deployment{})
-	r.Advance(time.Minute)
+	// In the reroute, because only there is something to roll back.
+	r.RunUntil(func() bool { return r.StageOf(id) == region.StageReroute }, time.Hour)
+	r.Advance(2 * time.Second)
 	if err := second(r.CodeDeploy().StopDeployment(ctx, &codedeploy.StopDeploymentInput{DeploymentId: &id, AutoRollbackEnabled: aws.Bool(true)})); err != nil {
 		t.Fatal(err)
 	}

@@ -36,6 +36,11 @@ type deploymentGroup struct {
 // instances (observed).
 const hookPrefix = "CodeDeploy-managed-automatic-launch-deployment-hook-"
 
+// terminationHookPrefix begins the name of the hook by which CodeDeploy learns
+// of instances that terminate, where a deployment group has that enabled
+// (assumed, after the other).
+const terminationHookPrefix = "CodeDeploy-managed-automatic-termination-deployment-hook-"
+
 // batchLimit is how many deployment groups one call may name (API reference,
 // BatchGetDeploymentGroups: BatchLimitExceededException).
 const batchLimit = 100
@@ -149,12 +154,20 @@ func (r *Region) setAutoScalingGroups(g *deploymentGroup, names []string) {
 	if g.deleted {
 		return
 	}
-	for _, name := range g.groups {
-		if was := r.groups[name]; was != nil && !slices.Contains(names, name) {
-			removeLaunchHook(was)
+	g.groups = slices.Clone(names)
+	r.moveLaunchHook(g, names)
+}
+
+func (r *Region) moveLaunchHook(g *deploymentGroup, names []string) {
+	if g.deleted {
+		return
+	}
+	for _, on := range r.groups {
+		if on.deployer == g && !slices.Contains(names, on.name) {
+			removeLaunchHook(on)
+			on.deployer = nil
 		}
 	}
-	g.groups = slices.Clone(names)
 	for _, name := range names {
 		if on := r.groups[name]; on != nil {
 			r.putLaunchHook(g, on)
@@ -272,6 +285,8 @@ func (r *Region) updateDeploymentGroup(in *codedeploy.UpdateDeploymentGroupInput
 	}
 	if in.AutoScalingGroups != nil {
 		r.setAutoScalingGroups(g, in.AutoScalingGroups)
+	} else {
+		r.moveLaunchHook(g, g.groups)
 	}
 	return &codedeploy.UpdateDeploymentGroupOutput{}, nil
 }

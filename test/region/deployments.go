@@ -21,6 +21,7 @@ type deployment struct {
 	status    cd.DeploymentStatus
 	script    Deployment
 	revision  string
+	previous  string // the deployment group's revision before it
 	style     cd.DeploymentStyle
 	blueGreen *cd.BlueGreenDeploymentConfiguration
 
@@ -31,8 +32,11 @@ type deployment struct {
 	rollback  *cd.RollbackInfo
 
 	blue, green string   // names of Auto Scaling groups
-	targets     []string // instances that got the revision
+	targets     []string // instances that get the revision
+	originals   []string // instances that lose their traffic
+	installed   bool     // on the targets
 	stage       Stage
+	rerouting   bool   // instances have begun to be registered
 	waiting     func() // what ContinueDeployment continues with
 	terminating bool   // the wait before the blue instances are terminated
 	endWait     func()
@@ -94,7 +98,7 @@ func (r *Region) createDeployment(in *codedeploy.CreateDeploymentInput) (*codede
 // ("The Deployment Group '…' already has an active Deployment '…'").
 func (r *Region) startDeployment(g *deploymentGroup, creator cd.DeploymentCreator, script Deployment) (*deployment, error) {
 	for _, other := range r.deploymentsOf(g) {
-		if !other.over() && !other.onLaunch() {
+		if !other.over() && !other.partial() {
 			return nil, &cd.DeploymentLimitExceededException{Message: aws.String("The Deployment Group '" + g.name + "' already has an active Deployment '" + other.id + "'")}
 		}
 	}
@@ -111,7 +115,7 @@ func (r *Region) newDeployment(g *deploymentGroup, creator cd.DeploymentCreator)
 		status: cd.DeploymentStatusCreated, created: r.clock.now,
 		style: *g.config.DeploymentStyle, blueGreen: g.config.BlueGreenDeploymentConfiguration,
 	}
-	d.revision = "r" + d.id[2:]
+	d.revision, d.previous = "r"+d.id[2:], g.revision
 	r.deployments[d.id] = d
 	return d
 }
@@ -125,7 +129,10 @@ func (d *deployment) describe(r *Region) cd.DeploymentInfo {
 		LoadBalancerInfo: d.group.config.LoadBalancerInfo, AutoRollbackConfiguration: d.group.config.AutoRollbackConfiguration,
 		ErrorInformation: d.failure, RollbackInfo: d.rollback,
 		DeploymentOverview:                 d.overview(),
-		InstanceTerminationWaitTimeStarted: d.terminating,
+		InstanceTerminationWaitTimeStarted: d.terminating && !d.script.WaitUntold,
+	}
+	if r.options.CamelCaseCreators && d.onLaunch() {
+		info.Creator = "autoScaling"
 	}
 	if d.style.DeploymentType == cd.DeploymentTypeBlueGreen {
 		info.BlueGreenDeploymentConfiguration = d.blueGreen
@@ -203,21 +210,6 @@ func (r *Region) listDeployments(in *codedeploy.ListDeploymentsInput) (*codedepl
 
 func within(t time.Time, span *cd.TimeRange) bool {
 	return (span.Start == nil || !t.Before(*span.Start)) && (span.End == nil || !t.After(*span.End))
-}
-
-func (r *Region) listDeploymentTargets(in *codedeploy.ListDeploymentTargetsInput) (*codedeploy.ListDeploymentTargetsOutput, error) {
-	d, err := r.deployment(in.DeploymentId)
-	if err != nil {
-		return nil, err
-	}
-	if d.started == nil {
-		return nil, &cd.DeploymentNotStartedException{Message: aws.String("The deployment has not started: " + d.id)}
-	}
-	ids, next, err := page(r, slices.Clone(d.targets), in.NextToken, 0, 100, badCodeDeployToken())
-	if err != nil {
-		return nil, err
-	}
-	return &codedeploy.ListDeploymentTargetsOutput{TargetIds: ids, NextToken: next}, nil
 }
 
 func (r *Region) stopDeployment(in *codedeploy.StopDeploymentInput) (*codedeploy.StopDeploymentOutput, error) {

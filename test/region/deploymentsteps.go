@@ -58,6 +58,7 @@ func (r *Region) inPlace(d *deployment) {
 			i.revision = d.revision
 			r.answersMayHaveChanged(i)
 		}
+		d.installed = true
 		d.group.revision = d.revision
 		r.succeed(d)
 	})
@@ -109,6 +110,7 @@ func (r *Region) succeed(d *deployment) {
 	d.status = cd.DeploymentStatusSucceeded
 	d.completed = aws.Time(r.clock.now)
 	r.emit(d, stateSuccess)
+	r.after(r.timings.Outdated, func() { r.updateOutdated(d) })
 }
 
 // fail ends a deployment. In the reroute its instances are taken out of the
@@ -118,10 +120,14 @@ func (r *Region) fail(d *deployment, code cd.ErrorCode, message string) {
 	d.status = cd.DeploymentStatusFailed
 	d.completed = aws.Time(r.clock.now)
 	d.failure = &cd.ErrorInformation{Code: code, Message: aws.String(message)}
+	d.endWait = nil
 	// A rollback that fails leaves the original instances where they are.
 	rollback := d.creator == cd.DeploymentCreatorCodeDeployRollback
 	if green := r.groups[d.green]; green != nil && d.stage == StageReroute && !rollback {
-		r.deregisterAll(d, d.targets)
+		r.takeOut(d)
+		if d.script.Named == NamedAtReroute {
+			r.name(d, d.blue)
+		}
 		green.early = true
 		if !d.script.LeaveSuspended {
 			r.resume(green, suspendedByCodeDeploy[:]...)
@@ -142,6 +148,7 @@ func (r *Region) stop(d *deployment, rollBack bool) {
 	d.status = cd.DeploymentStatusStopped
 	d.completed = aws.Time(r.clock.now)
 	d.failure = &cd.ErrorInformation{Code: cd.ErrorCodeManualStop, Message: aws.String("The deployment was stopped")}
+	d.endWait = nil
 	if rollBack || d.rollsBackOn(cd.AutoRollbackEventDeploymentStopOnRequest) {
 		r.rollBack(d)
 	}
@@ -150,7 +157,7 @@ func (r *Region) stop(d *deployment, rollBack bool) {
 
 func (d *deployment) rollsBackOn(event cd.AutoRollbackEvent) bool {
 	c := d.group.config.AutoRollbackConfiguration
-	if c == nil || !c.Enabled || d.creator == cd.DeploymentCreatorCodeDeployRollback || d.onLaunch() {
+	if c == nil || !c.Enabled || d.creator == cd.DeploymentCreatorCodeDeployRollback || d.partial() {
 		return false
 	}
 	for _, e := range c.Events {
@@ -163,12 +170,20 @@ func (d *deployment) rollsBackOn(event cd.AutoRollbackEvent) bool {
 
 // rollBack starts the deployment that undoes a failed one. It is a new
 // deployment with an ID of its own (API reference, RollbackInfo; observed).
+// Before a blue/green deployment has begun to move traffic there is nothing to
+// undo, and no deployment is created (observed).
 func (r *Region) rollBack(failed *deployment) {
+	if failed.copies() && !failed.rerouting {
+		return
+	}
 	d, err := r.startDeployment(failed.group, cd.DeploymentCreatorCodeDeployRollback, Deployment{})
 	if err != nil {
 		return // another deployment is active already
 	}
 	d.blue, d.green = failed.green, failed.blue
+	if failed.copies() || failed.previous != "" {
+		d.revision = failed.previous
+	}
 	d.rollback = &cd.RollbackInfo{
 		RollbackTriggeringDeploymentId: aws.String(failed.id),
 		RollbackMessage:                aws.String("Deployment " + failed.id + " failed. Rolling back to the last known good revision."),
@@ -180,8 +195,12 @@ func (r *Region) rollBack(failed *deployment) {
 }
 
 // rerouteBack gives the traffic back to the original instances and takes it
-// from the replacement ones, whose group is left running. The rollback's own
-// view names the original group as its target (assumed).
+// from the replacement ones, whose group is left running; nothing is installed
+// anew ("Redeploy and roll back a deployment with CodeDeploy": the original
+// instances are registered again, the replacement ones deregistered). The
+// deployment may have failed in the reroute or have been stopped in the
+// termination wait. That the rollback's own view names the original group as
+// its target, and the deployment group then does too, is assumed.
 func (r *Region) rerouteBack(d *deployment) {
 	if d.over() {
 		return
@@ -192,18 +211,39 @@ func (r *Region) rerouteBack(d *deployment) {
 			d.targets = append(d.targets, i.id)
 		}
 	}
-	r.registerAll(d, d.targets)
-	r.waitFor(d, r.greenIsHealthy, func(d *deployment) {
-		var ids []string
-		if failed := r.groups[d.blue]; failed != nil {
-			for _, i := range failed.instances {
-				ids = append(ids, i.id)
-			}
+	d.installed = true
+	r.registerAll(d, d.targets, func() { r.waitFor(d, r.greenIsHealthy, r.leaveReplacement) })
+}
+
+// leaveReplacement is the second half of rerouteBack.
+func (r *Region) leaveReplacement(d *deployment) {
+	failed := r.groups[d.blue]
+	if failed != nil {
+		for _, i := range failed.instances {
+			d.originals = append(d.originals, i.id)
 		}
-		r.whenDrained(r.deregisterAll(d, ids), func() {
-			if !d.over() {
-				r.after(time.Second, func() { r.succeed(d) })
-			}
-		})
+	}
+	r.deregisterAll(d, d.originals, func() {
+		if d.over() {
+			return
+		}
+		if failed != nil {
+			failed.early = true // it serves nobody any more
+		}
+		if r.groups[d.green] != nil {
+			r.setAutoScalingGroups(d.group, []string{d.green})
+			d.group.revision = d.revision
+		}
+		r.after(time.Second, func() { r.succeed(d) })
 	})
+}
+
+// takeOut deregisters the replacement instances of a deployment that fails in
+// the reroute.
+func (r *Region) takeOut(d *deployment) {
+	for _, tg := range r.loadBalancing(d) {
+		for _, id := range d.targets {
+			r.deregister(tg, targetKey{id, tg.port})
+		}
+	}
 }

@@ -104,7 +104,6 @@ func TestRollback(t *testing.T) {
 		how  region.Deployment
 		stop bool
 	}{
-		{"of a failure in the installation", region.Deployment{FailAt: region.StageInstall}, false},
 		{"of a failure in the reroute", region.Deployment{FailAt: region.StageReroute}, false},
 		{"of a stop in the reroute", region.Deployment{HangAt: region.StageReroute}, true},
 	} {
@@ -137,6 +136,18 @@ func TestRollback(t *testing.T) {
 				t.Errorf("green left: %t, in charge: %s, %d healthy, users %+v", left, r.GroupOf(svc), healthy(r, "web"), users.Total())
 			}
 		})
+	}
+}
+
+// TestNothingToRollBack: before the reroute a rollback creates no deployment.
+func TestNothingToRollBack(t *testing.T) {
+	r := region.New(region.Options{})
+	svc := r.AddService(region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, RollBack: true})
+	id := r.RunDeployment(svc, region.Deployment{FailAt: region.StageInstall})
+	r.Advance(time.Hour)
+	out, err := r.CodeDeploy().ListDeployments(ctx, &codedeploy.ListDeploymentsInput{})
+	if err != nil || !slices.Equal(out.Deployments, []string{id}) || r.RollbackOf(id) != "" {
+		t.Errorf("after a failure in the installation there are %v, %v", out.Deployments, err)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
 // maxPayload is how much the messages of one batch may hold ("Invocation
@@ -159,12 +161,7 @@ func (q *Queue) lambdaEvent(batch []*message) []byte {
 	for _, m := range batch {
 		event.Records = append(event.Records, record{
 			MessageID: m.ID, ReceiptHandle: q.receipt(m), Body: m.Body,
-			Attributes: map[string]string{
-				"ApproximateReceiveCount":          strconv.Itoa(m.Receives),
-				"SentTimestamp":                    strconv.FormatInt(m.Sent.UnixMilli(), 10),
-				"SenderId":                         "AIDAIENQZJOLO23YVJ4VO",
-				"ApproximateFirstReceiveTimestamp": strconv.FormatInt(m.first.UnixMilli(), 10),
-			},
+			Attributes:   m.attributes([]types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll}),
 			MessageAttrs: map[string]any{},
 			MD5OfBody:    md5Hex(m.Body),
 			EventSource:  "aws:sqs", EventSourceARN: q.ARN(), AWSRegion: Name,

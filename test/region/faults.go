@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -85,9 +86,9 @@ func AccessDenied(action string) error {
 // Action is the IAM action of a call ("Service Authorization Reference").
 func Action(c Call) string {
 	prefix := map[string]string{
-		autoscaling.ServiceID: "autoscaling", elasticloadbalancingv2.ServiceID: "elasticloadbalancing", codedeploy.ServiceID: "codedeploy",
+		autoscaling.ServiceID: "autoscaling", elasticloadbalancing.ServiceID: "elasticloadbalancing", elasticloadbalancingv2.ServiceID: "elasticloadbalancing", codedeploy.ServiceID: "codedeploy",
 		ssm.ServiceID: "ssm", sns.ServiceID: "SNS", sqs.ServiceID: "sqs", eventbridge.ServiceID: "events", dynamodb.ServiceID: "dynamodb",
-		classicServiceID: "elasticloadbalancing", ec2ServiceID: "ec2",
+		ec2ServiceID: "ec2",
 	}[c.Service]
 	return prefix + ":" + c.Operation
 }
@@ -153,7 +154,7 @@ func OneIn(n int, seed uint64, f Fault) func(Call) Fault {
 }
 
 func query(service string) bool {
-	return service == autoscaling.ServiceID || service == elasticloadbalancingv2.ServiceID || service == classicServiceID || service == sns.ServiceID
+	return service == autoscaling.ServiceID || service == elasticloadbalancing.ServiceID || service == elasticloadbalancingv2.ServiceID || service == sns.ServiceID
 }
 
 // withStatus gives an error the HTTP status that the SDK would have seen.

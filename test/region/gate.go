@@ -28,8 +28,8 @@ type Fault struct {
 	Before error // fail without effect
 	After  error // take effect, then fail
 	// Partial makes a call on several things succeed without all of them:
-	// PutEvents fails its last entry, BatchGetItem leaves its last keys
-	// unprocessed. Other calls take no notice.
+	// PutEvents and SendMessageBatch fail their last entry, BatchGetItem and
+	// BatchWriteItem leave half unprocessed. Other calls take no notice.
 	Partial bool
 }
 

@@ -12,19 +12,22 @@ import (
 type group struct {
 	// config is what callers have set, in the shape in which it is described.
 	// Instances, traffic sources, processes and tags have fields of their own.
-	config    asg.AutoScalingGroup
-	name      string
-	tags      map[string]asg.Tag
-	suspended map[string]time.Time // processes, and since when
-	sources   []*source
-	hooks     map[string]asg.LifecycleHook
-	instances []*instance
-	warm      []*instance // in the warm pool
-	refreshes []*refresh
-	launches  int // ever
-	deleting  bool
-	deleted   bool
-	vpc       string // "" where nobody has said
+	config       asg.AutoScalingGroup
+	name         string
+	tags         map[string]asg.Tag
+	suspended    map[string]time.Time // processes, and since when
+	sources      []*source
+	hooks        map[string]asg.LifecycleHook
+	instances    []*instance
+	warm         []*instance // in the warm pool
+	refreshes    []*refresh
+	activities   []*activity
+	launches     int              // ever
+	deployer     *deploymentGroup // whose launch hook is on the group
+	launchFailed bool             // and is tried again later
+	deleting     bool
+	deleted      bool
+	vpc          string // "" where nobody has said
 	// refreshing is an instance refresh under way, or one that
 	// [Region.SetInstanceRefresh] pretends.
 	refreshing bool

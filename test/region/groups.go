@@ -246,7 +246,7 @@ func (r *Region) deleteAutoScalingGroup(in *autoscaling.DeleteAutoScalingGroupIn
 
 func (r *Region) terminateInstance(in *autoscaling.TerminateInstanceInAutoScalingGroupInput) (*autoscaling.TerminateInstanceInAutoScalingGroupOutput, error) {
 	i := r.instances[aws.ToString(in.InstanceId)]
-	if i == nil || i.ec2 == terminated {
+	if i == nil || i.ec2 == terminated || i.lifecycle == asg.LifecycleStateDetached {
 		return nil, invalid("Instance Id not found - No managed instance found for instance ID: %s", aws.ToString(in.InstanceId))
 	}
 	g := i.group

@@ -39,6 +39,9 @@ func (r *Region) probe(tg *targetGroup, t *target) {
 	switch t.state {
 	case elb.TargetHealthStateEnumInitial:
 		row = 1
+		if tg.classic { // "before declaring the EC2 instance healthy" (Configure health checks, HealthyThreshold)
+			row = aws.ToInt32(tg.config.HealthyThresholdCount)
+		}
 	case elb.TargetHealthStateEnumUnhealthy:
 		row = aws.ToInt32(tg.config.HealthyThresholdCount)
 	case elb.TargetHealthStateEnumHealthy:
@@ -89,7 +92,7 @@ func (r *Region) becomes(tg *targetGroup, t *target, state elb.TargetHealthState
 		r.suspect(t.instance)
 	}
 	for _, s := range g.sources {
-		if s.id == tg.arn {
+		if r.poolOf(s) == tg {
 			r.settleSource(s)
 		}
 	}

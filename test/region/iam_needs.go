@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -74,7 +75,7 @@ func (r *Region) needs(c Call) (all []need, ok bool) {
 			return n.on("*"), true
 		}
 		all = r.autoScalingNeeds(n, in)
-	case elasticloadbalancingv2.ServiceID, classicServiceID:
+	case elasticloadbalancingv2.ServiceID, elasticloadbalancing.ServiceID:
 		if describes {
 			return n.on("*"), true
 		}
@@ -99,9 +100,6 @@ func (r *Region) needs(c Call) (all []need, ok bool) {
 	}
 	return all, len(all) > 0
 }
-
-// classicServiceID is the SDK's ServiceID of Classic Load Balancers.
-const classicServiceID = "Elastic Load Balancing"
 
 // autoScalingNeeds: everything but Describe is about groups, named directly, by
 // an instance, or by tags.

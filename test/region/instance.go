@@ -1,6 +1,7 @@
 package region
 
 import (
+	"fmt"
 	"time"
 
 	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
@@ -10,6 +11,7 @@ import (
 // Auto Scaling group.
 type instance struct {
 	id       string
+	address  string // private
 	zone     string
 	group    *group // stays set after the instance has left it
 	launched time.Time
@@ -33,7 +35,10 @@ type instance struct {
 	// that Capacity Rebalancing is replacing it.
 	interrupted time.Time
 	atRisk      bool
+	released    bool      // Auto Scaling has no more to do with it but to see it gone
 	drained     time.Time // when the last of its targets so far had drained
+	// launching and ending are its scaling activities.
+	launching, ending *activity
 }
 
 type ec2State string
@@ -41,6 +46,7 @@ type ec2State string
 const (
 	pending      ec2State = "pending"
 	running      ec2State = "running"
+	stopping     ec2State = "stopping"
 	stopped      ec2State = "stopped"
 	shuttingDown ec2State = "shutting-down"
 	terminated   ec2State = "terminated"
@@ -61,7 +67,8 @@ func (i *instance) counts() bool {
 		return false // its replacement does
 	}
 	switch i.lifecycle {
-	case asg.LifecycleStatePending, asg.LifecycleStatePendingWait, asg.LifecycleStatePendingProceed, asg.LifecycleStateInService:
+	case asg.LifecycleStatePending, asg.LifecycleStatePendingWait, asg.LifecycleStatePendingProceed, asg.LifecycleStateInService,
+		asg.LifecycleStateReplacingRootVolume, asg.LifecycleStateReplacingRootVolumeWait, asg.LifecycleStateReplacingRootVolumeProceed, asg.LifecycleStateRootVolumeReplaced:
 		return true
 	}
 	return false
@@ -86,9 +93,13 @@ func (r *Region) launch(g *group) *instance {
 		protected: deref(g.config.NewInstancesProtectedFromScaleIn),
 		revision:  g.imageRevision,
 	}
+	n := r.ids.next("private address")
+	i.address = fmt.Sprintf("10.%d.%d.%d", n>>16, n>>8&0xff, n&0xff)
+	r.addresses[i.address] = i
 	g.launches++
 	g.instances = append(g.instances, i)
 	r.instances[i.id] = i
+	i.launching = r.beginActivity(g, i, "Launching a new EC2 instance: ", "an instance was started in response to a difference between desired and actual capacity")
 	r.after(r.timings.Boot, func() { r.boot(i) })
 	return i
 }
@@ -102,7 +113,8 @@ func (r *Region) boot(i *instance) {
 		r.targetsBack(i)
 	}
 	r.answersMayHaveChanged(i)
-	r.runHooks(i, onLaunching, i.origin, placeGroup, func(result string) { r.hooked(i, result) })
+	p := passage{transition: onLaunching, origin: i.origin, destination: placeGroup, waits: asg.LifecycleStatePendingWait}
+	r.runHooks(i, p, func(result string) { r.hooked(i, result) })
 }
 
 // hooked goes on with a launch whose lifecycle hooks are done: ABANDON means
@@ -111,11 +123,12 @@ func (r *Region) boot(i *instance) {
 func (r *Region) hooked(i *instance, result string) {
 	i.lifecycle = asg.LifecycleStatePending
 	if result == resultAbandon {
+		r.endActivity(i.launching, asg.ScalingActivityStatusCodeCancelled, "The lifecycle action was abandoned")
 		i.lifecycle = asg.LifecycleStateTerminating
 		r.shutDown(i)
 		return
 	}
-	if d := i.group.launchHookOf(r); d != nil {
+	if d := i.group.launchHookOf(); d != nil {
 		r.deployToLaunched(d, i)
 		return
 	}
@@ -131,6 +144,7 @@ func (r *Region) putInService(i *instance) {
 	}
 	i.lifecycle = asg.LifecycleStateInService
 	i.inService = r.clock.now
+	r.endActivity(i.launching, asg.ScalingActivityStatusCodeSuccessful, "")
 	g := i.group
 	if !g.isSuspended(processAddToLoadBalancer) {
 		for _, s := range g.sources {
@@ -145,7 +159,7 @@ func (r *Region) putInService(i *instance) {
 // answersMayHaveChanged tells the health checks of all target groups, and of
 // EC2, to look.
 func (r *Region) answersMayHaveChanged(i *instance) {
-	for _, tg := range sorted(r.targets) {
+	for _, tg := range r.pools() {
 		for _, t := range tg.targets {
 			if t.instance == i {
 				r.probe(tg, t)

@@ -11,16 +11,28 @@ import (
 )
 
 // putLaunchHook puts CodeDeploy's managed hook on an Auto Scaling group:
-// launching, 600 s, ABANDON, CodeDeploy's own queue (observed).
+// launching, 600 s, ABANDON, CodeDeploy's own queue (observed). A hook for
+// terminations comes with it where the deployment group has one enabled (API
+// reference, CreateDeploymentGroup: terminationHookEnabled).
 func (r *Region) putLaunchHook(g *deploymentGroup, on *group) {
-	if on.launchHook() != "" {
-		return
+	on.deployer = g
+	if on.launchHook() == "" {
+		r.putManagedHook(g, on, hookPrefix, onLaunching)
 	}
-	name := hookPrefix + g.name + "-" + r.ids.uuid("launch hook")
+	switch {
+	case !g.config.TerminationHookEnabled:
+		removeHooks(on, terminationHookPrefix)
+	case on.hookNamed(terminationHookPrefix) == "":
+		r.putManagedHook(g, on, terminationHookPrefix, onTerminating)
+	}
+}
+
+func (r *Region) putManagedHook(g *deploymentGroup, on *group, prefix, transition string) {
+	name := prefix + g.name + "-" + r.ids.uuid("launch hook")
 	on.hooks[name] = asg.LifecycleHook{
 		AutoScalingGroupName:  aws.String(on.name),
 		LifecycleHookName:     aws.String(name),
-		LifecycleTransition:   aws.String(onLaunching),
+		LifecycleTransition:   aws.String(transition),
 		DefaultResult:         aws.String(resultAbandon),
 		HeartbeatTimeout:      aws.Int32(600),
 		GlobalTimeout:         aws.Int32(60000),
@@ -30,14 +42,21 @@ func (r *Region) putLaunchHook(g *deploymentGroup, on *group) {
 }
 
 func removeLaunchHook(from *group) {
-	maps.DeleteFunc(from.hooks, func(name string, _ asg.LifecycleHook) bool { return strings.HasPrefix(name, hookPrefix) })
+	removeHooks(from, hookPrefix)
+	removeHooks(from, terminationHookPrefix)
+}
+
+func removeHooks(from *group, prefix string) {
+	maps.DeleteFunc(from.hooks, func(name string, _ asg.LifecycleHook) bool { return strings.HasPrefix(name, prefix) })
 }
 
 // launchHook is the name of CodeDeploy's hook on the group, "" if there is
 // none.
-func (g *group) launchHook() string {
+func (g *group) launchHook() string { return g.hookNamed(hookPrefix) }
+
+func (g *group) hookNamed(prefix string) string {
 	for _, name := range slices.Sorted(maps.Keys(g.hooks)) {
-		if strings.HasPrefix(name, hookPrefix) {
+		if strings.HasPrefix(name, prefix) {
 			return name
 		}
 	}
@@ -46,18 +65,17 @@ func (g *group) launchHook() string {
 
 // launchHookOf is the deployment group whose launch hook is on the group, or
 // nil.
-func (g *group) launchHookOf(r *Region) *deploymentGroup {
+func (g *group) launchHookOf() *deploymentGroup {
 	if g.launchHook() == "" {
 		return nil
 	}
-	for _, app := range sorted(r.apps) {
-		for _, d := range sorted(app.groups) {
-			if slices.Contains(d.groups, g.name) {
-				return d
-			}
-		}
-	}
-	return nil
+	return g.deployer
+}
+
+// partial says whether a deployment is to some instances of a group only. Such
+// ones run beside each other and beside a deployment of the whole group.
+func (d *deployment) partial() bool {
+	return d.onLaunch() || d.creator == cd.DeploymentCreatorCodeDeployAutoUpdate || d.creator == cd.DeploymentCreatorAutoscalingTermination
 }
 
 // onLaunch says whether a deployment was created for one launched instance.
@@ -74,22 +92,98 @@ func (r *Region) deployToLaunched(g *deploymentGroup, i *instance) {
 		return
 	}
 	i.lifecycle = asg.LifecycleStatePendingWait
-	d := r.newDeployment(g, cd.DeploymentCreatorAutoscaling)
-	d.revision = g.revision
-	d.style = cd.DeploymentStyle{DeploymentType: cd.DeploymentTypeInPlace, DeploymentOption: cd.DeploymentOptionWithoutTrafficControl}
-	d.targets = []string{i.id}
-	d.status = cd.DeploymentStatusInProgress
-	d.started = aws.Time(r.clock.now)
-	r.emit(d, stateStart)
+	d := r.deployToSome(g, cd.DeploymentCreatorAutoscaling, []string{i.id})
 	r.after(r.timings.Install, func() {
 		if i.lifecycle != asg.LifecycleStatePendingWait {
 			r.fail(d, cd.ErrorCodeHealthConstraints, "The instance was terminated")
 			return
 		}
-		i.revision = d.revision
+		i.revision, d.installed = d.revision, true
 		r.answersMayHaveChanged(i)
 		i.lifecycle = asg.LifecycleStatePending
 		r.putInService(i)
 		r.succeed(d)
+	})
+}
+
+// deployToSome begins a deployment of the last successful revision to some
+// instances.
+func (r *Region) deployToSome(g *deploymentGroup, creator cd.DeploymentCreator, instances []string) *deployment {
+	d := r.newDeployment(g, creator)
+	d.revision = g.revision
+	d.style = cd.DeploymentStyle{DeploymentType: cd.DeploymentTypeInPlace, DeploymentOption: cd.DeploymentOptionWithoutTrafficControl}
+	d.targets = instances
+	d.status = cd.DeploymentStatusInProgress
+	d.started = aws.Time(r.clock.now)
+	r.emit(d, stateStart)
+	return d
+}
+
+// updateOutdated deploys to instances that were launched in the middle of a
+// deployment and did not get its revision: "CodeDeploy initiates one or more
+// 'auto-update outdated instances' deployments", unless the deployment group
+// ignores them (API reference, UpdateDeploymentGroup:
+// outdatedInstancesStrategy). One for all of them is assumed, and when.
+func (r *Region) updateOutdated(d *deployment) {
+	g := d.group
+	if d.partial() || g.deleted || g.config.OutdatedInstancesStrategy == cd.OutdatedInstancesStrategyIgnore || g.revision != d.revision {
+		return
+	}
+	var outdated []*instance
+	var ids []string
+	for _, name := range g.groups {
+		on := r.groups[name]
+		if on == nil {
+			continue
+		}
+		for _, i := range on.inService() {
+			if i.launched.After(d.created) && i.revision != d.revision {
+				outdated, ids = append(outdated, i), append(ids, i.id)
+			}
+		}
+	}
+	if len(outdated) == 0 {
+		return
+	}
+	update := r.deployToSome(g, cd.DeploymentCreatorCodeDeployAutoUpdate, ids)
+	r.after(r.timings.Install, func() {
+		for _, i := range outdated {
+			if i.ec2 == running {
+				i.revision = update.revision
+				r.answersMayHaveChanged(i)
+			}
+		}
+		update.installed = true
+		r.succeed(update)
+	})
+}
+
+// deployToTerminating is what CodeDeploy does when its terminate hook fires: a
+// deployment to the one instance that blocks its traffic and stops its
+// application, after which CodeDeploy completes its own action ("How Amazon EC2
+// Auto Scaling works with CodeDeploy", termination deployments). Other hooks of
+// the instance run beside it.
+func (r *Region) deployToTerminating(a *action) {
+	g, i := a.instance.group.deployer, a.instance
+	complete := func() {
+		if a.ending == Active {
+			r.endAction(a, Completed, resultContinue)
+		}
+	}
+	if g == nil || g.revision == "" || i.dead {
+		r.after(0, complete) // nothing was ever deployed, or nothing is left
+		return
+	}
+	d := r.deployToSome(g, cd.DeploymentCreatorAutoscalingTermination, []string{i.id})
+	r.deregisterAll(d, d.targets, func() {
+		r.after(r.timings.Install, func() {
+			if i.dead || a.ending != Active {
+				r.fail(d, cd.ErrorCodeHealthConstraints, "The instance was terminated")
+				return
+			}
+			d.installed = true
+			r.succeed(d)
+			complete()
+		})
 	})
 }

@@ -339,3 +339,10 @@ func TestHealthReplacementRunsTheHooks(t *testing.T) {
 		t.Errorf("%d instances serve while the dead one waits, want 4", n)
 	}
 }
+
+func putHook(name string) *autoscaling.PutLifecycleHookInput {
+	return &autoscaling.PutLifecycleHookInput{
+		AutoScalingGroupName: aws.String(group), LifecycleHookName: aws.String(name), LifecycleTransition: aws.String(terminating),
+		HeartbeatTimeout: aws.Int32(600), DefaultResult: aws.String("CONTINUE"),
+	}
+}

@@ -29,6 +29,7 @@ type lifecycleDetail struct {
 	NotificationMetadata string `json:",omitempty"`
 	Origin               string
 	Destination          string
+	Action               string `json:",omitempty"`
 }
 
 // lifecycleMessage is what goes straight to a hook's notification target
@@ -46,6 +47,7 @@ type lifecycleMessage struct {
 	EC2InstanceID        string `json:"EC2InstanceId"`
 	NotificationMetadata string `json:",omitempty"`
 	LifecycleActionToken string
+	Action               string `json:",omitempty"`
 }
 
 const autoScalingService = "AWS Auto Scaling"
@@ -67,13 +69,14 @@ func (r *Region) emitAction(a *action) {
 		EC2InstanceID:        a.instance.id,
 		LifecycleTransition:  *h.LifecycleTransition,
 		NotificationMetadata: aws.ToString(h.NotificationMetadata),
-		Origin:               a.origin,
-		Destination:          a.target,
+		Origin:               a.passage.origin,
+		Destination:          a.passage.destination,
+		Action:               a.passage.action,
 	}, about)
 	r.notify(h, "Auto Scaling:  Lifecycle action '"+what+"' for instance "+a.instance.id+" in progress.", lifecycleMessage{
-		Origin:               a.origin,
+		Origin:               a.passage.origin,
 		LifecycleHookName:    *h.LifecycleHookName,
-		Destination:          a.target,
+		Destination:          a.passage.destination,
 		AccountID:            Account,
 		RequestID:            r.ids.uuid("request"),
 		LifecycleTransition:  *h.LifecycleTransition,
@@ -83,6 +86,7 @@ func (r *Region) emitAction(a *action) {
 		EC2InstanceID:        a.instance.id,
 		NotificationMetadata: aws.ToString(h.NotificationMetadata),
 		LifecycleActionToken: a.token,
+		Action:               a.passage.action,
 	}, about)
 }
 

@@ -20,7 +20,7 @@ import (
 // to its desired capacity.
 func TestRandomDays(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		r := region.New(region.Options{DrainingUntilTimeout: rapid.Bool().Draw(rt, "draining until timeout")})
+		r := region.New(region.Options{DrainedAtOnce: rapid.Bool().Draw(rt, "drained at once")})
 		svc := r.AddService(region.Service{
 			Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web", "api"}, Instances: 3, Max: 8,
 			RollBack:    rapid.Bool().Draw(rt, "roll back"),

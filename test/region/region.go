@@ -29,6 +29,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 )
 
 // Where the region is.
@@ -54,12 +56,25 @@ type Options struct {
 	PageSize int
 	// Throttling counts calls against the token buckets of the services.
 	Throttling bool
-	// DrainingUntilTimeout shows a deregistered target as draining until the
-	// deregistration delay is over even when nothing is in flight, as newer
-	// editions of the ALB user guide say it is displayed. Auto Scaling and
-	// CodeDeploy still wait for the requests in flight only. By default the
-	// target is gone as soon as nothing is in flight.
-	DrainingUntilTimeout bool
+	// DrainedAtOnce no longer shows a deregistered target of an Application Load
+	// Balancer as soon as nothing is in flight, as older editions of its user
+	// guide have it. By default it is displayed as draining until the
+	// deregistration delay is over ("Edit target group attributes for your
+	// Application Load Balancer", Deregistration delay). Auto Scaling and
+	// CodeDeploy wait for the requests in flight only, either way.
+	DrainedAtOnce bool
+	// ReturnWaits is the state in which an instance waits for its terminate
+	// hooks on its way back to a warm pool: Warmed:Pending:Wait unless set,
+	// Warmed:Terminating:Wait, or Terminating:Wait. In the last one it is still
+	// listed with its group.
+	ReturnWaits asg.LifecycleState
+	// PoolDescribed has DescribeAutoScalingInstances list the instances of warm
+	// pools, with their Warmed: states, which DescribeWarmPool always does.
+	PoolDescribed bool
+	// CamelCaseCreators has CodeDeploy spell the creator of a deployment by Auto
+	// Scaling autoScaling, as its user guide does, instead of autoscaling, which
+	// the API reference has for DeploymentInfo.
+	CamelCaseCreators bool
 	// InstanceEvents has CodeDeploy tell EventBridge of each instance's state
 	// too, not only of the deployment's.
 	InstanceEvents bool
@@ -82,18 +97,20 @@ type state struct {
 	gate  gate
 	ids   ids
 
-	instances   map[string]*instance
-	groups      map[string]*group
-	balancers   map[string]*balancer
-	targets     map[string]*targetGroup // by ARN
-	streams     []*Stream
-	apps        map[string]*application
-	deployments map[string]*deployment
-	parameters  map[string]*parameter
-	topics      map[string]*Topic // by ARN
-	queues      map[string]*Queue // by name
-	buses       map[string]*bus
-	commands    commands
+	addresses     map[string]*instance // by private IP address
+	instances     map[string]*instance
+	groups        map[string]*group
+	deletedGroups []*group // for their scaling activities
+	balancers     map[string]*balancer
+	targets       map[string]*targetGroup // by ARN
+	streams       []*Stream
+	apps          map[string]*application
+	deployments   map[string]*deployment
+	parameters    map[string]*parameter
+	topics        map[string]*Topic // by ARN
+	queues        map[string]*Queue // by name
+	buses         map[string]*bus
+	commands      commands
 	// actions are the active lifecycle actions by token; lifecycleActions are
 	// all of them.
 	actions          map[string]*action
@@ -114,6 +131,7 @@ func New(o Options) *Region {
 		timings:      o.Timings.orDefault(),
 		clock:        clock{now: o.Start},
 		instances:    map[string]*instance{},
+		addresses:    map[string]*instance{},
 		groups:       map[string]*group{},
 		balancers:    map[string]*balancer{},
 		targets:      map[string]*targetGroup{},

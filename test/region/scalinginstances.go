@@ -37,7 +37,7 @@ func (r *Region) describeAutoScalingInstances(in *autoscaling.DescribeAutoScalin
 	}
 	var found []asg.AutoScalingInstanceDetails
 	for _, i := range sorted(asked) {
-		if i == nil || i.ec2 == terminated {
+		if i == nil || i.lifecycle == asg.LifecycleStateTerminated || i.lifecycle == asg.LifecycleStateWarmedTerminated || i.lifecycle == asg.LifecycleStateDetached || i.pooled() && !r.options.PoolDescribed {
 			continue
 		}
 		found = append(found, asg.AutoScalingInstanceDetails{

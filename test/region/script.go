@@ -22,12 +22,42 @@ type Deployment struct {
 	// AttachItself has CodeDeploy, or somebody, attach the target groups to
 	// the replacement group before the deployment succeeds.
 	AttachItself bool
-	// SucceedLast sends SUCCESS after the blue group's termination, instead of
-	// right after the reroute.
-	SucceedLast bool
+	// SucceedFirst sends SUCCESS right after the reroute, and the termination
+	// wait comes afterwards. By default SUCCESS comes when the blue group is
+	// deleted: the quota of 109 hours of a blue/green deployment contains the
+	// termination wait ("CodeDeploy quotas"), and a deployment whose wait can be
+	// skipped is not completed (API reference, ContinueDeployment). Which of the
+	// two it is on EC2, nobody has recorded.
+	SucceedFirst bool
+	// WaitUntold leaves instanceTerminationWaitTimeStarted false during the
+	// termination wait, as was seen on ECS. By default it is true from the start
+	// of the wait (API reference, DeploymentInfo).
+	WaitUntold bool
+	// Named is when the deployment group names the replacement group.
+	Named Naming
+	// Installs is how long the installation takes, Timings.Install unless set.
+	Installs time.Duration
+	// Spacing is the time from one instance to the next in the reroute, while
+	// they are registered and while they are deregistered; all at once unless
+	// set.
+	Spacing time.Duration
+	// CopiesMetrics has CodeDeploy copy the group's metrics collection; by
+	// default it is lost (both likely: its service role may enable metrics).
+	CopiesMetrics bool
 	// Creator is who created the deployment; the user unless set.
 	Creator cd.DeploymentCreator
 }
+
+// Naming is when a deployment group names the replacement group: AWS does not
+// document it.
+type Naming string
+
+// The times at which a deployment group may name the replacement group.
+const (
+	NamedWithHook  Naming = ""        // when CodeDeploy moves its launch hook there: after the reroute (likely)
+	NamedAtReroute Naming = "reroute" // when the reroute begins
+	NamedAtEnd     Naming = "end"     // when the blue group has been deleted, or is kept
+)
 
 // Stage is a part of a blue/green deployment's life.
 type Stage string
@@ -39,6 +69,7 @@ const (
 	StageInstall   Stage = "install"   // its instances get the revision
 	StageReady     Stage = "ready"     // before the reroute
 	StageReroute   Stage = "reroute"   // register green, deregister blue
+	StageWait      Stage = "wait"      // before the blue group is terminated, 0 to 48 hours
 	StageTerminate Stage = "terminate" // of the blue group
 )
 
@@ -143,10 +174,14 @@ func (r *Region) Continue(id string) {
 	}
 }
 
-// RunDeployment starts a deployment and lets time pass until it is over, at
-// most a day. It returns its ID.
+// deploymentLimit is how long a blue/green deployment on EC2 may take
+// ("CodeDeploy quotas").
+const deploymentLimit = 109 * time.Hour
+
+// RunDeployment starts a deployment and lets time pass until it is over. It
+// returns its ID.
 func (r *Region) RunDeployment(s Service, how Deployment) string {
 	id := r.Deploy(s, how)
-	r.RunUntil(func() bool { return r.Ended(id) }, 24*time.Hour)
+	r.RunUntil(func() bool { return r.Ended(id) }, deploymentLimit)
 	return id
 }

@@ -31,7 +31,7 @@ type Service struct {
 	// grace period is Grace, 60 s unless set.
 	HealthCheck string
 	Grace       time.Duration
-	// ClassicLoadBalancers, by name, and LatticeTargetGroups, by ARN, are
+	// ClassicLoadBalancers, by name, made where they do not exist, and LatticeTargetGroups, by ARN, are
 	// attached to the group as well.
 	ClassicLoadBalancers []string
 	LatticeTargetGroups  []string
@@ -47,9 +47,15 @@ type Service struct {
 	ReadyWait time.Duration // whole minutes
 	// RollBack turns automatic rollback on, for failures and stops.
 	RollBack bool
+	// OutdatedInstances says what becomes of instances that are launched in the
+	// middle of a deployment; they are updated unless set to IGNORE.
+	OutdatedInstances cd.OutdatedInstancesStrategy
 	// Trigger is the name of a topic that all deployment states are published
 	// to; none unless set.
 	Trigger string
+	// TerminationHook has CodeDeploy keep a terminate hook of its own on the
+	// group, and deploy to instances that terminate.
+	TerminationHook bool
 	// InPlace makes it a service that is released in place, on the same group.
 	InPlace bool
 	// Platform is the compute platform; Server unless set. Services on ECS and
@@ -86,7 +92,9 @@ func (r *Region) AddService(s Service) Service {
 		lb.TargetGroupInfoList = append(lb.TargetGroupInfoList, cd.TargetGroupInfo{Name: aws.String(name)})
 	}
 	for _, name := range s.ClassicLoadBalancers {
-		r.balancers[name] = &balancer{name: name, classic: true}
+		if b := r.balancers[name]; b == nil || !b.classic {
+			r.addClassic(ClassicLoadBalancer{Name: name})
+		}
 		sources = append(sources, source{kind: sourceELB, id: name})
 		lb.ElbInfoList = append(lb.ElbInfoList, cd.ELBInfo{Name: aws.String(name)})
 	}
@@ -156,9 +164,10 @@ func (r *Region) addServiceGroup(s Service, sources []source) {
 		i := r.launch(g)
 		i.ec2, i.lifecycle = running, asg.LifecycleStateInService
 		i.inService = r.clock.now.Add(-g.grace())
+		r.endActivity(i.launching, asg.ScalingActivityStatusCodeSuccessful, "")
 		for _, src := range g.sources {
 			r.registerWith(src, i)
-			if tg := r.targets[src.id]; tg != nil {
+			if tg := r.poolOf(src); tg != nil {
 				tg.target(targetKey{i.id, tg.port}).makeHealthy()
 			}
 		}
@@ -198,8 +207,9 @@ func (r *Region) addDeploymentGroup(s Service, lb *cd.LoadBalancerInfo, groups [
 	in := &codedeploy.CreateDeploymentGroupInput{
 		ApplicationName: &s.Application, DeploymentGroupName: &s.DeploymentGroup,
 		ServiceRoleArn: aws.String("arn:aws:iam::" + Account + ":role/codedeploy"), AutoScalingGroups: groups,
-		LoadBalancerInfo: lb,
-		DeploymentStyle:  &cd.DeploymentStyle{DeploymentType: cd.DeploymentTypeBlueGreen, DeploymentOption: cd.DeploymentOptionWithTrafficControl},
+		LoadBalancerInfo: lb, OutdatedInstancesStrategy: s.OutdatedInstances,
+		TerminationHookEnabled: aws.Bool(s.TerminationHook),
+		DeploymentStyle:        &cd.DeploymentStyle{DeploymentType: cd.DeploymentTypeBlueGreen, DeploymentOption: cd.DeploymentOptionWithTrafficControl},
 	}
 	switch {
 	case s.InPlace:

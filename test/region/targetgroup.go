@@ -30,6 +30,13 @@ type targetGroup struct {
 	// look at a thousand targets.
 	routes    []*target
 	routesOld bool
+	// lingering are deregistered targets that a Network Load Balancer still
+	// sends new connections to.
+	lingering []*target
+	// terminates says that connections end with the deregistration delay.
+	terminates bool
+	classic    bool // the instances of a Classic Load Balancer
+	deleted    bool
 }
 
 // The target types that matter here.
@@ -44,6 +51,8 @@ type balancer struct {
 	name    string
 	arn     string
 	classic bool
+	created time.Time
+	pool    *targetGroup // of the classic kind
 }
 
 // Documented defaults of target groups.
@@ -55,6 +64,7 @@ const (
 	defaultDeregistrationDelay = 300 * time.Second
 	maxDeregistrationDelay     = 3600 * time.Second
 	deregistrationDelay        = "deregistration_delay.timeout_seconds"
+	connectionTermination      = "deregistration_delay.connection_termination.enabled"
 )
 
 // goodTargetGroupName is what the API reference says of names.
@@ -109,6 +119,15 @@ func (tg *targetGroup) describe() elb.TargetGroup {
 	d := tg.config
 	d.LoadBalancerArns = slices.Clone(tg.balancers)
 	return d
+}
+
+// network says whether it is a Network Load Balancer that sends requests here.
+func (tg *targetGroup) network() bool {
+	switch tg.config.Protocol {
+	case elb.ProtocolEnumTcp, elb.ProtocolEnumUdp, elb.ProtocolEnumTcpUdp, elb.ProtocolEnumTls:
+		return true
+	}
+	return false
 }
 
 func (tg *targetGroup) interval() time.Duration {
@@ -204,6 +223,7 @@ func (r *Region) deleteTargetGroup(in *elasticloadbalancingv2.DeleteTargetGroupI
 	case len(tg.balancers) > 0:
 		return nil, &elb.ResourceInUseException{Message: aws.String("Target group '" + tg.arn + "' is currently in use by a listener or a rule")}
 	default:
+		tg.deleted = true
 		delete(r.targets, tg.arn)
 	}
 	return &elasticloadbalancingv2.DeleteTargetGroupOutput{}, nil
@@ -239,9 +259,13 @@ func (r *Region) describeTargetGroups(in *elasticloadbalancingv2.DescribeTargetG
 }
 
 func (tg *targetGroup) attributes() []elb.TargetGroupAttribute {
-	return []elb.TargetGroupAttribute{{
+	all := []elb.TargetGroupAttribute{{
 		Key: aws.String(deregistrationDelay), Value: aws.String(strconv.Itoa(int(tg.delay / time.Second))),
 	}}
+	if tg.network() {
+		all = append(all, elb.TargetGroupAttribute{Key: aws.String(connectionTermination), Value: aws.String(strconv.FormatBool(tg.terminates))})
+	}
+	return all
 }
 
 func (r *Region) describeTargetGroupAttributes(in *elasticloadbalancingv2.DescribeTargetGroupAttributesInput) (*elasticloadbalancingv2.DescribeTargetGroupAttributesOutput, error) {
@@ -258,6 +282,10 @@ func (r *Region) modifyTargetGroupAttributes(in *elasticloadbalancingv2.ModifyTa
 		return nil, err
 	}
 	for _, a := range in.Attributes {
+		if tg.network() && aws.ToString(a.Key) == connectionTermination {
+			tg.terminates = aws.ToString(a.Value) == "true"
+			continue
+		}
 		n, err := strconv.Atoi(aws.ToString(a.Value))
 		delay := time.Duration(n) * time.Second
 		if aws.ToString(a.Key) != deregistrationDelay {

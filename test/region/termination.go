@@ -7,13 +7,13 @@ import (
 	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 )
 
-// leaving says whether an instance is on its way out of its group.
+// leaving says whether an instance is on its way out of its group, or has left.
 func (i *instance) leaving() bool {
 	switch i.lifecycle {
-	case asg.LifecycleStateTerminating, asg.LifecycleStateTerminatingWait, asg.LifecycleStateTerminatingProceed:
+	case asg.LifecycleStateTerminating, asg.LifecycleStateTerminatingWait, asg.LifecycleStateTerminatingProceed, asg.LifecycleStateTerminated:
 		return true
 	}
-	return i.ec2 == shuttingDown || i.ec2 == terminated || i.ec2 == stopped
+	return i.released || i.pooled()
 }
 
 // terminate takes an instance out of its group: "If the Auto Scaling group is
@@ -41,6 +41,12 @@ func (r *Region) leave(i *instance, destination string) {
 		return
 	}
 	r.endWait(i) // for a launch hook
+	r.endActivity(i.launching, asg.ScalingActivityStatusCodeCancelled, "")
+	cause := "an instance was taken out of service in response to a difference between desired and actual capacity"
+	if i.unhealthy {
+		cause = "an instance was taken out of service in response to a failed health check"
+	}
+	i.ending = r.beginActivity(i.group, i, "Terminating EC2 instance: ", cause)
 	i.lifecycle = asg.LifecycleStateTerminating
 	draining := r.leaveSources(i)
 	if i.dead {
@@ -49,20 +55,22 @@ func (r *Region) leave(i *instance, destination string) {
 	r.whenDrained(draining, func() { r.runTerminateHooks(i, destination) })
 }
 
-// runTerminateHooks has an instance wait for its hooks and lets it go then.
+// runTerminateHooks has an instance wait for its hooks and ends its stay then.
 // That ABANDON keeps it out of the warm pool is assumed.
 func (r *Region) runTerminateHooks(i *instance, destination string) {
-	if i.ec2 == shuttingDown || i.ec2 == terminated {
+	if i.released {
 		return // somebody has been faster
 	}
-	r.runHooks(i, onTerminating, placeGroup, destination, func(result string) {
+	p := passage{transition: onTerminating, origin: placeGroup, destination: destination, waits: asg.LifecycleStateTerminatingWait}
+	if destination == placeWarmPool {
+		p.waits = r.enterPool(i)
+	}
+	r.runHooks(i, p, func(result string) {
 		if destination == placeWarmPool && result == resultContinue {
 			r.rest(i)
 			return
 		}
-		if i.lifecycle == asg.LifecycleStateTerminatingWait {
-			i.lifecycle = asg.LifecycleStateTerminatingProceed
-		}
+		i.lifecycle = asg.LifecycleStateTerminatingProceed
 		r.shutDown(i)
 	})
 }
@@ -101,30 +109,71 @@ func (r *Region) whenDrained(targets []*target, then func()) {
 	r.after(time.Second, func() { r.whenDrained(targets, then) })
 }
 
-// shutDown is EC2's termination of an instance: its application stops at
-// once, requests in flight die with it, nobody can complete its lifecycle
-// actions any more, and after the shutdown it is gone.
+// shutDown is the end of an instance's stay in its group: EC2 terminates it
+// unless it has already, and nobody can complete its lifecycle actions any
+// more.
 func (r *Region) shutDown(i *instance) {
-	r.shutDownAs(i, r.cutOffAll)
+	i.released = true
+	r.endWait(i)
+	r.leavePool(i)
+	if i.ec2 == terminated {
+		r.gone(i)
+		return
+	}
+	r.endInstance(i, r.cutOffAll)
 }
 
-// shutDownAs is shutDown with a say in how the requests in flight are counted.
-func (r *Region) shutDownAs(i *instance, drop func(*instance)) {
+// gone takes a terminated instance out of its group.
+func (r *Region) gone(i *instance) {
+	g := i.group
+	i.lifecycle = asg.LifecycleStateTerminated
+	r.endActivity(i.ending, asg.ScalingActivityStatusCodeSuccessful, "")
+	g.instances = slices.DeleteFunc(g.instances, func(other *instance) bool { return other == i })
+	r.forgetLater(i)
+	r.reconcile(g)
+}
+
+// targetsKept is how long target groups show a terminated instance, as unused,
+// before it is deregistered for them (assumed).
+const targetsKept = time.Minute
+
+// endInstance is EC2's termination of an instance: its application stops at
+// once and requests in flight die with it, counted as drop does; after the
+// shutdown it is terminated. Its group, where it is not the group's doing,
+// finds out at its next health check.
+func (r *Region) endInstance(i *instance, drop func(*instance)) {
 	if i.ec2 == shuttingDown || i.ec2 == terminated {
 		return
 	}
-	r.endWait(i)
-	g := i.group
-	g.warm = slices.DeleteFunc(g.warm, func(other *instance) bool { return other == i })
-	i.ec2 = shuttingDown
 	i.dead = true
 	drop(i)
+	r.setEC2(i, shuttingDown)
 	r.answersMayHaveChanged(i)
 	r.after(r.timings.Shutdown, func() {
-		i.ec2 = terminated
-		i.lifecycle = asg.LifecycleStateTerminated
-		g.instances = slices.DeleteFunc(g.instances, func(other *instance) bool { return other == i })
+		r.setEC2(i, terminated)
 		r.targetsGone(i)
-		r.reconcile(g)
+		r.after(targetsKept, func() { r.forgetTargets(i) })
+		if i.released {
+			r.gone(i)
+		}
 	})
+}
+
+// ec2Ends is the end of an instance that is not its group's doing: a Spot
+// interruption, a termination by hand. Lifecycle hooks and scale-in protection
+// are bypassed ("Gracefully handle instance termination"). A group that has the
+// instance in service runs its terminate hooks when its next health check finds
+// the instance gone ("Health checks for instances in an Auto Scaling group").
+// That an action under way ends with the instance is assumed.
+func (r *Region) ec2Ends(i *instance, drop func(*instance)) {
+	if i.ec2 == stopped && i.pooled() {
+		return // nothing runs that could be ended (the test's mistake)
+	}
+	r.endInstance(i, drop)
+	switch i.lifecycle {
+	case asg.LifecycleStateInService, asg.LifecycleStateStandby, asg.LifecycleStateEnteringStandby, asg.LifecycleStateDetaching, asg.LifecycleStateDetached:
+		r.suspect(i)
+	default:
+		r.shutDown(i)
+	}
 }

@@ -9,9 +9,10 @@ import (
 )
 
 // Traffic is a steady stream of requests to a target group, as its load
-// balancer gets them.
+// balancer gets them, or to a Classic Load Balancer.
 type Traffic struct {
-	TargetGroup string // by name
+	// TargetGroup, or ClassicLoadBalancer, is where it goes, by name.
+	TargetGroup, ClassicLoadBalancer string
 	// PerSecond is the number of requests; 0 means 10.
 	PerSecond int
 	// Takes is how long a request is in flight; 0 means 500 ms.
@@ -78,9 +79,11 @@ type Stream struct {
 	sent    int
 	turn    int
 	stopped bool
+	// failures are the causes of the failed requests, oldest first.
+	failures []*Failure
 }
 
-// StartTraffic begins a stream of requests. It panics if the target group
+// StartTraffic begins a stream of requests. It panics if that to which it goes
 // does not exist.
 func (r *Region) StartTraffic(t Traffic) *Stream {
 	r.mu.Lock()
@@ -92,8 +95,11 @@ func (r *Region) StartTraffic(t Traffic) *Stream {
 		t.Takes = 500 * time.Millisecond
 	}
 	tg := r.targetGroupNamed(t.TargetGroup)
+	if b := r.balancers[t.ClassicLoadBalancer]; b != nil && b.classic {
+		tg = b.pool
+	}
 	if tg == nil {
-		panic("region: traffic for a target group that does not exist: " + t.TargetGroup)
+		panic("region: traffic for a target group that does not exist: " + t.TargetGroup + t.ClassicLoadBalancer)
 	}
 	s := &Stream{r: r, traffic: t, target: tg, began: r.clock.now}
 	r.streams = append(r.streams, s)
@@ -130,8 +136,9 @@ func (s *Stream) Seconds() []Second {
 	return all
 }
 
-// TargetGroup is the name of the target group that the stream goes to.
-func (s *Stream) TargetGroup() string { return s.traffic.TargetGroup }
+// TargetGroup is the name of the target group, or of the Classic Load
+// Balancer, that the stream goes to.
+func (s *Stream) TargetGroup() string { return s.target.name }
 
 // tick sends one request and plans the next.
 func (r *Region) tick(s *Stream) {
@@ -153,14 +160,14 @@ func (r *Region) send(s *Stream) {
 	targets := r.routable(s.target)
 	second.Serving = len(targets)
 	if len(targets) == 0 {
-		second.Failed++ // 503
+		s.fail("no-target", nil, r.whyNoTarget(s.target)) // 503
 		return
 	}
 	t := targets[s.turn%len(targets)]
 	s.turn++
 	i := t.instance
 	if !i.answers() {
-		second.Failed++ // 502 or 504
+		s.fail("not-answering", i, t.whyNoAnswer()) // 502 or 504
 		return
 	}
 	second.ByGroup[i.group.name]++
@@ -184,7 +191,7 @@ func (r *Region) send(s *Stream) {
 
 // routable are the targets that a load balancer sends requests to.
 func (r *Region) routable(tg *targetGroup) []*target {
-	if r.targets[tg.arn] != tg || len(tg.balancers) == 0 || tg.kind != typeInstance {
+	if tg.deleted || len(tg.balancers) == 0 {
 		return nil
 	}
 	if tg.routesOld {
@@ -197,14 +204,16 @@ func (tg *targetGroup) route() []*target {
 	var healthy, registered []*target
 	for _, t := range tg.targets {
 		switch {
+		case t.instance == nil: // none of this region's
 		case t.isHealthy():
 			healthy = append(healthy, t)
 		case t.isUnhealthy() || t.state == elb.TargetHealthStateEnumInitial:
 			registered = append(registered, t)
 		}
 	}
-	if len(healthy) > 0 {
-		return healthy
+	healthy = append(healthy, tg.lingering...)
+	if len(healthy) > 0 || tg.classic {
+		return healthy // a Classic Load Balancer answers 503 without a healthy instance
 	}
 	return registered
 }

@@ -89,13 +89,14 @@ func (r *Region) settleSource(s *source) {
 	if s.state != added {
 		return
 	}
-	switch s.kind {
-	case sourceELBV2:
-		if s.group.checksELB() && r.anyHealthy(s) {
-			s.state = inService
+	defer func() {
+		if s.state == inService {
+			r.suspectAll(s.group)
 		}
-	case sourceELB:
-		if s.group.checksELB() {
+	}()
+	switch s.kind {
+	case sourceELBV2, sourceELB:
+		if s.group.checksELB() && r.anyHealthy(s) {
 			s.state = inService
 		}
 	case sourceLattice:
@@ -106,7 +107,7 @@ func (r *Region) settleSource(s *source) {
 }
 
 func (r *Region) anyHealthy(s *source) bool {
-	tg := r.targets[s.id]
+	tg := r.poolOf(s)
 	if tg == nil {
 		return false
 	}
@@ -118,7 +119,7 @@ func (r *Region) anyHealthy(s *source) bool {
 // registerWith registers an instance with one source, on the target group's
 // own port.
 func (r *Region) registerWith(s *source, i *instance) {
-	if tg := r.targets[s.id]; s.kind == sourceELBV2 && tg != nil {
+	if tg := r.poolOf(s); tg != nil {
 		r.register(tg, i.id, tg.port)
 	}
 }
@@ -126,8 +127,8 @@ func (r *Region) registerWith(s *source, i *instance) {
 // deregisterFrom takes an instance out of one source and returns the targets
 // that are draining now.
 func (r *Region) deregisterFrom(s *source, i *instance) []*target {
-	tg := r.targets[s.id]
-	if s.kind != sourceELBV2 || tg == nil {
+	tg := r.poolOf(s)
+	if tg == nil {
 		return nil
 	}
 	if t := r.deregister(tg, targetKey{i.id, tg.port}); t != nil {
@@ -147,6 +148,26 @@ func (r *Region) detachTrafficSources(in *autoscaling.DetachTrafficSourcesInput)
 		}
 	}
 	return &autoscaling.DetachTrafficSourcesOutput{}, nil
+}
+
+func (r *Region) detachLoadBalancers(in *autoscaling.DetachLoadBalancersInput) (*autoscaling.DetachLoadBalancersOutput, error) {
+	_, err := r.detachTrafficSources(&autoscaling.DetachTrafficSourcesInput{
+		AutoScalingGroupName: in.AutoScalingGroupName, TrafficSources: identifiers(sourceELB, in.LoadBalancerNames),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &autoscaling.DetachLoadBalancersOutput{}, nil
+}
+
+func (r *Region) detachLoadBalancerTargetGroups(in *autoscaling.DetachLoadBalancerTargetGroupsInput) (*autoscaling.DetachLoadBalancerTargetGroupsOutput, error) {
+	_, err := r.detachTrafficSources(&autoscaling.DetachTrafficSourcesInput{
+		AutoScalingGroupName: in.AutoScalingGroupName, TrafficSources: identifiers(sourceELBV2, in.TargetGroupARNs),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &autoscaling.DetachLoadBalancerTargetGroupsOutput{}, nil
 }
 
 // detach deregisters the instances; the source is Removing while they drain,
@@ -188,6 +209,51 @@ func (r *Region) describeTrafficSources(in *autoscaling.DescribeTrafficSourcesIn
 		return nil, err
 	}
 	return &autoscaling.DescribeTrafficSourcesOutput{TrafficSources: states, NextToken: next}, nil
+}
+
+// describeLoadBalancerTargetGroups tells the same of target groups only: "The
+// default value is 100 and the maximum value is 100" (API reference).
+func (r *Region) describeLoadBalancerTargetGroups(in *autoscaling.DescribeLoadBalancerTargetGroupsInput) (*autoscaling.DescribeLoadBalancerTargetGroupsOutput, error) {
+	g, err := r.group(in.AutoScalingGroupName)
+	if err != nil {
+		return nil, err
+	}
+	if n := deref(in.MaxRecords); n > 100 {
+		return nil, invalid("maxRecords must not be greater than 100, was %d", n)
+	}
+	var states []asg.LoadBalancerTargetGroupState
+	for _, s := range g.sources {
+		if s.kind == sourceELBV2 {
+			states = append(states, asg.LoadBalancerTargetGroupState{LoadBalancerTargetGroupARN: aws.String(s.id), State: aws.String(string(s.state))})
+		}
+	}
+	states, next, err := page(r, states, in.NextToken, deref(in.MaxRecords), 100, badToken())
+	if err != nil {
+		return nil, err
+	}
+	return &autoscaling.DescribeLoadBalancerTargetGroupsOutput{LoadBalancerTargetGroups: states, NextToken: next}, nil
+}
+
+// describeLoadBalancers tells the same of Classic Load Balancers only.
+func (r *Region) describeLoadBalancers(in *autoscaling.DescribeLoadBalancersInput) (*autoscaling.DescribeLoadBalancersOutput, error) {
+	g, err := r.group(in.AutoScalingGroupName)
+	if err != nil {
+		return nil, err
+	}
+	if n := deref(in.MaxRecords); n > 100 {
+		return nil, invalid("maxRecords must not be greater than 100, was %d", n)
+	}
+	var states []asg.LoadBalancerState
+	for _, s := range g.sources {
+		if s.kind == sourceELB {
+			states = append(states, asg.LoadBalancerState{LoadBalancerName: aws.String(s.id), State: aws.String(string(s.state))})
+		}
+	}
+	states, next, err := page(r, states, in.NextToken, deref(in.MaxRecords), 100, badToken())
+	if err != nil {
+		return nil, err
+	}
+	return &autoscaling.DescribeLoadBalancersOutput{LoadBalancers: states, NextToken: next}, nil
 }
 
 func badToken() error {

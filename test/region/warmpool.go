@@ -1,8 +1,10 @@
 package region
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
@@ -70,6 +72,37 @@ func (g *group) returns() string {
 	return placeWarmPool
 }
 
+// pooled says whether an instance is in a warm pool, or waits for its hooks
+// before it is.
+func (i *instance) pooled() bool { return strings.HasPrefix(string(i.lifecycle), "Warmed:") }
+
+// enterPool is where an instance waits for its terminate hooks on its way back
+// to the warm pool: in Warmed:Pending:Wait and listed by DescribeWarmPool only
+// ("Use lifecycle hooks with a warm pool in Auto Scaling group", diagram),
+// unless an option says otherwise.
+func (r *Region) enterPool(i *instance) asg.LifecycleState {
+	state := cmp.Or(r.options.ReturnWaits, asg.LifecycleStateWarmedPendingWait)
+	if state != asg.LifecycleStateTerminatingWait {
+		r.intoPool(i)
+		i.lifecycle = asg.LifecycleStateWarmedPending
+	}
+	return state
+}
+
+func (r *Region) intoPool(i *instance) {
+	g := i.group
+	g.instances = slices.DeleteFunc(g.instances, func(other *instance) bool { return other == i })
+	if !slices.Contains(g.warm, i) {
+		g.warm = append(g.warm, i)
+	}
+}
+
+// leavePool takes an instance that is terminated out of the pool, if it is in
+// it.
+func (r *Region) leavePool(i *instance) {
+	i.group.warm = slices.DeleteFunc(i.group.warm, func(other *instance) bool { return other == i })
+}
+
 // rest puts an instance that has left its group into the warm pool: its
 // application stops, and what is in flight to it is cut off as if it died.
 func (r *Region) rest(i *instance) {
@@ -78,10 +111,12 @@ func (r *Region) rest(i *instance) {
 		r.shutDown(i)
 		return
 	}
-	i.ec2, i.lifecycle = stopped, asg.LifecycleStateWarmedStopped
+	r.intoPool(i)
+	i.lifecycle = asg.LifecycleStateWarmedStopped
 	r.cutOffAll(i)
-	g.instances = slices.DeleteFunc(g.instances, func(other *instance) bool { return other == i })
-	g.warm = append(g.warm, i)
+	r.setEC2(i, stopping)
+	r.setEC2(i, stopped)
+	r.endActivity(i.ending, asg.ScalingActivityStatusCodeSuccessful, "")
 	r.targetsGone(i)
 	r.reconcile(g)
 }
@@ -90,11 +125,12 @@ func (r *Region) rest(i *instance) {
 // pool is empty. Where it is still registered its health checks begin anew
 // once it runs.
 func (r *Region) start(g *group) *instance {
-	if len(g.warm) == 0 {
+	n := slices.IndexFunc(g.warm, func(i *instance) bool { return i.lifecycle == asg.LifecycleStateWarmedStopped })
+	if n < 0 {
 		return nil
 	}
-	i := g.warm[0]
-	g.warm = g.warm[1:]
+	i := g.warm[n]
+	g.warm = slices.Delete(g.warm, n, n+1)
 	i.ec2, i.lifecycle, i.origin = pending, asg.LifecycleStatePending, placeWarmPool
 	g.instances = append(g.instances, i)
 	r.after(r.timings.Boot, func() { r.boot(i) })

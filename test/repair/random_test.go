@@ -113,7 +113,7 @@ var randomDays = map[string]func(*world, *rapid.T){
 	"deploy": func(w *world, rt *rapid.T) {
 		w.tryDeploy(region.Deployment{
 			LeaveSuspended: rapid.Bool().Draw(rt, "leave suspended"),
-			SucceedLast:    rapid.Bool().Draw(rt, "succeed last"),
+			SucceedFirst:   rapid.Bool().Draw(rt, "succeed first"),
 		})
 	},
 	"deploy and fail": func(w *world, rt *rapid.T) { w.tryDeploy(region.Deployment{FailAt: stage(rt)}) },

@@ -184,7 +184,7 @@ func TestTheAWSCLISpeaksEveryProtocol(t *testing.T) {
 		{"DynamoDB, a condition that fails", "aws dynamodb put-item --table-name baselines --item " + item + " --condition-expression 'attribute_not_exists(application)'", "(ConditionalCheckFailedException)"},
 		{"an operation that is not served", "aws autoscaling describe-account-limits", "(InvalidAction)"},
 		{"a service that is not there, Query", "aws sts get-caller-identity", "(InvalidAction)"},
-		{"Classic Load Balancers, which share a name with the others", "aws elb describe-load-balancers", "(InvalidAction)"},
+		{"Classic Load Balancers, which share a name with the others", "aws elb describe-load-balancers", `"LoadBalancerDescriptions"`},
 		{"a service that is not there, REST", "aws vpc-lattice list-target-groups", "(UnknownOperationException)"},
 		{"another operation that is not served", "aws ssm describe-sessions --state Active", "(UnknownOperationException)"},
 	}

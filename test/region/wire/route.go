@@ -37,12 +37,12 @@ func (h *Handler) route(r *http.Request, body []byte) (*request, *served) {
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
 		service, operation, _ := strings.Cut(target, ".")
 		req.operation = operation
-		return req, find(all, func(s *served) bool { return s.Protocol != Query && s.Target == service }, unservedJSON(service))
+		return req, find(all, func(s *served) bool { return !s.Protocol.forms() && s.Target == service }, unservedJSON(service))
 	}
 	req.form = form(r, body)
 	req.operation = req.form.Get("Action")
 	version := req.form.Get("Version")
-	isQuery := func(s *served) bool { return s.Protocol == Query }
+	isQuery := func(s *served) bool { return s.Protocol.forms() }
 	s := find(all, func(s *served) bool { return isQuery(s) && s.Version == version && s.Signing == signing }, nil)
 	if s == nil {
 		// A version alone is enough for a caller that does not sign, and a

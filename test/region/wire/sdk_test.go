@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -40,6 +41,9 @@ func apis() []api {
 			"DescribeAutoScalingGroups", "DescribeTrafficSources", "AttachTrafficSources",
 			"ResumeProcesses", "DescribeLifecycleHooks", "PutLifecycleHook",
 			"DescribeAutoScalingInstances", "CompleteLifecycleAction", "RecordLifecycleActionHeartbeat"}},
+		{wire.ELB, func(c aws.Config) any { return elasticloadbalancing.NewFromConfig(c) }, []string{
+			"DescribeLoadBalancers", "DescribeLoadBalancerAttributes", "DescribeInstanceHealth",
+			"RegisterInstancesWithLoadBalancer", "DeregisterInstancesFromLoadBalancer"}},
 		{wire.ELBV2, func(c aws.Config) any { return elasticloadbalancingv2.NewFromConfig(c) }, []string{
 			"DescribeTargetGroups", "DescribeTargetGroupAttributes", "DescribeTargetHealth",
 			"RegisterTargets", "DeregisterTargets"}},
