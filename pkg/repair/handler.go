@@ -32,8 +32,6 @@ type reconcileWork struct {
 type sweepWork struct {
 	// After is the name of the last application that was swept.
 	After string `json:"after,omitempty"`
-	// Began is when the sweep began; zero for now.
-	Began time.Time `json:"began,omitzero"`
 }
 
 // handle handles a batch: the messages about one deployment group reconcile it once.

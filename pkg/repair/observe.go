@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -37,34 +38,39 @@ func (r *Repairer) observe(ctx context.Context, k Key, trigger Trigger) *Observa
 }
 
 func (r *Repairer) observeDeploymentGroup(ctx context.Context, o *Observation) error {
-	round, ctx := errgroup.WithContext(ctx)
+	var unread error // of the record, which is read whatever else fails
+	round, reading := errgroup.WithContext(ctx)
+	round.Go(func() error {
+		unread = r.load(ctx, o)
+		return nil
+	})
 	round.Go(func() (err error) {
-		o.DeploymentGroup, err = r.deploymentGroup(ctx, o.Key)
+		o.DeploymentGroup, err = r.deploymentGroup(reading, o.Key)
 		if fault.Is(err, fault.NotFound) {
 			o.Gone, err = true, nil
 		}
 		return err
 	})
 	round.Go(func() (err error) {
-		o.Listed, err = r.listInProgress(ctx, o.Key)
+		o.Listed, err = r.listInProgress(reading, o.Key)
 		if fault.Is(err, fault.NotFound) {
 			err = nil // the first question finds that out too
 		}
 		return err
 	})
-	round.Go(func() error { return r.load(ctx, o) })
 	round.Go(func() error {
 		var ids []string
 		for id := range o.Trigger.Deployments {
 			ids = append(ids, id)
 		}
-		found, err := r.deployments(ctx, ids)
+		found, err := r.deployments(reading, ids)
 		for id, d := range found {
 			o.Deployments[id] = d
 		}
 		return err
 	})
-	return round.Wait()
+	err := round.Wait()
+	return cmp.Or(unread, err)
 }
 
 // load reads the record, and its substitute where it cannot be read.

@@ -184,7 +184,7 @@ func (p *Plan) duringTheRelease(o *Observation) {
 	if o.lacking(g) == nil || s.Phase == Rerouting && len(o.registered(g)) == 0 {
 		return
 	}
-	p.block(o, Blocker{Matter: "release in progress", notify: notifyAfter, passes: true,
+	p.block(o, Blocker{Matter: "release in progress " + s.Release.ID, notify: notifyAfter, passes: true,
 		Reason: fmt.Sprintf("%s, and %s is not attached to %s: AWS warns against attaching anything until a deployment has ended", s.describe(), setting.Plain(g.Name), names(o.lacking(g))),
 		Remedy: "Let the deployment end, or stop it."})
 }
@@ -201,7 +201,7 @@ func (p *Plan) duringTheWait(o *Observation) {
 		return
 	}
 	p.bridge(o)
-	p.block(o, Blocker{Matter: "release in progress", notify: notifyAfter, passes: true,
+	p.block(o, Blocker{Matter: "release in progress " + s.Release.ID, notify: notifyAfter, passes: true,
 		Reason: fmt.Sprintf("%s. %s serves, and is attached to %s when the deployment has ended: AWS warns against attaching anything before. Until then, instances that it launches are registered one by one, and those that it terminates are drained by the drain function's lifecycle hook only", s.describe(), setting.Plain(g.Name), names(o.lacking(g))),
 		Remedy: fmt.Sprintf("To end the wait: aws deploy continue-deployment --deployment-id %s --deployment-wait-type TERMINATION_WAIT", quote(s.Release.ID))})
 }
