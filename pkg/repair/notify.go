@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"deployhooks/pkg/fault"
 	"deployhooks/pkg/fleet"
@@ -197,21 +198,32 @@ func (r *Repairer) report(ctx context.Context, o *Observation, p Plan) Result {
 }
 
 // quote makes one word of a POSIX shell of a name, whatever is in it. A line break
-// would end the command for a person who copies it line by line, so it is written as
-// the shell's escape.
+// would end the command for a person who copies it line by line, so control
+// characters go through printf. A substitution loses line breaks at its end: those
+// are written as they are.
 func quote(name string) string {
-	if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		var b strings.Builder
-		for _, c := range []byte(name) {
-			if c < ' ' || c == 0x7f || c == '\'' || c == '\\' {
-				fmt.Fprintf(&b, `\%03o`, c)
-			} else {
-				b.WriteByte(c)
-			}
-		}
-		return "$'" + b.String() + "'"
+	body := strings.TrimRight(name, "\n")
+	rest := name[len(body):]
+	single := func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+	if !strings.ContainsFunc(body, unicode.IsControl) {
+		return single(name)
 	}
-	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+	var b strings.Builder
+	for _, c := range []byte(body) {
+		switch {
+		case c < ' ' || c == 0x7f || c == '\'' || c == '\\':
+			fmt.Fprintf(&b, `\%03o`, c)
+		case c == '%':
+			b.WriteString("%%")
+		default:
+			b.WriteByte(c)
+		}
+	}
+	word := `"$(printf '` + b.String() + `')"`
+	if rest != "" {
+		word += single(rest)
+	}
+	return word
 }
 
 func detachCommand(group string, sources []fleet.TrafficSource) string {

@@ -109,7 +109,11 @@ func (p Plan) formerGroups(o *Observation) []string {
 			former = append(former, name)
 		}
 	}
-	for _, also := range p.Serving.Also {
+	also := p.Serving.Also
+	if p.Serving.Phase == Rerouted { // until a rollback, it is the current one
+		also = []*fleet.AutoScalingGroup{p.Serving.Group}
+	}
+	for _, also := range also {
 		if !slices.Contains(former, also.Name) {
 			former = append(former, also.Name)
 		}

@@ -71,7 +71,7 @@ type Record struct {
 // deployment group. It is of that deployment group and that Auto Scaling group, not
 // of others that get their names later.
 type Baseline struct {
-	Group             string           `json:"autoScalingGroup"`
+	Group             string           `json:"group"`
 	ARN               string           `json:"arn"`
 	DeploymentGroupID string           `json:"deploymentGroupId"`
 	Taken             time.Time        `json:"taken"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"sync"
 	"time"
@@ -108,6 +109,7 @@ func (s *sweeper) check(ctx context.Context, found map[Key]DeploymentGroup) erro
 		return err
 	}
 	s.own = own
+	s.closer(ctx, glances)
 	sending, ctx := errgroup.WithContext(ctx)
 	sending.SetLimit(concurrency)
 	for _, g := range glances {
@@ -125,6 +127,32 @@ func (s *sweeper) check(ctx context.Context, found map[Key]DeploymentGroup) erro
 		})
 	}
 	return sending.Wait()
+}
+
+// closerLook is how many groups of a batch a sweep asks for the settings that no
+// question about many groups shows, such as lifecycle hooks; of a larger batch, a
+// quarter each time.
+const closerLook = 12
+
+// closer asks more about groups that are in order otherwise. Which ones depends on
+// the time, so that each has its turn.
+func (s *sweeper) closer(ctx context.Context, glances []glance) {
+	reads, ctx := errgroup.WithContext(ctx)
+	reads.SetLimit(concurrency)
+	for i := range glances {
+		g := &glances[i]
+		turn := fnv.New32a()
+		fmt.Fprint(turn, g.Key, s.now().Unix()/60)
+		if !g.inOrder() || len(glances) > closerLook && turn.Sum32()%4 != 0 {
+			continue
+		}
+		reads.Go(func() error {
+			// What cannot be read of one group is for its reconcile to find out.
+			g.fetched, _ = setting.Fetch(ctx, s.clients.Groups, g.group.Name)
+			return nil
+		})
+	}
+	_ = reads.Wait()
 }
 
 // glance is what a sweep knows of a deployment group.
@@ -152,7 +180,7 @@ func (g glance) inOrder() bool {
 	}
 	lacks := func(name string) bool { return !attached[name] }
 	return !slices.ContainsFunc(g.TargetGroups, lacks) && !slices.ContainsFunc(g.Classic, lacks) &&
-		setting.Take(g.group, g.fetched).Equal(r.Baseline.Settings)
+		setting.Take(g.group, g.fetched).Seen(g.fetched).Equal(r.Baseline.Settings.Seen(g.fetched))
 }
 
 // glances reads the records and Auto Scaling groups of deployment groups, and leaves
@@ -186,18 +214,7 @@ func (r *Repairer) glances(ctx context.Context, found map[Key]DeploymentGroup) (
 			glances = append(glances, g)
 		}
 	}
-	reads, ctx := errgroup.WithContext(ctx)
-	reads.SetLimit(concurrency)
-	for i := range glances {
-		if g := &glances[i]; g.group != nil {
-			reads.Go(func() error {
-				// What cannot be read of one group is for its reconcile to find out.
-				g.fetched, _ = setting.Fetch(ctx, r.clients.Groups, g.group.Name)
-				return nil
-			})
-		}
-	}
-	return glances, records[everything.key()], reads.Wait()
+	return glances, records[everything.key()], nil
 }
 
 // inScope are the deployment groups in scope, sorted. What cannot be read is missing,
