@@ -67,6 +67,29 @@ func TestAutoScalingGroupsOfARegion(t *testing.T) {
 	}
 }
 
+func TestAutoScalingGroupsAfter(t *testing.T) {
+	r, _ := shop(t)
+	var names []string
+	token, pages := "", 0
+	for {
+		groups, next, err := fleet.AutoScalingGroupsAfter(t.Context(), r.AutoScaling(), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages++
+		for _, g := range groups {
+			names = append(names, g.Name)
+		}
+		if token = next; token == "" {
+			break
+		}
+	}
+	slices.Sort(names)
+	if pages != 2 || len(slices.Compact(names)) != 2 {
+		t.Errorf("%d pages hold %v: a sweep that continues skips a group", pages, names)
+	}
+}
+
 func TestTrafficSourcesOfARegion(t *testing.T) {
 	r, name := shop(t)
 	states, err := fleet.TrafficSources(t.Context(), r.AutoScaling(), name)
@@ -251,8 +274,12 @@ func TestFailures(t *testing.T) {
 	r, name := shop(t)
 	asg, elb := r.AutoScaling(), r.ELBV2()
 	for operation, read := range map[string]func() error{
-		"DescribeAutoScalingGroups":    func() error { return second(fleet.AutoScalingGroups(t.Context(), asg, name, "b", "c", "d", "e")) },
-		"DescribeAutoScalingGroups+":   func() error { return fleet.EachAutoScalingGroup(t.Context(), asg, nil) },
+		"DescribeAutoScalingGroups":  func() error { return second(fleet.AutoScalingGroups(t.Context(), asg, name, "b", "c", "d", "e")) },
+		"DescribeAutoScalingGroups+": func() error { return fleet.EachAutoScalingGroup(t.Context(), asg, nil) },
+		"DescribeAutoScalingGroups++": func() error {
+			_, _, err := fleet.AutoScalingGroupsAfter(t.Context(), asg, "")
+			return err
+		},
 		"DescribeTrafficSources":       func() error { return second(fleet.TrafficSources(t.Context(), asg, name)) },
 		"DescribeLifecycleHooks":       func() error { return second(fleet.LifecycleHooks(t.Context(), asg, name)) },
 		"DescribeAutoScalingInstances": func() error { return second(fleet.Members(t.Context(), asg, "i-1")) },
@@ -264,7 +291,7 @@ func TestFailures(t *testing.T) {
 			return second(fleet.DeregistrationDelay(t.Context(), elb, r.TargetGroupARN("web")))
 		},
 	} {
-		call := strings.TrimSuffix(operation, "+")
+		call := strings.TrimRight(operation, "+")
 		r.SetFaults(region.On(call, 1, region.Fault{Before: region.AccessDenied("")}))
 		if err := read(); !fault.Is(err, fault.Denied) || !strings.HasPrefix(err.Error(), "describe ") && !strings.HasPrefix(err.Error(), "find ") {
 			t.Errorf("%s is denied, and its reader says %v", call, err)

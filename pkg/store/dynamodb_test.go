@@ -202,6 +202,17 @@ func TestLostUpdateAmongConflicts(t *testing.T) {
 	holds(t, s, mine)
 }
 
+// TestStoreThatListsNothing holds that a function needs no permission to query a
+// table whose items it never lists.
+func TestStoreThatListsNothing(t *testing.T) {
+	db := dynamo.Simulated(region.Options{}, table, []string{plain.Partition}).DynamoDB()
+	s := store.NewDynamoDB[record](struct{ store.KeyedAPI }{db}, plain)
+	put(t, s, item{Key: key("i-1", ""), Open: true})
+	if _, err := s.Open(t.Context()); !fault.IsOwn(err) || !strings.Contains(err.Error(), "Query") {
+		t.Errorf("asked for its open items, it says %v: they count as ended", err)
+	}
+}
+
 func TestErrorsOfTheTable(t *testing.T) {
 	s := store.NewDynamoDB[record](region.New(region.Options{}).DynamoDB(), plain)
 	one, two := item{Key: key("i-1", "")}, item{Key: key("i-2", "")}

@@ -55,7 +55,7 @@ func (r *Region) provision(d *deployment) {
 		green.config.DesiredCapacity = blue.config.DesiredCapacity
 		r.reconcile(green)
 	})
-	if r.goesOn(d, StageProvision) {
+	if r.enterStage(d, StageProvision) {
 		r.waitFor(d, r.greenIsUp, r.install)
 	}
 }
@@ -97,7 +97,7 @@ func (g *group) inService() []*instance {
 // install puts the revision on the instances that are there now. Those that
 // green launches from here to the end of the reroute get none.
 func (r *Region) install(d *deployment) {
-	if !r.goesOn(d, StageInstall) {
+	if !r.enterStage(d, StageInstall) {
 		return
 	}
 	installing := r.groups[d.green].inService()
@@ -124,7 +124,7 @@ func (r *Region) install(d *deployment) {
 // period, the deployment status is changed to Stopped" (API reference,
 // DeploymentReadyOption).
 func (r *Region) ready(d *deployment) {
-	if !r.goesOn(d, StageReady) {
+	if !r.enterStage(d, StageReady) {
 		return
 	}
 	option := d.blueGreen.DeploymentReadyOption
@@ -165,7 +165,7 @@ func (r *Region) reroute(d *deployment) {
 		}
 		green.early = false
 		r.registerAll(d, d.targets, func() {
-			if r.goesOn(d, StageReroute) {
+			if r.enterStage(d, StageReroute) {
 				r.waitFor(d, r.greenIsHealthy, r.leaveBlue)
 			}
 		})
@@ -327,7 +327,7 @@ func (r *Region) terminateBlue(d *deployment, then func()) {
 	d.terminating = true
 	if d.over() {
 		d.stage = StageWait
-	} else if !r.goesOn(d, StageWait) {
+	} else if !r.enterStage(d, StageWait) {
 		return
 	}
 	d.endWait = func() {

@@ -15,9 +15,9 @@ import (
 	"deployhooks/test/region"
 )
 
-// heard collects the states of EventBridge's deployment events, per
+// deploymentEvents collects the states of EventBridge's deployment events, per
 // deployment.
-func heard(t *testing.T, r *region.Region) map[string][]string {
+func deploymentEvents(t *testing.T, r *region.Region) map[string][]string {
 	states := map[string][]string{}
 	r.OnEvent(func(payload []byte) {
 		e := decodeBusEvent(t, payload)
@@ -153,7 +153,7 @@ func TestLaunchHookBringsTheRevision(t *testing.T) {
 	svc := shop(r)
 	r.RunDeployment(svc, region.Deployment{AttachItself: true})
 	green := r.GroupOf(svc)
-	events := heard(t, r)
+	events := deploymentEvents(t, r)
 	users := r.StartTraffic(region.Traffic{TargetGroup: "web"})
 	r.Scale(green, 5)
 	r.Advance(45 * time.Second)
@@ -202,7 +202,7 @@ func TestOtherKindsOfDeployments(t *testing.T) {
 			r := region.New(region.Options{})
 			svc := r.AddService(s)
 			before := r.GroupOf(svc)
-			events := heard(t, r)
+			events := deploymentEvents(t, r)
 			id := r.RunDeployment(svc, region.Deployment{})
 			r.Advance(time.Minute)
 			if !slices.Equal(events[id], []string{"START", "SUCCESS"}) || r.GroupOf(svc) != before {

@@ -10,8 +10,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 )
 
-// What a test does by hand, and what it looks at, besides the API: none of it
-// passes the gate.
+// What tests do and read besides the API. None of it passes the gate.
 
 // Scale sets a group's desired capacity, and its min and max if they are in
 // the way.

@@ -17,12 +17,7 @@ func (r *Region) reconcile(g *group) {
 		r.finishDelete(g)
 		return
 	}
-	var counted []*instance
-	for _, i := range g.instances {
-		if i.counts() {
-			counted = append(counted, i)
-		}
-	}
+	counted := g.counted()
 	if missing := g.desired() - len(counted); missing > 0 && !g.isSuspended(processLaunch) {
 		if r.lacksTargetGroup(g) {
 			r.failLaunch(g)
@@ -43,9 +38,50 @@ func (r *Region) reconcile(g *group) {
 		}
 		r.retireAtRisk(g)
 	}
+	r.rebalance(g)
 }
 
-// lacksTargetGroup says whether a target group that is attached to a group has
+// counted are the instances that make up a group's capacity. One that is
+// launched to even out the zones is not among them before it is in service.
+func (g *group) counted() []*instance {
+	if i := g.rebalancing; i != nil && (i.lifecycle == asg.LifecycleStateInService || i.leaving()) {
+		g.rebalancing = nil
+	}
+	var counted []*instance
+	for _, i := range g.instances {
+		if i.counts() && i != g.rebalancing {
+			counted = append(counted, i)
+		}
+	}
+	return counted
+}
+
+// rebalance launches an instance in the zone that has the fewest, where another
+// zone has two more; the scale-in that follows takes one from there. "When
+// rebalancing, Amazon EC2 Auto Scaling launches new instances before
+// terminating the old ones".
+func (r *Region) rebalance(g *group) {
+	counted := g.counted()
+	if !r.options.RebalancesZones || g.rebalancing != nil || len(counted) != g.desired() ||
+		g.isSuspended(processAZRebalance) || g.isSuspended(processLaunch) || g.isSuspended(processTerminate) {
+		return
+	}
+	n := map[string]int{}
+	for _, i := range counted {
+		if i.lifecycle != asg.LifecycleStateInService {
+			return // when it has settled
+		}
+		n[i.zone]++
+	}
+	byCount := func(a, b string) int { return cmp.Or(cmp.Compare(n[a], n[b]), strings.Compare(a, b)) }
+	least, most := slices.MinFunc(g.zones(), byCount), slices.MaxFunc(g.zones(), byCount)
+	if n[most]-n[least] >= 2 {
+		g.rebalancing = r.launch(g)
+		g.rebalancing.zone = least
+	}
+}
+
+// lacksTargetGroup reports whether a target group that is attached to a group has
 // been deleted: then nothing can be launched ("Troubleshoot Amazon EC2 Auto
 // Scaling: Load balancer issues").
 func (r *Region) lacksTargetGroup(g *group) bool {
@@ -98,7 +134,7 @@ func (r *Region) scaleInVictim(from []*instance) *instance {
 	})
 }
 
-// suspect has Auto Scaling look at an instance that may have become
+// suspect has Auto Scaling check an instance that may have become
 // unhealthy, when it has had the time to notice.
 func (r *Region) suspect(i *instance) {
 	r.after(r.timings.Replace, func() { r.checkHealth(i) })
@@ -138,7 +174,7 @@ func (r *Region) checkHealth(i *instance) {
 	}
 }
 
-// failsAttached says whether a target group, or a Classic Load Balancer, that is
+// failsAttached reports whether a target group, or a Classic Load Balancer, that is
 // attached to the instance's group reports it as unhealthy. A target that is
 // not registered, draining or still initial has no verdict, and a traffic
 // source has none before it is InService: "If no registered instances pass the

@@ -121,6 +121,9 @@ func (r *Region) createDeploymentGroup(in *codedeploy.CreateDeploymentGroupInput
 	if err := r.autoScalingGroupsExist(in.AutoScalingGroups); err != nil {
 		return nil, err
 	}
+	if err := provisionable(in.BlueGreenDeploymentConfiguration); err != nil {
+		return nil, err
+	}
 	config := cd.DeploymentGroupInfo{
 		ApplicationName: aws.String(a.name), ComputePlatform: a.platform,
 		DeploymentGroupId: aws.String(r.ids.uuid("deployment group")), DeploymentGroupName: aws.String(name),
@@ -137,6 +140,14 @@ func (r *Region) createDeploymentGroup(in *codedeploy.CreateDeploymentGroupInput
 	a.groups[name] = g
 	r.setAutoScalingGroups(g, in.AutoScalingGroups)
 	return &codedeploy.CreateDeploymentGroupOutput{DeploymentGroupId: config.DeploymentGroupId}, nil
+}
+
+// provisionable refuses the one way of provisioning that is not simulated.
+func provisionable(c *cd.BlueGreenDeploymentConfiguration) error {
+	if c != nil && c.GreenFleetProvisioningOption != nil && c.GreenFleetProvisioningOption.Action == cd.GreenFleetProvisioningActionDiscoverExisting {
+		return failure("NotImplemented", "the simulated region does not discover replacement instances")
+	}
+	return nil
 }
 
 func (r *Region) autoScalingGroupsExist(names []string) error {
@@ -255,6 +266,9 @@ func (r *Region) updateDeploymentGroup(in *codedeploy.UpdateDeploymentGroupInput
 		return nil, err
 	}
 	if err := r.autoScalingGroupsExist(in.AutoScalingGroups); err != nil {
+		return nil, err
+	}
+	if err := provisionable(in.BlueGreenDeploymentConfiguration); err != nil {
 		return nil, err
 	}
 	if name := aws.ToString(in.NewDeploymentGroupName); name != "" && name != g.name {

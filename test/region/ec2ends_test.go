@@ -16,7 +16,7 @@ func TestInstanceThatEC2Ends(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		end    func(r *region.Region, id string)
-		states []string // told before the group finds out
+		states []string // sent before the group finds out
 		target string   // shown before the group finds out
 	}{
 		{"terminated in the console", func(r *region.Region, id string) { r.Terminate(id) }, []string{"shutting-down", "terminated"}, "unused"},
@@ -34,7 +34,7 @@ func TestInstanceThatEC2Ends(t *testing.T) {
 			tc.end(r, id)
 			r.Advance(2 * time.Second)
 			if m := q.Messages(); len(m) != min(1, len(tc.states)) {
-				t.Errorf("at once EventBridge was told of %v", m)
+				t.Errorf("at once EventBridge got %v", m)
 			}
 			r.Advance(50 * time.Second)
 			if got := stateOf(t, r, id); got != "InService" || string(r.Health("web")[id]) != tc.target || len(r.LifecycleActions()) != 0 {
@@ -49,7 +49,7 @@ func TestInstanceThatEC2Ends(t *testing.T) {
 				}
 			}
 			if !slices.Equal(states, tc.states) {
-				t.Errorf("EventBridge was told of %v", q.Messages())
+				t.Errorf("EventBridge got %v", q.Messages())
 			}
 			r.Advance(3 * time.Minute)
 			actions := r.LifecycleActions()

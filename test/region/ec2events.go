@@ -29,9 +29,9 @@ func (r *Region) InterruptSpot(instance string) {
 	r.after(spotNotice, func() { r.ec2Ends(i, r.cutOffAll) })
 }
 
-// setEC2 gives an instance a new state and tells EventBridge of it at once
-// ("State change events for Amazon EC2 instances"). Nobody here asks for the
-// states pending and running, so that these are not told.
+// setEC2 gives an instance a new state and sends it to EventBridge at once
+// ("State change events for Amazon EC2 instances"). The states
+// pending and running are not sent: nothing here needs them.
 func (r *Region) setEC2(i *instance, state ec2State) {
 	i.ec2 = state
 	r.emitEvent("aws.ec2", "EC2 Instance State-change Notification", []string{arn("ec2", "instance/"+i.id)}, struct {

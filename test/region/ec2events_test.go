@@ -95,7 +95,7 @@ func TestRebalanceRecommendation(t *testing.T) {
 		name      string
 		rebalance bool
 	}{
-		{"alone it is only news", false},
+		{"alone it is only announced", false},
 		{"with Capacity Rebalancing the instance leaves once it is replaced", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -21,7 +21,7 @@ type busEvent struct {
 	Detail     struct{ DeploymentID, State string }
 }
 
-// ofCodeDeploy is a rule: EC2 tells of every instance that ends, too.
+// ofCodeDeploy is a rule: EC2 sends an event for every instance that ends, too.
 func ofCodeDeploy(d region.Delivery) bool { return d.Source == "aws.codedeploy" }
 
 func decodeBusEvent(t *testing.T, payload []byte) busEvent {

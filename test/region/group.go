@@ -12,19 +12,22 @@ import (
 type group struct {
 	// config is what callers have set, in the shape in which it is described.
 	// Instances, traffic sources, processes and tags have fields of their own.
-	config       asg.AutoScalingGroup
-	name         string
-	tags         map[string]asg.Tag
-	suspended    map[string]time.Time // processes, and since when
-	sources      []*source
-	hooks        map[string]asg.LifecycleHook
-	instances    []*instance
-	warm         []*instance // in the warm pool
-	refreshes    []*refresh
-	activities   []*activity
-	launches     int              // ever
-	deployer     *deploymentGroup // whose launch hook is on the group
-	launchFailed bool             // and is tried again later
+	config     asg.AutoScalingGroup
+	name       string
+	tags       map[string]asg.Tag
+	suspended  map[string]time.Time // processes, and since when
+	sources    []*source
+	hooks      map[string]asg.LifecycleHook
+	instances  []*instance
+	warm       []*instance // in the warm pool
+	refreshes  []*refresh
+	activities []*activity
+	launches   int              // ever
+	deployer   *deploymentGroup // whose launch hook is on the group
+	// rebalancing is the instance that is launched to even out the zones, until
+	// it is in service and another one can go.
+	rebalancing  *instance
+	launchFailed bool // and is tried again later
 	deleting     bool
 	deleted      bool
 	vpc          string // "" where nobody has said
@@ -90,7 +93,7 @@ func (g *group) zones() []string {
 func (g *group) desired() int         { return int(deref(g.config.DesiredCapacity)) }
 func (g *group) grace() time.Duration { return seconds(g.config.HealthCheckGracePeriod) }
 
-// checksELB says whether target health decides over an instance's life.
+// checksELB reports whether target health decides over an instance's life.
 func (g *group) checksELB() bool { return slices.Contains(g.healthChecks(), "ELB") }
 
 // group finds a group that can still be changed.

@@ -88,6 +88,9 @@ func (r *Region) createAutoScalingGroup(in *autoscaling.CreateAutoScalingGroupIn
 	if err := capacity(in.MinSize, in.MaxSize, in.DesiredCapacity); err != nil {
 		return nil, err
 	}
+	if err := settable(in.HealthCheckType, in.TerminationPolicies); err != nil {
+		return nil, err
+	}
 	sources := slices.Clone(in.TrafficSources)
 	for _, arn := range in.TargetGroupARNs {
 		sources = append(sources, asg.TrafficSourceIdentifier{Identifier: aws.String(arn), Type: aws.String(sourceELBV2)})
@@ -102,8 +105,8 @@ func (r *Region) createAutoScalingGroup(in *autoscaling.CreateAutoScalingGroupIn
 		DefaultCooldown: in.DefaultCooldown, DefaultInstanceWarmup: in.DefaultInstanceWarmup,
 		HealthCheckType: in.HealthCheckType, HealthCheckGracePeriod: in.HealthCheckGracePeriod,
 		LaunchConfigurationName: in.LaunchConfigurationName, LaunchTemplate: in.LaunchTemplate,
-		MixedInstancesPolicy: in.MixedInstancesPolicy, InstanceMaintenancePolicy: in.InstanceMaintenancePolicy,
-		MaxInstanceLifetime: in.MaxInstanceLifetime, CapacityRebalance: in.CapacityRebalance,
+		MixedInstancesPolicy:             in.MixedInstancesPolicy,
+		CapacityRebalance:                in.CapacityRebalance,
 		NewInstancesProtectedFromScaleIn: in.NewInstancesProtectedFromScaleIn,
 		TerminationPolicies:              in.TerminationPolicies, PlacementGroup: in.PlacementGroup,
 		ServiceLinkedRoleARN: in.ServiceLinkedRoleARN, Context: in.Context,
@@ -143,6 +146,22 @@ func (r *Region) furnish(g *group, sources []asg.TrafficSourceIdentifier, in *au
 	return nil
 }
 
+// settable refuses settings that would change what a group does in a way that
+// is not simulated.
+func settable(healthCheckType *string, policies []string) error {
+	for kind := range strings.SplitSeq(aws.ToString(or(healthCheckType, aws.String(defaultHealthCheck))), ",") {
+		if !slices.Contains([]string{"EC2", "ELB", "VPC_LATTICE", "EBS"}, kind) {
+			return invalid("%s is not a valid health check type", kind)
+		}
+	}
+	for _, p := range policies {
+		if p != "Default" {
+			return failure("NotImplemented", "the simulated region does not know the termination policy %s", p)
+		}
+	}
+	return nil
+}
+
 func capacity(low, high, desired *int32) error {
 	switch {
 	case deref(low) < 0 || deref(high) < 0:
@@ -169,6 +188,9 @@ func (r *Region) updateAutoScalingGroup(in *autoscaling.UpdateAutoScalingGroupIn
 	if err := capacity(low, high, desired); err != nil {
 		return nil, err
 	}
+	if err := settable(in.HealthCheckType, in.TerminationPolicies); err != nil {
+		return nil, err
+	}
 	if desired == nil {
 		// "If you specify a new value for MinSize without DesiredCapacity and
 		// it is larger than the current size, this sets the group's
@@ -184,8 +206,6 @@ func (r *Region) updateAutoScalingGroup(in *autoscaling.UpdateAutoScalingGroupIn
 	c.LaunchConfigurationName = or(in.LaunchConfigurationName, c.LaunchConfigurationName)
 	c.LaunchTemplate = or(in.LaunchTemplate, c.LaunchTemplate)
 	c.MixedInstancesPolicy = or(in.MixedInstancesPolicy, c.MixedInstancesPolicy)
-	c.InstanceMaintenancePolicy = or(in.InstanceMaintenancePolicy, c.InstanceMaintenancePolicy)
-	c.MaxInstanceLifetime = or(in.MaxInstanceLifetime, c.MaxInstanceLifetime)
 	c.CapacityRebalance = or(in.CapacityRebalance, c.CapacityRebalance)
 	c.NewInstancesProtectedFromScaleIn = or(in.NewInstancesProtectedFromScaleIn, c.NewInstancesProtectedFromScaleIn)
 	c.PlacementGroup = or(in.PlacementGroup, c.PlacementGroup)
@@ -256,10 +276,8 @@ func (r *Region) terminateInstance(in *autoscaling.TerminateInstanceInAutoScalin
 		}
 		g.config.DesiredCapacity = aws.Int32(*g.config.DesiredCapacity - 1)
 	}
-	r.after(0, func() {
-		r.scaleIn(i)
-		r.reconcile(g)
-	})
+	r.scaleIn(i) // at once, so that a second call does not have another one scaled in
+	r.after(0, func() { r.reconcile(g) })
 	return &autoscaling.TerminateInstanceInAutoScalingGroupOutput{Activity: &asg.Activity{
 		ActivityId:           aws.String(r.ids.uuid("activity")),
 		AutoScalingGroupName: aws.String(g.name),
@@ -273,6 +291,9 @@ func (r *Region) terminateInstance(in *autoscaling.TerminateInstanceInAutoScalin
 
 func (r *Region) createOrUpdateTags(in *autoscaling.CreateOrUpdateTagsInput) (*autoscaling.CreateOrUpdateTagsOutput, error) {
 	for _, t := range in.Tags {
+		if kind := aws.ToString(t.ResourceType); kind != groupResource {
+			return nil, invalid("%q is not a valid resource type: it must be %s", kind, groupResource)
+		}
 		if _, err := r.group(t.ResourceId); err != nil {
 			return nil, err
 		}

@@ -72,13 +72,13 @@ func (g *group) launchHookOf() *deploymentGroup {
 	return g.deployer
 }
 
-// partial says whether a deployment is to some instances of a group only. Such
+// partial reports whether a deployment is to some instances of a group only. Such
 // ones run beside each other and beside a deployment of the whole group.
 func (d *deployment) partial() bool {
 	return d.onLaunch() || d.creator == cd.DeploymentCreatorCodeDeployAutoUpdate || d.creator == cd.DeploymentCreatorAutoscalingTermination
 }
 
-// onLaunch says whether a deployment was created for one launched instance.
+// onLaunch reports whether a deployment was created for one launched instance.
 func (d *deployment) onLaunch() bool { return d.creator == cd.DeploymentCreatorAutoscaling }
 
 // deployToLaunched is what CodeDeploy does when its launch hook fires: a

@@ -37,19 +37,19 @@ const (
 // action is a lifecycle action: what one instance waits for on behalf of one
 // hook.
 type action struct {
-	token    string
-	hook     asg.LifecycleHook // as it was when the action began
-	instance *instance
-	wait     *wait
-	passage  passage
-	began    time.Time
-	due      time.Time // when the heartbeat timeout ends it
-	last     time.Time // when the global timeout does
-	beats    int
-	ended    time.Time
-	drained  time.Time // see LifecycleAction.Drained
-	ending   Ending
-	result   string
+	token      string
+	hook       asg.LifecycleHook // as it was when the action began
+	instance   *instance
+	wait       *wait
+	passage    passage
+	began      time.Time
+	due        time.Time // when the heartbeat timeout ends it
+	last       time.Time // when the global timeout does
+	heartbeats int
+	ended      time.Time
+	drained    time.Time // see LifecycleAction.Drained
+	ending     Ending
+	result     string
 }
 
 // passage is what an instance is going through when its hooks run.
@@ -61,7 +61,7 @@ type passage struct {
 }
 
 // wait is an instance's stay in Pending:Wait, Terminating:Wait and the like. Its hooks
-// run side by side; the instance goes on when the last action has ended.
+// run side by side; the instance proceeds when the last action has ended.
 type wait struct {
 	actions []*action
 	left    int
@@ -184,7 +184,7 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// LifecycleAction is a lifecycle action as a test looks at it.
+// LifecycleAction is a lifecycle action as tests see it.
 type LifecycleAction struct {
 	Token, Group, Hook, Instance string
 	// Transition is autoscaling:EC2_INSTANCE_LAUNCHING or _TERMINATING.
@@ -219,7 +219,7 @@ func (r *Region) LifecycleActions() []LifecycleAction {
 		all = append(all, LifecycleAction{
 			Token: a.token, Group: a.instance.group.name, Hook: *a.hook.LifecycleHookName, Instance: a.instance.id,
 			Transition: aws.ToString(a.hook.LifecycleTransition), Destination: a.passage.destination,
-			Began: a.began, Ended: a.ended, Ending: a.ending, Result: a.result, Heartbeats: a.beats, Drained: drained,
+			Began: a.began, Ended: a.ended, Ending: a.ending, Result: a.result, Heartbeats: a.heartbeats, Drained: drained,
 		})
 	}
 	return all

@@ -11,9 +11,9 @@ import (
 // ("EventBridge event examples for warm pools", possible values of origins
 // and destinations).
 const (
-	placeEC2      = "EC2"
-	placeGroup    = "AutoScalingGroup"
-	placeWarmPool = "WarmPool"
+	locationEC2      = "EC2"
+	locationGroup    = "AutoScalingGroup"
+	locationWarmPool = "WarmPool"
 )
 
 // isoMillis are the times of Auto Scaling's own notifications.
@@ -32,7 +32,7 @@ type lifecycleDetail struct {
 	Action               string `json:",omitempty"`
 }
 
-// lifecycleMessage is what goes straight to a hook's notification target
+// lifecycleMessage is what is sent straight to a hook's notification target
 // (observed).
 type lifecycleMessage struct {
 	Origin               string
@@ -52,9 +52,9 @@ type lifecycleMessage struct {
 
 const autoScalingService = "AWS Auto Scaling"
 
-// emitAction tells EventBridge that an action has begun ("Amazon EC2 Auto
+// emitAction sends the beginning of an action to EventBridge ("Amazon EC2 Auto
 // Scaling event reference", lifecycle actions), and the hook's notification
-// target if it has one. That EventBridge hears of it then, too, is assumed.
+// target if it has one. That EventBridge gets it then, too, is assumed.
 func (r *Region) emitAction(a *action) {
 	h := a.hook
 	detailType, what := "EC2 Instance-terminate Lifecycle Action", "TERMINATING"

@@ -39,7 +39,7 @@ const (
 	Account = "123456789012"
 )
 
-// start is the instant at which regions begin unless told otherwise.
+// start is the instant at which regions begin unless set.
 var start = time.Date(2024, time.March, 4, 9, 0, 0, 0, time.UTC)
 
 // Options say how a region differs from the default one. The zero value is a
@@ -71,11 +71,21 @@ type Options struct {
 	// PoolDescribed has DescribeAutoScalingInstances list the instances of warm
 	// pools, with their Warmed: states, which DescribeWarmPool always does.
 	PoolDescribed bool
+	// StaleReads has Auto Scaling, Elastic Load Balancing and CodeDeploy answer
+	// a question that was asked before as they did then, for that long: who
+	// changes something and asks again may not see it yet. AWS promises no more
+	// ("Eventual consistency", Amazon EC2 developer guide; that it is so of these
+	// services is likely).
+	StaleReads time.Duration
+	// RebalancesZones has groups even out their Availability Zones: where one has
+	// two instances more than another, one is launched and then one terminated
+	// ("Availability Zone rebalancing", process AZRebalance).
+	RebalancesZones bool
 	// CamelCaseCreators has CodeDeploy spell the creator of a deployment by Auto
 	// Scaling autoScaling, as its user guide does, instead of autoscaling, which
 	// the API reference has for DeploymentInfo.
 	CamelCaseCreators bool
-	// InstanceEvents has CodeDeploy tell EventBridge of each instance's state
+	// InstanceEvents has CodeDeploy send EventBridge each instance's state
 	// too, not only of the deployment's.
 	InstanceEvents bool
 }
@@ -92,7 +102,7 @@ type state struct {
 	options Options
 	timings Timings
 
-	mu    sync.Mutex // guards everything below
+	mu    sync.Mutex // protects everything below
 	clock clock
 	gate  gate
 	ids   ids
@@ -118,7 +128,8 @@ type state struct {
 	tables           map[string]*table
 	// transactions are those with a client token, by it.
 	transactions map[string]transaction
-	door         door
+	delivery     delivery
+	answers      answers
 }
 
 // New returns an empty region at the start of its virtual time.
@@ -163,7 +174,7 @@ func (s *ids) next(kind string) int {
 	return s.n[kind]
 }
 
-// hex is a number in hexadecimal that looks random, so that nobody relies on
+// hex is a hexadecimal number that seems random, so that nobody relies on
 // an order of identifiers: multiplication by an odd constant permutes the
 // 64-bit numbers.
 func (s *ids) hex(kind string, digits int) string {

@@ -13,7 +13,7 @@ import (
 // asked for, and how long its pages are (API reference).
 const instancesPerCall = 50
 
-// DescribeAutoScalingInstances tells of instances what their groups know.
+// DescribeAutoScalingInstances describes instances as their groups see them.
 func (v AutoScaling) DescribeAutoScalingInstances(ctx context.Context, in *autoscaling.DescribeAutoScalingInstancesInput, _ ...func(*autoscaling.Options)) (*autoscaling.DescribeAutoScalingInstancesOutput, error) {
 	return asgCall(ctx, v.r, "DescribeAutoScalingInstances", in, "InstanceIds MaxRecords NextToken", v.r.describeAutoScalingInstances)
 }

@@ -67,7 +67,7 @@ type Service struct {
 	BareAnswers bool
 }
 
-// vpc is where services and target groups are unless told otherwise.
+// vpc is where services and target groups are unless set.
 const vpc = "vpc-0a1b2c3d4e5f60718"
 
 // AddService makes a service with everything that it needs, up and running

@@ -27,7 +27,7 @@ type targetGroup struct {
 	targets   []*target // by instance and port
 	// routes are the targets that requests go to, worked out anew when a
 	// target has come, gone or changed its state: a request must not cost a
-	// look at a thousand targets.
+	// walk over a thousand targets.
 	routes    []*target
 	routesOld bool
 	// lingering are deregistered targets that a Network Load Balancer still
@@ -121,7 +121,7 @@ func (tg *targetGroup) describe() elb.TargetGroup {
 	return d
 }
 
-// network says whether it is a Network Load Balancer that sends requests here.
+// network reports whether it is a Network Load Balancer that sends requests here.
 func (tg *targetGroup) network() bool {
 	switch tg.config.Protocol {
 	case elb.ProtocolEnumTcp, elb.ProtocolEnumUdp, elb.ProtocolEnumTcpUdp, elb.ProtocolEnumTls:
@@ -208,8 +208,8 @@ func (r *Region) createTargetGroup(in *elasticloadbalancingv2.CreateTargetGroupI
 	tg := r.newTargetGroup(elb.TargetGroup{
 		TargetGroupName: in.Name, Port: in.Port, Protocol: in.Protocol, ProtocolVersion: in.ProtocolVersion, VpcId: in.VpcId,
 		TargetType: in.TargetType, IpAddressType: in.IpAddressType,
-		HealthCheckEnabled: in.HealthCheckEnabled, HealthCheckIntervalSeconds: in.HealthCheckIntervalSeconds,
-		HealthCheckPath: in.HealthCheckPath, HealthCheckPort: in.HealthCheckPort, HealthCheckProtocol: in.HealthCheckProtocol,
+		HealthCheckIntervalSeconds: in.HealthCheckIntervalSeconds,
+		HealthCheckPath:            in.HealthCheckPath, HealthCheckPort: in.HealthCheckPort, HealthCheckProtocol: in.HealthCheckProtocol,
 		HealthCheckTimeoutSeconds: in.HealthCheckTimeoutSeconds, Matcher: in.Matcher,
 		HealthyThresholdCount: in.HealthyThresholdCount, UnhealthyThresholdCount: in.UnhealthyThresholdCount,
 	})

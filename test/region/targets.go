@@ -11,7 +11,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 )
 
-// targetKey is what tells targets of one group apart: an instance may be
+// targetKey identifies a target within its target group: an instance may be
 // registered several times, with different ports.
 type targetKey struct {
 	id   string
@@ -74,6 +74,9 @@ func (r *Region) registerTargets(in *elasticloadbalancingv2.RegisterTargetsInput
 	}
 	for _, t := range in.Targets {
 		id := aws.ToString(t.Id)
+		if t.AvailabilityZone != nil || t.QuicServerId != nil {
+			return nil, failure("NotImplemented", "the simulated region knows the ID and the port of a target only")
+		}
 		if _, err := netip.ParseAddr(id); tg.kind == typeIP && err != nil {
 			return nil, invalid("The IP address '%s' is not a valid IPv4 address", id)
 		}

@@ -7,7 +7,7 @@ import (
 	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 )
 
-// leaving says whether an instance is on its way out of its group, or has left.
+// leaving reports whether an instance is on its way out of its group, or has left.
 func (i *instance) leaving() bool {
 	switch i.lifecycle {
 	case asg.LifecycleStateTerminating, asg.LifecycleStateTerminatingWait, asg.LifecycleStateTerminatingProceed, asg.LifecycleStateTerminated:
@@ -24,13 +24,13 @@ func (i *instance) leaving() bool {
 // puts the instance into a wait state (Terminating:Wait)" ("How lifecycle
 // hooks work in Auto Scaling groups"). It knows of no target groups but the
 // attached ones. A dead instance has nothing in flight to wait for.
-func (r *Region) terminate(i *instance) { r.leave(i, placeEC2) }
+func (r *Region) terminate(i *instance) { r.leave(i, locationEC2) }
 
 // scaleIn is terminate for an instance that the group no longer needs: it may
 // go to the warm pool instead.
 func (r *Region) scaleIn(i *instance) {
 	if i.dead || i.lifecycle != asg.LifecycleStateInService {
-		r.leave(i, placeEC2)
+		r.leave(i, locationEC2)
 		return
 	}
 	r.leave(i, i.group.returns())
@@ -61,12 +61,12 @@ func (r *Region) runTerminateHooks(i *instance, destination string) {
 	if i.released {
 		return // somebody has been faster
 	}
-	p := passage{transition: onTerminating, origin: placeGroup, destination: destination, waits: asg.LifecycleStateTerminatingWait}
-	if destination == placeWarmPool {
+	p := passage{transition: onTerminating, origin: locationGroup, destination: destination, waits: asg.LifecycleStateTerminatingWait}
+	if destination == locationWarmPool {
 		p.waits = r.enterPool(i)
 	}
 	r.runHooks(i, p, func(result string) {
-		if destination == placeWarmPool && result == resultContinue {
+		if destination == locationWarmPool && result == resultContinue {
 			r.rest(i)
 			return
 		}

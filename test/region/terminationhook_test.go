@@ -30,7 +30,7 @@ func TestCodeDeploysTerminateHook(t *testing.T) {
 	if hooks := hookNames(t, r, green); len(hooks) != 3 {
 		t.Fatalf("the hooks are %v", hooks)
 	}
-	events := heard(t, r)
+	events := deploymentEvents(t, r)
 	r.Scale(green, 3)
 	r.Advance(10 * time.Second)
 	out, err := r.CodeDeploy().ListDeployments(ctx, &codedeploy.ListDeploymentsInput{
@@ -46,7 +46,7 @@ func TestCodeDeploysTerminateHook(t *testing.T) {
 		t.Fatalf("the actions are %+v", actions)
 	}
 	if got := events[out.Deployments[0]]; !slices.Equal(got, []string{"START", "SUCCESS"}) {
-		t.Errorf("EventBridge was told of %v", got)
+		t.Errorf("EventBridge got %v", got)
 	}
 	if err := complete(r, actions[i], "CONTINUE", true); err != nil {
 		t.Fatal(err)

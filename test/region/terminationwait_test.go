@@ -41,7 +41,7 @@ func TestSuccessAndTheTerminationWait(t *testing.T) {
 		{"success after it", region.Deployment{}, time.Hour, false, true, true},
 		{"success after the longest", region.Deployment{}, 48 * time.Hour, false, true, true},
 		{"success before it", region.Deployment{SucceedFirst: true}, time.Hour, true, true, true},
-		{"not told", region.Deployment{WaitUntold: true}, time.Hour, false, false, true},
+		{"the flag never set", region.Deployment{WaitFlagUnset: true}, time.Hour, false, false, true},
 		{"green named at the end", region.Deployment{Named: region.NamedAtEnd}, time.Hour, false, true, false},
 		{"green named late, success before", region.Deployment{Named: region.NamedAtEnd, SucceedFirst: true}, time.Hour, true, true, false},
 	} {
@@ -56,7 +56,7 @@ func TestSuccessAndTheTerminationWait(t *testing.T) {
 			_, green := r.Groups(id)
 			r.Advance(tc.wait - time.Minute)
 			if r.Ended(id) != tc.over || deploymentInfo(t, r, id).InstanceTerminationWaitTimeStarted != tc.flag || (r.GroupOf(svc) == green) != tc.inGreen {
-				t.Errorf("in the wait it is %s, the wait told %t, and named is %s", r.Status(id), deploymentInfo(t, r, id).InstanceTerminationWaitTimeStarted, r.GroupOf(svc))
+				t.Errorf("in the wait it is %s, the flag %t, and named is %s", r.Status(id), deploymentInfo(t, r, id).InstanceTerminationWaitTimeStarted, r.GroupOf(svc))
 			}
 			if hooks := hookNames(t, r, green); len(hooks) != 1 {
 				t.Errorf("CodeDeploy's launch hook is not on green: %v", hooks)

@@ -21,7 +21,7 @@ func (v AutoScaling) PutWarmPool(ctx context.Context, in *autoscaling.PutWarmPoo
 	return asgCall(ctx, v.r, "PutWarmPool", in, "AutoScalingGroupName InstanceReusePolicy MaxGroupPreparedCapacity", v.r.putWarmPool)
 }
 
-// DescribeWarmPool tells of a group's warm pool and the instances in it.
+// DescribeWarmPool describes a group's warm pool and the instances in it.
 func (v AutoScaling) DescribeWarmPool(ctx context.Context, in *autoscaling.DescribeWarmPoolInput, _ ...func(*autoscaling.Options)) (*autoscaling.DescribeWarmPoolOutput, error) {
 	return asgCall(ctx, v.r, "DescribeWarmPool", in, "AutoScalingGroupName MaxRecords NextToken", v.r.describeWarmPool)
 }
@@ -63,16 +63,16 @@ func (r *Region) describeWarmPool(in *autoscaling.DescribeWarmPoolInput) (*autos
 func (g *group) returns() string {
 	c := g.config.WarmPoolConfiguration
 	if c == nil || c.InstanceReusePolicy == nil || !deref(c.InstanceReusePolicy.ReuseOnScaleIn) || g.deleting {
-		return placeEC2
+		return locationEC2
 	}
 	prepared := deref(or(c.MaxGroupPreparedCapacity, g.config.MaxSize))
 	if len(g.warm)+g.desired() >= int(prepared) {
-		return placeEC2
+		return locationEC2
 	}
-	return placeWarmPool
+	return locationWarmPool
 }
 
-// pooled says whether an instance is in a warm pool, or waits for its hooks
+// pooled reports whether an instance is in a warm pool, or waits for its hooks
 // before it is.
 func (i *instance) pooled() bool { return strings.HasPrefix(string(i.lifecycle), "Warmed:") }
 
@@ -131,7 +131,7 @@ func (r *Region) start(g *group) *instance {
 	}
 	i := g.warm[n]
 	g.warm = slices.Delete(g.warm, n, n+1)
-	i.ec2, i.lifecycle, i.origin = pending, asg.LifecycleStatePending, placeWarmPool
+	i.ec2, i.lifecycle, i.origin = pending, asg.LifecycleStatePending, locationWarmPool
 	g.instances = append(g.instances, i)
 	r.after(r.timings.Boot, func() { r.boot(i) })
 	return i

@@ -19,7 +19,7 @@ func shop(r *region.Region) region.Service {
 	return r.AddService(region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Instances: 4})
 }
 
-// TestReleaseLosesItsAttachment is the story that this project is about.
+// TestReleaseLosesItsAttachment is the scenario that this project is about.
 func TestReleaseLosesItsAttachment(t *testing.T) {
 	ctx := context.Background()
 	r := region.New(region.Options{})
