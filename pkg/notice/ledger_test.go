@@ -140,8 +140,7 @@ func TestLedgerProperties(t *testing.T) {
 					if works {
 						s.deaths[e.Matter]++
 					}
-					l = stored
-					break
+					break // what is stored is where it continues
 				}
 				store(l)
 			}
