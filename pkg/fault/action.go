@@ -36,7 +36,7 @@ var renamed = map[string]string{
 // AWS's message then says which.
 func Action(err error) string {
 	var api smithy.APIError
-	if Of(err) == Denied && errors.As(err, &api) {
+	if errors.As(err, &api) {
 		if _, after, ok := strings.Cut(api.ErrorMessage(), "not authorized to perform: "); ok {
 			action, _, _ := strings.Cut(after, " ")
 			return action

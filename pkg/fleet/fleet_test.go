@@ -188,7 +188,7 @@ func TestTarget(t *testing.T) {
 		{state: fleet.TargetUnused, reason: "Target.InvalidState", registered: true, unused: true},
 	} {
 		target := fleet.Target{State: c.state, Reason: c.reason}
-		if target.Registered() != c.registered || target.Draining() != c.draining || target.Unused() != c.unused {
+		if target.Unregistered() != (c.reason == "Target.NotRegistered") || target.Registered() != c.registered || target.Draining() != c.draining || target.Unused() != c.unused {
 			t.Errorf("%s (%s): registered %t, draining %t, unused %t: requests are cut, or an instance is held for none", c.state, c.reason, target.Registered(), target.Draining(), target.Unused())
 		}
 	}

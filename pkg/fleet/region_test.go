@@ -14,6 +14,7 @@ import (
 	autoscalingtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/aws/smithy-go"
 
 	"deployhooks/pkg/fault"
 	"deployhooks/pkg/fleet"
@@ -43,6 +44,10 @@ func TestAutoScalingGroupsOfARegion(t *testing.T) {
 	if i, ok := g.Instance(g.Instances[1].ID); !ok || !i.InService() || i.Unhealthy {
 		t.Errorf("an instance in service reads %+v, %t", i, ok)
 	}
+	r.ForgetCalls()
+	if _, err := fleet.AutoScalingGroups(t.Context(), r.AutoScaling(), slices.Repeat([]string{name}, 60)...); err != nil || len(r.Calls()) != 1 {
+		t.Errorf("one group is described with %d calls, %v", len(r.Calls()), err)
+	}
 	if got, err := fleet.AutoScalingGroups(t.Context(), r.AutoScaling()); err != nil || len(got) != 0 {
 		t.Errorf("without names, it finds %v, %v: every group of the account is worked on", got, err)
 	}
@@ -59,6 +64,29 @@ func TestAutoScalingGroupsOfARegion(t *testing.T) {
 	visits := 0
 	if err := fleet.EachAutoScalingGroup(t.Context(), r.AutoScaling(), func(*fleet.AutoScalingGroup) error { visits++; return stop }); err != stop || visits != 1 {
 		t.Errorf("asked to stop, it visits %d groups and says %v: a sweep outlives its invocation", visits, err)
+	}
+}
+
+func TestAutoScalingGroupsAfter(t *testing.T) {
+	r, _ := shop(t)
+	var names []string
+	token, pages := "", 0
+	for {
+		groups, next, err := fleet.AutoScalingGroupsAfter(t.Context(), r.AutoScaling(), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages++
+		for _, g := range groups {
+			names = append(names, g.Name)
+		}
+		if token = next; token == "" {
+			break
+		}
+	}
+	slices.Sort(names)
+	if pages != 2 || len(slices.Compact(names)) != 2 {
+		t.Errorf("%d pages hold %v: a sweep that continues skips a group", pages, names)
 	}
 }
 
@@ -246,8 +274,12 @@ func TestFailures(t *testing.T) {
 	r, name := shop(t)
 	asg, elb := r.AutoScaling(), r.ELBV2()
 	for operation, read := range map[string]func() error{
-		"DescribeAutoScalingGroups":    func() error { return second(fleet.AutoScalingGroups(t.Context(), asg, name, "b", "c", "d", "e")) },
-		"DescribeAutoScalingGroups+":   func() error { return fleet.EachAutoScalingGroup(t.Context(), asg, nil) },
+		"DescribeAutoScalingGroups":  func() error { return second(fleet.AutoScalingGroups(t.Context(), asg, name, "b", "c", "d", "e")) },
+		"DescribeAutoScalingGroups+": func() error { return fleet.EachAutoScalingGroup(t.Context(), asg, nil) },
+		"DescribeAutoScalingGroups++": func() error {
+			_, _, err := fleet.AutoScalingGroupsAfter(t.Context(), asg, "")
+			return err
+		},
 		"DescribeTrafficSources":       func() error { return second(fleet.TrafficSources(t.Context(), asg, name)) },
 		"DescribeLifecycleHooks":       func() error { return second(fleet.LifecycleHooks(t.Context(), asg, name)) },
 		"DescribeAutoScalingInstances": func() error { return second(fleet.Members(t.Context(), asg, "i-1")) },
@@ -259,11 +291,20 @@ func TestFailures(t *testing.T) {
 			return second(fleet.DeregistrationDelay(t.Context(), elb, r.TargetGroupARN("web")))
 		},
 	} {
-		call := strings.TrimSuffix(operation, "+")
+		call := strings.TrimRight(operation, "+")
 		r.SetFaults(region.On(call, 1, region.Fault{Before: region.AccessDenied("")}))
 		if err := read(); !fault.Is(err, fault.Denied) || !strings.HasPrefix(err.Error(), "describe ") && !strings.HasPrefix(err.Error(), "find ") {
 			t.Errorf("%s is denied, and its reader says %v", call, err)
 		}
+	}
+}
+
+// TestInvalidListOfEveryTargetGroup holds that a refused list is no empty one.
+func TestInvalidListOfEveryTargetGroup(t *testing.T) {
+	r, _ := shop(t)
+	r.SetFaults(region.On("DescribeTargetGroups", 1, region.Fault{Before: &smithy.GenericAPIError{Code: "ValidationError"}}))
+	if all, err := fleet.EveryTargetGroup(t.Context(), r.ELBV2()); !fault.Is(err, fault.Invalid) {
+		t.Errorf("it reads %v, %v: target groups that hold the instance are not found", all, err)
 	}
 }
 

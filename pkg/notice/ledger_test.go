@@ -49,6 +49,22 @@ func TestLedger(t *testing.T) {
 	}
 }
 
+// TestTwoResultsOfOneLedger holds that they share nothing.
+func TestTwoResultsOfOneLedger(t *testing.T) {
+	l := Ledger[string]{Sent: make([]string, 1, 8), Outbox: make([]Entry[string], 1, 8)}
+	for name, result := range map[string]func(string) Ledger[string]{
+		"added":     func(m string) Ledger[string] { return l.Add(m, "") },
+		"delivered": l.Delivered,
+	} {
+		a := result("a")
+		before := fmt.Sprint(a)
+		result("b")
+		if fmt.Sprint(a) != before {
+			t.Errorf("%s, what was %s is %v: one notification goes out for another", name, before, a)
+		}
+	}
+}
+
 // TestDue holds that a notification that fails is due quickly at first and then once
 // an hour.
 func TestDue(t *testing.T) {
@@ -124,8 +140,7 @@ func TestLedgerProperties(t *testing.T) {
 					if works {
 						s.deaths[e.Matter]++
 					}
-					l = stored
-					break
+					break // what is stored is where it continues
 				}
 				store(l)
 			}

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -206,16 +208,38 @@ func TestLongText(t *testing.T) {
 	}
 }
 
+// exclusive notices when two write at the same time.
+type exclusive struct {
+	bytes.Buffer
+	writers, overlaps atomic.Int32
+}
+
+func (e *exclusive) Write(line []byte) (int, error) {
+	if e.writers.Add(1) > 1 {
+		e.overlaps.Add(1)
+		e.writers.Add(-1)
+		return len(line), nil
+	}
+	defer e.writers.Add(-1)
+	for range 10 {
+		runtime.Gosched()
+	}
+	return e.Buffer.Write(line)
+}
+
 // TestCount holds that metrics are in CloudWatch's embedded metric format, one line
 // each, whoever writes at the same time.
 func TestCount(t *testing.T) {
-	var out bytes.Buffer
+	var out exclusive
 	p := new(ways).publisher(&out)
 	var all sync.WaitGroup
 	for n := range 50 {
 		all.Go(func() { p.Count(fmt.Sprintf("outcome-%d", n)) })
 	}
 	all.Wait()
+	if out.overlaps.Load() > 0 {
+		t.Error("two write at the same time: lines of metrics are mixed up")
+	}
 	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
 	if len(lines) != 50 {
 		t.Fatalf("%d lines for 50 outcomes: outcomes are not counted", len(lines))

@@ -49,6 +49,11 @@ func deploymentGroup(info *codedeploytypes.DeploymentGroupInfo) DeploymentGroup 
 	if c := info.BlueGreenDeploymentConfiguration; c != nil && c.GreenFleetProvisioningOption != nil {
 		g.Copies = c.GreenFleetProvisioningOption.Action == codedeploytypes.GreenFleetProvisioningActionCopyAutoScalingGroup
 	}
+	if c := info.BlueGreenDeploymentConfiguration; c != nil && c.TerminateBlueInstancesOnDeploymentSuccess != nil {
+		t := c.TerminateBlueInstancesOnDeploymentSuccess
+		g.Stays = t.Action == codedeploytypes.InstanceActionKeepAlive
+		g.TerminationWait = time.Duration(t.TerminationWaitTimeInMinutes) * time.Minute
+	}
 	for _, a := range info.AutoScalingGroups {
 		g.Groups = append(g.Groups, aws.ToString(a.Name))
 	}

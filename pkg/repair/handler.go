@@ -32,8 +32,6 @@ type reconcileWork struct {
 type sweepWork struct {
 	// After is the name of the last application that was swept.
 	After string `json:"after,omitempty"`
-	// Began is when the sweep began; zero for now.
-	Began time.Time `json:"began,omitzero"`
 }
 
 // handle handles a batch: the messages about one deployment group reconcile it once.
@@ -62,7 +60,14 @@ func (r *Repairer) handle(ctx context.Context, messages []event.Message) []error
 	round.SetLimit(concurrency)
 	for k, indexes := range subjects {
 		round.Go(func() error {
-			_, err := r.Reconcile(ctx, k, triggers[k])
+			t := triggers[k]
+			if r.duplicate(k, t) {
+				return nil
+			}
+			_, err := r.Reconcile(ctx, k, t)
+			if err == nil {
+				r.remember(k, t)
+			}
 			for _, i := range indexes {
 				errs[i] = err
 			}
@@ -77,6 +82,36 @@ func (r *Repairer) handle(ctx context.Context, messages []event.Message) []error
 		}
 	}
 	return errs
+}
+
+// duplicate reports whether a trigger is nothing but events that this process has
+// handled already: what they said is in the record, and in AWS.
+func (r *Repairer) duplicate(k Key, t Trigger) bool {
+	if len(t.Deployments) == 0 || len(t.Due) > 0 || t.Anyway || t.Redelivered {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, state := range t.Deployments {
+		if !r.handled[k.String()+" "+id+" "+string(state)] {
+			return false
+		}
+	}
+	return true
+}
+
+// handledLimit bounds how many events a process remembers.
+const handledLimit = 10_000
+
+func (r *Repairer) remember(k Key, t Trigger) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.handled) > handledLimit {
+		clear(r.handled)
+	}
+	for id, state := range t.Deployments {
+		r.handled[k.String()+" "+id+" "+string(state)] = true
+	}
 }
 
 // and is what two triggers have in common: everything that either says.

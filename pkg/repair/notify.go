@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"deployhooks/pkg/fault"
 	"deployhooks/pkg/fleet"
@@ -60,36 +61,41 @@ func (p Plan) result(o *Observation) Result {
 func (p Plan) notices(o *Observation) notice.Ledger[notice.Notice] {
 	ledger := p.Next.Notices
 	res := p.result(o)
-	live := map[string]bool{}
-	for _, b := range p.Blockers {
-		live[b.Matter] = true
-	}
+	res.LeftBehind = nil
 	matter := func(what string) string { return what + " " + res.AutoScalingGroup }
-	changed := len(p.Changes) > 0 && p.Outcome != Planned
-	ledger = ledger.Keep(func(m string) bool {
-		switch {
-		case o.Err != nil, live[m], p.Left != nil && m == "left "+p.Left.Group:
-			return true
-		case m == matter("repaired"):
-			return !changed
-		}
-		return m == matter("in-order") || m == matter("bridged") && p.Serving.Phase == Rerouted ||
-			m == matter("bridged") && p.Serving.Phase == Before || m == matter("planned") && p.Outcome == Planned
-	})
-	switch {
-	case p.Outcome == Planned:
-		ledger = ledger.Add(matter("planned"), res.notice("Repair planned, not applied"))
-	case p.Outcome == Bridged:
-		ledger = ledger.Add(matter("bridged"), res.notice("Instances registered until the release ends"))
-	case p.settled && len(p.Done) > 0:
-		repaired := res
-		repaired.Outcome = Repaired
-		ledger = ledger.Add(matter("repaired"), repaired.notice("Load balancing repaired"))
-	case p.settled && o.ended() && o.event().Succeeded && p.Left == nil && !ledger.Knows(matter("repaired")) && len(p.Blockers) == 0:
-		ledger = ledger.Add(matter("in-order"), res.notice("Load balancing in order"))
+	repaired, inOrder, planned, left := matter("repaired"), matter("in-order"), matter("planned"), ""
+	live := []string{inOrder}
+	for _, b := range p.Blockers {
+		live = append(live, b.Matter)
 	}
-	if p.Left != nil && p.Serving.Phase == Settled {
-		ledger = ledger.Add("left "+p.Left.Group, res.notice("Failed release left a group running"))
+	if p.Left != nil {
+		left = "left " + p.Left.Group
+		live = append(live, left)
+	}
+	if len(p.Changes) == 0 {
+		live = append(live, repaired)
+	} else if p.Outcome == Planned {
+		live = append(live, planned)
+	}
+	// What is not known now, or not while a release is in progress, stays notified.
+	partial := o.Err != nil || p.Serving.Phase != Settled
+	ledger = ledger.Keep(func(m string) bool { return slices.Contains(live, m) || partial && m != repaired })
+	switch ended := o.ended() && o.event().Succeeded || o.Record.Ended != ""; {
+	case p.Outcome == Planned:
+		ledger = ledger.Add(planned, res.notice("Repair planned, not applied"))
+	case p.Outcome == Bridged:
+		ledger = ledger.Add("bridged "+p.Serving.Release.ID, res.notice("Instances registered until the release ends"))
+	case p.settled && len(p.Done) > 0:
+		done := res
+		done.Outcome = Repaired
+		ledger = ledger.Add(repaired, done.notice("Load balancing repaired"))
+	case p.settled && ended && !ledger.Knows(repaired) && len(p.Blockers) == 0:
+		ledger = ledger.Add(inOrder, res.notice("Load balancing in order"))
+	}
+	if left != "" && p.Serving.Phase == Settled {
+		remains := res
+		remains.Changes, remains.Blockers, remains.LeftBehind = nil, nil, p.Left
+		ledger = ledger.Add(left, remains.notice("Failed release left a group running"))
 	}
 	return p.notifyBlockers(o, ledger, res)
 }
@@ -107,7 +113,7 @@ func (p Plan) notifyBlockers(o *Observation, ledger notice.Ledger[notice.Notice]
 	if len(due) == 0 {
 		return ledger
 	}
-	res.Blockers, res.Outcome = due, Waiting
+	res.Blockers, res.Changes, res.Outcome = due, nil, Waiting
 	headline := "Repair waiting"
 	if slices.ContainsFunc(due, func(b Blocker) bool { return b.ActionRequired }) {
 		res.Outcome, headline = ActionRequired, "Repair: action required"
@@ -192,21 +198,32 @@ func (r *Repairer) report(ctx context.Context, o *Observation, p Plan) Result {
 }
 
 // quote makes one word of a POSIX shell of a name, whatever is in it. A line break
-// would end the command for a person who copies it line by line, so it is written as
-// the shell's escape.
+// would end the command for a person who copies it line by line, so control
+// characters go through printf. A substitution loses line breaks at its end: those
+// are written as they are.
 func quote(name string) string {
-	if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		var b strings.Builder
-		for _, c := range []byte(name) {
-			if c < ' ' || c == 0x7f || c == '\'' || c == '\\' {
-				fmt.Fprintf(&b, `\%03o`, c)
-			} else {
-				b.WriteByte(c)
-			}
-		}
-		return "$'" + b.String() + "'"
+	body := strings.TrimRight(name, "\n")
+	rest := name[len(body):]
+	single := func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+	if !strings.ContainsFunc(body, unicode.IsControl) {
+		return single(name)
 	}
-	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+	var b strings.Builder
+	for _, c := range []byte(body) {
+		switch {
+		case c < ' ' || c == 0x7f || c == '\'' || c == '\\':
+			fmt.Fprintf(&b, `\%03o`, c)
+		case c == '%':
+			b.WriteString("%%")
+		default:
+			b.WriteByte(c)
+		}
+	}
+	word := `"$(printf '` + b.String() + `')"`
+	if rest != "" {
+		word += single(rest)
+	}
+	return word
 }
 
 func detachCommand(group string, sources []fleet.TrafficSource) string {

@@ -61,6 +61,10 @@ type DeploymentGroup struct {
 	Groups       []string // names of its Auto Scaling groups
 	TargetGroups []string // names of its target groups
 	Classic      []string // names of its Classic Load Balancers
+	// Stays means that the original group is kept after a release, and
+	// TerminationWait is how long it is kept otherwise.
+	Stays           bool
+	TerminationWait time.Duration
 	// Last is the last deployment that was attempted, Success the last that
 	// succeeded; empty for none.
 	Last, Success string

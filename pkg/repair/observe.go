@@ -1,7 +1,9 @@
 package repair
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 
@@ -10,6 +12,7 @@ import (
 	"deployhooks/pkg/fault"
 	"deployhooks/pkg/fleet"
 	"deployhooks/pkg/repair/setting"
+	"deployhooks/pkg/store"
 )
 
 // maxRounds bounds how many rounds of questions follow from one another.
@@ -25,6 +28,11 @@ func (r *Repairer) observe(ctx context.Context, k Key, trigger Trigger) *Observa
 		Deployments: map[string]*Deployment{}, Groups: map[string]*fleet.AutoScalingGroup{}, Details: map[string]Details{},
 		Targets: map[string]TargetGroup{}, Revised: map[string]Revised{},
 	}
+	if len(trigger.Deployments) > 1 { // likely Auto Scaling's, of which none matters
+		if o.Err = r.observeTrigger(ctx, o); o.Err != nil || o.deferred() {
+			return o
+		}
+	}
 	o.Err = r.observeDeploymentGroup(ctx, o)
 	for round := 0; o.Err == nil && round < maxRounds && !o.deferred(); round++ {
 		q := o.open()
@@ -37,34 +45,49 @@ func (r *Repairer) observe(ctx context.Context, k Key, trigger Trigger) *Observa
 }
 
 func (r *Repairer) observeDeploymentGroup(ctx context.Context, o *Observation) error {
-	round, ctx := errgroup.WithContext(ctx)
+	round, reading := errgroup.WithContext(ctx)
+	var trigger error // the record is read whatever else fails
+	round.Go(func() error {
+		if o.Item.Key == (store.Key{}) {
+			trigger = r.observeTrigger(ctx, o)
+		}
+		return nil
+	})
 	round.Go(func() (err error) {
-		o.DeploymentGroup, err = r.deploymentGroup(ctx, o.Key)
+		o.DeploymentGroup, err = r.deploymentGroup(reading, o.Key)
 		if fault.Is(err, fault.NotFound) {
 			o.Gone, err = true, nil
 		}
 		return err
 	})
 	round.Go(func() (err error) {
-		o.Listed, err = r.listInProgress(ctx, o.Key)
+		o.Listed, err = r.listInProgress(reading, o.Key)
 		if fault.Is(err, fault.NotFound) {
 			err = nil // the first question finds that out too
 		}
 		return err
 	})
-	round.Go(func() error { return r.load(ctx, o) })
+	err := round.Wait()
+	return cmp.Or(trigger, err)
+}
+
+// observeTrigger reads the record and the deployments that events are about.
+func (r *Repairer) observeTrigger(ctx context.Context, o *Observation) error {
+	var round errgroup.Group
+	var unread error // of the record, which counts most
 	round.Go(func() error {
-		var ids []string
-		for id := range o.Trigger.Deployments {
-			ids = append(ids, id)
-		}
-		found, err := r.deployments(ctx, ids)
+		unread = r.load(ctx, o)
+		return nil
+	})
+	round.Go(func() error {
+		found, err := r.deployments(ctx, slices.Collect(maps.Keys(o.Trigger.Deployments)))
 		for id, d := range found {
 			o.Deployments[id] = d
 		}
 		return err
 	})
-	return round.Wait()
+	err := round.Wait()
+	return cmp.Or(unread, err)
 }
 
 // load reads the record, and its substitute where it cannot be read.

@@ -1,7 +1,6 @@
 package repair
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -184,7 +183,7 @@ func (p *Plan) duringTheRelease(o *Observation) {
 	if o.lacking(g) == nil || s.Phase == Rerouting && len(o.registered(g)) == 0 {
 		return
 	}
-	p.block(o, Blocker{Matter: "release in progress", notify: notifyAfter, passes: true,
+	p.block(o, Blocker{Matter: "release in progress " + s.Release.ID, notify: notifyAfter, passes: true,
 		Reason: fmt.Sprintf("%s, and %s is not attached to %s: AWS warns against attaching anything until a deployment has ended", s.describe(), setting.Plain(g.Name), names(o.lacking(g))),
 		Remedy: "Let the deployment end, or stop it."})
 }
@@ -201,7 +200,7 @@ func (p *Plan) duringTheWait(o *Observation) {
 		return
 	}
 	p.bridge(o)
-	p.block(o, Blocker{Matter: "release in progress", notify: notifyAfter, passes: true,
+	p.block(o, Blocker{Matter: "release in progress " + s.Release.ID, notify: notifyAfter, passes: true,
 		Reason: fmt.Sprintf("%s. %s serves, and is attached to %s when the deployment has ended: AWS warns against attaching anything before. Until then, instances that it launches are registered one by one, and those that it terminates are drained by the drain function's lifecycle hook only", s.describe(), setting.Plain(g.Name), names(o.lacking(g))),
 		Remedy: fmt.Sprintf("To end the wait: aws deploy continue-deployment --deployment-id %s --deployment-wait-type TERMINATION_WAIT", quote(s.Release.ID))})
 }
@@ -256,11 +255,10 @@ func (p *Plan) blueGroups(o *Observation) {
 			continue
 		}
 		attached := slices.DeleteFunc(slices.Clone(g.Sources), func(s fleet.TrafficSource) bool { return !slices.Contains(o.wanted(p.Serving.Group), s) })
-		if len(attached) == 0 {
+		if len(attached) == 0 || p.Serving.Phase == Rerouted && g == p.Serving.Group {
 			continue
 		}
-		detach := o.Config.BlueGroupThatStays == Detach && o.Config.admits(g) && p.Serving.Phase == Settled && len(o.lacking(p.Serving.Group)) == 0
-		if detach {
+		if o.Config.BlueGroupThatStays == Detach && o.Config.admits(g) && p.Serving.Phase == Settled && len(o.lacking(p.Serving.Group)) == 0 && o.noRollback() {
 			p.Changes = append(p.Changes, detachChanges(g.Name, attached)...)
 			continue
 		}
@@ -268,6 +266,15 @@ func (p *Plan) blueGroups(o *Observation) {
 			Reason: fmt.Sprintf("%s does not serve any more and is still attached to %s: an instance that it launches puts the old version back in front of users", setting.Plain(name), names(attached)),
 			Remedy: "When no rollback to it is needed any more, detach it or delete it: " + detachCommand(g.Name, attached)})
 	}
+}
+
+// noRollback reports whether no rollback can need an earlier group any more: it is
+// kept for good, or its termination wait has ended, whether SUCCESS came before or
+// after it. After a rollback, the group that it left is not needed.
+func (o *Observation) noRollback() bool {
+	released := o.released()
+	return o.DeploymentGroup.Stays || o.latest().failed() || o.latest() != nil && o.latest().Undoes != "" ||
+		!released.IsZero() && o.Now.Sub(released) >= o.DeploymentGroup.TerminationWait
 }
 
 // former are the groups that served before a group.
@@ -354,8 +361,11 @@ func (p Plan) requeue(o *Observation) time.Duration {
 			next = max(d, time.Second)
 		}
 	}
-	if p.Serving.Phase != Settled && p.Serving.Release != nil || len(p.Changes) > 0 && o.Config.Mode == ModeApply ||
-		slices.ContainsFunc(p.Blockers, func(b Blocker) bool { return b.passes }) {
+	switch idle := p.Serving.Group == nil || len(o.lacking(p.Serving.Group)) == 0; {
+	case p.Serving.Release != nil && idle: // nothing to do before the reroute
+		at(lastRequeue)
+	case p.Serving.Release != nil || len(p.Changes) > 0 && o.Config.Mode == ModeApply ||
+		slices.ContainsFunc(p.Blockers, func(b Blocker) bool { return b.passes }):
 		at(backoff)
 	}
 	if stood := standing - o.stood(p.Serving); stood > 0 && p.waitsForEvidence(o) {
@@ -363,7 +373,7 @@ func (p Plan) requeue(o *Observation) time.Duration {
 	}
 	for _, b := range p.Blockers {
 		if due := b.notify - o.Now.Sub(b.Since); b.notify > 0 && due > 0 {
-			at(min(due, cmp.Or(next, due)))
+			at(due)
 		}
 	}
 	return next

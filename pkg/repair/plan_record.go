@@ -20,12 +20,14 @@ func (p Plan) next(o *Observation) Record {
 	if o.Trigger.Confirmed {
 		n.Confirmed = o.Now
 	}
-	if o.Err != nil { // what else blocks is not known
+	if o.Err != nil || p.Serving.Phase != Settled { // what else blocks is not known
 		for matter, since := range o.Record.Blocked {
 			if _, known := n.Blocked[matter]; !known {
 				n.Blocked[matter] = since
 			}
 		}
+	}
+	if o.Err != nil {
 		return n
 	}
 	s := p.Serving
@@ -41,6 +43,12 @@ func (p Plan) next(o *Observation) Record {
 		if s.Phase == Rerouted && (s.Sure || o.stood(s) >= standing) {
 			n.Rerouted = s.Release.ID
 		}
+	}
+	if d := o.event(); d != nil && d.Succeeded && o.ended() {
+		n.Ended = d.ID
+	}
+	if p.settled {
+		n.Ended = ""
 	}
 	n.Former = p.formerGroups(o)
 	n.Baseline = p.baseline(o)
@@ -101,7 +109,11 @@ func (p Plan) formerGroups(o *Observation) []string {
 			former = append(former, name)
 		}
 	}
-	for _, also := range p.Serving.Also {
+	also := p.Serving.Also
+	if p.Serving.Phase == Rerouted { // until a rollback, it is the current one
+		also = []*fleet.AutoScalingGroup{p.Serving.Group}
+	}
+	for _, also := range also {
 		if !slices.Contains(former, also.Name) {
 			former = append(former, also.Name)
 		}
@@ -191,15 +203,19 @@ func (p Plan) after(o *Observation, done []work) Plan {
 	var refused []string
 	for _, w := range done {
 		switch {
-		case w.err == nil && w.change != nil:
+		case w.err == nil && w.change == nil:
+		case w.err == nil:
 			made = append(made, *w.change)
-		case w.err != nil && w.change == nil:
+		case w.change == nil:
 			p.fail(o, w.err)
 			p.Publish = ""
-		case w.err != nil:
+		default:
 			p.fail(o, w.err)
-			if kind := fault.Of(w.err); kind == fault.Denied || kind == fault.Invalid {
+			switch fault.Of(w.err) {
+			case fault.Denied, fault.Invalid:
 				refused = append(refused, say(*w.change))
+			case fault.Transient, fault.Unknown: // it may have had its effect
+				made = append(made, *w.change)
 			}
 		}
 	}

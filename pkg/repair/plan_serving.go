@@ -112,8 +112,8 @@ func (o *Observation) settled() Serving {
 		s.Deployed = o.deployed(s.Group)
 	}
 	if s.Deployed == "" {
-		for _, g := range []*fleet.AutoScalingGroup{o.replacement(o.succeeded()), o.old(s.Group)} {
-			if g != nil && g != s.Group && len(o.registered(g)) > 0 {
+		for _, g := range o.candidates(s.Group) {
+			if len(o.registered(g)) > 0 {
 				s.Group, s.Deployed = g, o.deployed(g)
 				break
 			}
@@ -162,6 +162,13 @@ func (o *Observation) releasing(release *Deployment) Serving {
 		s.Deployed = o.deployed(s.Group)
 	}
 	return s
+}
+
+// candidates are the groups, other than the named one, that may serve: that of the
+// last successful release, earlier ones, and those of failed releases.
+func (o *Observation) candidates(named *fleet.AutoScalingGroup) []*fleet.AutoScalingGroup {
+	found := []*fleet.AutoScalingGroup{o.replacement(o.succeeded()), o.replacement(o.latest()), o.old(named)}
+	return slices.DeleteFunc(found, func(g *fleet.AutoScalingGroup) bool { return g == nil || g == named })
 }
 
 // old is the group that served before the replacement group; nil, if it is gone.

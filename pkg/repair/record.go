@@ -51,6 +51,8 @@ type Record struct {
 	Settle bool `json:"settle,omitempty"`
 	// Failed is a failed or stopped release whose remains are still to be reported.
 	Failed string `json:"failed,omitempty"`
+	// Ended is a successful release whose outcome is still to be reported.
+	Ended string `json:"ended,omitempty"`
 	// Published is the group whose name stands in the SSM parameter.
 	Published string `json:"published,omitempty"`
 	// Confirmed is when an operator last asked for a repair.
@@ -69,7 +71,7 @@ type Record struct {
 // deployment group. It is of that deployment group and that Auto Scaling group, not
 // of others that get their names later.
 type Baseline struct {
-	Group             string           `json:"autoScalingGroup"`
+	Group             string           `json:"group"`
 	ARN               string           `json:"arn"`
 	DeploymentGroupID string           `json:"deploymentGroupId"`
 	Taken             time.Time        `json:"taken"`

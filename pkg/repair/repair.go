@@ -17,6 +17,7 @@ package repair
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"deployhooks/pkg/event"
@@ -86,13 +87,17 @@ type Repairer struct {
 	notices *notice.Publisher
 	log     *slog.Logger
 	now     func() time.Time
+
+	mu      sync.Mutex
+	handled map[string]bool // events that this process has handled
 }
 
 // New makes a Repairer. It makes no call.
 func New(cfg Config, clients Clients, notices *notice.Publisher, log *slog.Logger, now func() time.Time) *Repairer {
 	r := &Repairer{
 		cfg: cfg, clients: clients, notices: notices, log: log, now: now,
-		queue: invoke.Queue{URL: cfg.QueueURL, Client: clients.Queue},
+		handled: map[string]bool{},
+		queue:   invoke.Queue{URL: cfg.QueueURL, Client: clients.Queue},
 		records: store.NewDynamoDB[Record](clients.Database, store.Layout{
 			Table: cfg.Table, Partition: "application", Sort: "deploymentGroup", Schema: schema,
 		}),

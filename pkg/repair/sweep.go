@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"sync"
 	"time"
@@ -40,50 +41,57 @@ const (
 	sweepMargin = 20 * time.Second
 )
 
+// sweeper is one invocation of a sweep.
+type sweeper struct {
+	*Repairer
+	work   sweepWork
+	swept  Swept
+	unread []error
+	// own is the sweep's own record; Key is empty until it was read.
+	own store.Item[Record]
+}
+
 // sweep checks every deployment group in scope, many with one question, and has the
 // function reconcile each that is not plainly in order. So a missed event costs
 // minutes, and one group in trouble does not delay the others. It hands over while it
 // reads, stops in time, and continues where it stopped.
 func (r *Repairer) sweep(ctx context.Context, work sweepWork) (Swept, error) {
-	if work.Began.IsZero() {
-		work.Began = r.now()
+	s := &sweeper{Repairer: r, work: work, swept: Swept{HandedOver: []Key{}}}
+	if err := s.run(ctx); err != nil {
+		return s.swept, fmt.Errorf("sweep: %w", err)
 	}
-	swept := Swept{HandedOver: []Key{}}
+	r.log.InfoContext(ctx, "swept", "in_scope", s.swept.InScope, "in_order", s.swept.InOrder, "handed_over", len(s.swept.HandedOver),
+		"skipped", s.swept.Skipped, "continues_after", s.swept.ContinuesAfter)
+	return s.swept, nil
+}
+
+func (s *sweeper) run(ctx context.Context) error {
 	reading, cancel := before(ctx, sweepMargin)
 	defer cancel()
-	applications, err := r.applications(reading)
-	var unread []error
+	applications, err := s.applications(reading)
 	if err != nil {
-		unread = append(unread, err)
+		s.unread = append(s.unread, err)
 	}
-	applications = slices.DeleteFunc(applications, func(name string) bool { return name <= work.After })
+	applications = slices.DeleteFunc(applications, func(name string) bool { return name <= s.work.After })
 	for batch := range slices.Chunk(applications, sweepBatch) {
-		found, skipped := r.deploymentGroups(reading, batch)
+		found, skipped := s.deploymentGroups(reading, batch)
 		if reading.Err() != nil {
-			swept.ContinuesAfter = work.After
 			break
 		}
-		unread, swept.Skipped = append(unread, skipped...), swept.Skipped+len(skipped)
-		if err := r.check(ctx, found, &swept); fault.IsOwn(err) {
-			return swept, fmt.Errorf("sweep: %w", err)
+		s.unread, s.swept.Skipped = append(s.unread, skipped...), s.swept.Skipped+len(skipped)
+		if err := s.check(ctx, found); fault.IsOwn(err) {
+			return err
 		} else if err != nil {
-			unread = append(unread, err)
+			s.unread = append(s.unread, err)
 		}
-		work.After = batch[len(batch)-1]
+		s.work.After = batch[len(batch)-1]
 	}
 	over := reading.Err() == nil
-	if err := r.reportSweep(ctx, work, unread, over); err != nil {
-		return swept, fmt.Errorf("sweep: %w", err)
+	if err := s.report(ctx, over); err != nil || over {
+		return err
 	}
-	if !over {
-		swept.ContinuesAfter = work.After
-		if err := r.queue.Continue(ctx, continuation{Sweep: &work}, 0); err != nil {
-			return swept, fmt.Errorf("sweep: %w", err)
-		}
-	}
-	r.log.InfoContext(ctx, "swept", "in_scope", swept.InScope, "in_order", swept.InOrder, "handed_over", len(swept.HandedOver),
-		"skipped", swept.Skipped, "continues_after", swept.ContinuesAfter)
-	return swept, nil
+	s.swept.ContinuesAfter = s.work.After
+	return s.queue.Continue(ctx, continuation{Sweep: &s.work}, 0)
 }
 
 // before is a context that ends some time before another does.
@@ -95,28 +103,56 @@ func before(ctx context.Context, margin time.Duration) (context.Context, context
 }
 
 // check hands over the deployment groups that are not plainly in order.
-func (r *Repairer) check(ctx context.Context, found map[Key]DeploymentGroup, swept *Swept) error {
-	glances, err := r.glances(ctx, found)
+func (s *sweeper) check(ctx context.Context, found map[Key]DeploymentGroup) error {
+	glances, own, err := s.glances(ctx, found)
 	if err != nil {
 		return err
 	}
+	s.own = own
+	s.closer(ctx, glances)
 	sending, ctx := errgroup.WithContext(ctx)
 	sending.SetLimit(concurrency)
 	for _, g := range glances {
-		swept.InScope++
+		s.swept.InScope++
 		switch {
 		case g.inOrder():
-			swept.InOrder++
+			s.swept.InOrder++
 			continue
-		case g.record.Due.After(r.now()):
+		case g.record.Due.After(s.now()):
 			continue // a continuation is on its way
 		}
-		swept.HandedOver = append(swept.HandedOver, g.Key)
+		s.swept.HandedOver = append(s.swept.HandedOver, g.Key)
 		sending.Go(func() error {
-			return r.queue.Continue(ctx, continuation{Reconcile: &reconcileWork{Key: g.Key}}, 0)
+			return s.queue.Continue(ctx, continuation{Reconcile: &reconcileWork{Key: g.Key}}, 0)
 		})
 	}
 	return sending.Wait()
+}
+
+// closerLook is how many groups of a batch a sweep asks for the settings that no
+// question about many groups shows, such as lifecycle hooks; of a larger batch, a
+// quarter each time.
+const closerLook = 12
+
+// closer asks more about groups that are in order otherwise. Which ones depends on
+// the time, so that each has its turn.
+func (s *sweeper) closer(ctx context.Context, glances []glance) {
+	reads, ctx := errgroup.WithContext(ctx)
+	reads.SetLimit(concurrency)
+	for i := range glances {
+		g := &glances[i]
+		turn := fnv.New32a()
+		fmt.Fprint(turn, g.Key, s.now().Unix()/60)
+		if !g.inOrder() || len(glances) > closerLook && turn.Sum32()%4 != 0 {
+			continue
+		}
+		reads.Go(func() error {
+			// What cannot be read of one group is for its reconcile to find out.
+			g.fetched, _ = setting.Fetch(ctx, s.clients.Groups, g.group.Name)
+			return nil
+		})
+	}
+	_ = reads.Wait()
 }
 
 // glance is what a sweep knows of a deployment group.
@@ -144,15 +180,15 @@ func (g glance) inOrder() bool {
 	}
 	lacks := func(name string) bool { return !attached[name] }
 	return !slices.ContainsFunc(g.TargetGroups, lacks) && !slices.ContainsFunc(g.Classic, lacks) &&
-		setting.Take(g.group, g.fetched).Equal(r.Baseline.Settings)
+		setting.Take(g.group, g.fetched).Seen(g.fetched).Equal(r.Baseline.Settings.Seen(g.fetched))
 }
 
 // glances reads the records and Auto Scaling groups of deployment groups, and leaves
-// out those whose tags take them out of scope.
-func (r *Repairer) glances(ctx context.Context, found map[Key]DeploymentGroup) ([]glance, error) {
+// out those whose tags take them out of scope. It reads the sweep's own record along.
+func (r *Repairer) glances(ctx context.Context, found map[Key]DeploymentGroup) (glances []glance, own store.Item[Record], err error) {
 	keys := sorted(found)
 	var names []string
-	var recordKeys []store.Key
+	recordKeys := []store.Key{everything.key()}
 	for _, k := range keys {
 		names, recordKeys = append(names, found[k].Groups...), append(recordKeys, k.key())
 	}
@@ -168,9 +204,8 @@ func (r *Repairer) glances(ctx context.Context, found map[Key]DeploymentGroup) (
 		return err
 	})
 	if err := round.Wait(); err != nil {
-		return nil, err
+		return nil, own, err
 	}
-	var glances []glance
 	for _, k := range keys {
 		item := records[k.key()]
 		g := glance{Key: k, DeploymentGroup: found[k], record: item.Value, unreadable: item.Unreadable, group: groups[found[k].name()]}
@@ -179,18 +214,7 @@ func (r *Repairer) glances(ctx context.Context, found map[Key]DeploymentGroup) (
 			glances = append(glances, g)
 		}
 	}
-	reads, ctx := errgroup.WithContext(ctx)
-	reads.SetLimit(concurrency)
-	for i := range glances {
-		if g := &glances[i]; g.group != nil {
-			reads.Go(func() error {
-				// What cannot be read of one group is for its reconcile to find out.
-				g.fetched, _ = setting.Fetch(ctx, r.clients.Groups, g.group.Name)
-				return nil
-			})
-		}
-	}
-	return glances, reads.Wait()
+	return glances, records[everything.key()], nil
 }
 
 // inScope are the deployment groups in scope, sorted. What cannot be read is missing,
@@ -204,7 +228,7 @@ func (r *Repairer) inScope(ctx context.Context) ([]Key, error) {
 	if len(found) == 0 && len(unread) > 0 {
 		return nil, errors.Join(unread...)
 	}
-	glances, err := r.glances(ctx, found)
+	glances, _, err := r.glances(ctx, found)
 	keys := make([]Key, len(glances))
 	for i, g := range glances {
 		keys[i] = g.Key
@@ -308,32 +332,29 @@ func sorted(found map[Key]DeploymentGroup) []Key {
 	return keys
 }
 
-// reportSweep notifies operators of what the sweep cannot read, once it has lasted,
-// and forgets what it could read again.
-func (r *Repairer) reportSweep(ctx context.Context, work sweepWork, unread []error, over bool) error {
-	items, err := r.records.Get(ctx, everything.key())
-	if err != nil {
-		return err
-	}
-	item := items[everything.key()]
-	o := &Observation{Key: everything, Now: r.now(), Config: r.cfg, Record: item.Value}
-	p := Plan{draft: item.Value}
-	for _, err := range unread {
-		if fault.IsOwn(err) {
+// report notifies operators of what the sweep cannot read, once it has lasted, and
+// forgets what it can read again.
+func (s *sweeper) report(ctx context.Context, over bool) error {
+	if s.own.Key == (store.Key{}) {
+		items, err := s.records.Get(ctx, everything.key())
+		if err != nil {
 			return err
 		}
-		p.fail(o, err)
+		s.own = items[everything.key()]
 	}
-	if len(unread) == 0 && (len(item.Value.Blocked) == 0 && item.Value.Notices.Empty() || !over) {
+	o := &Observation{Key: everything, Now: s.now(), Config: s.cfg, Record: s.own.Value}
+	if len(s.unread) == 0 && (!over || s.own.Value.equal(Record{})) {
 		return nil
 	}
-	if !over || len(unread) > 0 {
-		o.Err = errors.Join(unread...) // what else is wrong is not known yet
+	p := Plan{draft: s.own.Value, Serving: Serving{Phase: Settled}}
+	for _, err := range s.unread {
+		p.fail(o, err)
 	}
+	o.Err = errors.Join(s.unread...) // what else fails is not known while something does
 	p = p.finish(o)
 	p.Next.Due, p.Next.Requeues = time.Time{}, 0
-	if err := r.save(ctx, &item, p.Next); err != nil && !errors.Is(err, errConflict) {
+	if err := s.save(ctx, &s.own, p.Next); err != nil && !errors.Is(err, errConflict) {
 		return err
 	}
-	return r.notify(ctx, &item)
+	return s.notify(ctx, &s.own)
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -15,14 +13,14 @@ import (
 	"deployhooks/pkg/fault"
 )
 
-// KeyedAPI is what a [DynamoDB] store calls about items whose keys it knows.
+// KeyedAPI is what a [DynamoDB] store calls for items whose keys it knows.
 type KeyedAPI interface {
 	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
 	TransactWriteItems(context.Context, *dynamodb.TransactWriteItemsInput, ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error)
 }
 
-// API is all that a [DynamoDB] store asks DynamoDB.
+// API is all that a [DynamoDB] store calls.
 type API interface {
 	KeyedAPI
 	dynamodb.QueryAPIClient
@@ -108,7 +106,7 @@ func (s *DynamoDB[T]) Open(ctx context.Context) ([]Item[T], error) {
 	var open []Item[T]
 	db, ok := s.db.(dynamodb.QueryAPIClient)
 	if !ok {
-		return nil, fmt.Errorf("list open items of table %s: the client has no Query", s.layout.Table)
+		return nil, s.failed("list open items", errors.New("the client has no Query"))
 	}
 	pages := dynamodb.NewQueryPaginator(db, &dynamodb.QueryInput{
 		TableName: &s.layout.Table, IndexName: aws.String(OpenIndex),
@@ -257,53 +255,6 @@ func (s *DynamoDB[T]) put(item Item[T]) (*types.Put, error) {
 	}, nil
 }
 
-func (s *DynamoDB[T]) key(k Key) map[string]types.AttributeValue {
-	key := map[string]types.AttributeValue{s.layout.Partition: str(k.Partition)}
-	if s.layout.Sort != "" {
-		key[s.layout.Sort] = str(k.Sort)
-	}
-	return key
-}
-
-// item reads an item's attributes. One without a version is at version 0, so that it
-// can be overwritten; one whose version is no whole number cannot.
-func (s *DynamoDB[T]) item(attributes map[string]types.AttributeValue) Item[T] {
-	item := Item[T]{Key: Key{text(attributes[s.layout.Partition]), text(attributes[s.layout.Sort])}}
-	item.Open = text(attributes[attrOpen]) != ""
-	if at, err := strconv.ParseInt(digits(attributes[attrExpires]), 10, 64); err == nil {
-		item.Expires = time.Unix(at, 0).UTC()
-	}
-	version, err := strconv.Atoi(digits(attributes[attrVersion]))
-	if err != nil {
-		item.Unreadable = fmt.Errorf("item %s of table %s has no version that is a whole number: if it cannot be overwritten, delete it by hand", item.Key, s.layout.Table)
-		return item
-	}
-	schema, _ := strconv.Atoi(digits(attributes[attrSchema])) // 0 where it is missing
-	item.Version = version
-	item.Value, item.Unreadable = decode[T](item.Key, s.layout.Schema, schema, text(attributes[attrValue]))
-	return item
-}
-
 func (s *DynamoDB[T]) failed(verb string, err error) error {
 	return fault.Own(fmt.Errorf("%s in table %s: %w", verb, s.layout.Table, err))
-}
-
-func str(s string) *types.AttributeValueMemberS { return &types.AttributeValueMemberS{Value: s} }
-
-func number(n int64) *types.AttributeValueMemberN {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
-}
-
-func text(v types.AttributeValue) string {
-	if s, ok := v.(*types.AttributeValueMemberS); ok {
-		return s.Value
-	}
-	return ""
-}
-
-func digits(v types.AttributeValue) string {
-	if n, ok := v.(*types.AttributeValueMemberN); ok {
-		return n.Value
-	}
-	return ""
 }

@@ -99,10 +99,14 @@ type scripted struct {
 	leave    int // reads that leave all but one key unprocessed
 	conflict int // writes that meet a transaction
 	calls    int
+	stale    int // reads that may be stale
 }
 
 func (s *scripted) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
 	s.calls++
+	if !aws.ToBool(in.RequestItems[table].ConsistentRead) {
+		s.stale++
+	}
 	keys := in.RequestItems[table].Keys
 	if s.leave == 0 || len(keys) == 1 {
 		return s.DB.BatchGetItem(ctx, in, o...)
@@ -154,6 +158,9 @@ func TestUnprocessedKeys(t *testing.T) {
 			t.Errorf("%s reads as never written: its work begins anew", k)
 		}
 	}
+	if db.stale > 0 {
+		t.Error("a read may be stale: each save after it conflicts")
+	}
 	db.leave, db.calls = 1000, 0
 	var many []store.Key
 	for n := range 30 {
@@ -193,6 +200,17 @@ func TestLostUpdateAmongConflicts(t *testing.T) {
 	}
 	mine.Version = 1
 	holds(t, s, mine)
+}
+
+// TestStoreThatListsNothing holds that a function needs no permission to query a
+// table whose items it never lists.
+func TestStoreThatListsNothing(t *testing.T) {
+	db := dynamo.Simulated(region.Options{}, table, []string{plain.Partition}).DynamoDB()
+	s := store.NewDynamoDB[record](struct{ store.KeyedAPI }{db}, plain)
+	put(t, s, item{Key: key("i-1", ""), Open: true})
+	if _, err := s.Open(t.Context()); !fault.IsOwn(err) || !strings.Contains(err.Error(), "Query") {
+		t.Errorf("asked for its open items, it says %v: they count as ended", err)
+	}
 }
 
 func TestErrorsOfTheTable(t *testing.T) {

@@ -177,6 +177,17 @@ func (s Snapshot) Without(other Snapshot) Snapshot {
 	return rest
 }
 
+// Seen is the snapshot without the kinds that have a Fetch, unless that was asked.
+func (s Snapshot) Seen(fetched Fetched) Snapshot {
+	seen := Snapshot{}
+	for _, k := range Kinds {
+		if items, ok := s[k.Name]; ok && (k.Fetch == nil || fetched != nil) {
+			seen[k.Name] = items
+		}
+	}
+	return seen
+}
+
 // Equal reports whether two snapshots hold the same.
 func (s Snapshot) Equal(other Snapshot) bool {
 	a, errA := json.Marshal(s)
