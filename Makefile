@@ -106,7 +106,7 @@ need-arch:
 need-go:
 	$(call need,go,install Go 1.26 or later from https://go.dev/dl)
 need-node:
-	$(call need,node,the CDK runs on Node 20 or later from https://nodejs.org)
+	$(call need,node,the CDK runs on Node 22 or later from https://nodejs.org)
 	$(call need,npx,it comes with npm, which comes with Node from https://nodejs.org)
 need-python3:
 	$(call need,python3,the local cloud runs on Python 3 from https://www.python.org)

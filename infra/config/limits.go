@@ -11,7 +11,7 @@ const (
 	environmentLimit = 4096
 	// resourceNames is what is left of it for what only the deployment knows: the
 	// queue's URL, the table's name and the topics' ARNs, at their longest.
-	resourceNames = 1000
+	resourceNames = 1200
 	// patternLimit is the longest event pattern, in bytes (EventBridge user
 	// guide, "Amazon EventBridge quotas").
 	patternLimit = 2048

@@ -132,8 +132,8 @@ func operation() []setting {
 		func(h *Hooks, v any) (err error) { h.NotifyEmails, err = list(v, email); return },
 	}, {
 		Setting{
-			Key: "alarmTopicArn", Allowed: "the ARN of a standard SNS topic in the stack's region",
-			Purpose: "where alarms, and notifications that require action, go as well; none means the notices topic alone; its policy, and its KMS key's if it has one, must let cloudwatch.amazonaws.com and both functions' roles publish",
+			Key: "alarmTopicArn", Allowed: "the ARN of a standard SNS topic in the stack's region, and in its account if it is encrypted",
+			Purpose: "where alarms go, and notifications that require action go as well; none means the notices topic; a topic with a policy or a KMS key of its own must let cloudwatch.amazonaws.com and both functions' roles publish",
 		},
 		func(h *Hooks, v any) (err error) {
 			h.AlarmTopicARN, err = matching(v, snsTopic, "not the ARN of a standard SNS topic")

@@ -108,6 +108,8 @@ func (f *QueuedFunction) addAlarm(a alarm, to awssns.ITopic) {
 	if to == nil {
 		return
 	}
+	// A new alarm without faults becomes OK, which its topic gets as well: CloudWatch
+	// has no way to tell that from the end of an alarm.
 	action := awscloudwatchactions.NewSnsAction(to)
 	created.AddAlarmAction(action)
 	created.AddOkAction(action)

@@ -63,14 +63,24 @@ type DeploymentHooksProps struct {
 	PermissionsBoundary awsiam.IManagedPolicy
 
 	// NoticeTopic gets every notification, and the alarms unless there is a topic
-	// for them. Its policy must let cloudwatch.amazonaws.com publish, and its key,
-	// if it is encrypted, that service and the functions' roles.
+	// for them. A given topic keeps its policies as they are. What they must allow:
+	//
+	//   - The topic's policy lets cloudwatch.amazonaws.com publish (sns:Publish),
+	//     under the condition that aws:SourceAccount is this account. A topic without
+	//     a policy of its own does. In another account, it also lets the role of
+	//     each function publish (Repair.Role and Drain.Role).
+	//   - The policy of its KMS key, if it is encrypted, lets the same principals
+	//     call kms:GenerateDataKey and kms:Decrypt. AWS's own key alias/aws/sns
+	//     cannot do that (SNS developer guide, "Enable compatibility between event
+	//     sources from AWS services and encrypted topics"). For a key of another
+	//     account, the roles need both actions as well (QueuedFunction.Allow).
 	//
 	// Default: - a new topic.
 	NoticeTopic awssns.ITopic
 
-	// AlarmTopic gets alarms, and notifications that require action as well. The
-	// same policies apply. It excludes the setting deployhooks:alarmTopicArn.
+	// AlarmTopic gets alarms, and notifications that require action as well. It
+	// needs the policies of a given NoticeTopic, and excludes the setting
+	// deployhooks:alarmTopicArn.
 	//
 	// Default: - the topic of the setting, or else the NoticeTopic.
 	AlarmTopic awssns.ITopic

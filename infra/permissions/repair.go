@@ -28,14 +28,14 @@ func repairReads(cfg config.Hooks, l Location) []Statement {
 		Actions:   []string{"elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth"},
 		Resources: everything(),
 	}, {
-		SID: "ListApplications", Actions: []string{"codedeploy:ListApplications"}, Resources: everything(),
+		SID: "ReadCodeDeploy", Actions: []string{"codedeploy:ListApplications", "codedeploy:ListDeploymentTargets"}, Resources: everything(),
 	}, {
 		SID: "ListDeploymentGroups", Actions: []string{"codedeploy:ListDeploymentGroups"}, Resources: l.applications(cfg.Repair.Applications),
 	}, {
 		SID: "ReadDeployments",
 		Actions: []string{
 			"codedeploy:BatchGetDeploymentGroups", "codedeploy:BatchGetDeployments", "codedeploy:GetDeployment",
-			"codedeploy:GetDeploymentGroup", "codedeploy:ListDeploymentTargets", "codedeploy:ListDeployments",
+			"codedeploy:GetDeploymentGroup", "codedeploy:ListDeployments",
 		},
 		Resources: l.deploymentGroups(cfg.Repair.Applications),
 	}}

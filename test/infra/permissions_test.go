@@ -148,7 +148,7 @@ func TestEveryResourceOnlyWhereAWSHasNoNarrower(t *testing.T) {
 	unlimited := map[string][]string{
 		"RepairRole": {
 			"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeLifecycleHooks", "autoscaling:DescribeTrafficSources",
-			"codedeploy:ListApplications",
+			"codedeploy:ListApplications", "codedeploy:ListDeploymentTargets",
 			"elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth",
 		},
 		"DrainRole": {
@@ -232,7 +232,7 @@ func TestScopeLimitsRepair(t *testing.T) {
 		"ReadDeployments": {
 			Actions: []string{
 				"codedeploy:BatchGetDeploymentGroups", "codedeploy:BatchGetDeployments", "codedeploy:GetDeployment",
-				"codedeploy:GetDeploymentGroup", "codedeploy:ListDeploymentTargets", "codedeploy:ListDeployments",
+				"codedeploy:GetDeploymentGroup", "codedeploy:ListDeployments",
 			},
 			Resources: []string{
 				"arn:<Partition>:codedeploy:<Region>:<AccountId>:deploymentgroup:shop/*",

@@ -151,7 +151,7 @@ func asSecond(run func(string) error, value string) int {
 // validation takes most of the time of a synthesis, and is left to `make synth`.
 func takeOver() (err error) {
 	if _, err := exec.LookPath("node"); err != nil {
-		return errors.New("node is not installed, and the CDK runs on it: install Node 20 or later (nodejs.org)")
+		return errors.New("node is not installed, and the CDK runs on it: install Node 22 or later (nodejs.org)")
 	}
 	dir, err := os.MkdirTemp("", "deployhooks-infra-")
 	if err != nil {
