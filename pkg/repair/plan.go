@@ -60,6 +60,9 @@ type Blocker struct {
 	failure bool
 }
 
+// evidenceNew is the matter of evidence that has not stood long enough.
+const evidenceNew = "evidence new"
+
 // notifyAfter is how long something may block before operators are notified, unless
 // they have to do something: those notifications go out at once.
 const notifyAfter = 10 * time.Minute
@@ -149,7 +152,7 @@ func (p *Plan) keep(o *Observation) {
 	if p.Serving.Deployed == ByTraffic && o.stood(p.Serving) < standing && !o.confirmed() && !o.verified(g) {
 		attach = false
 		if len(o.lacking(g)) > 0 {
-			p.block(o, Blocker{Matter: "evidence new", notify: never, passes: true,
+			p.block(o, Blocker{Matter: evidenceNew, notify: never, passes: true,
 				Reason: fmt.Sprintf("that %s serves rests on its registrations alone, and has to be seen for a minute", setting.Plain(g.Name))})
 		}
 	}
@@ -160,7 +163,7 @@ func (p *Plan) keep(o *Observation) {
 		if o.stood(p.Serving) >= standing && o.Config.admits(also) {
 			p.attachAlso(o, also)
 		} else if len(o.lacking(also)) > 0 {
-			p.block(o, Blocker{Matter: "evidence new", notify: never, passes: true,
+			p.block(o, Blocker{Matter: evidenceNew, notify: never, passes: true,
 				Reason: fmt.Sprintf("that %s serves rests on its registrations alone, and has to be seen for a minute", setting.Plain(also.Name))})
 		}
 	}
@@ -379,6 +382,10 @@ func (p Plan) requeue(o *Observation) time.Duration {
 	return next
 }
 
+// waitsForEvidence reports whether something is due as soon as the evidence has
+// stood long enough.
 func (p Plan) waitsForEvidence(o *Observation) bool {
-	return p.Serving.Group != nil && p.Serving.Phase != Rerouting && len(o.lacking(p.Serving.Group)) > 0
+	s := p.Serving
+	return s.Release != nil && s.Group != nil && s.Phase != Rerouting && len(o.lacking(s.Group)) > 0 ||
+		slices.ContainsFunc(p.Blockers, func(b Blocker) bool { return b.Matter == evidenceNew })
 }
