@@ -67,6 +67,10 @@ const evidenceNew = "evidence new"
 // they have to do something: those notifications go out at once.
 const notifyAfter = 10 * time.Minute
 
+// notifyOfRelease is the same for a group that is not attached because of a release
+// in progress: that it serves may be seen later than it began to.
+const notifyOfRelease = notifyAfter - idleRequeue - time.Minute
+
 // never is for what operators need not be notified of.
 const never = -1
 
@@ -186,7 +190,7 @@ func (p *Plan) duringTheRelease(o *Observation) {
 	if o.lacking(g) == nil || s.Phase == Rerouting && len(o.registered(g)) == 0 {
 		return
 	}
-	p.block(o, Blocker{Matter: "release in progress " + s.Release.ID, notify: notifyAfter, passes: true,
+	p.block(o, Blocker{Matter: "release in progress " + s.Release.ID, notify: notifyOfRelease, passes: true,
 		Reason: fmt.Sprintf("%s, and %s is not attached to %s: AWS warns against attaching anything until a deployment has ended", s.describe(), setting.Plain(g.Name), names(o.lacking(g))),
 		Remedy: "Let the deployment end, or stop it."})
 }
@@ -203,7 +207,7 @@ func (p *Plan) duringTheWait(o *Observation) {
 		return
 	}
 	p.bridge(o)
-	p.block(o, Blocker{Matter: "release in progress " + s.Release.ID, notify: notifyAfter, passes: true,
+	p.block(o, Blocker{Matter: "release in progress " + s.Release.ID, notify: notifyOfRelease, passes: true,
 		Reason: fmt.Sprintf("%s. %s serves, and is attached to %s when the deployment has ended: AWS warns against attaching anything before. Until then, instances that it launches are registered one by one, and those that it terminates are drained by the drain function's lifecycle hook only", s.describe(), setting.Plain(g.Name), names(o.lacking(g))),
 		Remedy: fmt.Sprintf("To end the wait: aws deploy continue-deployment --deployment-id %s --deployment-wait-type TERMINATION_WAIT", quote(s.Release.ID))})
 }
@@ -340,10 +344,12 @@ func (p Plan) outcome(o *Observation) Outcome {
 }
 
 // The reconciles after an event come 15, 30, 60, … seconds after one another, and
-// then every five minutes.
+// then every five minutes; every three while a release is in progress and nothing is
+// due, because no event says that traffic was rerouted.
 const (
 	firstRequeue = 15 * time.Second
 	lastRequeue  = 5 * time.Minute
+	idleRequeue  = 3 * time.Minute
 )
 
 // requeues counts the continuations in a row. An event begins a new row.
@@ -366,7 +372,7 @@ func (p Plan) requeue(o *Observation) time.Duration {
 	}
 	switch idle := p.Serving.Group == nil || len(o.lacking(p.Serving.Group)) == 0; {
 	case p.Serving.Release != nil && idle: // nothing to do before the reroute
-		at(lastRequeue)
+		at(idleRequeue)
 	case p.Serving.Release != nil || len(p.Changes) > 0 && o.Config.Mode == ModeApply ||
 		slices.ContainsFunc(p.Blockers, func(b Blocker) bool { return b.passes }):
 		at(backoff)

@@ -44,7 +44,9 @@ func TestServing(t *testing.T) {
 	named := func(name string) func(*Observation) {
 		return func(o *Observation) { o.DeploymentGroup.Groups = []string{name} }
 	}
-	failed := func(o *Observation) { o.Deployments["d-2"].Over, o.Deployments["d-2"].Ended = true, noon.Add(-time.Minute) }
+	failed := func(o *Observation) {
+		o.Deployments["d-2"].Over, o.Deployments["d-2"].Ended = true, noon.Add(-time.Minute)
+	}
 	evidence := func(text string, ago time.Duration) func(*Observation) {
 		return func(o *Observation) { o.Record.Evidence, o.Record.EvidenceSince = text, noon.Add(-ago) }
 	}
@@ -124,7 +126,9 @@ func TestServing(t *testing.T) {
 			phase: Rerouting, group: blue, deployed: ByTag, harm: "the rollback is interfered with",
 		},
 		"a deployment by Auto Scaling is in progress": {
-			o:     observed(func(o *Observation) { o.Deployments["d-9"] = &Deployment{ID: "d-9", ByAutoScaling: true, Created: noon} }),
+			o: observed(func(o *Observation) {
+				o.Deployments["d-9"] = &Deployment{ID: "d-9", ByAutoScaling: true, Created: noon}
+			}),
 			phase: Settled, group: green, deployed: ByTag, harm: "a group that scales all day is never attached",
 		},
 		"the release failed, and its green serves": {
@@ -154,11 +158,19 @@ func TestServing(t *testing.T) {
 			phase: Settled, group: green, deployed: ByTraffic, harm: "the group that serves is not attached",
 		},
 		"a group named by hand": {
-			o:     observed(func(o *Observation) { o.Groups[green].Tags = nil; o.Deployments["d-2"].Replacement = []string{blue}; registers()(o) }),
+			o: observed(func(o *Observation) {
+				o.Groups[green].Tags = nil
+				o.Deployments["d-2"].Replacement = []string{blue}
+				registers()(o)
+			}),
 			phase: Settled, group: green, harm: "a group that nothing was deployed to takes traffic",
 		},
 		"CodeDeploy has forgotten the deployment that made it": {
-			o:     observed(func(o *Observation) { o.Deployments["d-2"] = nil; o.DeploymentGroup.Success, o.DeploymentGroup.Last = "", ""; registers()(o) }),
+			o: observed(func(o *Observation) {
+				o.Deployments["d-2"] = nil
+				o.DeploymentGroup.Success, o.DeploymentGroup.Last = "", ""
+				registers()(o)
+			}),
 			phase: Settled, group: green, deployed: ByMaker, harm: "a group that CodeDeploy made waits for ever for a deployment that is forgotten",
 		},
 		"a tag copied from another group": {

@@ -124,7 +124,9 @@ func unhealthy(ids ...string) func(*Observation) {
 }
 
 func more(ids ...string) func(*Observation) {
-	return func(o *Observation) { o.Groups[green].Instances = append(o.Groups[green].Instances, inService(ids...)...) }
+	return func(o *Observation) {
+		o.Groups[green].Instances = append(o.Groups[green].Instances, inService(ids...)...)
+	}
 }
 
 // byAutoScaling is a deployment to one launching instance that succeeded last.
@@ -319,7 +321,7 @@ func TestPlan(t *testing.T) {
 			outcome: Waiting, reason: "2 are healthy", again: true, harm: "no time is taken for a long time, and instances are replaced at once",
 		},
 		"the time of the last release is not known, and it has lasted": {
-			vary: []func(*Observation){func(o *Observation) { o.Deployments["d-2"].Ended = time.Time{} }, more("i-3"), unhealthy("i-3"), since("unhealthy in "+webARN, patience)},
+			vary:    []func(*Observation){func(o *Observation) { o.Deployments["d-2"].Ended = time.Time{} }, more("i-3"), unhealthy("i-3"), since("unhealthy in "+webARN, patience)},
 			outcome: Applied, changes: attachWeb, again: true, harm: "the group stays detached for good",
 		},
 		"nobody registered yet where CodeDeploy moves traffic": {
@@ -339,7 +341,9 @@ func TestPlan(t *testing.T) {
 			vary: []func(*Observation){state(web, fleet.SourceRemoving)}, outcome: Waiting, reason: "detaching", again: true, harm: "two hands pull at one group",
 		},
 		"one of two target groups was deleted": {
-			vary:    []func(*Observation){func(o *Observation) { o.DeploymentGroup.TargetGroups, o.Missing = []string{"web", "gone"}, []string{"gone"} }},
+			vary: []func(*Observation){func(o *Observation) {
+				o.DeploymentGroup.TargetGroups, o.Missing = []string{"web", "gone"}, []string{"gone"}
+			}},
 			outcome: Applied, changes: attachWeb, reason: "do not exist: gone", again: true, told: "action required", harm: "a target group that is gone keeps the others from being attached",
 		},
 		"all that exists is attached, and one target group was deleted": {
@@ -490,7 +494,7 @@ func TestPlan(t *testing.T) {
 			outcome: Applied, changes: attachWeb, reason: "damaged", again: true, told: "action required", harm: "a damaged record keeps the group detached",
 		},
 		"an earlier group that stays is still attached": {
-			vary: []func(*Observation){state(web, fleet.SourceInService), verified(web), staying(web)},
+			vary:    []func(*Observation){state(web, fleet.SourceInService), verified(web), staying(web)},
 			outcome: Waiting, reason: blue + " does not serve any more and is still attached", again: true, harm: "nobody learns that the old version comes back",
 		},
 		"an earlier group that stays, configured to be detached": {
@@ -506,7 +510,7 @@ func TestPlan(t *testing.T) {
 			outcome: Waiting, reason: "is still attached", again: true, harm: "a rollback ends in a group without a load balancer",
 		},
 		"an earlier group, when the new one is not attached yet": {
-			vary: []func(*Observation){staying(web), func(o *Observation) { o.Config.BlueGroupThatStays, o.DeploymentGroup.Stays = Detach, true }},
+			vary:    []func(*Observation){staying(web), func(o *Observation) { o.Config.BlueGroupThatStays, o.DeploymentGroup.Stays = Detach, true }},
 			outcome: Applied, changes: attachWeb, reason: "is still attached", again: true, harm: "two groups without a load balancer",
 		},
 	} {
@@ -549,7 +553,10 @@ func check(t *testing.T, harm string, p Plan, outcome Outcome, changes []string,
 }
 
 func TestBaseline(t *testing.T) {
-	old := func(o *Observation) { baseline(blue, web, admin)(o); delete(o.Record.Baseline.Settings, "put-lifecycle-hook") }
+	old := func(o *Observation) {
+		baseline(blue, web, admin)(o)
+		delete(o.Record.Baseline.Settings, "put-lifecycle-hook")
+	}
 	for name, c := range map[string]struct {
 		vary    []func(*Observation)
 		group   string
@@ -594,7 +601,7 @@ func TestBaseline(t *testing.T) {
 			group: blue, sources: []fleet.TrafficSource{web}, harm: "a hook is forgotten before it is back",
 		},
 		"settings that somebody has added since": {
-			vary: []func(*Observation){verified(web), state(web, fleet.SourceInService), func(o *Observation) { o.Groups[green].Metrics = []string{"GroupInServiceInstances"} }},
+			vary:  []func(*Observation){verified(web), state(web, fleet.SourceInService), func(o *Observation) { o.Groups[green].Metrics = []string{"GroupInServiceInstances"} }},
 			group: green, sources: []fleet.TrafficSource{web}, harm: "what was added after the last release is lost at the next",
 		},
 		"a group with nothing attached": {harm: "an empty configuration is kept"},
