@@ -184,8 +184,15 @@ func (p *Plan) duringTheRelease(o *Observation) {
 	if g == nil {
 		return
 	}
-	if s.Phase == Before {
+	switch bridged := o.Record.Bridged; {
+	case s.Phase == Before:
 		p.bridge(o)
+	case s.Release.Undoes == "" || bridged == nil || bridged.Group == g.Name:
+	case o.serves(g):
+		p.takeBack(o) // CodeDeploy deregisters what it has registered itself
+	default:
+		p.block(o, Blocker{Matter: "bridge to take back", notify: never, passes: true,
+			Reason: fmt.Sprintf("%s, and what was registered besides is deregistered when %s serves again", s.describe(), setting.Plain(g.Name))})
 	}
 	if o.lacking(g) == nil || s.Phase == Rerouting && len(o.registered(g)) == 0 {
 		return
@@ -370,12 +377,11 @@ func (p Plan) requeue(o *Observation) time.Duration {
 			next = max(d, time.Second)
 		}
 	}
-	switch idle := p.Serving.Group == nil || len(o.lacking(p.Serving.Group)) == 0; {
-	case p.Serving.Release != nil && idle: // nothing to do before the reroute
-		at(idleRequeue)
-	case p.Serving.Release != nil || len(p.Changes) > 0 && o.Config.Mode == ModeApply ||
-		slices.ContainsFunc(p.Blockers, func(b Blocker) bool { return b.passes }):
+	if len(p.Changes) > 0 && o.Config.Mode == ModeApply || slices.ContainsFunc(p.Blockers, func(b Blocker) bool { return b.passes }) {
 		at(backoff)
+	}
+	if p.Serving.Release != nil {
+		at(idleRequeue)
 	}
 	if stood := standing - o.stood(p.Serving); stood > 0 && p.waitsForEvidence(o) {
 		at(stood)
