@@ -193,9 +193,12 @@ func (c Config) settings(tags map[string]string) Settings {
 	return s
 }
 
-// excludes reports whether a group's instances are not to be drained. Their lifecycle
-// actions are completed at once, so that none waits for its hook's timeout. Two
-// installations in a region therefore differ by [Config.Hooks].
-func (c Config) excludes(g *fleet.AutoScalingGroup) bool {
-	return g != nil && (g.HasTag(OptOutTag, "off") || c.Tag != (Tag{}) && !g.HasTag(c.Tag.Key, c.Tag.Value))
+// inScope reports whether a group is this function's to drain. The hooks of others
+// are left to their owner, who may be another installation for another tag.
+func (c Config) inScope(g *fleet.AutoScalingGroup) bool {
+	return g == nil || c.Tag == (Tag{}) || g.HasTag(c.Tag.Key, c.Tag.Value)
 }
+
+// optedOut reports whether a group's instances are not to be drained. Their lifecycle
+// actions are completed at once, so that none waits for its hook's timeout.
+func optedOut(g *fleet.AutoScalingGroup) bool { return g != nil && g.HasTag(OptOutTag, "off") }

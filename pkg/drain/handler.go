@@ -75,6 +75,10 @@ func (r *Drainer) handle(ctx context.Context, m messages, errs []error) {
 	}
 	mine, last, budget, unclaimed := r.claim(ctx, m.tick, m.by, want)
 	r.complain(ctx, unclaimed)
+	forSweep := Budget{AutoScaling: max(least.AutoScaling, budget.AutoScaling/4)}
+	if len(m.sweeps) > 0 {
+		budget.AutoScaling -= min(budget.AutoScaling, forSweep.AutoScaling)
+	}
 	if mine || len(m.triggers) > 0 {
 		done := r.Reconcile(ctx, Input{All: mine, Triggers: m.triggers, Budget: &budget})
 		for _, t := range m.triggers {
@@ -96,7 +100,7 @@ func (r *Drainer) handle(ctx context.Context, m messages, errs []error) {
 		}
 	}
 	if len(m.sweeps) > 0 {
-		err := r.handleSweep(ctx, m.after, last, mine, &budget)
+		err := r.handleSweep(ctx, m.after, last, mine, &forSweep)
 		for _, i := range m.sweeps {
 			errs[i] = err
 		}

@@ -77,8 +77,8 @@ func planDrain(cfg Config, d Drain, o *Observation) Step {
 	group := o.Groups[d.Group]
 	settings := cfg.settings(o.tags(d))
 	d = d.learn(cfg, o)
-	excluded := cfg.excludes(group) && d.Cause != CauseOperator
-	if excluded && len(d.Actions) == 0 {
+	excluded := optedOut(group) && d.Cause != CauseOperator
+	if excluded && len(d.Actions) == 0 || !cfg.inScope(group) {
 		return Step{Next: d, Drop: true}
 	}
 	step := Step{Next: d, Timeout: settings.CommandTimeout}

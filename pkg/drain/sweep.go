@@ -54,6 +54,9 @@ func (r *Drainer) sweep(ctx context.Context, after string, b *Budget) (found []T
 
 // sweepGroup finds the instances of one group.
 func (r *Drainer) sweepGroup(ctx context.Context, g *fleet.AutoScalingGroup, known map[string]bool, b *Budget) ([]Trigger, error) {
+	if !r.cfg.inScope(g) {
+		return nil, nil
+	}
 	r.known.groups.put(g.Name, g, r.now())
 	instances := g.Instances
 	var errs []error
