@@ -56,8 +56,7 @@ func TestTerminationWait(t *testing.T) {
 			if c.lost != nil {
 				f.loseEvents(c.lost...)
 			}
-			id := f.Deploy(f.svc, c.how)
-			f.deployed = append(f.deployed, id)
+			id := f.deploy(c.how)
 			if c.wait > 0 {
 				f.until(region.StageWait, id)
 			} else {
@@ -175,12 +174,11 @@ func TestReleaseLeftInReady(t *testing.T) {
 			// Nothing is heard of the first release, and the next begins before any
 			// sweep could see to it.
 			f.loseEvents()
-			first := f.Deploy(f.svc, region.Deployment{})
+			first := f.deploy(region.Deployment{})
 			f.until(region.StageReady, first)
 			f.Continue(first)
 			f.RunUntil(func() bool { return f.Deployed(first) }, time.Hour)
-			second := f.Deploy(f.svc, region.Deployment{})
-			f.deployed = []string{first, second}
+			second := f.deploy(region.Deployment{})
 			f.SetDelivery(nil)
 			f.until(region.StageReady, second)
 			old := f.green(first)
@@ -226,7 +224,7 @@ func TestAllInstancesReplaced(t *testing.T) {
 			f := newFixture(t, setting{service: svc})
 			f.Advance(6 * time.Minute)
 			down := func(region.Call) region.Fault { return region.Fault{Before: region.Unavailable()} }
-			id := f.Deploy(f.svc, region.Deployment{})
+			id := f.deploy(region.Deployment{})
 			f.until(region.StageReroute, id)
 			f.SetFaults(down)
 			f.RunUntil(func() bool { return f.StageOf(id) == region.StageWait || f.Deployed(id) }, time.Hour)
@@ -295,7 +293,6 @@ func TestStoppedDuringTheWait(t *testing.T) {
 			f := newFixture(t, setting{service: waiting(time.Hour)})
 			r := watch(f)
 			id := f.releaseTo(region.StageWait, region.Deployment{Named: naming})
-			f.deployed = append(f.deployed, id)
 			f.Advance(2 * time.Minute)
 			f.Stop(id)
 			f.Advance(15 * time.Minute)
