@@ -97,9 +97,9 @@ func randomSetting(rt *rapid.T) setting {
 	delay := time.Duration(rapid.SampledFrom([]int{30, 120, 300}).Draw(rt, "delay")) * time.Second
 	s := setting{
 		region: region.Options{
-			PageSize:             rapid.SampledFrom([]int{0, 1, 7}).Draw(rt, "page size"),
-			Throttling:           rapid.Bool().Draw(rt, "throttling"),
-			DrainingUntilTimeout: rapid.Bool().Draw(rt, "draining until the delay"),
+			PageSize:      rapid.SampledFrom([]int{0, 1, 7}).Draw(rt, "page size"),
+			Throttling:    rapid.Bool().Draw(rt, "throttling"),
+			DrainedAtOnce: rapid.Bool().Draw(rt, "drained at once"),
 		},
 		perSecond: 3,
 		instances: rapid.SampledFrom([]int{3, 10, 60}).Draw(rt, "instances"),

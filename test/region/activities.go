@@ -10,7 +10,7 @@ import (
 )
 
 // activity is a scaling activity of a group: the launch or the termination of
-// one instance. "Verify a scaling activity for an Auto Scaling group" shows
+// one instance, nil where none could be launched. "Verify a scaling activity for an Auto Scaling group" shows
 // the descriptions; the causes are shortened.
 type activity struct {
 	id, description, cause string
@@ -24,7 +24,10 @@ type activity struct {
 func (r *Region) beginActivity(g *group, i *instance, description, cause string) *activity {
 	a := &activity{
 		id: r.ids.uuid("activity"), group: g, instance: i, started: r.clock.now,
-		description: description + i.id, cause: cause,
+		description: description, cause: cause,
+	}
+	if i != nil {
+		a.description += i.id
 	}
 	g.activities = append(g.activities, a)
 	return a

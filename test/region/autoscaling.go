@@ -12,10 +12,10 @@ type AutoScaling struct{ r *Region }
 // AutoScaling is the region's Auto Scaling.
 func (r *Region) AutoScaling() AutoScaling { return AutoScaling{r} }
 
-const groupFields = "AutoScalingGroupName MinSize MaxSize DesiredCapacity AvailabilityZones DefaultCooldown HealthCheckType HealthCheckGracePeriod LaunchConfigurationName LaunchTemplate NewInstancesProtectedFromScaleIn TerminationPolicies VPCZoneIdentifier CapacityRebalance DefaultInstanceWarmup MaxInstanceLifetime InstanceMaintenancePolicy MixedInstancesPolicy PlacementGroup ServiceLinkedRoleARN Context"
+const groupFields = "AutoScalingGroupName MinSize MaxSize DesiredCapacity AvailabilityZones DefaultCooldown HealthCheckType HealthCheckGracePeriod LaunchConfigurationName LaunchTemplate NewInstancesProtectedFromScaleIn TerminationPolicies VPCZoneIdentifier CapacityRebalance DefaultInstanceWarmup MixedInstancesPolicy PlacementGroup ServiceLinkedRoleARN Context"
 
 func asgCall[I, O any](ctx context.Context, r *Region, operation string, in *I, simulated string, serve func(*I) (*O, error)) (*O, error) {
-	return call(ctx, r, autoscaling.ServiceID, operation, in, simulated, serve)
+	return call(ctx, r, autoscaling.ServiceID, operation, in, simulated, stale(r, autoscaling.ServiceID, operation, serve))
 }
 
 // DescribeAutoScalingGroups lists groups by name, by filter, or all.
@@ -67,7 +67,7 @@ func (v AutoScaling) ResumeProcesses(ctx context.Context, in *autoscaling.Resume
 
 // AttachTrafficSources attaches up to ten traffic sources to a group.
 func (v AutoScaling) AttachTrafficSources(ctx context.Context, in *autoscaling.AttachTrafficSourcesInput, _ ...func(*autoscaling.Options)) (*autoscaling.AttachTrafficSourcesOutput, error) {
-	return asgCall(ctx, v.r, "AttachTrafficSources", in, "AutoScalingGroupName TrafficSources SkipZonalShiftValidation", v.r.attachTrafficSources)
+	return asgCall(ctx, v.r, "AttachTrafficSources", in, "AutoScalingGroupName TrafficSources", v.r.attachTrafficSources)
 }
 
 // DetachTrafficSources detaches traffic sources from a group.

@@ -15,12 +15,15 @@ import (
 	"deployhooks/test/region"
 )
 
-// heard collects the states of EventBridge's deployment events, per
+// deploymentEvents collects the states of EventBridge's deployment events, per
 // deployment.
-func heard(t *testing.T, r *region.Region) map[string][]string {
+func deploymentEvents(t *testing.T, r *region.Region) map[string][]string {
 	states := map[string][]string{}
 	r.OnEvent(func(payload []byte) {
 		e := decodeBusEvent(t, payload)
+		if e.Source != "aws.codedeploy" {
+			return
+		}
 		states[e.Detail.DeploymentID] = append(states[e.Detail.DeploymentID], e.Detail.State)
 	})
 	return states
@@ -135,7 +138,7 @@ func TestOneDeploymentAtATime(t *testing.T) {
 	}
 	r.RunUntil(func() bool { return r.Ended(first) }, time.Hour)
 	second := r.RunDeployment(svc, region.Deployment{})
-	r.Advance(time.Minute)
+	r.Advance(6 * time.Minute) // until what has drained is no longer displayed
 	if _, green := r.Groups(second); !r.Deployed(second) || r.GroupOf(svc) != green {
 		t.Errorf("a second release before the first was repaired ended %s on %s", r.Status(second), r.GroupOf(svc))
 	}
@@ -150,7 +153,7 @@ func TestLaunchHookBringsTheRevision(t *testing.T) {
 	svc := shop(r)
 	r.RunDeployment(svc, region.Deployment{AttachItself: true})
 	green := r.GroupOf(svc)
-	events := heard(t, r)
+	events := deploymentEvents(t, r)
 	users := r.StartTraffic(region.Traffic{TargetGroup: "web"})
 	r.Scale(green, 5)
 	r.Advance(45 * time.Second)
@@ -199,7 +202,7 @@ func TestOtherKindsOfDeployments(t *testing.T) {
 			r := region.New(region.Options{})
 			svc := r.AddService(s)
 			before := r.GroupOf(svc)
-			events := heard(t, r)
+			events := deploymentEvents(t, r)
 			id := r.RunDeployment(svc, region.Deployment{})
 			r.Advance(time.Minute)
 			if !slices.Equal(events[id], []string{"START", "SUCCESS"}) || r.GroupOf(svc) != before {

@@ -10,8 +10,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 )
 
-// What a test does by hand, and what it looks at, besides the API: none of it
-// passes the gate.
+// What tests do and read besides the API. None of it passes the gate.
 
 // Scale sets a group's desired capacity, and its min and max if they are in
 // the way.
@@ -59,13 +58,47 @@ func (r *Region) Kill(instance string) {
 	}
 }
 
-// Terminate terminates an instance in EC2, behind Auto Scaling's back: no
-// lifecycle hook runs for it, and one that runs ends (assumed).
+// Terminate terminates an instance in EC2, as in its console. Its group runs
+// the terminate hooks when it finds out.
 func (r *Region) Terminate(instance string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if i := r.instances[instance]; i != nil && i.ec2 != stopped {
-		r.shutDownAs(i, r.dropInFlight)
+	if i := r.instances[instance]; i != nil {
+		r.ec2Ends(i, r.dropInFlight)
+	}
+}
+
+// StopInstance stops an instance in EC2, as in its console. Its group takes it
+// for unhealthy when it finds out, and replaces it.
+func (r *Region) StopInstance(instance string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := r.instances[instance]
+	if i == nil || i.ec2 != running {
+		return
+	}
+	i.dead = true
+	r.dropInFlight(i)
+	r.setEC2(i, stopping)
+	r.answersMayHaveChanged(i)
+	r.after(r.timings.Shutdown, func() {
+		if i.ec2 == stopping {
+			r.setEC2(i, stopped)
+			r.targetsGone(i)
+		}
+	})
+}
+
+// ReplaceRootVolume replaces an instance's root volume, as an instance refresh
+// of that strategy does: the instance is deregistered, its terminate hooks run
+// with the action ReplaceRootVolume, and it comes back ("Replace root volumes
+// during instance refresh"). That its application restarts is assumed, as long
+// as a boot takes.
+func (r *Region) ReplaceRootVolume(instance string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i := r.instances[instance]; i != nil && i.lifecycle == asg.LifecycleStateInService {
+		r.replaceRoot(i)
 	}
 }
 
@@ -101,13 +134,30 @@ func (r *Region) SetDeregistrationDelay(targetGroup string, delay time.Duration)
 	}
 }
 
-// Register registers an instance with a target group, by hand.
+// Register registers an instance with a target group, by hand; by its address
+// where the target group is of type ip.
 func (r *Region) Register(targetGroup, instance string, port int32) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if tg := r.targetGroupNamed(targetGroup); tg != nil && r.instances[instance] != nil {
+	i := r.instances[instance]
+	switch tg := r.targetGroupNamed(targetGroup); {
+	case tg == nil || i == nil:
+	case tg.kind == typeIP:
+		r.register(tg, i.address, port)
+	default:
 		r.register(tg, instance, port)
 	}
+}
+
+// Address is an instance's private IP address, by which target groups of type
+// ip know it.
+func (r *Region) Address(instance string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i := r.instances[instance]; i != nil {
+		return i.address
+	}
+	return ""
 }
 
 // DeleteDeploymentGroup deletes a service's deployment group.
@@ -138,7 +188,10 @@ type TargetGroup struct {
 	Name string
 	Type elb.TargetTypeEnum // instance unless set
 	Port int32              // 80 unless set
-	VPC  string             // that of the services unless set
+	// Protocol is HTTP unless set; TCP and the like make it a target group of a
+	// Network Load Balancer.
+	Protocol elb.ProtocolEnum
+	VPC      string // that of the services unless set
 	// Unused leaves it without a load balancer.
 	Unused bool
 	// Delay is the deregistration delay; 300 s unless set, negative for none.
@@ -155,7 +208,7 @@ func (r *Region) AddTargetGroup(t TargetGroup) string {
 		if t.Port == 0 {
 			t.Port = 80
 		}
-		config.Port, config.Protocol, config.VpcId = aws.Int32(t.Port), elb.ProtocolEnumHttp, aws.String(cmp.Or(t.VPC, vpc))
+		config.Port, config.Protocol, config.VpcId = aws.Int32(t.Port), cmp.Or(t.Protocol, elb.ProtocolEnumHttp), aws.String(cmp.Or(t.VPC, vpc))
 		config.HealthCheckIntervalSeconds, config.HealthyThresholdCount = aws.Int32(10), aws.Int32(2)
 	}
 	tg := r.newTargetGroup(config)
@@ -163,7 +216,11 @@ func (r *Region) AddTargetGroup(t TargetGroup) string {
 		tg.delay = max(t.Delay, 0)
 	}
 	if !t.Unused {
-		r.balance(tg, "alb-"+t.Name)
+		kind := "alb-"
+		if tg.network() {
+			kind = "nlb-"
+		}
+		r.balance(tg, kind+t.Name)
 	}
 	return tg.arn
 }
@@ -176,70 +233,4 @@ func (r *Region) TargetGroupARN(name string) string {
 		return tg.arn
 	}
 	return ""
-}
-
-// GroupOf is the name of the Auto Scaling group that a service's deployment
-// group names now, "" if there is none.
-func (r *Region) GroupOf(s Service) string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if app := r.apps[s.Application]; app != nil {
-		if g := app.groups[s.DeploymentGroup]; g != nil && len(g.groups) > 0 {
-			return g.groups[0]
-		}
-	}
-	return ""
-}
-
-// Group is an Auto Scaling group as it is described, and whether it exists.
-func (r *Region) Group(name string) (asg.AutoScalingGroup, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if g := r.groups[name]; g != nil {
-		return g.describe(), true
-	}
-	return asg.AutoScalingGroup{}, false
-}
-
-// InService are the IDs of a group's InService instances.
-func (r *Region) InService(group string) []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var ids []string
-	if g := r.groups[group]; g != nil {
-		for _, i := range g.inService() {
-			ids = append(ids, i.id)
-		}
-	}
-	return ids
-}
-
-// Attached are the identifiers of a group's attached traffic sources: ARNs of
-// target groups, names of Classic Load Balancers.
-func (r *Region) Attached(group string) []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var ids []string
-	if g := r.groups[group]; g != nil {
-		for _, s := range g.sources {
-			if s.attached() {
-				ids = append(ids, s.id)
-			}
-		}
-	}
-	return ids
-}
-
-// Health is the state of each target of a target group, by instance ID; of
-// several ports the highest counts.
-func (r *Region) Health(targetGroup string) map[string]elb.TargetHealthStateEnum {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	states := map[string]elb.TargetHealthStateEnum{}
-	if tg := r.targetGroupNamed(targetGroup); tg != nil {
-		for _, t := range tg.targets {
-			states[t.key.id] = t.state
-		}
-	}
-	return states
 }

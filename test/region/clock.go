@@ -55,7 +55,7 @@ func (r *Region) at(t time.Time, fire func()) { r.after(t.Sub(r.clock.now), fire
 func (r *Region) outside(f func()) { r.clock.outbox = append(r.clock.outbox, f) }
 
 // After has f called when d has passed, by whoever advances the clock: it is
-// how a test or a story does something at its time. f may call the region.
+// how a test or a scenario does something at its time. f may call the region.
 func (r *Region) After(d time.Duration, f func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -55,8 +55,8 @@ func TestFunctionMayAdvance(t *testing.T) {
 	}
 }
 
-func TestTheSameStoryGoesTheSameWay(t *testing.T) {
-	tell := func() ([]region.Second, []string, []region.Message) {
+func TestRegionIsDeterministic(t *testing.T) {
+	run := func() ([]region.Second, []string, []region.Message) {
 		r := region.New(region.Options{})
 		svc := r.AddService(region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web", "api", "admin"}, Instances: 6, RollBack: true})
 		users := r.StartTraffic(region.Traffic{TargetGroup: "api", Takes: 2 * time.Second})
@@ -68,9 +68,9 @@ func TestTheSameStoryGoesTheSameWay(t *testing.T) {
 		r.Advance(10 * time.Minute)
 		return users.Seconds(), r.InService(r.GroupOf(svc)), q.Messages()
 	}
-	secondsA, instancesA, eventsA := tell()
-	secondsB, instancesB, eventsB := tell()
+	secondsA, instancesA, eventsA := run()
+	secondsB, instancesB, eventsB := run()
 	if !reflect.DeepEqual(secondsA, secondsB) || !reflect.DeepEqual(instancesA, instancesB) || !reflect.DeepEqual(eventsA, eventsB) {
-		t.Error("two runs of one story differ: the region is not deterministic")
+		t.Error("two runs of one scenario differ: the region is not deterministic")
 	}
 }

@@ -15,12 +15,12 @@ func (r *Region) CodeDeploy() CodeDeploy { return CodeDeploy{r} }
 const deploymentGroupFields = "ApplicationName AutoRollbackConfiguration AutoScalingGroups BlueGreenDeploymentConfiguration DeploymentConfigName DeploymentStyle EcsServices LoadBalancerInfo ServiceRoleArn TerminationHookEnabled TriggerConfigurations OutdatedInstancesStrategy"
 
 func cdCall[I, O any](ctx context.Context, r *Region, operation string, in *I, simulated string, serve func(*I) (*O, error)) (*O, error) {
-	return call(ctx, r, codedeploy.ServiceID, operation, in, simulated, serve)
+	return call(ctx, r, codedeploy.ServiceID, operation, in, simulated, stale(r, codedeploy.ServiceID, operation, serve))
 }
 
 // CreateApplication creates an application for a compute platform.
 func (v CodeDeploy) CreateApplication(ctx context.Context, in *codedeploy.CreateApplicationInput, _ ...func(*codedeploy.Options)) (*codedeploy.CreateApplicationOutput, error) {
-	return cdCall(ctx, v.r, "CreateApplication", in, "ApplicationName ComputePlatform Tags", v.r.createApplication)
+	return cdCall(ctx, v.r, "CreateApplication", in, "ApplicationName ComputePlatform", v.r.createApplication)
 }
 
 // ListApplications lists the applications' names.
@@ -31,7 +31,7 @@ func (v CodeDeploy) ListApplications(ctx context.Context, in *codedeploy.ListApp
 // CreateDeploymentGroup creates a deployment group and puts CodeDeploy's
 // launch hook on its Auto Scaling groups.
 func (v CodeDeploy) CreateDeploymentGroup(ctx context.Context, in *codedeploy.CreateDeploymentGroupInput, _ ...func(*codedeploy.Options)) (*codedeploy.CreateDeploymentGroupOutput, error) {
-	return cdCall(ctx, v.r, "CreateDeploymentGroup", in, deploymentGroupFields+" DeploymentGroupName Tags", v.r.createDeploymentGroup)
+	return cdCall(ctx, v.r, "CreateDeploymentGroup", in, deploymentGroupFields+" DeploymentGroupName", v.r.createDeploymentGroup)
 }
 
 // UpdateDeploymentGroup changes what is given.
@@ -85,8 +85,8 @@ func (v CodeDeploy) ListDeploymentTargets(ctx context.Context, in *codedeploy.Li
 	return cdCall(ctx, v.r, "ListDeploymentTargets", in, "DeploymentId NextToken TargetFilters", v.r.listDeploymentTargets)
 }
 
-// BatchGetDeploymentTargets tells of up to 25 instances what a deployment has
-// come to on them.
+// BatchGetDeploymentTargets reads the status of a deployment on up to 25
+// instances.
 func (v CodeDeploy) BatchGetDeploymentTargets(ctx context.Context, in *codedeploy.BatchGetDeploymentTargetsInput, _ ...func(*codedeploy.Options)) (*codedeploy.BatchGetDeploymentTargetsOutput, error) {
 	return cdCall(ctx, v.r, "BatchGetDeploymentTargets", in, "DeploymentId TargetIds", v.r.batchGetDeploymentTargets)
 }

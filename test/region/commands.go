@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 )
 
-// shellDocument is AWS's own document that runs shell lines; others are there
+// shellDocument is AWS's own document that runs shell commands; others are there
 // once [Region.AddDocument] has made them.
 const shellDocument = "AWS-RunShellScript"
 

@@ -36,6 +36,11 @@ type deploymentGroup struct {
 // instances (observed).
 const hookPrefix = "CodeDeploy-managed-automatic-launch-deployment-hook-"
 
+// terminationHookPrefix begins the name of the hook by which CodeDeploy learns
+// of instances that terminate, where a deployment group has that enabled
+// (assumed, after the other).
+const terminationHookPrefix = "CodeDeploy-managed-automatic-termination-deployment-hook-"
+
 // batchLimit is how many deployment groups one call may name (API reference,
 // BatchGetDeploymentGroups: BatchLimitExceededException).
 const batchLimit = 100
@@ -116,6 +121,9 @@ func (r *Region) createDeploymentGroup(in *codedeploy.CreateDeploymentGroupInput
 	if err := r.autoScalingGroupsExist(in.AutoScalingGroups); err != nil {
 		return nil, err
 	}
+	if err := provisionable(in.BlueGreenDeploymentConfiguration); err != nil {
+		return nil, err
+	}
 	config := cd.DeploymentGroupInfo{
 		ApplicationName: aws.String(a.name), ComputePlatform: a.platform,
 		DeploymentGroupId: aws.String(r.ids.uuid("deployment group")), DeploymentGroupName: aws.String(name),
@@ -134,6 +142,14 @@ func (r *Region) createDeploymentGroup(in *codedeploy.CreateDeploymentGroupInput
 	return &codedeploy.CreateDeploymentGroupOutput{DeploymentGroupId: config.DeploymentGroupId}, nil
 }
 
+// provisionable refuses the one way of provisioning that is not simulated.
+func provisionable(c *cd.BlueGreenDeploymentConfiguration) error {
+	if c != nil && c.GreenFleetProvisioningOption != nil && c.GreenFleetProvisioningOption.Action == cd.GreenFleetProvisioningActionDiscoverExisting {
+		return failure("NotImplemented", "the simulated region does not discover replacement instances")
+	}
+	return nil
+}
+
 func (r *Region) autoScalingGroupsExist(names []string) error {
 	for _, name := range names {
 		if r.groups[name] == nil {
@@ -141,33 +157,6 @@ func (r *Region) autoScalingGroupsExist(names []string) error {
 		}
 	}
 	return nil
-}
-
-// setAutoScalingGroups names a deployment group's Auto Scaling groups and
-// moves the launch hook along.
-func (r *Region) setAutoScalingGroups(g *deploymentGroup, names []string) {
-	if g.deleted {
-		return
-	}
-	g.groups = slices.Clone(names)
-	r.moveLaunchHook(g, names)
-}
-
-func (r *Region) moveLaunchHook(g *deploymentGroup, names []string) {
-	if g.deleted {
-		return
-	}
-	for _, on := range r.groups {
-		if on.deployer == g && !slices.Contains(names, on.name) {
-			removeLaunchHook(on)
-			on.deployer = nil
-		}
-	}
-	for _, name := range names {
-		if on := r.groups[name]; on != nil {
-			r.putLaunchHook(g, on)
-		}
-	}
 }
 
 func (g *deploymentGroup) describe(r *Region) cd.DeploymentGroupInfo {
@@ -252,6 +241,9 @@ func (r *Region) updateDeploymentGroup(in *codedeploy.UpdateDeploymentGroupInput
 	if err := r.autoScalingGroupsExist(in.AutoScalingGroups); err != nil {
 		return nil, err
 	}
+	if err := provisionable(in.BlueGreenDeploymentConfiguration); err != nil {
+		return nil, err
+	}
 	if name := aws.ToString(in.NewDeploymentGroupName); name != "" && name != g.name {
 		if g.app.groups[name] != nil {
 			return nil, &cd.DeploymentGroupAlreadyExistsException{Message: aws.String("Deployment group already exists: " + name)}
@@ -280,6 +272,8 @@ func (r *Region) updateDeploymentGroup(in *codedeploy.UpdateDeploymentGroupInput
 	}
 	if in.AutoScalingGroups != nil {
 		r.setAutoScalingGroups(g, in.AutoScalingGroups)
+	} else {
+		r.moveLaunchHook(g, g.groups)
 	}
 	return &codedeploy.UpdateDeploymentGroupOutput{}, nil
 }

@@ -21,7 +21,8 @@ type deployment struct {
 	status    cd.DeploymentStatus
 	script    Deployment
 	revision  string
-	previous  string // the deployment group's revision before it
+	previous  string                           // the deployment group's revision before it
+	asked     codedeploy.CreateDeploymentInput // by a caller of the API
 	style     cd.DeploymentStyle
 	blueGreen *cd.BlueGreenDeploymentConfiguration
 
@@ -42,7 +43,7 @@ type deployment struct {
 	endWait     func()
 }
 
-// over says whether a deployment has ended, one way or the other.
+// over reports whether a deployment has ended, one way or the other.
 func (d *deployment) over() bool {
 	switch d.status {
 	case cd.DeploymentStatusSucceeded, cd.DeploymentStatusFailed, cd.DeploymentStatusStopped:
@@ -91,6 +92,7 @@ func (r *Region) createDeployment(in *codedeploy.CreateDeploymentInput) (*codede
 	if err != nil {
 		return nil, err
 	}
+	d.asked = *in
 	return &codedeploy.CreateDeploymentOutput{DeploymentId: aws.String(d.id)}, nil
 }
 
@@ -125,11 +127,13 @@ func (d *deployment) describe(r *Region) cd.DeploymentInfo {
 		DeploymentId: aws.String(d.id), ApplicationName: aws.String(d.app), DeploymentGroupName: aws.String(d.groupName),
 		ComputePlatform: d.group.app.platform, Creator: d.creator, Status: d.status,
 		CreateTime: aws.Time(d.created), StartTime: d.started, CompleteTime: d.completed,
-		DeploymentConfigName: d.group.config.DeploymentConfigName, DeploymentStyle: &d.style,
-		LoadBalancerInfo: d.group.config.LoadBalancerInfo, AutoRollbackConfiguration: d.group.config.AutoRollbackConfiguration,
+		DeploymentConfigName: or(d.asked.DeploymentConfigName, d.group.config.DeploymentConfigName), DeploymentStyle: &d.style,
+		Description: d.asked.Description, Revision: d.asked.Revision, FileExistsBehavior: d.asked.FileExistsBehavior,
+		IgnoreApplicationStopFailures: d.asked.IgnoreApplicationStopFailures,
+		LoadBalancerInfo:              d.group.config.LoadBalancerInfo, AutoRollbackConfiguration: d.autoRollback(),
 		ErrorInformation: d.failure, RollbackInfo: d.rollback,
 		DeploymentOverview:                 d.overview(),
-		InstanceTerminationWaitTimeStarted: d.terminating && !d.script.WaitUntold,
+		InstanceTerminationWaitTimeStarted: d.terminating && !d.script.WaitFlagUnset,
 	}
 	if r.options.CamelCaseCreators && d.onLaunch() {
 		info.Creator = "autoScaling"
@@ -143,6 +147,11 @@ func (d *deployment) describe(r *Region) cd.DeploymentInfo {
 		}
 	}
 	return info
+}
+
+// autoRollback is the deployment's own configuration, or its group's.
+func (d *deployment) autoRollback() *cd.AutoRollbackConfiguration {
+	return or(d.asked.AutoRollbackConfiguration, d.group.config.AutoRollbackConfiguration)
 }
 
 func (d *deployment) overview() *cd.DeploymentOverview {

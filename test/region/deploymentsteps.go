@@ -31,7 +31,7 @@ func (r *Region) beginDeployment(d *deployment) {
 	}
 }
 
-// copies says whether a deployment is blue/green on a copy of the group.
+// copies reports whether a deployment is blue/green on a copy of the group.
 func (d *deployment) copies() bool {
 	if d.style.DeploymentType != cd.DeploymentTypeBlueGreen || d.group.app.platform != cd.ComputePlatformServer || d.blueGreen == nil {
 		return false
@@ -51,7 +51,7 @@ func (r *Region) inPlace(d *deployment) {
 		d.targets = append(d.targets, i.id)
 	}
 	r.after(r.timings.Install, func() {
-		if d.over() || !r.goesOn(d, StageInstall) {
+		if d.over() || !r.enterStage(d, StageInstall) {
 			return
 		}
 		for _, i := range targets {
@@ -64,9 +64,9 @@ func (r *Region) inPlace(d *deployment) {
 	})
 }
 
-// goesOn enters a stage, unless the script says that the deployment ends
+// enterStage enters a stage, unless the script says that the deployment ends
 // there, or it has ended already.
-func (r *Region) goesOn(d *deployment, s Stage) bool {
+func (r *Region) enterStage(d *deployment, s Stage) bool {
 	if d.over() {
 		return false
 	}
@@ -87,12 +87,12 @@ func (r *Region) goesOn(d *deployment, s Stage) bool {
 	return false
 }
 
-// waitFor looks until a condition of a deployment holds and goes on then. It
+// waitFor polls until a condition of a deployment holds and then continues. It
 // fails the deployment after [stepLimit].
 func (r *Region) waitFor(d *deployment, condition func(*deployment) bool, then func(*deployment)) {
 	limit := r.clock.now.Add(stepLimit)
-	var look func()
-	look = func() {
+	var poll func()
+	poll = func() {
 		switch {
 		case d.over():
 		case condition(d):
@@ -100,10 +100,10 @@ func (r *Region) waitFor(d *deployment, condition func(*deployment) bool, then f
 		case r.clock.now.After(limit):
 			r.fail(d, cd.ErrorCodeTimeout, "The deployment timed out")
 		default:
-			r.after(r.timings.Poll, look)
+			r.after(r.timings.Poll, poll)
 		}
 	}
-	r.after(r.timings.Poll, look)
+	r.after(r.timings.Poll, poll)
 }
 
 func (r *Region) succeed(d *deployment) {
@@ -156,8 +156,8 @@ func (r *Region) stop(d *deployment, rollBack bool) {
 }
 
 func (d *deployment) rollsBackOn(event cd.AutoRollbackEvent) bool {
-	c := d.group.config.AutoRollbackConfiguration
-	if c == nil || !c.Enabled || d.creator == cd.DeploymentCreatorCodeDeployRollback || d.onLaunch() {
+	c := d.autoRollback()
+	if c == nil || !c.Enabled || d.creator == cd.DeploymentCreatorCodeDeployRollback || d.partial() {
 		return false
 	}
 	for _, e := range c.Events {
@@ -215,13 +215,13 @@ func (r *Region) rerouteBack(d *deployment) {
 	r.registerAll(d, d.targets, func() { r.waitFor(d, r.greenIsHealthy, r.leaveReplacement) })
 }
 
-// leaveReplacement is the second half of rerouteBack.
+// leaveReplacement is the second half of rerouteBack. Only instances that the
+// failed deployment knows are deregistered, because the events that block
+// traffic run on a deployment's own instances (assumed).
 func (r *Region) leaveReplacement(d *deployment) {
 	failed := r.groups[d.blue]
-	if failed != nil {
-		for _, i := range failed.instances {
-			d.originals = append(d.originals, i.id)
-		}
+	if undone := r.deployments[aws.ToString(d.rollback.RollbackTriggeringDeploymentId)]; undone != nil {
+		d.originals = undone.targets
 	}
 	r.deregisterAll(d, d.originals, func() {
 		if d.over() {

@@ -85,7 +85,7 @@ func (r *Region) startedDeployment(id *string) (*deployment, error) {
 	return d, err
 }
 
-// batchGetDeploymentTargets tells of targets that the deployment has; their
+// batchGetDeploymentTargets describes targets that the deployment has; their
 // lifecycle events are not simulated.
 func (r *Region) batchGetDeploymentTargets(in *codedeploy.BatchGetDeploymentTargetsInput) (*codedeploy.BatchGetDeploymentTargetsOutput, error) {
 	d, err := r.startedDeployment(in.DeploymentId)

@@ -26,7 +26,18 @@ func (r *Region) InterruptSpot(instance string) {
 		InstanceID string `json:"instance-id"`
 		Action     string `json:"instance-action"`
 	}{i.id, "terminate"}, Delivery{Instance: i.id})
-	r.after(spotNotice, func() { r.shutDown(i) })
+	r.after(spotNotice, func() { r.ec2Ends(i, r.cutOffAll) })
+}
+
+// setEC2 gives an instance a new state and sends it to EventBridge at once
+// ("State change events for Amazon EC2 instances"). The states
+// pending and running are not sent: nothing here needs them.
+func (r *Region) setEC2(i *instance, state ec2State) {
+	i.ec2 = state
+	r.emitEvent("aws.ec2", "EC2 Instance State-change Notification", []string{arn("ec2", "instance/"+i.id)}, struct {
+		InstanceID string   `json:"instance-id"`
+		State      ec2State `json:"state"`
+	}{i.id, state}, Delivery{Instance: i.id, State: string(state)})
 }
 
 // RecommendRebalance has EC2 say that a Spot Instance is at elevated risk. A

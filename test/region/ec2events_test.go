@@ -56,8 +56,21 @@ func TestSpotInterruptionWaitsForNobody(t *testing.T) {
 				t.Error("the instance died before its two minutes were over")
 			}
 			r.Advance(5 * time.Minute)
-			if got := stateOf(t, r, id); got != "" || len(r.LifecycleActions()) != 0 || len(r.InService(svc.Group)) != 4 {
-				t.Errorf("after the notice the instance is %q, %d hooks ran, and %d serve", got, len(r.LifecycleActions()), len(r.InService(svc.Group)))
+			// The group has found out since, and runs its hook for an instance
+			// that is gone.
+			actions := r.LifecycleActions()
+			if got := stateOf(t, r, id); got != "Terminating:Wait" || len(actions) != 1 || len(r.InService(svc.Group)) != 4 {
+				t.Fatalf("after the notice the instance is %q, %d hooks ran, and %d serve", got, len(actions), len(r.InService(svc.Group)))
+			}
+			if since := actions[0].Began.Sub(r.Start()); since < 3*time.Minute {
+				t.Errorf("the hook ran %s after the beginning: before the instance was gone", since)
+			}
+			if err := complete(r, actions[0], "CONTINUE", true); err != nil {
+				t.Error(err)
+			}
+			r.Advance(time.Second)
+			if got := stateOf(t, r, id); got != "" {
+				t.Errorf("completed, the instance is %q", got)
 			}
 			total := users.Total()
 			if early, late := total.CutEarly > 0, total.CutLate > 0; early != tc.early || late != tc.late {
@@ -82,7 +95,7 @@ func TestRebalanceRecommendation(t *testing.T) {
 		name      string
 		rebalance bool
 	}{
-		{"alone it is only news", false},
+		{"alone it is only announced", false},
 		{"with Capacity Rebalancing the instance leaves once it is replaced", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

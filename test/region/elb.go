@@ -14,7 +14,7 @@ type ELB struct{ r *Region }
 func (r *Region) ELB() ELB { return ELB{r} }
 
 func classicCall[I, O any](ctx context.Context, r *Region, operation string, in *I, simulated string, serve func(*I) (*O, error)) (*O, error) {
-	return call(ctx, r, elasticloadbalancing.ServiceID, operation, in, simulated, serve)
+	return call(ctx, r, elasticloadbalancing.ServiceID, operation, in, simulated, stale(r, elasticloadbalancing.ServiceID, operation, serve))
 }
 
 // DescribeLoadBalancers lists Classic Load Balancers by name, or all.
@@ -22,12 +22,12 @@ func (v ELB) DescribeLoadBalancers(ctx context.Context, in *elasticloadbalancing
 	return classicCall(ctx, v.r, "DescribeLoadBalancers", in, "LoadBalancerNames Marker PageSize", v.r.describeClassic)
 }
 
-// DescribeLoadBalancerAttributes tells a load balancer's connection draining.
+// DescribeLoadBalancerAttributes reads a load balancer's connection draining.
 func (v ELB) DescribeLoadBalancerAttributes(ctx context.Context, in *elasticloadbalancing.DescribeLoadBalancerAttributesInput, _ ...func(*elasticloadbalancing.Options)) (*elasticloadbalancing.DescribeLoadBalancerAttributesOutput, error) {
 	return classicCall(ctx, v.r, "DescribeLoadBalancerAttributes", in, "LoadBalancerName", v.r.describeClassicAttributes)
 }
 
-// DescribeInstanceHealth tells the health of all instances, or of those named.
+// DescribeInstanceHealth reads the health of all instances, or of those named.
 func (v ELB) DescribeInstanceHealth(ctx context.Context, in *elasticloadbalancing.DescribeInstanceHealthInput, _ ...func(*elasticloadbalancing.Options)) (*elasticloadbalancing.DescribeInstanceHealthOutput, error) {
 	return classicCall(ctx, v.r, "DescribeInstanceHealth", in, "LoadBalancerName Instances", v.r.describeInstanceHealth)
 }

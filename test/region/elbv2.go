@@ -13,12 +13,12 @@ type ELBV2 struct{ r *Region }
 func (r *Region) ELBV2() ELBV2 { return ELBV2{r} }
 
 func elbCall[I, O any](ctx context.Context, r *Region, operation string, in *I, simulated string, serve func(*I) (*O, error)) (*O, error) {
-	return call(ctx, r, elasticloadbalancingv2.ServiceID, operation, in, simulated, serve)
+	return call(ctx, r, elasticloadbalancingv2.ServiceID, operation, in, simulated, stale(r, elasticloadbalancingv2.ServiceID, operation, serve))
 }
 
 // CreateTargetGroup creates a target group that no load balancer uses yet.
 func (v ELBV2) CreateTargetGroup(ctx context.Context, in *elasticloadbalancingv2.CreateTargetGroupInput, _ ...func(*elasticloadbalancingv2.Options)) (*elasticloadbalancingv2.CreateTargetGroupOutput, error) {
-	return elbCall(ctx, v.r, "CreateTargetGroup", in, "Name Port Protocol ProtocolVersion TargetType VpcId HealthCheckEnabled HealthCheckIntervalSeconds HealthCheckPath HealthCheckPort HealthCheckProtocol HealthCheckTimeoutSeconds HealthyThresholdCount UnhealthyThresholdCount IpAddressType Matcher", v.r.createTargetGroup)
+	return elbCall(ctx, v.r, "CreateTargetGroup", in, "Name Port Protocol ProtocolVersion TargetType VpcId HealthCheckIntervalSeconds HealthCheckPath HealthCheckPort HealthCheckProtocol HealthCheckTimeoutSeconds HealthyThresholdCount UnhealthyThresholdCount IpAddressType Matcher", v.r.createTargetGroup)
 }
 
 // DeleteTargetGroup deletes a target group that no load balancer uses.
@@ -42,7 +42,7 @@ func (v ELBV2) ModifyTargetGroupAttributes(ctx context.Context, in *elasticloadb
 	return elbCall(ctx, v.r, "ModifyTargetGroupAttributes", in, "TargetGroupArn Attributes", v.r.modifyTargetGroupAttributes)
 }
 
-// DescribeTargetHealth tells the health of all targets, or of those named.
+// DescribeTargetHealth reads the health of all targets, or of those named.
 func (v ELBV2) DescribeTargetHealth(ctx context.Context, in *elasticloadbalancingv2.DescribeTargetHealthInput, _ ...func(*elasticloadbalancingv2.Options)) (*elasticloadbalancingv2.DescribeTargetHealthOutput, error) {
 	return elbCall(ctx, v.r, "DescribeTargetHealth", in, "TargetGroupArn Targets", v.r.describeTargetHealth)
 }

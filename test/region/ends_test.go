@@ -34,7 +34,7 @@ func TestHowDeploymentsEnd(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			r := region.New(region.Options{})
 			svc := shop(r)
-			events := heard(t, r)
+			events := deploymentEvents(t, r)
 			users := r.StartTraffic(region.Traffic{TargetGroup: "web", Takes: 5 * time.Second})
 			id := r.Deploy(svc, tc.how)
 			if tc.stopAt != "" {
@@ -76,7 +76,7 @@ func TestReadyWaitsToBeContinued(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			r := region.New(region.Options{})
 			svc := r.AddService(region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, ReadyWait: 3 * time.Hour})
-			events := heard(t, r)
+			events := deploymentEvents(t, r)
 			id := r.Deploy(svc, region.Deployment{})
 			r.Advance(time.Hour)
 			if r.Status(id) != cd.DeploymentStatusReady {
@@ -112,7 +112,7 @@ func TestRollback(t *testing.T) {
 			svc := r.AddService(region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, RollBack: true})
 			blue := r.GroupOf(svc)
 			users := r.StartTraffic(region.Traffic{TargetGroup: "web"})
-			events := heard(t, r)
+			events := deploymentEvents(t, r)
 			failed := r.Deploy(svc, tc.how)
 			if tc.stop {
 				r.Advance(30 * time.Minute)

@@ -19,7 +19,7 @@ const (
 	stateStop    = "STOP"
 )
 
-// emit tells EventBridge, and the deployment group's triggers, of a new state.
+// emit sends a new state to EventBridge and to the deployment group's triggers.
 func (r *Region) emit(d *deployment, state string) {
 	about := Delivery{Deployment: d.id, State: state}
 	r.emitCodeDeploy(d, deploymentChange, codeDeployDetail{State: state}, about)
@@ -47,8 +47,8 @@ const (
 	instanceChange   = "CodeDeploy Instance State-change Notification"
 )
 
-// emitInstances tells EventBridge of instances' new state, if it is to hear
-// of instances.
+// emitInstances sends instances' new state to EventBridge, where that is
+// enabled.
 func (r *Region) emitInstances(d *deployment, instances []*instance, state string) {
 	if !r.options.InstanceEvents {
 		return

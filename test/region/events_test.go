@@ -21,6 +21,9 @@ type busEvent struct {
 	Detail     struct{ DeploymentID, State string }
 }
 
+// ofCodeDeploy is a rule: EC2 sends an event for every instance that ends, too.
+func ofCodeDeploy(d region.Delivery) bool { return d.Source == "aws.codedeploy" }
+
 func decodeBusEvent(t *testing.T, payload []byte) busEvent {
 	t.Helper()
 	var e busEvent
@@ -112,7 +115,7 @@ func TestDeliveryFaults(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			r := region.New(region.Options{})
 			svc := shop(r)
-			q := r.Queue("repair")
+			q := r.Queue("repair").Hears(ofCodeDeploy)
 			r.SetDelivery(tc.hook)
 			r.RunDeployment(svc, region.Deployment{})
 			r.Advance(2 * time.Hour)

@@ -61,12 +61,12 @@ func (r *Region) poll(q *Queue) {
 	})
 }
 
-// busy says whether no other batch may be worked on now.
+// busy reports whether no other batch may be worked on now.
 func (q *Queue) busy() bool {
 	return q.settings.Concurrency > 0 && q.working >= q.settings.Concurrency
 }
 
-// gathering says whether a batch waits for more messages.
+// gathering reports whether a batch waits for more messages.
 func (q *Queue) gathering() bool {
 	if q.settings.Window == 0 {
 		return false

@@ -141,7 +141,7 @@ func On(operation string, times int, f Fault) func(Call) Fault {
 // OneIn is a fault hook for [Region.SetFaults] that befalls one call in n, by
 // chance. A call's luck depends on the seed, on what it asks, and on how often
 // that was asked before, but not on the order in which calls that are made at
-// once arrive: the same story has the same faults each time it is told.
+// once arrive: the same scenario has the same faults in every run.
 func OneIn(n int, seed uint64, f Fault) func(Call) Fault {
 	asked := map[uint64]uint64{}
 	return func(c Call) Fault {

@@ -24,9 +24,13 @@ type group struct {
 	activities []*activity
 	launches   int              // ever
 	deployer   *deploymentGroup // whose launch hook is on the group
-	deleting   bool
-	deleted    bool
-	vpc        string // "" where nobody has said
+	// rebalancing is the instance that is launched to even out the zones, until
+	// it is in service and another one can go.
+	rebalancing  *instance
+	launchFailed bool // and is tried again later
+	deleting     bool
+	deleted      bool
+	vpc          string // "" where nobody has said
 	// refreshing is an instance refresh under way, or one that
 	// [Region.SetInstanceRefresh] pretends.
 	refreshing bool
@@ -89,7 +93,7 @@ func (g *group) zones() []string {
 func (g *group) desired() int         { return int(deref(g.config.DesiredCapacity)) }
 func (g *group) grace() time.Duration { return seconds(g.config.HealthCheckGracePeriod) }
 
-// checksELB says whether target health decides over an instance's life.
+// checksELB reports whether target health decides over an instance's life.
 func (g *group) checksELB() bool { return slices.Contains(g.healthChecks(), "ELB") }
 
 // group finds a group that can still be changed.

@@ -50,33 +50,6 @@ func (r *Region) describeAutoScalingGroups(in *autoscaling.DescribeAutoScalingGr
 	return &autoscaling.DescribeAutoScalingGroupsOutput{AutoScalingGroups: found, NextToken: next}, nil
 }
 
-// matches applies the tag filters; all of them must match.
-func (g *group) matches(filters []asg.Filter) (bool, error) {
-	for _, f := range filters {
-		name := aws.ToString(f.Name)
-		some := func(matches func(asg.Tag) bool) bool {
-			return slices.ContainsFunc(sorted(g.tags), matches)
-		}
-		var ok bool
-		switch key, isKey := strings.CutPrefix(name, "tag:"); {
-		case isKey:
-			ok = some(func(t asg.Tag) bool {
-				return aws.ToString(t.Key) == key && slices.Contains(f.Values, aws.ToString(t.Value))
-			})
-		case name == "tag-key":
-			ok = some(func(t asg.Tag) bool { return slices.Contains(f.Values, aws.ToString(t.Key)) })
-		case name == "tag-value":
-			ok = some(func(t asg.Tag) bool { return slices.Contains(f.Values, aws.ToString(t.Value)) })
-		default:
-			return false, invalid("Filter type %s is not correct", name)
-		}
-		if !ok {
-			return false, nil
-		}
-	}
-	return true, nil
-}
-
 func (r *Region) createAutoScalingGroup(in *autoscaling.CreateAutoScalingGroupInput) (*autoscaling.CreateAutoScalingGroupOutput, error) {
 	name := aws.ToString(in.AutoScalingGroupName)
 	if name == "" || in.MinSize == nil || in.MaxSize == nil {
@@ -86,6 +59,9 @@ func (r *Region) createAutoScalingGroup(in *autoscaling.CreateAutoScalingGroupIn
 		return nil, &asg.AlreadyExistsFault{Message: aws.String("AutoScalingGroup by this name already exists - A group with the name " + name + " already exists")}
 	}
 	if err := capacity(in.MinSize, in.MaxSize, in.DesiredCapacity); err != nil {
+		return nil, err
+	}
+	if err := settable(in.HealthCheckType, in.TerminationPolicies); err != nil {
 		return nil, err
 	}
 	sources := slices.Clone(in.TrafficSources)
@@ -102,8 +78,8 @@ func (r *Region) createAutoScalingGroup(in *autoscaling.CreateAutoScalingGroupIn
 		DefaultCooldown: in.DefaultCooldown, DefaultInstanceWarmup: in.DefaultInstanceWarmup,
 		HealthCheckType: in.HealthCheckType, HealthCheckGracePeriod: in.HealthCheckGracePeriod,
 		LaunchConfigurationName: in.LaunchConfigurationName, LaunchTemplate: in.LaunchTemplate,
-		MixedInstancesPolicy: in.MixedInstancesPolicy, InstanceMaintenancePolicy: in.InstanceMaintenancePolicy,
-		MaxInstanceLifetime: in.MaxInstanceLifetime, CapacityRebalance: in.CapacityRebalance,
+		MixedInstancesPolicy:             in.MixedInstancesPolicy,
+		CapacityRebalance:                in.CapacityRebalance,
 		NewInstancesProtectedFromScaleIn: in.NewInstancesProtectedFromScaleIn,
 		TerminationPolicies:              in.TerminationPolicies, PlacementGroup: in.PlacementGroup,
 		ServiceLinkedRoleARN: in.ServiceLinkedRoleARN, Context: in.Context,
@@ -143,6 +119,22 @@ func (r *Region) furnish(g *group, sources []asg.TrafficSourceIdentifier, in *au
 	return nil
 }
 
+// settable refuses settings that would change what a group does in a way that
+// is not simulated.
+func settable(healthCheckType *string, policies []string) error {
+	for kind := range strings.SplitSeq(aws.ToString(or(healthCheckType, aws.String(defaultHealthCheck))), ",") {
+		if !slices.Contains([]string{"EC2", "ELB", "VPC_LATTICE", "EBS"}, kind) {
+			return invalid("%s is not a valid health check type", kind)
+		}
+	}
+	for _, p := range policies {
+		if p != "Default" {
+			return failure("NotImplemented", "the simulated region does not know the termination policy %s", p)
+		}
+	}
+	return nil
+}
+
 func capacity(low, high, desired *int32) error {
 	switch {
 	case deref(low) < 0 || deref(high) < 0:
@@ -169,6 +161,9 @@ func (r *Region) updateAutoScalingGroup(in *autoscaling.UpdateAutoScalingGroupIn
 	if err := capacity(low, high, desired); err != nil {
 		return nil, err
 	}
+	if err := settable(in.HealthCheckType, in.TerminationPolicies); err != nil {
+		return nil, err
+	}
 	if desired == nil {
 		// "If you specify a new value for MinSize without DesiredCapacity and
 		// it is larger than the current size, this sets the group's
@@ -184,8 +179,6 @@ func (r *Region) updateAutoScalingGroup(in *autoscaling.UpdateAutoScalingGroupIn
 	c.LaunchConfigurationName = or(in.LaunchConfigurationName, c.LaunchConfigurationName)
 	c.LaunchTemplate = or(in.LaunchTemplate, c.LaunchTemplate)
 	c.MixedInstancesPolicy = or(in.MixedInstancesPolicy, c.MixedInstancesPolicy)
-	c.InstanceMaintenancePolicy = or(in.InstanceMaintenancePolicy, c.InstanceMaintenancePolicy)
-	c.MaxInstanceLifetime = or(in.MaxInstanceLifetime, c.MaxInstanceLifetime)
 	c.CapacityRebalance = or(in.CapacityRebalance, c.CapacityRebalance)
 	c.NewInstancesProtectedFromScaleIn = or(in.NewInstancesProtectedFromScaleIn, c.NewInstancesProtectedFromScaleIn)
 	c.PlacementGroup = or(in.PlacementGroup, c.PlacementGroup)
@@ -256,10 +249,8 @@ func (r *Region) terminateInstance(in *autoscaling.TerminateInstanceInAutoScalin
 		}
 		g.config.DesiredCapacity = aws.Int32(*g.config.DesiredCapacity - 1)
 	}
-	r.after(0, func() {
-		r.scaleIn(i)
-		r.reconcile(g)
-	})
+	r.scaleIn(i) // at once, so that a second call does not have another one scaled in
+	r.after(0, func() { r.reconcile(g) })
 	return &autoscaling.TerminateInstanceInAutoScalingGroupOutput{Activity: &asg.Activity{
 		ActivityId:           aws.String(r.ids.uuid("activity")),
 		AutoScalingGroupName: aws.String(g.name),
@@ -269,16 +260,4 @@ func (r *Region) terminateInstance(in *autoscaling.TerminateInstanceInAutoScalin
 		StatusCode:           asg.ScalingActivityStatusCodeInProgress,
 		Progress:             aws.Int32(0),
 	}}, nil
-}
-
-func (r *Region) createOrUpdateTags(in *autoscaling.CreateOrUpdateTagsInput) (*autoscaling.CreateOrUpdateTagsOutput, error) {
-	for _, t := range in.Tags {
-		if _, err := r.group(t.ResourceId); err != nil {
-			return nil, err
-		}
-	}
-	for _, t := range in.Tags {
-		r.groups[*t.ResourceId].tags[aws.ToString(t.Key)] = t
-	}
-	return &autoscaling.CreateOrUpdateTagsOutput{}, nil
 }

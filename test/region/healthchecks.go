@@ -31,7 +31,7 @@ func (r *Region) beginTarget(tg *targetGroup, t *target) {
 // after one success; an unhealthy one after HealthyThresholdCount in a row;
 // any other is unhealthy after UnhealthyThresholdCount failures in a row
 // ("Health checks for Application Load Balancer target groups"). Probes come
-// at the interval's beat from the registration; only the one that completes a
+// at the interval, counted from the registration; only the one that completes a
 // row is a timer.
 func (r *Region) probe(tg *targetGroup, t *target) {
 	var row int32
@@ -79,7 +79,7 @@ func (t *target) nextProbe(now time.Time, n int, interval time.Duration) time.Ti
 	return first.Add(time.Duration(n-1) * interval)
 }
 
-// becomes gives a target its new health and tells those whom it concerns: the
+// becomes gives a target its new health and notifies those it concerns: the
 // group's replacement of unhealthy instances and its traffic sources.
 func (r *Region) becomes(tg *targetGroup, t *target, state elb.TargetHealthStateEnum) {
 	reason := elb.TargetHealthReasonEnum("")

@@ -1,15 +1,17 @@
 package region
 
 import (
+	"fmt"
 	"time"
 
 	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 )
 
-// instance is an EC2 instance, the application on it, and its place in its
+// instance is an EC2 instance, the application on it, and its state in its
 // Auto Scaling group.
 type instance struct {
 	id       string
+	address  string // private
 	zone     string
 	group    *group // stays set after the instance has left it
 	launched time.Time
@@ -25,6 +27,8 @@ type instance struct {
 	revision string
 	crashed  bool // the application, by hand
 	dead     bool // no longer answers, for good
+	// restarting says that its root volume is being replaced.
+	restarting bool
 
 	inFlight []flight
 	waiting  *wait  // for lifecycle actions; nil if it is not
@@ -33,6 +37,7 @@ type instance struct {
 	// that Capacity Rebalancing is replacing it.
 	interrupted time.Time
 	atRisk      bool
+	released    bool      // Auto Scaling has no more to do with it but to see it gone
 	drained     time.Time // when the last of its targets so far had drained
 	// launching and ending are its scaling activities.
 	launching, ending *activity
@@ -43,27 +48,29 @@ type ec2State string
 const (
 	pending      ec2State = "pending"
 	running      ec2State = "running"
+	stopping     ec2State = "stopping"
 	stopped      ec2State = "stopped"
 	shuttingDown ec2State = "shutting-down"
 	terminated   ec2State = "terminated"
 )
 
-// answers says whether a request, or a health check, finds an application.
+// answers reports whether a request, or a health check, finds an application.
 func (i *instance) answers() bool {
-	return i.ec2 == running && !i.dead && !i.crashed && (i.revision != "" || i.group.bareAnswers)
+	return i.ec2 == running && !i.dead && !i.crashed && !i.restarting && (i.revision != "" || i.group.bareAnswers)
 }
 
-// validated says whether the instance may serve users: it has a revision, and
+// validated reports whether the instance may serve users: it has a revision, and
 // the deployment that put it there has rerouted.
 func (i *instance) validated() bool { return i.revision != "" && !i.group.early }
 
-// counts says whether the instance counts as capacity of its group.
+// counts reports whether the instance counts as capacity of its group.
 func (i *instance) counts() bool {
 	if i.atRisk {
 		return false // its replacement does
 	}
 	switch i.lifecycle {
-	case asg.LifecycleStatePending, asg.LifecycleStatePendingWait, asg.LifecycleStatePendingProceed, asg.LifecycleStateInService:
+	case asg.LifecycleStatePending, asg.LifecycleStatePendingWait, asg.LifecycleStatePendingProceed, asg.LifecycleStateInService,
+		asg.LifecycleStateReplacingRootVolume, asg.LifecycleStateReplacingRootVolumeWait, asg.LifecycleStateReplacingRootVolumeProceed, asg.LifecycleStateRootVolumeReplaced:
 		return true
 	}
 	return false
@@ -84,10 +91,13 @@ func (r *Region) launch(g *group) *instance {
 		launched:  r.clock.now,
 		ec2:       pending,
 		lifecycle: asg.LifecycleStatePending,
-		origin:    placeEC2,
+		origin:    locationEC2,
 		protected: deref(g.config.NewInstancesProtectedFromScaleIn),
 		revision:  g.imageRevision,
 	}
+	n := r.ids.next("private address")
+	i.address = fmt.Sprintf("10.%d.%d.%d", n>>16, n>>8&0xff, n&0xff)
+	r.addresses[i.address] = i
 	g.launches++
 	g.instances = append(g.instances, i)
 	r.instances[i.id] = i
@@ -101,14 +111,15 @@ func (r *Region) boot(i *instance) {
 		return // terminated meanwhile
 	}
 	i.ec2 = running
-	if i.origin == placeWarmPool {
+	if i.origin == locationWarmPool {
 		r.targetsBack(i)
 	}
 	r.answersMayHaveChanged(i)
-	r.runHooks(i, onLaunching, i.origin, placeGroup, func(result string) { r.hooked(i, result) })
+	p := passage{transition: onLaunching, origin: i.origin, destination: locationGroup, waits: asg.LifecycleStatePendingWait}
+	r.runHooks(i, p, func(result string) { r.hooked(i, result) })
 }
 
-// hooked goes on with a launch whose lifecycle hooks are done: ABANDON means
+// hooked continues a launch whose lifecycle hooks are done: ABANDON means
 // that the instance is terminated and replaced. CodeDeploy's deployment to it
 // comes after the other hooks; in truth they run side by side.
 func (r *Region) hooked(i *instance, result string) {
@@ -147,14 +158,12 @@ func (r *Region) putInService(i *instance) {
 	r.reconcile(g)
 }
 
-// answersMayHaveChanged tells the health checks of all target groups, and of
-// EC2, to look.
+// answersMayHaveChanged has the health checks of all target groups, and of
+// EC2, run again.
 func (r *Region) answersMayHaveChanged(i *instance) {
-	for _, tg := range r.pools() {
-		for _, t := range tg.targets {
-			if t.instance == i {
-				r.probe(tg, t)
-			}
+	for _, t := range r.targetsOf(i) {
+		if t.instance == i {
+			r.probe(t.group, t)
 		}
 	}
 	if i.dead {

@@ -7,21 +7,58 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
-	cd "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 )
 
-// putLaunchHook puts CodeDeploy's managed hook on an Auto Scaling group:
-// launching, 600 s, ABANDON, CodeDeploy's own queue (observed).
-func (r *Region) putLaunchHook(g *deploymentGroup, on *group) {
-	if on.launchHook() != "" {
+// setAutoScalingGroups names a deployment group's Auto Scaling groups and
+// moves the launch hook along.
+func (r *Region) setAutoScalingGroups(g *deploymentGroup, names []string) {
+	if g.deleted {
 		return
 	}
+	g.groups = slices.Clone(names)
+	r.moveLaunchHook(g, names)
+}
+
+func (r *Region) moveLaunchHook(g *deploymentGroup, names []string) {
+	if g.deleted {
+		return
+	}
+	for _, on := range r.groups {
+		if on.deployer == g && !slices.Contains(names, on.name) {
+			removeLaunchHook(on)
+			on.deployer = nil
+		}
+	}
+	for _, name := range names {
+		if on := r.groups[name]; on != nil {
+			r.putLaunchHook(g, on)
+		}
+	}
+}
+
+// putLaunchHook puts CodeDeploy's managed hook on an Auto Scaling group:
+// launching, 600 s, ABANDON, CodeDeploy's own queue (observed). A hook for
+// terminations comes with it where the deployment group has one enabled (API
+// reference, CreateDeploymentGroup: terminationHookEnabled).
+func (r *Region) putLaunchHook(g *deploymentGroup, on *group) {
 	on.deployer = g
-	name := hookPrefix + g.name + "-" + r.ids.uuid("launch hook")
+	if on.launchHook() == "" {
+		r.putManagedHook(g, on, hookPrefix, onLaunching)
+	}
+	switch {
+	case !g.config.TerminationHookEnabled:
+		removeHooks(on, terminationHookPrefix)
+	case on.hookNamed(terminationHookPrefix) == "":
+		r.putManagedHook(g, on, terminationHookPrefix, onTerminating)
+	}
+}
+
+func (r *Region) putManagedHook(g *deploymentGroup, on *group, prefix, transition string) {
+	name := prefix + g.name + "-" + r.ids.uuid("launch hook")
 	on.hooks[name] = asg.LifecycleHook{
 		AutoScalingGroupName:  aws.String(on.name),
 		LifecycleHookName:     aws.String(name),
-		LifecycleTransition:   aws.String(onLaunching),
+		LifecycleTransition:   aws.String(transition),
 		DefaultResult:         aws.String(resultAbandon),
 		HeartbeatTimeout:      aws.Int32(600),
 		GlobalTimeout:         aws.Int32(60000),
@@ -31,14 +68,21 @@ func (r *Region) putLaunchHook(g *deploymentGroup, on *group) {
 }
 
 func removeLaunchHook(from *group) {
-	maps.DeleteFunc(from.hooks, func(name string, _ asg.LifecycleHook) bool { return strings.HasPrefix(name, hookPrefix) })
+	removeHooks(from, hookPrefix)
+	removeHooks(from, terminationHookPrefix)
+}
+
+func removeHooks(from *group, prefix string) {
+	maps.DeleteFunc(from.hooks, func(name string, _ asg.LifecycleHook) bool { return strings.HasPrefix(name, prefix) })
 }
 
 // launchHook is the name of CodeDeploy's hook on the group, "" if there is
 // none.
-func (g *group) launchHook() string {
+func (g *group) launchHook() string { return g.hookNamed(hookPrefix) }
+
+func (g *group) hookNamed(prefix string) string {
 	for _, name := range slices.Sorted(maps.Keys(g.hooks)) {
-		if strings.HasPrefix(name, hookPrefix) {
+		if strings.HasPrefix(name, prefix) {
 			return name
 		}
 	}
@@ -52,90 +96,4 @@ func (g *group) launchHookOf() *deploymentGroup {
 		return nil
 	}
 	return g.deployer
-}
-
-// partial says whether a deployment is to some instances of a group only. Such
-// ones run beside each other and beside a deployment of the whole group.
-func (d *deployment) partial() bool {
-	return d.onLaunch() || d.creator == cd.DeploymentCreatorCodeDeployAutoUpdate
-}
-
-// onLaunch says whether a deployment was created for one launched instance.
-func (d *deployment) onLaunch() bool { return d.creator == cd.DeploymentCreatorAutoscaling }
-
-// deployToLaunched is what CodeDeploy does when its launch hook fires: a
-// deployment of the last revision to the one instance, which waits for it in
-// Pending:Wait. It has states and events like any other, creator autoscaling,
-// and may run beside a deployment of the whole group ("Integrating CodeDeploy
-// with Amazon EC2 Auto Scaling"). Its style is in-place (assumed).
-func (r *Region) deployToLaunched(g *deploymentGroup, i *instance) {
-	if g.revision == "" {
-		r.putInService(i) // nothing was ever deployed
-		return
-	}
-	i.lifecycle = asg.LifecycleStatePendingWait
-	d := r.deployToSome(g, cd.DeploymentCreatorAutoscaling, []string{i.id})
-	r.after(r.timings.Install, func() {
-		if i.lifecycle != asg.LifecycleStatePendingWait {
-			r.fail(d, cd.ErrorCodeHealthConstraints, "The instance was terminated")
-			return
-		}
-		i.revision, d.installed = d.revision, true
-		r.answersMayHaveChanged(i)
-		i.lifecycle = asg.LifecycleStatePending
-		r.putInService(i)
-		r.succeed(d)
-	})
-}
-
-// deployToSome begins a deployment of the last successful revision to some
-// instances.
-func (r *Region) deployToSome(g *deploymentGroup, creator cd.DeploymentCreator, instances []string) *deployment {
-	d := r.newDeployment(g, creator)
-	d.revision = g.revision
-	d.style = cd.DeploymentStyle{DeploymentType: cd.DeploymentTypeInPlace, DeploymentOption: cd.DeploymentOptionWithoutTrafficControl}
-	d.targets = instances
-	d.status = cd.DeploymentStatusInProgress
-	d.started = aws.Time(r.clock.now)
-	r.emit(d, stateStart)
-	return d
-}
-
-// updateOutdated deploys to instances that were launched in the middle of a
-// deployment and did not get its revision: "CodeDeploy initiates one or more
-// 'auto-update outdated instances' deployments", unless the deployment group
-// ignores them (API reference, UpdateDeploymentGroup:
-// outdatedInstancesStrategy). One for all of them is assumed, and when.
-func (r *Region) updateOutdated(d *deployment) {
-	g := d.group
-	if d.partial() || g.deleted || g.config.OutdatedInstancesStrategy == cd.OutdatedInstancesStrategyIgnore || g.revision != d.revision {
-		return
-	}
-	var outdated []*instance
-	var ids []string
-	for _, name := range g.groups {
-		on := r.groups[name]
-		if on == nil {
-			continue
-		}
-		for _, i := range on.inService() {
-			if i.launched.After(d.created) && i.revision != d.revision {
-				outdated, ids = append(outdated, i), append(ids, i.id)
-			}
-		}
-	}
-	if len(outdated) == 0 {
-		return
-	}
-	update := r.deployToSome(g, cd.DeploymentCreatorCodeDeployAutoUpdate, ids)
-	r.after(r.timings.Install, func() {
-		for _, i := range outdated {
-			if i.ec2 == running {
-				i.revision = update.revision
-				r.answersMayHaveChanged(i)
-			}
-		}
-		update.installed = true
-		r.succeed(update)
-	})
 }

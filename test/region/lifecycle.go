@@ -37,24 +37,31 @@ const (
 // action is a lifecycle action: what one instance waits for on behalf of one
 // hook.
 type action struct {
-	token    string
-	hook     asg.LifecycleHook // as it was when the action began
-	instance *instance
-	wait     *wait
-	origin   string
-	target   string // the event's Destination
-	began    time.Time
-	due      time.Time // when the heartbeat timeout ends it
-	last     time.Time // when the global timeout does
-	beats    int
-	ended    time.Time
-	drained  time.Time // see LifecycleAction.Drained
-	ending   Ending
-	result   string
+	token      string
+	hook       asg.LifecycleHook // as it was when the action began
+	instance   *instance
+	wait       *wait
+	passage    passage
+	began      time.Time
+	due        time.Time // when the heartbeat timeout ends it
+	last       time.Time // when the global timeout does
+	heartbeats int
+	ended      time.Time
+	drained    time.Time // see LifecycleAction.Drained
+	ending     Ending
+	result     string
 }
 
-// wait is an instance's stay in Pending:Wait or Terminating:Wait. Its hooks
-// run side by side; the instance goes on when the last action has ended.
+// passage is what an instance is going through when its hooks run.
+type passage struct {
+	transition, origin, destination string
+	// action is set where the instance stays the same: ReplaceRootVolume.
+	action string
+	waits  asg.LifecycleState // the state in which it waits
+}
+
+// wait is an instance's stay in Pending:Wait, Terminating:Wait and the like. Its hooks
+// run side by side; the instance proceeds when the last action has ended.
 type wait struct {
 	actions []*action
 	left    int
@@ -66,10 +73,10 @@ type wait struct {
 // transition, and calls then when their actions have all ended; without hooks
 // it calls it at once. CodeDeploy's own launch hook is not among them: its
 // deployment is simulated for itself.
-func (r *Region) runHooks(i *instance, transition, origin, destination string, then func(result string)) {
+func (r *Region) runHooks(i *instance, p passage, then func(result string)) {
 	var hooks []asg.LifecycleHook
 	for _, h := range sorted(i.group.hooks) {
-		if *h.LifecycleTransition == transition && !strings.HasPrefix(*h.LifecycleHookName, hookPrefix) {
+		if *h.LifecycleTransition == p.transition && !strings.HasPrefix(*h.LifecycleHookName, hookPrefix) {
 			hooks = append(hooks, h)
 		}
 	}
@@ -77,21 +84,18 @@ func (r *Region) runHooks(i *instance, transition, origin, destination string, t
 		then(resultContinue)
 		return
 	}
-	i.lifecycle = asg.LifecycleStateTerminatingWait
-	if transition == onLaunching {
-		i.lifecycle = asg.LifecycleStatePendingWait
-	}
+	i.lifecycle = p.waits
 	w := &wait{left: len(hooks), result: resultContinue, then: then}
 	i.waiting = w
 	for _, h := range hooks {
-		r.beginAction(w, i, h, origin, destination)
+		r.beginAction(w, i, h, p)
 	}
 }
 
-func (r *Region) beginAction(w *wait, i *instance, h asg.LifecycleHook, origin, destination string) {
+func (r *Region) beginAction(w *wait, i *instance, h asg.LifecycleHook, p passage) {
 	now := r.clock.now
 	a := &action{
-		token: r.ids.uuid("lifecycle action"), hook: h, instance: i, wait: w, origin: origin, target: destination,
+		token: r.ids.uuid("lifecycle action"), hook: h, instance: i, wait: w, passage: p,
 		began: now, due: now.Add(seconds(h.HeartbeatTimeout)), last: now.Add(seconds(h.GlobalTimeout)),
 	}
 	w.actions = append(w.actions, a)
@@ -99,6 +103,9 @@ func (r *Region) beginAction(w *wait, i *instance, h asg.LifecycleHook, origin, 
 	r.lifecycleActions = append(r.lifecycleActions, a)
 	r.at(earlier(a.due, a.last), func() { r.expire(a) })
 	r.emitAction(a)
+	if strings.HasPrefix(*h.LifecycleHookName, terminationHookPrefix) {
+		r.deployToTerminating(a)
+	}
 }
 
 // expire ends an action whose time is up with its hook's default result. "By
@@ -177,7 +184,7 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// LifecycleAction is a lifecycle action as a test looks at it.
+// LifecycleAction is a lifecycle action as tests see it.
 type LifecycleAction struct {
 	Token, Group, Hook, Instance string
 	// Transition is autoscaling:EC2_INSTANCE_LAUNCHING or _TERMINATING.
@@ -192,8 +199,9 @@ type LifecycleAction struct {
 	Result string // CONTINUE or ABANDON
 	// Heartbeats is how many were recorded.
 	Heartbeats int
-	// Drained is when the last of the instance's targets had drained, zero if
-	// it had none: an instance that is kept longer waits for nothing.
+	// Drained is when the last of the instance's targets ceased to be shown as
+	// draining, zero if it had none: an instance that is kept longer waits for
+	// nothing.
 	Drained time.Time
 }
 
@@ -210,8 +218,8 @@ func (r *Region) LifecycleActions() []LifecycleAction {
 		}
 		all = append(all, LifecycleAction{
 			Token: a.token, Group: a.instance.group.name, Hook: *a.hook.LifecycleHookName, Instance: a.instance.id,
-			Transition: aws.ToString(a.hook.LifecycleTransition), Destination: a.target,
-			Began: a.began, Ended: a.ended, Ending: a.ending, Result: a.result, Heartbeats: a.beats, Drained: drained,
+			Transition: aws.ToString(a.hook.LifecycleTransition), Destination: a.passage.destination,
+			Began: a.began, Ended: a.ended, Ending: a.ending, Result: a.result, Heartbeats: a.heartbeats, Drained: drained,
 		})
 	}
 	return all

@@ -115,7 +115,7 @@ func TestTerminateHookKeepsTheInstanceUntilItIsCompleted(t *testing.T) {
 				t.Errorf("the instance is still in its group: %q", got)
 			}
 			if err := complete(r, a, tc.result, tc.byToken); !noActiveAction(err) {
-				t.Errorf("completing it again gives %v; callers rely on being told that nothing is active", err)
+				t.Errorf("completing it again gives %v; callers rely on the error that nothing is active", err)
 			}
 			if failed := users.Total().Failed; failed != 0 {
 				t.Errorf("%d requests failed", failed)
@@ -244,7 +244,7 @@ func TestDeleteSkipsTerminateHooks(t *testing.T) {
 	}
 }
 
-func TestLaunchHookHoldsTheInstanceBack(t *testing.T) {
+func TestLaunchHookDelaysService(t *testing.T) {
 	for _, tc := range []struct {
 		name, result string
 		inService    int
@@ -272,9 +272,9 @@ func TestLaunchHookHoldsTheInstanceBack(t *testing.T) {
 	}
 }
 
-// TestLifecycleEventsTellOfTheAction holds the three shapes that an action is
-// told in against each other.
-func TestLifecycleEventsTellOfTheAction(t *testing.T) {
+// TestShapesOfLifecycleEvents compares the three shapes in which an action is
+// sent.
+func TestShapesOfLifecycleEvents(t *testing.T) {
 	r := region.New(region.Options{})
 	rule, straight, wrapped := r.Queue("rule"), r.Queue("straight").Deaf(), r.Queue("wrapped").Deaf()
 	topic := r.Topic("hooks")
@@ -292,16 +292,16 @@ func TestLifecycleEventsTellOfTheAction(t *testing.T) {
 	scaleIn(t, r, svc.Group)
 	all := r.LifecycleActions()
 
-	type told struct {
+	type sent struct {
 		LifecycleActionToken, AutoScalingGroupName, LifecycleHookName, EC2InstanceId, LifecycleTransition, NotificationMetadata, Origin, Destination string
 	}
-	var events []told
+	var events []sent
 	for _, m := range rule.Messages() {
 		var e struct {
 			Source     string `json:"source"`
 			DetailType string `json:"detail-type"`
 			Resources  []string
-			Detail     told
+			Detail     sent
 		}
 		if err := json.Unmarshal([]byte(m.Body), &e); err != nil {
 			t.Fatal(err)
@@ -312,12 +312,12 @@ func TestLifecycleEventsTellOfTheAction(t *testing.T) {
 		events = append(events, e.Detail)
 	}
 	for n, q := range []*region.Queue{straight, wrapped} {
-		var flat told
+		var flat sent
 		messages := q.Messages()
 		if err := json.Unmarshal([]byte(messages[len(messages)-1].Body), &flat); err != nil {
 			t.Fatal(err)
 		}
-		want := told{all[n].Token, svc.Group, all[n].Hook, all[n].Instance, terminating, "", "AutoScalingGroup", "EC2"}
+		want := sent{all[n].Token, svc.Group, all[n].Hook, all[n].Instance, terminating, "", "AutoScalingGroup", "EC2"}
 		if n == 0 {
 			want.NotificationMetadata = `{"drain":"120s"}`
 		}
@@ -337,5 +337,12 @@ func TestHealthReplacementRunsTheHooks(t *testing.T) {
 	}
 	if n := len(r.InService(svc.Group)); n != 4 {
 		t.Errorf("%d instances serve while the dead one waits, want 4", n)
+	}
+}
+
+func putHook(name string) *autoscaling.PutLifecycleHookInput {
+	return &autoscaling.PutLifecycleHookInput{
+		AutoScalingGroupName: aws.String(group), LifecycleHookName: aws.String(name), LifecycleTransition: aws.String(terminating),
+		HeartbeatTimeout: aws.Int32(600), DefaultResult: aws.String("CONTINUE"),
 	}
 }

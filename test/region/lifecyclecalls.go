@@ -40,13 +40,13 @@ func (r *Region) recordLifecycleActionHeartbeat(in *autoscaling.RecordLifecycleA
 	if err != nil {
 		return nil, err
 	}
-	a.beats++
+	a.heartbeats++
 	a.due = r.clock.now.Add(seconds(a.hook.HeartbeatTimeout))
 	return &autoscaling.RecordLifecycleActionHeartbeatOutput{}, nil
 }
 
-// activeAction finds the action that a call means. One that has ended is not
-// told from one that never was ("No active Lifecycle Action found", observed).
+// activeAction finds the action that a call means. One that has ended cannot
+// be distinguished from one that never was ("No active Lifecycle Action found", observed).
 func (r *Region) activeAction(group, hook, token, id *string) (*action, error) {
 	g, err := r.group(group)
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 // ("EventBridge event examples for warm pools", possible values of origins
 // and destinations).
 const (
-	placeEC2      = "EC2"
-	placeGroup    = "AutoScalingGroup"
-	placeWarmPool = "WarmPool"
+	locationEC2      = "EC2"
+	locationGroup    = "AutoScalingGroup"
+	locationWarmPool = "WarmPool"
 )
 
 // isoMillis are the times of Auto Scaling's own notifications.
@@ -29,9 +29,10 @@ type lifecycleDetail struct {
 	NotificationMetadata string `json:",omitempty"`
 	Origin               string
 	Destination          string
+	Action               string `json:",omitempty"`
 }
 
-// lifecycleMessage is what goes straight to a hook's notification target
+// lifecycleMessage is what is sent straight to a hook's notification target
 // (observed).
 type lifecycleMessage struct {
 	Origin               string
@@ -46,13 +47,14 @@ type lifecycleMessage struct {
 	EC2InstanceID        string `json:"EC2InstanceId"`
 	NotificationMetadata string `json:",omitempty"`
 	LifecycleActionToken string
+	Action               string `json:",omitempty"`
 }
 
 const autoScalingService = "AWS Auto Scaling"
 
-// emitAction tells EventBridge that an action has begun ("Amazon EC2 Auto
+// emitAction sends the beginning of an action to EventBridge ("Amazon EC2 Auto
 // Scaling event reference", lifecycle actions), and the hook's notification
-// target if it has one. That EventBridge hears of it then, too, is assumed.
+// target if it has one. That EventBridge gets it then, too, is assumed.
 func (r *Region) emitAction(a *action) {
 	h := a.hook
 	detailType, what := "EC2 Instance-terminate Lifecycle Action", "TERMINATING"
@@ -67,13 +69,14 @@ func (r *Region) emitAction(a *action) {
 		EC2InstanceID:        a.instance.id,
 		LifecycleTransition:  *h.LifecycleTransition,
 		NotificationMetadata: aws.ToString(h.NotificationMetadata),
-		Origin:               a.origin,
-		Destination:          a.target,
+		Origin:               a.passage.origin,
+		Destination:          a.passage.destination,
+		Action:               a.passage.action,
 	}, about)
 	r.notify(h, "Auto Scaling:  Lifecycle action '"+what+"' for instance "+a.instance.id+" in progress.", lifecycleMessage{
-		Origin:               a.origin,
+		Origin:               a.passage.origin,
 		LifecycleHookName:    *h.LifecycleHookName,
-		Destination:          a.target,
+		Destination:          a.passage.destination,
 		AccountID:            Account,
 		RequestID:            r.ids.uuid("request"),
 		LifecycleTransition:  *h.LifecycleTransition,
@@ -83,6 +86,7 @@ func (r *Region) emitAction(a *action) {
 		EC2InstanceID:        a.instance.id,
 		NotificationMetadata: aws.ToString(h.NotificationMetadata),
 		LifecycleActionToken: a.token,
+		Action:               a.passage.action,
 	}, about)
 }
 

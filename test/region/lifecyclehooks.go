@@ -91,7 +91,7 @@ func (r *Region) deleteLifecycleHook(in *autoscaling.DeleteLifecycleHookInput) (
 		return nil, invalid("No Lifecycle Hook found with name: %s for Auto Scaling group: %s", name, g.name)
 	}
 	delete(g.hooks, name)
-	for _, i := range g.instances {
+	for _, i := range slices.Concat(g.instances, g.warm) {
 		if a := r.actionOf(i.id, name); a != nil {
 			result := resultContinue
 			if *a.hook.LifecycleTransition == onLaunching {

@@ -9,18 +9,24 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	cd "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"pgregory.net/rapid"
 
 	"deployhooks/test/region"
 )
 
-// TestRandomDays throws everything at a region in random order. Whatever
+// TestRandomOperations throws everything at a region in random order. Whatever
 // happens, the books must balance, and when it is over every group must come
 // to its desired capacity.
-func TestRandomDays(t *testing.T) {
+func TestRandomOperations(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		r := region.New(region.Options{DrainingUntilTimeout: rapid.Bool().Draw(rt, "draining until timeout")})
+		r := region.New(region.Options{
+			DrainedAtOnce:   rapid.Bool().Draw(rt, "drained at once"),
+			RebalancesZones: rapid.Bool().Draw(rt, "rebalances zones"),
+			PoolDescribed:   rapid.Bool().Draw(rt, "pool described"),
+			ReturnWaits:     rapid.SampledFrom([]asg.LifecycleState{"", asg.LifecycleStateWarmedTerminatingWait, asg.LifecycleStateTerminatingWait}).Draw(rt, "return waits"),
+		})
 		svc := r.AddService(region.Service{
 			Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web", "api"}, Instances: 3, Max: 8,
 			RollBack:    rapid.Bool().Draw(rt, "roll back"),
@@ -28,7 +34,12 @@ func TestRandomDays(t *testing.T) {
 			HealthCheck: rapid.SampledFrom([]string{"ELB", "EC2"}).Draw(rt, "health check"),
 			ReadyWait:   time.Duration(rapid.SampledFrom([]int{0, 10}).Draw(rt, "ready wait")) * time.Minute,
 			KeepBlue:    rapid.Bool().Draw(rt, "keep blue"),
-			Hooks:       rapid.SampledFrom([][]asg.LifecycleHook{nil, {hook("drain", terminating, 300, "CONTINUE"), hook("logs", terminating, 60, "ABANDON"), hook("warm-up", launching, 30, "CONTINUE")}}).Draw(rt, "hooks"),
+
+			TerminationWait:      time.Duration(rapid.SampledFrom([]int{0, 5, 60}).Draw(rt, "termination wait")) * time.Minute,
+			TerminationHook:      rapid.Bool().Draw(rt, "CodeDeploy's terminate hook"),
+			ClassicLoadBalancers: rapid.SampledFrom([][]string{nil, {"old"}}).Draw(rt, "Classic Load Balancers"),
+			OutdatedInstances:    rapid.SampledFrom([]cd.OutdatedInstancesStrategy{"", cd.OutdatedInstancesStrategyIgnore}).Draw(rt, "outdated instances"),
+			Hooks:                rapid.SampledFrom([][]asg.LifecycleHook{nil, {hook("drain", terminating, 300, "CONTINUE"), hook("logs", terminating, 60, "ABANDON"), hook("warm-up", launching, 30, "CONTINUE")}}).Draw(rt, "hooks"),
 		})
 		users := r.StartTraffic(region.Traffic{TargetGroup: "web", PerSecond: 2, Takes: 3 * time.Second})
 		var ids []string
@@ -41,7 +52,7 @@ func TestRandomDays(t *testing.T) {
 			}
 			return all
 		}
-		stages := []region.Stage{"", "", region.StageProvision, region.StageInstall, region.StageReady, region.StageReroute}
+		stages := []region.Stage{"", "", region.StageProvision, region.StageInstall, region.StageReady, region.StageReroute, region.StageWait}
 		anInstance := func() string {
 			all := r.InService(rapid.SampledFrom(groups()).Draw(rt, "group"))
 			if len(all) == 0 {
@@ -83,10 +94,32 @@ func TestRandomDays(t *testing.T) {
 			"recover":   func(*rapid.T) { r.Recover(anInstance()) },
 			"kill":      func(*rapid.T) { r.Kill(anInstance()) },
 			"terminate": func(*rapid.T) { r.Terminate(anInstance()) },
+			"halt":      func(*rapid.T) { r.StopInstance(anInstance()) },
+			"new root":  func(*rapid.T) { r.ReplaceRootVolume(anInstance()) },
+			"standby": func(rt *rapid.T) {
+				name := rapid.SampledFrom(groups()).Draw(rt, "group")
+				if all := r.InService(name); len(all) > 0 {
+					_, _ = r.AutoScaling().EnterStandby(t.Context(), &autoscaling.EnterStandbyInput{
+						AutoScalingGroupName: aws.String(name), InstanceIds: all[:1], ShouldDecrementDesiredCapacity: aws.Bool(rapid.Bool().Draw(rt, "decrement")),
+					})
+				}
+			},
+			"return": func(rt *rapid.T) { returnAll(t, r, rapid.SampledFrom(groups()).Draw(rt, "group")) },
+			"detach": func(rt *rapid.T) {
+				name := rapid.SampledFrom(groups()).Draw(rt, "group")
+				if all := r.InService(name); len(all) > 0 {
+					_, _ = r.AutoScaling().DetachInstances(t.Context(), &autoscaling.DetachInstancesInput{
+						AutoScalingGroupName: aws.String(name), InstanceIds: all[:1], ShouldDecrementDesiredCapacity: aws.Bool(rapid.Bool().Draw(rt, "decrement")),
+					})
+				}
+			},
 			"deploy": func(rt *rapid.T) {
 				how := region.Deployment{
 					FailAt: rapid.SampledFrom(stages).Draw(rt, "fail at"), DieAt: rapid.SampledFrom(stages).Draw(rt, "die at"),
 					LeaveSuspended: rapid.Bool().Draw(rt, "leave suspended"), AttachItself: rapid.Bool().Draw(rt, "attach itself"),
+					SucceedFirst: rapid.Bool().Draw(rt, "succeed first"),
+					Named:        rapid.SampledFrom([]region.Naming{region.NamedWithHook, region.NamedAtReroute, region.NamedAtEnd}).Draw(rt, "named"),
+					Spacing:      time.Duration(rapid.SampledFrom([]int{0, 20}).Draw(rt, "spacing")) * time.Second,
 				}
 				if id, err := r.TryDeploy(svc, how); err == nil {
 					ids = append(ids, id)
@@ -131,7 +164,9 @@ func TestRandomDays(t *testing.T) {
 			}
 			// A group that is attached without a revision replaces its
 			// instances for ever; they count while they last.
-			counted := slices.DeleteFunc(g.Instances, func(i asg.Instance) bool { return strings.HasPrefix(string(i.LifecycleState), "Terminating") })
+			counted := slices.DeleteFunc(g.Instances, func(i asg.Instance) bool {
+				return strings.HasPrefix(string(i.LifecycleState), "Terminating") || i.LifecycleState == asg.LifecycleStateStandby
+			})
 			if len(counted) != int(*g.DesiredCapacity) {
 				rt.Errorf("%s rests at %d instances, not %d", name, len(counted), *g.DesiredCapacity)
 			}
@@ -147,6 +182,16 @@ func TestRandomDays(t *testing.T) {
 			}
 		}
 	})
+}
+
+// returnAll returns what a group has in standby.
+func returnAll(t *testing.T, r *region.Region, name string) {
+	g, _ := r.Group(name)
+	for _, i := range g.Instances {
+		if i.LifecycleState == asg.LifecycleStateStandby {
+			_, _ = r.AutoScaling().ExitStandby(t.Context(), &autoscaling.ExitStandbyInput{AutoScalingGroupName: aws.String(name), InstanceIds: []string{*i.InstanceId}})
+		}
+	}
 }
 
 // balance holds what is true at every instant.

@@ -25,7 +25,7 @@ type refresh struct {
 // Defaults of an instance refresh (API reference, RefreshPreferences).
 const (
 	defaultMinHealthy = 90
-	refreshPatience   = time.Hour
+	refreshTimeout    = time.Hour
 )
 
 func (f *refresh) active() bool { return f.status == asg.InstanceRefreshStatusInProgress }
@@ -78,7 +78,7 @@ func (r *Region) refreshStep(f *refresh) {
 	r.reconcile(g)
 	// Protected instances and such that do not become healthy are waited for
 	// an hour ("the instance refresh will fail").
-	if r.clock.now.Sub(f.progressed) >= refreshPatience {
+	if r.clock.now.Sub(f.progressed) >= refreshTimeout {
 		r.endRefresh(f, asg.InstanceRefreshStatusFailed, "The instance refresh made no progress for an hour.")
 		return
 	}

@@ -19,7 +19,7 @@ func (v AutoScaling) StartInstanceRefresh(ctx context.Context, in *autoscaling.S
 // CancelInstanceRefresh ends an instance refresh where it is: instances whose
 // replacement has begun are still replaced.
 func (v AutoScaling) CancelInstanceRefresh(ctx context.Context, in *autoscaling.CancelInstanceRefreshInput, _ ...func(*autoscaling.Options)) (*autoscaling.CancelInstanceRefreshOutput, error) {
-	return asgCall(ctx, v.r, "CancelInstanceRefresh", in, "AutoScalingGroupName WaitForTransitioningInstances", v.r.cancelInstanceRefresh)
+	return asgCall(ctx, v.r, "CancelInstanceRefresh", in, "AutoScalingGroupName", v.r.cancelInstanceRefresh)
 }
 
 // DescribeInstanceRefreshes lists a group's instance refreshes, the newest
@@ -41,6 +41,9 @@ func (r *Region) startInstanceRefresh(in *autoscaling.StartInstanceRefreshInput)
 		return nil, failure("NotImplemented", "the simulated region does not know the preference %s of an instance refresh", field)
 	}
 	p.MinHealthyPercentage = or(p.MinHealthyPercentage, aws.Int32(defaultMinHealthy))
+	if in.Strategy != "" && in.Strategy != asg.RefreshStrategyRolling {
+		return nil, failure("NotImplemented", "the simulated region does not know the strategy %s of an instance refresh", in.Strategy)
+	}
 	switch {
 	case *p.MinHealthyPercentage < 0 || *p.MinHealthyPercentage > 100:
 		return nil, invalid("MinHealthyPercentage must be between 0 and 100, not %d", *p.MinHealthyPercentage)

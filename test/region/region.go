@@ -29,6 +29,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 )
 
 // Where the region is.
@@ -37,7 +39,7 @@ const (
 	Account = "123456789012"
 )
 
-// start is the instant at which regions begin unless told otherwise.
+// start is the instant at which regions begin unless set.
 var start = time.Date(2024, time.March, 4, 9, 0, 0, 0, time.UTC)
 
 // Options say how a region differs from the default one. The zero value is a
@@ -54,17 +56,43 @@ type Options struct {
 	PageSize int
 	// Throttling counts calls against the token buckets of the services.
 	Throttling bool
-	// DrainingUntilTimeout shows a deregistered target as draining until the
-	// deregistration delay is over even when nothing is in flight, as newer
-	// editions of the ALB user guide say it is displayed. Auto Scaling and
-	// CodeDeploy still wait for the requests in flight only. By default the
-	// target is gone as soon as nothing is in flight.
-	DrainingUntilTimeout bool
+	// DrainedAtOnce no longer shows a deregistered target of an Application Load
+	// Balancer as soon as nothing is in flight, as older editions of its user
+	// guide have it. By default it is displayed as draining until the
+	// deregistration delay is over ("Edit target group attributes for your
+	// Application Load Balancer", Deregistration delay). Auto Scaling and
+	// CodeDeploy wait for the requests in flight only, either way.
+	DrainedAtOnce bool
+	// ReturnWaits is the state in which an instance waits for its terminate
+	// hooks on its way back to a warm pool: Warmed:Pending:Wait unless set,
+	// Warmed:Terminating:Wait, or Terminating:Wait. In the last one it is still
+	// listed with its group.
+	ReturnWaits asg.LifecycleState
+	// PoolDescribed has DescribeAutoScalingInstances list the instances of warm
+	// pools, with their Warmed: states, which DescribeWarmPool always does.
+	PoolDescribed bool
+	// StaleReads has Auto Scaling, Elastic Load Balancing and CodeDeploy answer
+	// a question that was asked before as they did then, for that long: who
+	// changes something and asks again may not see it yet. AWS promises no more
+	// ("Eventual consistency", Amazon EC2 developer guide; that it is so of these
+	// services is likely).
+	StaleReads time.Duration
+	// RebalancesZones has groups even out their Availability Zones: where one has
+	// two instances more than another, one is launched and then one terminated
+	// ("Availability Zone rebalancing", process AZRebalance).
+	RebalancesZones bool
+	// AttachDeregisters has the attachment of a load balancer to a group of a
+	// deployment in progress deregister the group's instances a moment later, as
+	// AWS warns that it may: "may cause all the instances to become deregistered
+	// from the load balancer unexpectedly" ("Create a deployment group for an
+	// EC2/On-Premises blue/green deployment"). How that comes about is not
+	// documented, and whether it does; by default it does not.
+	AttachDeregisters bool
 	// CamelCaseCreators has CodeDeploy spell the creator of a deployment by Auto
 	// Scaling autoScaling, as its user guide does, instead of autoscaling, which
 	// the API reference has for DeploymentInfo.
 	CamelCaseCreators bool
-	// InstanceEvents has CodeDeploy tell EventBridge of each instance's state
+	// InstanceEvents has CodeDeploy send EventBridge each instance's state
 	// too, not only of the deployment's.
 	InstanceEvents bool
 }
@@ -75,11 +103,12 @@ type Region struct {
 	options Options
 	timings Timings
 
-	mu    sync.Mutex // guards everything below
+	mu    sync.Mutex // protects everything below
 	clock clock
 	gate  gate
 	ids   ids
 
+	addresses     map[string]*instance // by private IP address
 	instances     map[string]*instance
 	groups        map[string]*group
 	deletedGroups []*group // for their scaling activities
@@ -100,7 +129,8 @@ type Region struct {
 	tables           map[string]*table
 	// transactions are those with a client token, by it.
 	transactions map[string]transaction
-	door         door
+	delivery     delivery
+	answers      answers
 }
 
 // New returns an empty region at the start of its virtual time.
@@ -113,6 +143,7 @@ func New(o Options) *Region {
 		timings:      o.Timings.orDefault(),
 		clock:        clock{now: o.Start},
 		instances:    map[string]*instance{},
+		addresses:    map[string]*instance{},
 		groups:       map[string]*group{},
 		balancers:    map[string]*balancer{},
 		targets:      map[string]*targetGroup{},
@@ -144,7 +175,7 @@ func (s *ids) next(kind string) int {
 	return s.n[kind]
 }
 
-// hex is a number in hexadecimal that looks random, so that nobody relies on
+// hex is a hexadecimal number that seems random, so that nobody relies on
 // an order of identifiers: multiplication by an odd constant permutes the
 // 64-bit numbers.
 func (s *ids) hex(kind string, digits int) string {

@@ -27,7 +27,7 @@ const (
 // SendCommand runs a document on up to fifty instances named by ID. Targets
 // are not simulated.
 func (v SSM) SendCommand(ctx context.Context, in *ssm.SendCommandInput, _ ...func(*ssm.Options)) (*ssm.SendCommandOutput, error) {
-	return call(ctx, v.r, ssm.ServiceID, "SendCommand", in, "DocumentName DocumentVersion Comment InstanceIds Parameters TimeoutSeconds MaxConcurrency MaxErrors OutputS3BucketName OutputS3KeyPrefix OutputS3Region CloudWatchOutputConfig", v.r.sendCommand)
+	return call(ctx, v.r, ssm.ServiceID, "SendCommand", in, "DocumentName Comment InstanceIds Parameters TimeoutSeconds", v.r.sendCommand)
 }
 
 // ListCommands lists commands, the newest first.
@@ -56,12 +56,10 @@ func (r *Region) sendCommand(in *ssm.SendCommandInput) (*ssm.SendCommandOutput, 
 	}
 	c := &command{id: r.ids.uuid("command"), sent: r.clock.now}
 	c.describe = types.Command{
-		CommandId: aws.String(c.id), DocumentName: in.DocumentName, DocumentVersion: in.DocumentVersion, Comment: in.Comment,
+		CommandId: aws.String(c.id), DocumentName: in.DocumentName, Comment: in.Comment,
 		InstanceIds: slices.Clone(in.InstanceIds), Parameters: in.Parameters,
-		MaxConcurrency: or(in.MaxConcurrency, aws.String("50")), MaxErrors: or(in.MaxErrors, aws.String("0")),
-		OutputS3BucketName: in.OutputS3BucketName, OutputS3KeyPrefix: in.OutputS3KeyPrefix, OutputS3Region: in.OutputS3Region,
-		CloudWatchOutputConfig: in.CloudWatchOutputConfig,
-		RequestedDateTime:      aws.Time(c.sent), TimeoutSeconds: aws.Int32(int32(delivery / time.Second)),
+		MaxConcurrency: aws.String("50"), MaxErrors: aws.String("0"),
+		RequestedDateTime: aws.Time(c.sent), TimeoutSeconds: aws.Int32(int32(delivery / time.Second)),
 		ExpiresAfter: aws.Time(c.sent.Add(delivery + execution)),
 	}
 	r.commands.all = append(r.commands.all, c)
@@ -240,7 +238,7 @@ func (r *Region) listCommandInvocations(in *ssm.ListCommandInvocationsInput) (*s
 	return &ssm.ListCommandInvocationsOutput{CommandInvocations: found, NextToken: next}, nil
 }
 
-// describe is an invocation; only with details does it tell of its plugins,
+// describe is an invocation; only with details does it list its plugins,
 // and so of its output, of which 2,500 characters are kept (API reference,
 // CommandPlugin).
 func (v *invocation) describe(details bool) types.CommandInvocation {

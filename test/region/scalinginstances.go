@@ -13,7 +13,7 @@ import (
 // asked for, and how long its pages are (API reference).
 const instancesPerCall = 50
 
-// DescribeAutoScalingInstances tells of instances what their groups know.
+// DescribeAutoScalingInstances describes instances as their groups see them.
 func (v AutoScaling) DescribeAutoScalingInstances(ctx context.Context, in *autoscaling.DescribeAutoScalingInstancesInput, _ ...func(*autoscaling.Options)) (*autoscaling.DescribeAutoScalingInstancesOutput, error) {
 	return asgCall(ctx, v.r, "DescribeAutoScalingInstances", in, "InstanceIds MaxRecords NextToken", v.r.describeAutoScalingInstances)
 }
@@ -37,7 +37,7 @@ func (r *Region) describeAutoScalingInstances(in *autoscaling.DescribeAutoScalin
 	}
 	var found []asg.AutoScalingInstanceDetails
 	for _, i := range sorted(asked) {
-		if i == nil || i.ec2 == terminated || i.lifecycle == asg.LifecycleStateDetached {
+		if i == nil || i.lifecycle == asg.LifecycleStateTerminated || i.lifecycle == asg.LifecycleStateWarmedTerminated || i.lifecycle == asg.LifecycleStateDetached || i.pooled() && !r.options.PoolDescribed {
 			continue
 		}
 		found = append(found, asg.AutoScalingInstanceDetails{

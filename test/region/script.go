@@ -6,7 +6,7 @@ import (
 	cd "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 )
 
-// Deployment says how a deployment is to go. The zero value goes well.
+// Deployment says how a deployment is to go. The zero value succeeds.
 type Deployment struct {
 	// FailAt has CodeDeploy fail the deployment in this stage and say so.
 	FailAt Stage
@@ -29,10 +29,10 @@ type Deployment struct {
 	// skipped is not completed (API reference, ContinueDeployment). Which of the
 	// two it is on EC2, nobody has recorded.
 	SucceedFirst bool
-	// WaitUntold leaves instanceTerminationWaitTimeStarted false during the
+	// WaitFlagUnset leaves instanceTerminationWaitTimeStarted false during the
 	// termination wait, as was seen on ECS. By default it is true from the start
 	// of the wait (API reference, DeploymentInfo).
-	WaitUntold bool
+	WaitFlagUnset bool
 	// Named is when the deployment group names the replacement group.
 	Named Naming
 	// Installs is how long the installation takes, Timings.Install unless set.
@@ -111,10 +111,10 @@ func (r *Region) Status(id string) cd.DeploymentStatus {
 	return ""
 }
 
-// Deployed says whether a deployment has succeeded.
+// Deployed reports whether a deployment has succeeded.
 func (r *Region) Deployed(id string) bool { return r.Status(id) == cd.DeploymentStatusSucceeded }
 
-// Ended says whether a deployment is over, well or not.
+// Ended reports whether a deployment is over, well or not.
 func (r *Region) Ended(id string) bool {
 	switch r.Status(id) {
 	case cd.DeploymentStatusSucceeded, cd.DeploymentStatusFailed, cd.DeploymentStatusStopped:

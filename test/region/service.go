@@ -53,6 +53,9 @@ type Service struct {
 	// Trigger is the name of a topic that all deployment states are published
 	// to; none unless set.
 	Trigger string
+	// TerminationHook has CodeDeploy keep a terminate hook of its own on the
+	// group, and deploy to instances that terminate.
+	TerminationHook bool
 	// InPlace makes it a service that is released in place, on the same group.
 	InPlace bool
 	// Platform is the compute platform; Server unless set. Services on ECS and
@@ -64,7 +67,7 @@ type Service struct {
 	BareAnswers bool
 }
 
-// vpc is where services and target groups are unless told otherwise.
+// vpc is where services and target groups are unless set.
 const vpc = "vpc-0a1b2c3d4e5f60718"
 
 // AddService makes a service with everything that it needs, up and running
@@ -205,7 +208,8 @@ func (r *Region) addDeploymentGroup(s Service, lb *cd.LoadBalancerInfo, groups [
 		ApplicationName: &s.Application, DeploymentGroupName: &s.DeploymentGroup,
 		ServiceRoleArn: aws.String("arn:aws:iam::" + Account + ":role/codedeploy"), AutoScalingGroups: groups,
 		LoadBalancerInfo: lb, OutdatedInstancesStrategy: s.OutdatedInstances,
-		DeploymentStyle: &cd.DeploymentStyle{DeploymentType: cd.DeploymentTypeBlueGreen, DeploymentOption: cd.DeploymentOptionWithTrafficControl},
+		TerminationHookEnabled: aws.Bool(s.TerminationHook),
+		DeploymentStyle:        &cd.DeploymentStyle{DeploymentType: cd.DeploymentTypeBlueGreen, DeploymentOption: cd.DeploymentOptionWithTrafficControl},
 	}
 	switch {
 	case s.InPlace:

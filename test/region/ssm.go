@@ -34,7 +34,7 @@ const (
 
 // PutParameter creates a parameter or, with Overwrite, a new version of it.
 func (v SSM) PutParameter(ctx context.Context, in *ssm.PutParameterInput, _ ...func(*ssm.Options)) (*ssm.PutParameterOutput, error) {
-	return call(ctx, v.r, ssm.ServiceID, "PutParameter", in, "Name Value Type Overwrite Description DataType Tier Tags", v.r.putParameter)
+	return call(ctx, v.r, ssm.ServiceID, "PutParameter", in, "Name Value Type Overwrite", v.r.putParameter)
 }
 
 // GetParameter reads a parameter.
@@ -70,8 +70,6 @@ func (r *Region) putParameter(in *ssm.PutParameterInput) (*ssm.PutParameterOutpu
 		return nil, &types.ParameterAlreadyExists{Message: aws.String("The parameter already exists. To overwrite this value, set the overwrite option in the request to true.")}
 	case old == nil && in.Type == "":
 		return nil, failure("ValidationException", "A parameter type is required when you create a parameter.")
-	case old != nil && deref(in.Overwrite) && len(in.Tags) > 0:
-		return nil, failure("ValidationException", "Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please remove overwrite flag. To update tags for an existing parameter, please use AddTagsToResource or RemoveTagsFromResource.")
 	}
 	p := &parameter{name: name, value: value, kind: in.Type, version: 1, modified: r.clock.now}
 	if old != nil {

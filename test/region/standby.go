@@ -32,7 +32,7 @@ func (v AutoScaling) DetachInstances(ctx context.Context, in *autoscaling.Detach
 	return asgCall(ctx, v.r, "DetachInstances", in, "AutoScalingGroupName InstanceIds ShouldDecrementDesiredCapacity", v.r.detachInstances)
 }
 
-// SetInstanceHealth tells Auto Scaling an instance's health.
+// SetInstanceHealth sets an instance's health for Auto Scaling.
 func (v AutoScaling) SetInstanceHealth(ctx context.Context, in *autoscaling.SetInstanceHealthInput, _ ...func(*autoscaling.Options)) (*autoscaling.SetInstanceHealthOutput, error) {
 	return asgCall(ctx, v.r, "SetInstanceHealth", in, "InstanceId HealthStatus ShouldRespectGracePeriod", v.r.setInstanceHealth)
 }

@@ -87,7 +87,7 @@ func TestAThousandInstancesLeaveAtOnce(t *testing.T) {
 // fifteen seconds.
 func release(t *testing.T, r *region.Region, tg *string) {
 	t.Helper()
-	for range 20 {
+	for range 24 { // the deregistration delay, for which targets are displayed, and what it took to get there
 		r.Advance(15 * time.Second)
 		out, err := r.ELBV2().DescribeTargetHealth(context.Background(), &elasticloadbalancingv2.DescribeTargetHealthInput{TargetGroupArn: tg})
 		if err != nil {

@@ -27,11 +27,16 @@ type targetGroup struct {
 	targets   []*target // by instance and port
 	// routes are the targets that requests go to, worked out anew when a
 	// target has come, gone or changed its state: a request must not cost a
-	// look at a thousand targets.
+	// walk over a thousand targets.
 	routes    []*target
 	routesOld bool
-	classic   bool // the instances of a Classic Load Balancer
-	deleted   bool
+	// lingering are deregistered targets that a Network Load Balancer still
+	// sends new connections to.
+	lingering []*target
+	// terminates says that connections end with the deregistration delay.
+	terminates bool
+	classic    bool // the instances of a Classic Load Balancer
+	deleted    bool
 }
 
 // The target types that matter here.
@@ -59,6 +64,7 @@ const (
 	defaultDeregistrationDelay = 300 * time.Second
 	maxDeregistrationDelay     = 3600 * time.Second
 	deregistrationDelay        = "deregistration_delay.timeout_seconds"
+	connectionTermination      = "deregistration_delay.connection_termination.enabled"
 )
 
 // goodTargetGroupName is what the API reference says of names.
@@ -113,6 +119,15 @@ func (tg *targetGroup) describe() elb.TargetGroup {
 	d := tg.config
 	d.LoadBalancerArns = slices.Clone(tg.balancers)
 	return d
+}
+
+// network reports whether it is a Network Load Balancer that sends requests here.
+func (tg *targetGroup) network() bool {
+	switch tg.config.Protocol {
+	case elb.ProtocolEnumTcp, elb.ProtocolEnumUdp, elb.ProtocolEnumTcpUdp, elb.ProtocolEnumTls:
+		return true
+	}
+	return false
 }
 
 func (tg *targetGroup) interval() time.Duration {
@@ -193,8 +208,8 @@ func (r *Region) createTargetGroup(in *elasticloadbalancingv2.CreateTargetGroupI
 	tg := r.newTargetGroup(elb.TargetGroup{
 		TargetGroupName: in.Name, Port: in.Port, Protocol: in.Protocol, ProtocolVersion: in.ProtocolVersion, VpcId: in.VpcId,
 		TargetType: in.TargetType, IpAddressType: in.IpAddressType,
-		HealthCheckEnabled: in.HealthCheckEnabled, HealthCheckIntervalSeconds: in.HealthCheckIntervalSeconds,
-		HealthCheckPath: in.HealthCheckPath, HealthCheckPort: in.HealthCheckPort, HealthCheckProtocol: in.HealthCheckProtocol,
+		HealthCheckIntervalSeconds: in.HealthCheckIntervalSeconds,
+		HealthCheckPath:            in.HealthCheckPath, HealthCheckPort: in.HealthCheckPort, HealthCheckProtocol: in.HealthCheckProtocol,
 		HealthCheckTimeoutSeconds: in.HealthCheckTimeoutSeconds, Matcher: in.Matcher,
 		HealthyThresholdCount: in.HealthyThresholdCount, UnhealthyThresholdCount: in.UnhealthyThresholdCount,
 	})
@@ -244,9 +259,13 @@ func (r *Region) describeTargetGroups(in *elasticloadbalancingv2.DescribeTargetG
 }
 
 func (tg *targetGroup) attributes() []elb.TargetGroupAttribute {
-	return []elb.TargetGroupAttribute{{
+	all := []elb.TargetGroupAttribute{{
 		Key: aws.String(deregistrationDelay), Value: aws.String(strconv.Itoa(int(tg.delay / time.Second))),
 	}}
+	if tg.network() {
+		all = append(all, elb.TargetGroupAttribute{Key: aws.String(connectionTermination), Value: aws.String(strconv.FormatBool(tg.terminates))})
+	}
+	return all
 }
 
 func (r *Region) describeTargetGroupAttributes(in *elasticloadbalancingv2.DescribeTargetGroupAttributesInput) (*elasticloadbalancingv2.DescribeTargetGroupAttributesOutput, error) {
@@ -263,6 +282,10 @@ func (r *Region) modifyTargetGroupAttributes(in *elasticloadbalancingv2.ModifyTa
 		return nil, err
 	}
 	for _, a := range in.Attributes {
+		if tg.network() && aws.ToString(a.Key) == connectionTermination {
+			tg.terminates = aws.ToString(a.Value) == "true"
+			continue
+		}
 		n, err := strconv.Atoi(aws.ToString(a.Value))
 		delay := time.Duration(n) * time.Second
 		if aws.ToString(a.Key) != deregistrationDelay {

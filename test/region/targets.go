@@ -1,6 +1,8 @@
 package region
 
 import (
+	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -9,7 +11,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 )
 
-// targetKey is what tells targets of one group apart: an instance may be
+// targetKey identifies a target within its target group: an instance may be
 // registered several times, with different ports.
 type targetKey struct {
 	id   string
@@ -20,7 +22,7 @@ type targetKey struct {
 type target struct {
 	key        targetKey
 	group      *targetGroup
-	instance   *instance // nil for other target types
+	instance   *instance // nil for what is none
 	state      elb.TargetHealthStateEnum
 	reason     elb.TargetHealthReasonEnum
 	registered time.Time
@@ -29,6 +31,7 @@ type target struct {
 	probing    elb.TargetHealthStateEnum
 	generation int
 	leaves     time.Time // when its deregistration delay is over; zero while it is registered
+	shown      bool      // as draining until then, drained or not
 	drained    bool      // nothing is in flight any more, or the delay is over
 	gone       bool      // no longer shown
 }
@@ -71,6 +74,12 @@ func (r *Region) registerTargets(in *elasticloadbalancingv2.RegisterTargetsInput
 	}
 	for _, t := range in.Targets {
 		id := aws.ToString(t.Id)
+		if t.AvailabilityZone != nil || t.QuicServerId != nil {
+			return nil, failure("NotImplemented", "the simulated region knows the ID and the port of a target only")
+		}
+		if _, err := netip.ParseAddr(id); tg.kind == typeIP && err != nil {
+			return nil, invalid("The IP address '%s' is not a valid IPv4 address", id)
+		}
 		if tg.kind != typeInstance {
 			continue
 		}
@@ -100,13 +109,22 @@ func (r *Region) register(tg *targetGroup, id string, port int32) {
 		}
 		t.gone, t.drained = true, true
 	}
-	t := &target{key: key, group: tg, instance: r.instances[id], registered: r.clock.now}
+	tg.lingering = slices.DeleteFunc(tg.lingering, func(t *target) bool { return t.key == key })
+	t := &target{key: key, group: tg, instance: r.behind(tg, id), registered: r.clock.now}
 	tg.put(t)
-	if tg.kind != typeInstance {
+	if t.instance == nil {
 		t.set(elb.TargetHealthStateEnumHealthy, "")
 		return
 	}
 	r.beginTarget(tg, t)
+}
+
+// behind is the instance that a target stands for, nil if there is none.
+func (r *Region) behind(tg *targetGroup, id string) *instance {
+	if tg.kind == typeIP {
+		return r.addresses[id]
+	}
+	return r.instances[id]
 }
 
 func (r *Region) deregisterTargets(in *elasticloadbalancingv2.DeregisterTargetsInput) (*elasticloadbalancingv2.DeregisterTargetsOutput, error) {
@@ -125,8 +143,10 @@ func (r *Region) deregisterTargets(in *elasticloadbalancingv2.DeregisterTargetsI
 
 // deregister begins to drain a target and returns it, or nil if there is none
 // or it is not in use. Requests in flight may end within the deregistration
-// delay; with none in flight deregistration is complete at once ("Edit target
-// group attributes", Deregistration delay).
+// delay; with none in flight deregistration is complete at once, and only
+// displayed as draining until the delay ends ("Edit target group attributes for
+// your Application Load Balancer", Deregistration delay). For a Network Load
+// Balancer it is complete when the delay ends.
 func (r *Region) deregister(tg *targetGroup, key targetKey) *target {
 	t := tg.target(key)
 	if t == nil {
@@ -142,18 +162,40 @@ func (r *Region) deregister(tg *targetGroup, key targetKey) *target {
 	t.generation++
 	t.leaves = r.clock.now.Add(tg.delay)
 	t.set(elb.TargetHealthStateEnumDraining, elb.TargetHealthReasonEnumDeregistrationInProgress)
-	r.after(min(tg.delay, r.lastInFlight(t)), func() { r.drained(t) })
-	if r.options.DrainingUntilTimeout {
+	takes := min(tg.delay, r.lastInFlight(t))
+	if tg.network() {
+		takes = tg.delay
+		r.linger(t)
+	}
+	r.after(takes, func() { r.drained(t) })
+	if takes < tg.delay && !tg.classic && !r.options.DrainedAtOnce {
+		t.shown = true
 		r.after(tg.delay, func() { r.forget(t) })
 	}
 	return t
 }
 
-// drained ends a deregistration: what is still in flight is cut off.
+// linger has a Network Load Balancer send new connections to a target for a
+// while after its deregistration.
+func (r *Region) linger(t *target) {
+	if r.timings.Propagate < 0 {
+		return
+	}
+	t.group.lingering = append(t.group.lingering, t)
+	r.after(r.timings.Propagate, func() {
+		t.group.lingering = slices.DeleteFunc(t.group.lingering, func(other *target) bool { return other == t })
+		t.group.routesOld = true
+	})
+}
+
+// drained ends a deregistration: what is still in flight is cut off. Of a
+// Network Load Balancer it goes on, unless connections are to be terminated.
 func (r *Region) drained(t *target) {
 	t.drained = true
-	r.cutOff(t)
-	if !r.options.DrainingUntilTimeout {
+	if !t.group.network() || t.group.terminates {
+		r.cutOff(t)
+	}
+	if !t.shown {
 		r.forget(t)
 	}
 }
@@ -167,14 +209,44 @@ func (r *Region) forget(t *target) {
 	t.group.remove(t)
 }
 
-// targetsGone is what target groups show of a terminated instance.
-func (r *Region) targetsGone(i *instance) {
+// targetsOf are an instance's targets everywhere.
+func (r *Region) targetsOf(i *instance) []*target {
+	var found []*target
 	for _, tg := range r.pools() {
-		for _, t := range tg.targets {
-			if t.instance == i && !t.isDraining() {
-				t.generation++
-				t.set(elb.TargetHealthStateEnumUnused, elb.TargetHealthReasonEnumInvalidState)
-			}
+		found = append(found, tg.targetsOf(i)...)
+	}
+	return found
+}
+
+func (tg *targetGroup) targetsOf(i *instance) []*target {
+	id := i.id
+	if tg.kind == typeIP {
+		id = i.address
+	}
+	first, _ := tg.find(targetKey{id, -1})
+	last := first
+	for last < len(tg.targets) && tg.targets[last].key.id == id {
+		last++
+	}
+	return slices.Clone(tg.targets[first:last])
+}
+
+// targetsGone is what target groups show of a terminated instance. Of an IP
+// address they know only that it does not answer.
+func (r *Region) targetsGone(i *instance) {
+	for _, t := range r.targetsOf(i) {
+		if !t.isDraining() && t.group.kind != typeIP {
+			t.generation++
+			t.set(elb.TargetHealthStateEnumUnused, elb.TargetHealthReasonEnumInvalidState)
+		}
+	}
+}
+
+// forgetTargets deregisters a terminated instance for its target groups.
+func (r *Region) forgetTargets(i *instance) {
+	for _, t := range r.targetsOf(i) {
+		if !t.isDraining() && t.group.kind != typeIP {
+			r.forget(t)
 		}
 	}
 }
@@ -182,11 +254,9 @@ func (r *Region) targetsGone(i *instance) {
 // targetsBack begins the health checks of a restarted instance anew where it
 // was registered when it stopped.
 func (r *Region) targetsBack(i *instance) {
-	for _, tg := range r.pools() {
-		for _, t := range tg.targets {
-			if t.instance == i && t.reason == elb.TargetHealthReasonEnumInvalidState {
-				r.beginTarget(tg, t)
-			}
+	for _, t := range r.targetsOf(i) {
+		if t.reason == elb.TargetHealthReasonEnumInvalidState {
+			r.beginTarget(t.group, t)
 		}
 	}
 }

@@ -103,10 +103,11 @@ func TestDraining(t *testing.T) {
 		shown   time.Duration // how long it is shown as draining
 		failed  bool
 	}{
-		{"ends at once when nothing is in flight", region.Options{}, 0, "300", 0, false},
-		{"ends with the last request", region.Options{}, 20 * time.Second, "300", 20 * time.Second, false},
+		{"is shown until the delay is over", region.Options{}, 20 * time.Second, "60", 60 * time.Second, false},
+		{"is shown until then though nothing is in flight", region.Options{}, 0, "300", 300 * time.Second, false},
 		{"cuts off what takes longer than the delay", region.Options{}, 60 * time.Second, "30", 30 * time.Second, true},
-		{"is shown until the delay is over, if so wished", region.Options{DrainingUntilTimeout: true}, 20 * time.Second, "60", 60 * time.Second, false},
+		{"as it was: ends at once when nothing is in flight", region.Options{DrainedAtOnce: true}, 0, "300", 0, false},
+		{"as it was: ends with the last request", region.Options{DrainedAtOnce: true}, 20 * time.Second, "300", 20 * time.Second, false},
 		{"takes no time without a delay", region.Options{}, 20 * time.Second, "0", 0, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -157,14 +158,14 @@ func TestDeregisteringWithoutThePortLeavesOtherPorts(t *testing.T) {
 		t.Errorf("the target on the other port is %s", got)
 	}
 	deregisterPort(t, r, "api", i, aws.Int32(8080))
-	r.Advance(time.Second)
+	r.Advance(6 * time.Minute) // the deregistration delay, for which it is displayed
 	if got := targetHealth(t, r, "api", i, 8080); got != "unused Target.NotRegistered" {
 		t.Errorf("deregistered with its port it is %s", got)
 	}
 }
 
 func TestRegisteringADrainingTargetEndsIt(t *testing.T) {
-	r := region.New(region.Options{DrainingUntilTimeout: true})
+	r := region.New(region.Options{})
 	shop(r)
 	i := r.InService(group)[0]
 	deregisterPort(t, r, "web", i, nil)

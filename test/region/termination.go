@@ -7,13 +7,13 @@ import (
 	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 )
 
-// leaving says whether an instance is on its way out of its group.
+// leaving reports whether an instance is on its way out of its group, or has left.
 func (i *instance) leaving() bool {
 	switch i.lifecycle {
-	case asg.LifecycleStateTerminating, asg.LifecycleStateTerminatingWait, asg.LifecycleStateTerminatingProceed:
+	case asg.LifecycleStateTerminating, asg.LifecycleStateTerminatingWait, asg.LifecycleStateTerminatingProceed, asg.LifecycleStateTerminated:
 		return true
 	}
-	return i.ec2 == shuttingDown || i.ec2 == terminated || i.ec2 == stopped
+	return i.released || i.pooled()
 }
 
 // terminate takes an instance out of its group: "If the Auto Scaling group is
@@ -24,13 +24,13 @@ func (i *instance) leaving() bool {
 // puts the instance into a wait state (Terminating:Wait)" ("How lifecycle
 // hooks work in Auto Scaling groups"). It knows of no target groups but the
 // attached ones. A dead instance has nothing in flight to wait for.
-func (r *Region) terminate(i *instance) { r.leave(i, placeEC2) }
+func (r *Region) terminate(i *instance) { r.leave(i, locationEC2) }
 
 // scaleIn is terminate for an instance that the group no longer needs: it may
 // go to the warm pool instead.
 func (r *Region) scaleIn(i *instance) {
 	if i.dead || i.lifecycle != asg.LifecycleStateInService {
-		r.leave(i, placeEC2)
+		r.leave(i, locationEC2)
 		return
 	}
 	r.leave(i, i.group.returns())
@@ -55,20 +55,22 @@ func (r *Region) leave(i *instance, destination string) {
 	r.whenDrained(draining, func() { r.runTerminateHooks(i, destination) })
 }
 
-// runTerminateHooks has an instance wait for its hooks and lets it go then.
+// runTerminateHooks has an instance wait for its hooks and ends its stay then.
 // That ABANDON keeps it out of the warm pool is assumed.
 func (r *Region) runTerminateHooks(i *instance, destination string) {
-	if i.ec2 == shuttingDown || i.ec2 == terminated {
+	if i.released {
 		return // somebody has been faster
 	}
-	r.runHooks(i, onTerminating, placeGroup, destination, func(result string) {
-		if destination == placeWarmPool && result == resultContinue {
+	p := passage{transition: onTerminating, origin: locationGroup, destination: destination, waits: asg.LifecycleStateTerminatingWait}
+	if destination == locationWarmPool {
+		p.waits = r.enterPool(i)
+	}
+	r.runHooks(i, p, func(result string) {
+		if destination == locationWarmPool && result == resultContinue {
 			r.rest(i)
 			return
 		}
-		if i.lifecycle == asg.LifecycleStateTerminatingWait {
-			i.lifecycle = asg.LifecycleStateTerminatingProceed
-		}
+		i.lifecycle = asg.LifecycleStateTerminatingProceed
 		r.shutDown(i)
 	})
 }
@@ -107,31 +109,70 @@ func (r *Region) whenDrained(targets []*target, then func()) {
 	r.after(time.Second, func() { r.whenDrained(targets, then) })
 }
 
-// shutDown is EC2's termination of an instance: its application stops at
-// once, requests in flight die with it, nobody can complete its lifecycle
-// actions any more, and after the shutdown it is gone.
+// shutDown is the end of an instance's stay in its group: EC2 terminates it
+// unless it has already, and nobody can complete its lifecycle actions any
+// more.
 func (r *Region) shutDown(i *instance) {
-	r.shutDownAs(i, r.cutOffAll)
+	i.released = true
+	r.endWait(i)
+	r.leavePool(i)
+	if i.ec2 == terminated {
+		r.gone(i)
+		return
+	}
+	r.endInstance(i, r.cutOffAll)
 }
 
-// shutDownAs is shutDown with a say in how the requests in flight are counted.
-func (r *Region) shutDownAs(i *instance, drop func(*instance)) {
+// gone takes a terminated instance out of its group.
+func (r *Region) gone(i *instance) {
+	g := i.group
+	i.lifecycle = asg.LifecycleStateTerminated
+	r.endActivity(i.ending, asg.ScalingActivityStatusCodeSuccessful, "")
+	g.instances = slices.DeleteFunc(g.instances, func(other *instance) bool { return other == i })
+	r.reconcile(g)
+}
+
+// targetsKept is how long target groups show a terminated instance, as unused,
+// before it is deregistered for them (assumed).
+const targetsKept = time.Minute
+
+// endInstance is EC2's termination of an instance: its application stops at
+// once and requests in flight die with it, counted as drop does; after the
+// shutdown it is terminated. Its group, where it is not the group's doing,
+// finds out at its next health check.
+func (r *Region) endInstance(i *instance, drop func(*instance)) {
 	if i.ec2 == shuttingDown || i.ec2 == terminated {
 		return
 	}
-	r.endWait(i)
-	g := i.group
-	g.warm = slices.DeleteFunc(g.warm, func(other *instance) bool { return other == i })
-	i.ec2 = shuttingDown
 	i.dead = true
 	drop(i)
+	r.setEC2(i, shuttingDown)
 	r.answersMayHaveChanged(i)
 	r.after(r.timings.Shutdown, func() {
-		i.ec2 = terminated
-		i.lifecycle = asg.LifecycleStateTerminated
-		r.endActivity(i.ending, asg.ScalingActivityStatusCodeSuccessful, "")
-		g.instances = slices.DeleteFunc(g.instances, func(other *instance) bool { return other == i })
+		r.setEC2(i, terminated)
 		r.targetsGone(i)
-		r.reconcile(g)
+		r.after(targetsKept, func() { r.forgetTargets(i) })
+		if i.released {
+			r.gone(i)
+		}
 	})
+}
+
+// ec2Ends is the end of an instance that is not its group's doing: a Spot
+// interruption, a termination by hand. Lifecycle hooks and scale-in protection
+// are bypassed ("Gracefully handle instance termination"). A group that has the
+// instance in service runs its terminate hooks when its next health check finds
+// the instance gone ("Health checks for instances in an Auto Scaling group").
+// That an action under way ends with the instance is assumed.
+func (r *Region) ec2Ends(i *instance, drop func(*instance)) {
+	if i.ec2 == stopped && i.pooled() {
+		return // nothing runs that could be ended (the test's mistake)
+	}
+	r.endInstance(i, drop)
+	switch i.lifecycle {
+	case asg.LifecycleStateInService, asg.LifecycleStateStandby, asg.LifecycleStateEnteringStandby, asg.LifecycleStateDetaching, asg.LifecycleStateDetached:
+		r.suspect(i)
+	default:
+		r.shutDown(i)
+	}
 }

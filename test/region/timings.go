@@ -17,6 +17,12 @@ type Timings struct {
 	Shutdown time.Duration // 20 s
 	// Attach is how long a traffic source is Adding before it is Added.
 	Attach time.Duration // 10 s
+	// Propagate is how long a Network Load Balancer sends new connections to a
+	// deregistered target: "the target may still receive connections due to
+	// configuration propagation delay", wait 120 s at least ("Edit target group
+	// attributes for your Network Load Balancer"); about that was measured.
+	// Negative for not at all.
+	Propagate time.Duration // 2 min
 	// Replace is how long Auto Scaling takes to notice that an instance has
 	// become unhealthy.
 	Replace time.Duration // 30 s
@@ -38,6 +44,7 @@ func (t Timings) orDefault() Timings {
 		{&t.Outdated, time.Minute},
 		{&t.Shutdown, 20 * time.Second},
 		{&t.Attach, 10 * time.Second},
+		{&t.Propagate, 2 * time.Minute},
 		{&t.Replace, 30 * time.Second},
 		{&t.Poll, 5 * time.Second},
 		{&t.Deliver, time.Second},

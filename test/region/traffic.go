@@ -189,7 +189,7 @@ func (r *Region) send(s *Stream) {
 
 // routable are the targets that a load balancer sends requests to.
 func (r *Region) routable(tg *targetGroup) []*target {
-	if tg.deleted || len(tg.balancers) == 0 || tg.kind != typeInstance {
+	if tg.deleted || len(tg.balancers) == 0 {
 		return nil
 	}
 	if tg.routesOld {
@@ -202,12 +202,14 @@ func (tg *targetGroup) route() []*target {
 	var healthy, registered []*target
 	for _, t := range tg.targets {
 		switch {
+		case t.instance == nil: // none of this region's
 		case t.isHealthy():
 			healthy = append(healthy, t)
 		case t.isUnhealthy() || t.state == elb.TargetHealthStateEnumInitial:
 			registered = append(registered, t)
 		}
 	}
+	healthy = append(healthy, tg.lingering...)
 	if len(healthy) > 0 || tg.classic {
 		return healthy // a Classic Load Balancer answers 503 without a healthy instance
 	}

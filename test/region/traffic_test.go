@@ -160,8 +160,8 @@ func TestRequestsCutOffAreCountedByWhatCouldHaveSavedThem(t *testing.T) {
 	}{
 		{"never deregistered: short requests could have been saved", 10 * time.Second, false, time.Minute, true, false},
 		{"never deregistered: of long polls only those nearly done could", 40 * time.Second, false, time.Minute, true, true},
-		{"let go before the delay was over", 25 * time.Second, true, 10 * time.Second, true, false},
-		{"let go after everything had drained", 25 * time.Second, true, time.Minute, false, false},
+		{"completed before the delay was over", 25 * time.Second, true, 10 * time.Second, true, false},
+		{"completed after everything had drained", 25 * time.Second, true, time.Minute, false, false},
 		{"the delay itself cuts the long polls off", 5 * time.Minute, true, time.Minute, false, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

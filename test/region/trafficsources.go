@@ -89,6 +89,11 @@ func (r *Region) settleSource(s *source) {
 	if s.state != added {
 		return
 	}
+	defer func() {
+		if s.state == inService {
+			r.suspectAll(s.group)
+		}
+	}()
 	switch s.kind {
 	case sourceELBV2, sourceELB:
 		if s.group.checksELB() && r.anyHealthy(s) {
@@ -206,7 +211,7 @@ func (r *Region) describeTrafficSources(in *autoscaling.DescribeTrafficSourcesIn
 	return &autoscaling.DescribeTrafficSourcesOutput{TrafficSources: states, NextToken: next}, nil
 }
 
-// describeLoadBalancerTargetGroups tells the same of target groups only: "The
+// describeLoadBalancerTargetGroups lists target groups only: "The
 // default value is 100 and the maximum value is 100" (API reference).
 func (r *Region) describeLoadBalancerTargetGroups(in *autoscaling.DescribeLoadBalancerTargetGroupsInput) (*autoscaling.DescribeLoadBalancerTargetGroupsOutput, error) {
 	g, err := r.group(in.AutoScalingGroupName)
@@ -229,7 +234,7 @@ func (r *Region) describeLoadBalancerTargetGroups(in *autoscaling.DescribeLoadBa
 	return &autoscaling.DescribeLoadBalancerTargetGroupsOutput{LoadBalancerTargetGroups: states, NextToken: next}, nil
 }
 
-// describeLoadBalancers tells the same of Classic Load Balancers only.
+// describeLoadBalancers lists Classic Load Balancers only.
 func (r *Region) describeLoadBalancers(in *autoscaling.DescribeLoadBalancersInput) (*autoscaling.DescribeLoadBalancersOutput, error) {
 	g, err := r.group(in.AutoScalingGroupName)
 	if err != nil {

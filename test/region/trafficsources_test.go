@@ -126,25 +126,50 @@ func TestAttachingWhileAddToLoadBalancerIsSuspended(t *testing.T) {
 }
 
 // TestAttachingUnhealthyInstancesKillsThem is why a repair asks for health
-// before it attaches.
+// before it attaches. Where none is healthy the source never comes into
+// service, and nothing is replaced, until one is.
 func TestAttachingUnhealthyInstancesKillsThem(t *testing.T) {
-	r := region.New(region.Options{})
-	svc := shop(r)
-	r.RunDeployment(svc, region.Deployment{})
-	green := r.GroupOf(svc)
-	before := r.InService(green)
-	for _, i := range before {
-		r.Crash(i)
-	}
-	r.Advance(10 * time.Minute)
-	if err := attach(r, green, "elbv2", r.TargetGroupARN("web")); err != nil {
-		t.Fatal(err)
-	}
-	r.Advance(10 * time.Minute)
-	for _, i := range r.InService(green) {
-		if slices.Contains(before, i) {
-			t.Errorf("%s is unhealthy, attached and was not replaced", i)
-		}
+	for _, tc := range []struct {
+		name    string
+		healthy int
+		state   string
+	}{
+		{"one is healthy", 1, "InService"},
+		{"none is healthy", 0, "Added"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := region.New(region.Options{})
+			svc := shop(r)
+			r.RunDeployment(svc, region.Deployment{})
+			green := r.GroupOf(svc)
+			unhealthy := r.InService(green)[tc.healthy:]
+			for _, i := range unhealthy {
+				r.Crash(i)
+			}
+			r.Advance(10 * time.Minute)
+			if err := attach(r, green, "elbv2", r.TargetGroupARN("web")); err != nil {
+				t.Fatal(err)
+			}
+			r.Advance(10 * time.Minute)
+			replaced := func() (n int) {
+				for _, i := range unhealthy {
+					if !slices.Contains(r.InService(green), i) {
+						n++
+					}
+				}
+				return n
+			}
+			if got := sourceStates(t, r, green); !slices.Equal(got, []string{tc.state}) || (replaced() == len(unhealthy)) != (tc.healthy > 0) {
+				t.Errorf("the source is %v, and %d of %d unhealthy instances were replaced", got, replaced(), len(unhealthy))
+			}
+			if tc.healthy == 0 {
+				r.Recover(unhealthy[0])
+				r.Advance(10 * time.Minute)
+				if n := replaced(); n != len(unhealthy)-1 {
+					t.Errorf("when one is healthy again %d of %d are replaced", n, len(unhealthy))
+				}
+			}
+		})
 	}
 }
 
@@ -228,6 +253,7 @@ func TestDetachingDrains(t *testing.T) {
 			t.Errorf("%s on: %v, want %v", step.after, got, step.want)
 		}
 	}
+	r.Advance(5 * time.Minute) // the deregistration delay, for which targets are displayed
 	if n := len(r.Health("web")); n != 0 || users.Total().Failed != 0 {
 		t.Errorf("%d targets are left, %d requests failed", n, users.Total().Failed)
 	}
@@ -242,5 +268,12 @@ func TestOlderCallAttachesToo(t *testing.T) {
 	r.Advance(time.Minute)
 	if got := sourceStates(t, r, group); err != nil || !slices.Equal(got, []string{"InService", "InService"}) {
 		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func detachment(group, arn string) *autoscaling.DetachTrafficSourcesInput {
+	return &autoscaling.DetachTrafficSourcesInput{
+		AutoScalingGroupName: aws.String(group),
+		TrafficSources:       []asg.TrafficSourceIdentifier{{Identifier: aws.String(arn), Type: aws.String("elbv2")}},
 	}
 }

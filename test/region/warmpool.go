@@ -1,8 +1,10 @@
 package region
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
@@ -19,7 +21,7 @@ func (v AutoScaling) PutWarmPool(ctx context.Context, in *autoscaling.PutWarmPoo
 	return asgCall(ctx, v.r, "PutWarmPool", in, "AutoScalingGroupName InstanceReusePolicy MaxGroupPreparedCapacity", v.r.putWarmPool)
 }
 
-// DescribeWarmPool tells of a group's warm pool and the instances in it.
+// DescribeWarmPool describes a group's warm pool and the instances in it.
 func (v AutoScaling) DescribeWarmPool(ctx context.Context, in *autoscaling.DescribeWarmPoolInput, _ ...func(*autoscaling.Options)) (*autoscaling.DescribeWarmPoolOutput, error) {
 	return asgCall(ctx, v.r, "DescribeWarmPool", in, "AutoScalingGroupName MaxRecords NextToken", v.r.describeWarmPool)
 }
@@ -61,13 +63,44 @@ func (r *Region) describeWarmPool(in *autoscaling.DescribeWarmPoolInput) (*autos
 func (g *group) returns() string {
 	c := g.config.WarmPoolConfiguration
 	if c == nil || c.InstanceReusePolicy == nil || !deref(c.InstanceReusePolicy.ReuseOnScaleIn) || g.deleting {
-		return placeEC2
+		return locationEC2
 	}
 	prepared := deref(or(c.MaxGroupPreparedCapacity, g.config.MaxSize))
 	if len(g.warm)+g.desired() >= int(prepared) {
-		return placeEC2
+		return locationEC2
 	}
-	return placeWarmPool
+	return locationWarmPool
+}
+
+// pooled reports whether an instance is in a warm pool, or waits for its hooks
+// before it is.
+func (i *instance) pooled() bool { return strings.HasPrefix(string(i.lifecycle), "Warmed:") }
+
+// enterPool is where an instance waits for its terminate hooks on its way back
+// to the warm pool: in Warmed:Pending:Wait and listed by DescribeWarmPool only
+// ("Use lifecycle hooks with a warm pool in Auto Scaling group", diagram),
+// unless an option says otherwise.
+func (r *Region) enterPool(i *instance) asg.LifecycleState {
+	state := cmp.Or(r.options.ReturnWaits, asg.LifecycleStateWarmedPendingWait)
+	if state != asg.LifecycleStateTerminatingWait {
+		r.intoPool(i)
+		i.lifecycle = asg.LifecycleStateWarmedPending
+	}
+	return state
+}
+
+func (r *Region) intoPool(i *instance) {
+	g := i.group
+	g.instances = slices.DeleteFunc(g.instances, func(other *instance) bool { return other == i })
+	if !slices.Contains(g.warm, i) {
+		g.warm = append(g.warm, i)
+	}
+}
+
+// leavePool takes an instance that is terminated out of the pool, if it is in
+// it.
+func (r *Region) leavePool(i *instance) {
+	i.group.warm = slices.DeleteFunc(i.group.warm, func(other *instance) bool { return other == i })
 }
 
 // rest puts an instance that has left its group into the warm pool: its
@@ -78,10 +111,11 @@ func (r *Region) rest(i *instance) {
 		r.shutDown(i)
 		return
 	}
-	i.ec2, i.lifecycle = stopped, asg.LifecycleStateWarmedStopped
+	r.intoPool(i)
+	i.lifecycle = asg.LifecycleStateWarmedStopped
 	r.cutOffAll(i)
-	g.instances = slices.DeleteFunc(g.instances, func(other *instance) bool { return other == i })
-	g.warm = append(g.warm, i)
+	r.setEC2(i, stopping)
+	r.setEC2(i, stopped)
 	r.endActivity(i.ending, asg.ScalingActivityStatusCodeSuccessful, "")
 	r.targetsGone(i)
 	r.reconcile(g)
@@ -91,12 +125,13 @@ func (r *Region) rest(i *instance) {
 // pool is empty. Where it is still registered its health checks begin anew
 // once it runs.
 func (r *Region) start(g *group) *instance {
-	if len(g.warm) == 0 {
+	n := slices.IndexFunc(g.warm, func(i *instance) bool { return i.lifecycle == asg.LifecycleStateWarmedStopped })
+	if n < 0 {
 		return nil
 	}
-	i := g.warm[0]
-	g.warm = g.warm[1:]
-	i.ec2, i.lifecycle, i.origin = pending, asg.LifecycleStatePending, placeWarmPool
+	i := g.warm[n]
+	g.warm = slices.Delete(g.warm, n, n+1)
+	i.ec2, i.lifecycle, i.origin = pending, asg.LifecycleStatePending, locationWarmPool
 	g.instances = append(g.instances, i)
 	r.after(r.timings.Boot, func() { r.boot(i) })
 	return i

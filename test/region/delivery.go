@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// door is the way of events out of AWS's services.
-type door struct {
+// delivery is the way of events out of AWS's services.
+type delivery struct {
 	subscribers []func([]byte)
-	delivery    func(Delivery) []time.Duration
+	hook        func(Delivery) []time.Duration
 }
 
 // Delivery is one message on its way to one queue.
@@ -18,7 +18,7 @@ type Delivery struct {
 	// queue itself as its notification target.
 	Via     string
 	Payload []byte // as it is put into the queue
-	// Deployment and State tell what the message is about: a deployment's ID
+	// Deployment and State are what the message is about: a deployment's ID
 	// and START, READY, SUCCESS, FAILURE or STOP. Both are empty for events
 	// that callers have put or published. For a lifecycle action the state is
 	// EC2_INSTANCE_LAUNCHING or EC2_INSTANCE_TERMINATING.
@@ -39,7 +39,7 @@ type Delivery struct {
 func (r *Region) OnEvent(f func(payload []byte)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.door.subscribers = append(r.door.subscribers, f)
+	r.delivery.subscribers = append(r.delivery.subscribers, f)
 }
 
 // SetDelivery has hook decide what becomes of each message: one copy per
@@ -49,7 +49,7 @@ func (r *Region) OnEvent(f func(payload []byte)) {
 func (r *Region) SetDelivery(hook func(Delivery) []time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.door.delivery = hook
+	r.delivery.hook = hook
 }
 
 // Delivered is the delivery of one copy, in time.
@@ -73,7 +73,7 @@ func Late(d time.Duration) []time.Duration { return []time.Duration{d} }
 // sendToBus delivers an event of AWS's services to those who listen to the
 // default bus.
 func (r *Region) sendToBus(payload []byte, about Delivery) {
-	for _, f := range slices.Clone(r.door.subscribers) {
+	for _, f := range slices.Clone(r.delivery.subscribers) {
 		r.after(0, func() { r.outside(func() { f(slices.Clone(payload)) }) })
 	}
 	about.Via = "EventBridge"
@@ -89,8 +89,8 @@ func (r *Region) sendToBus(payload []byte, about Delivery) {
 func (r *Region) deliver(q *Queue, payload []byte, about Delivery) {
 	about.Queue, about.Payload = q.name, payload
 	copies := Delivered()
-	if r.door.delivery != nil {
-		copies = r.door.delivery(about)
+	if r.delivery.hook != nil {
+		copies = r.delivery.hook(about)
 	}
 	for _, late := range copies {
 		r.after(r.timings.Deliver+late, func() { r.enqueue(q, string(payload), 0) })

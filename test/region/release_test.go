@@ -19,14 +19,14 @@ func shop(r *region.Region) region.Service {
 	return r.AddService(region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Instances: 4})
 }
 
-// TestReleaseLosesItsAttachment is the story that this project is about.
+// TestReleaseLosesItsAttachment is the scenario that this project is about.
 func TestReleaseLosesItsAttachment(t *testing.T) {
 	ctx := context.Background()
 	r := region.New(region.Options{})
 	svc := shop(r)
 	users := r.StartTraffic(region.Traffic{TargetGroup: "web"})
 	var states []string
-	q := r.Queue("repair")
+	q := r.Queue("repair").Hears(ofCodeDeploy)
 	q.Serve(func(payload []byte) ([]byte, error) {
 		var batch struct{ Records []struct{ Body string } }
 		if err := json.Unmarshal(payload, &batch); err != nil {
