@@ -226,7 +226,11 @@ func (t Target) Unused() bool { return t.State == TargetUnused }
 
 // Registered reports whether the load balancer may send the target requests, now
 // or when it is healthy.
-func (t Target) Registered() bool { return !t.Draining() && t.Reason != "Target.NotRegistered" }
+func (t Target) Registered() bool { return !t.Draining() && !t.Unregistered() }
+
+// Unregistered reports whether the target is listed although it is not registered
+// any more, nor draining.
+func (t Target) Unregistered() bool { return t.Reason == "Target.NotRegistered" }
 
 // TargetGroupName is the name in a target group's ARN,
 // arn:aws:elasticloadbalancing:…:targetgroup/<name>/<id>, or the text itself where

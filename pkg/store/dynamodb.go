@@ -14,12 +14,17 @@ import (
 	"deployhooks/pkg/fault"
 )
 
-// API is what a [DynamoDB] store asks DynamoDB.
-type API interface {
+// KeyedAPI is what a [DynamoDB] store asks DynamoDB about items whose keys it knows.
+type KeyedAPI interface {
 	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
-	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
 	TransactWriteItems(context.Context, *dynamodb.TransactWriteItemsInput, ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error)
+}
+
+// API is all that a [DynamoDB] store asks DynamoDB.
+type API interface {
+	KeyedAPI
+	dynamodb.QueryAPIClient
 }
 
 // Layout is how a table holds items.
@@ -57,12 +62,13 @@ const maxRounds = 5
 
 // DynamoDB is a store in a DynamoDB table.
 type DynamoDB[T any] struct {
-	db     API
+	db     KeyedAPI
 	layout Layout
 }
 
-// NewDynamoDB makes a store. It makes no call.
-func NewDynamoDB[T any](db API, layout Layout) *DynamoDB[T] {
+// NewDynamoDB makes a store. It makes no call. [DynamoDB.Open] needs an [API]; a
+// function that lists nothing gets along with less, and with fewer permissions.
+func NewDynamoDB[T any](db KeyedAPI, layout Layout) *DynamoDB[T] {
 	return &DynamoDB[T]{db, layout}
 }
 
@@ -99,7 +105,11 @@ func (s *DynamoDB[T]) Get(ctx context.Context, keys ...Key) (map[Key]Item[T], er
 // Open implements [Store].
 func (s *DynamoDB[T]) Open(ctx context.Context) ([]Item[T], error) {
 	var open []Item[T]
-	pages := dynamodb.NewQueryPaginator(s.db, &dynamodb.QueryInput{
+	db, ok := s.db.(dynamodb.QueryAPIClient)
+	if !ok {
+		return nil, fmt.Errorf("list open items of table %s: the client has no Query", s.layout.Table)
+	}
+	pages := dynamodb.NewQueryPaginator(db, &dynamodb.QueryInput{
 		TableName: &s.layout.Table, IndexName: aws.String(OpenIndex),
 		KeyConditionExpression:    aws.String("#open = :open"),
 		ExpressionAttributeNames:  map[string]string{"#open": attrOpen},

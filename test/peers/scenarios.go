@@ -24,7 +24,7 @@ var Scenarios = []Scenario{
 		s.BusyTime(green)
 	}},
 	{Name: "terminationWait", About: "a busy time in the termination wait of an hour", Service: terminationWait(time.Hour), Play: duringTheWait(region.Deployment{})},
-	{Name: "terminationWaitUntold", About: "the same, and the deployment does not say that it waits", Service: terminationWait(time.Hour), Play: duringTheWait(region.Deployment{WaitUntold: true})},
+	{Name: "terminationWaitFlagUnset", About: "the same, and the deployment does not say that it waits", Service: terminationWait(time.Hour), Play: duringTheWait(region.Deployment{WaitFlagUnset: true})},
 	{Name: "terminationWaitNamedLast", About: "the same, and the deployment group names green at the end", Service: terminationWait(time.Hour), Play: duringTheWait(region.Deployment{Named: region.NamedAtEnd})},
 	{Name: "terminationWaitNamedEarly", About: "the same, and the deployment group names green at the reroute", Service: terminationWait(time.Hour), Play: duringTheWait(region.Deployment{Named: region.NamedAtReroute})},
 	{Name: "successBeforeTheWait", About: "the same, and SUCCESS comes before the wait", Service: terminationWait(time.Hour), Play: duringTheWait(region.Deployment{SucceedFirst: true})},

@@ -57,7 +57,7 @@ func TestBlueGroupThatStays(t *testing.T) {
 		t.Parallel()
 		// Not with SUCCESS before the wait: what has succeeded cannot be rolled back
 		// (API reference, StopDeployment: DeploymentAlreadyCompletedException).
-		for _, how := range []region.Deployment{{}, {WaitUntold: true}, {Named: region.NamedAtReroute}} {
+		for _, how := range []region.Deployment{{}, {WaitFlagUnset: true}, {Named: region.NamedAtReroute}} {
 			svc := waiting(2 * time.Hour)
 			svc.RollBack = true
 			f := newFixture(t, setting{service: svc, rate: 1, config: configured(func(c *repair.Config) { c.BlueGroupThatStays = "detach" })})

@@ -229,7 +229,7 @@ func randomDeployment(rt *rapid.T) region.Deployment {
 	return region.Deployment{
 		LeaveSuspended: rapid.Bool().Draw(rt, "leave suspended"),
 		SucceedFirst:   rapid.Bool().Draw(rt, "succeed first"),
-		WaitUntold:     rapid.Bool().Draw(rt, "wait untold"),
+		WaitFlagUnset:  rapid.Bool().Draw(rt, "wait flag unset"),
 		Named:          rapid.SampledFrom([]region.Naming{region.NamedWithHook, region.NamedAtReroute, region.NamedAtEnd}).Draw(rt, "named"),
 		CopiesMetrics:  rapid.Bool().Draw(rt, "copies metrics"),
 	}

@@ -15,11 +15,11 @@ import (
 func TestOperatorsKnowOfAQuietWait(t *testing.T) {
 	t.Parallel()
 	for name, how := range map[string]region.Deployment{
-		"told":                    {},
-		"untold":                  {WaitUntold: true},
-		"named last":              {Named: region.NamedAtEnd},
-		"untold and named last":   {WaitUntold: true, Named: region.NamedAtEnd},
-		"named early, one by one": {Named: region.NamedAtReroute, Spacing: 3 * time.Minute},
+		"flag set":                  {},
+		"flag unset":                {WaitFlagUnset: true},
+		"named last":                {Named: region.NamedAtEnd},
+		"flag unset and named last": {WaitFlagUnset: true, Named: region.NamedAtEnd},
+		"named early, one by one":   {Named: region.NamedAtReroute, Spacing: 3 * time.Minute},
 	} {
 		for _, lost := range []bool{false, true} {
 			if lost {
