@@ -111,7 +111,7 @@ type statusResult struct {
 		Targets map[string]int `json:"targets"`
 	} `json:"trafficSources"`
 	Baseline *struct {
-		AutoScalingGroup string `json:"autoScalingGroup"`
+		Group string `json:"group"`
 	} `json:"baseline"`
 }
 

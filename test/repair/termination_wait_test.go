@@ -279,7 +279,8 @@ func TestRollBackOutOfTheWait(t *testing.T) {
 	if served := f.users.Seconds()[len(f.users.Seconds())-1].ByGroup[green]; served > 0 {
 		t.Errorf("%d requests a second are answered by the version that was rolled back", served)
 	}
-	f.mustServe()
+	f.mustBeAttached() // for seconds, until SUCCESS is delivered, the bridge still stood
+	f.mustLeaveNoDeadLetters()
 }
 
 // TestStoppedDuringTheWait holds that a release that was stopped in its
