@@ -60,9 +60,16 @@ type Blocker struct {
 	failure bool
 }
 
+// evidenceNew is the matter of evidence that has not stood long enough.
+const evidenceNew = "evidence new"
+
 // notifyAfter is how long something may block before operators are notified, unless
 // they have to do something: those notifications go out at once.
 const notifyAfter = 10 * time.Minute
+
+// notifyOfRelease is the same for a group that is not attached because of a release
+// in progress: that it serves may be seen later than it began to.
+const notifyOfRelease = notifyAfter - idleRequeue - time.Minute
 
 // never is for what operators need not be notified of.
 const never = -1
@@ -149,7 +156,7 @@ func (p *Plan) keep(o *Observation) {
 	if p.Serving.Deployed == ByTraffic && o.stood(p.Serving) < standing && !o.confirmed() && !o.verified(g) {
 		attach = false
 		if len(o.lacking(g)) > 0 {
-			p.block(o, Blocker{Matter: "evidence new", notify: never, passes: true,
+			p.block(o, Blocker{Matter: evidenceNew, notify: never, passes: true,
 				Reason: fmt.Sprintf("that %s serves rests on its registrations alone, and has to be seen for a minute", setting.Plain(g.Name))})
 		}
 	}
@@ -160,7 +167,7 @@ func (p *Plan) keep(o *Observation) {
 		if o.stood(p.Serving) >= standing && o.Config.admits(also) {
 			p.attachAlso(o, also)
 		} else if len(o.lacking(also)) > 0 {
-			p.block(o, Blocker{Matter: "evidence new", notify: never, passes: true,
+			p.block(o, Blocker{Matter: evidenceNew, notify: never, passes: true,
 				Reason: fmt.Sprintf("that %s serves rests on its registrations alone, and has to be seen for a minute", setting.Plain(also.Name))})
 		}
 	}
@@ -177,13 +184,20 @@ func (p *Plan) duringTheRelease(o *Observation) {
 	if g == nil {
 		return
 	}
-	if s.Phase == Before {
+	switch bridged := o.Record.Bridged; {
+	case s.Phase == Before:
 		p.bridge(o)
+	case s.Release.Undoes == "" || bridged == nil || bridged.Group == g.Name:
+	case o.serves(g):
+		p.takeBack(o) // CodeDeploy deregisters what it has registered itself
+	default:
+		p.block(o, Blocker{Matter: "bridge to take back", notify: never, passes: true,
+			Reason: fmt.Sprintf("%s, and what was registered besides is deregistered when %s serves again", s.describe(), setting.Plain(g.Name))})
 	}
 	if o.lacking(g) == nil || s.Phase == Rerouting && len(o.registered(g)) == 0 {
 		return
 	}
-	p.block(o, Blocker{Matter: "release in progress " + s.Release.ID, notify: notifyAfter, passes: true,
+	p.block(o, Blocker{Matter: "release in progress " + s.Release.ID, notify: notifyOfRelease, passes: true,
 		Reason: fmt.Sprintf("%s, and %s is not attached to %s: AWS warns against attaching anything until a deployment has ended", s.describe(), setting.Plain(g.Name), names(o.lacking(g))),
 		Remedy: "Let the deployment end, or stop it."})
 }
@@ -200,7 +214,7 @@ func (p *Plan) duringTheWait(o *Observation) {
 		return
 	}
 	p.bridge(o)
-	p.block(o, Blocker{Matter: "release in progress " + s.Release.ID, notify: notifyAfter, passes: true,
+	p.block(o, Blocker{Matter: "release in progress " + s.Release.ID, notify: notifyOfRelease, passes: true,
 		Reason: fmt.Sprintf("%s. %s serves, and is attached to %s when the deployment has ended: AWS warns against attaching anything before. Until then, instances that it launches are registered one by one, and those that it terminates are drained by the drain function's lifecycle hook only", s.describe(), setting.Plain(g.Name), names(o.lacking(g))),
 		Remedy: fmt.Sprintf("To end the wait: aws deploy continue-deployment --deployment-id %s --deployment-wait-type TERMINATION_WAIT", quote(s.Release.ID))})
 }
@@ -337,10 +351,12 @@ func (p Plan) outcome(o *Observation) Outcome {
 }
 
 // The reconciles after an event come 15, 30, 60, … seconds after one another, and
-// then every five minutes.
+// then every five minutes; every three while a release is in progress and nothing is
+// due, because no event says that traffic was rerouted.
 const (
 	firstRequeue = 15 * time.Second
 	lastRequeue  = 5 * time.Minute
+	idleRequeue  = 3 * time.Minute
 )
 
 // requeues counts the continuations in a row. An event begins a new row.
@@ -361,12 +377,11 @@ func (p Plan) requeue(o *Observation) time.Duration {
 			next = max(d, time.Second)
 		}
 	}
-	switch idle := p.Serving.Group == nil || len(o.lacking(p.Serving.Group)) == 0; {
-	case p.Serving.Release != nil && idle: // nothing to do before the reroute
-		at(lastRequeue)
-	case p.Serving.Release != nil || len(p.Changes) > 0 && o.Config.Mode == ModeApply ||
-		slices.ContainsFunc(p.Blockers, func(b Blocker) bool { return b.passes }):
+	if len(p.Changes) > 0 && o.Config.Mode == ModeApply || slices.ContainsFunc(p.Blockers, func(b Blocker) bool { return b.passes }) {
 		at(backoff)
+	}
+	if p.Serving.Release != nil {
+		at(idleRequeue)
 	}
 	if stood := standing - o.stood(p.Serving); stood > 0 && p.waitsForEvidence(o) {
 		at(stood)
@@ -379,6 +394,10 @@ func (p Plan) requeue(o *Observation) time.Duration {
 	return next
 }
 
+// waitsForEvidence reports whether something is due as soon as the evidence has
+// stood long enough.
 func (p Plan) waitsForEvidence(o *Observation) bool {
-	return p.Serving.Group != nil && p.Serving.Phase != Rerouting && len(o.lacking(p.Serving.Group)) > 0
+	s := p.Serving
+	return s.Release != nil && s.Group != nil && s.Phase != Rerouting && len(o.lacking(s.Group)) > 0 ||
+		slices.ContainsFunc(p.Blockers, func(b Blocker) bool { return b.Matter == evidenceNew })
 }
