@@ -116,7 +116,7 @@ func TestExtraTargetGroupDoesNotDelay(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Advance(2 * time.Minute)
-	id := f.Deploy(f.svc, region.Deployment{})
+	id := f.deploy(region.Deployment{})
 	f.RunUntil(func() bool { return f.Deployed(id) }, time.Hour)
 	f.Advance(10 * time.Second)
 	f.mustServe(f.TargetGroupARN("web"), extra)
@@ -130,7 +130,7 @@ func TestTargetGroupMadeAnewUnderItsName(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setting{})
 	f.Advance(6 * time.Minute) // a sweep has kept the baseline
-	id := f.Deploy(f.svc, region.Deployment{HangAt: region.StageReroute})
+	id := f.deploy(region.Deployment{HangAt: region.StageReroute})
 	_ = id
 	f.Advance(time.Minute)
 	f.Stop(id)
@@ -210,7 +210,7 @@ func TestTargetGroupOfAnotherKind(t *testing.T) {
 func TestUnhealthyAfterTheRelease(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setting{noSweep: true})
-	id := f.Deploy(f.svc, region.Deployment{})
+	id := f.deploy(region.Deployment{})
 	f.RunUntil(func() bool { return f.StageOf(id) == region.StageTerminate || f.Deployed(id) }, time.Hour)
 	green := f.GroupOf(f.svc)
 	f.SetDelivery(func(region.Delivery) []time.Duration { return region.Late(time.Minute) })

@@ -40,8 +40,7 @@ func TestLaunchesAllTheTime(t *testing.T) {
 			if c.lost {
 				f.loseEvents("SUCCESS")
 			}
-			id := f.Deploy(f.svc, c.how)
-			f.deployed = append(f.deployed, id)
+			id := f.deploy(c.how)
 			f.RunUntil(func() bool { return f.Deployed(id) }, 3*time.Hour)
 			green := f.green(id)
 			for n := range 10 { // always one more: each waits 6 minutes for its deployment
@@ -66,7 +65,7 @@ func TestLastSuccessfulDeploymentByAutoScaling(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setting{})
 	f.loseEvents()
-	id := f.Deploy(f.svc, region.Deployment{})
+	id := f.deploy(region.Deployment{})
 	f.RunUntil(func() bool { return f.Deployed(id) }, time.Hour)
 	f.Scale(f.green(id), 5) // its deployment will be the last successful one
 	f.Advance(12 * time.Minute)
@@ -88,7 +87,6 @@ func TestLaunchesDuringTheRelease(t *testing.T) {
 	f.Scale(blue, 5)
 	f.Advance(6 * time.Minute)
 	id := f.releaseTo(region.StageReady, region.Deployment{})
-	f.deployed = append(f.deployed, id)
 	for n := range 5 {
 		f.Scale(blue, 5+n%2)
 		f.Advance(3 * time.Minute)
@@ -114,8 +112,7 @@ func TestNeverSucceeded(t *testing.T) {
 	f.Advance(time.Minute)
 	f.Stop(first)
 	f.Advance(time.Minute)
-	second := f.Deploy(f.svc, region.Deployment{FailAt: region.StageInstall})
-	f.deployed = []string{first, second}
+	second := f.deploy(region.Deployment{FailAt: region.StageInstall})
 	f.RunUntil(func() bool { return f.Ended(second) }, time.Hour)
 	f.settle()
 	f.Scale(f.green(first), 8)

@@ -39,7 +39,7 @@ func TestKilledWhileResuming(t *testing.T) {
 	for n := 1; n < 60; n++ {
 		f := newFixture(t, setting{noSweep: true})
 		killed := f.KillAfter(n)
-		id := f.Deploy(f.svc, region.Deployment{LeaveSuspended: true})
+		id := f.deploy(region.Deployment{LeaveSuspended: true})
 		f.RunUntil(func() bool { return f.StageOf(id) == region.StageReroute }, time.Hour)
 		f.RunUntil(func() bool { _, green := f.Groups(id); g, _ := f.Group(green); return len(g.SuspendedProcesses) == 3 }, time.Hour)
 		_, green := f.Groups(id)

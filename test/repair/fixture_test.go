@@ -111,7 +111,7 @@ type statusResult struct {
 		Targets map[string]int `json:"targets"`
 	} `json:"trafficSources"`
 	Baseline *struct {
-		AutoScalingGroup string `json:"autoScalingGroup"`
+		Group string `json:"group"`
 	} `json:"baseline"`
 }
 
@@ -160,14 +160,23 @@ func (f *fixture) mentions(words ...string) (n int) {
 func (f *fixture) settle() { f.Advance(40 * time.Minute) }
 
 // release runs a deployment to its end, whatever that is.
-func (f *fixture) release(how region.Deployment) string {
-	return f.RunDeployment(f.svc, how)
+func (f *fixture) release(how region.Deployment) (id string) {
+	id = f.deploy(how)
+	f.RunUntil(func() bool { return f.Ended(id) }, 109*time.Hour) // "CodeDeploy quotas"
+	return id
+}
+
+// deploy starts a deployment.
+func (f *fixture) deploy(how region.Deployment) (id string) {
+	id = f.Deploy(f.svc, how)
+	f.deployed = append(f.deployed, id)
+	return id
 }
 
 // releaseTo starts a deployment and lets time pass until it is in a stage.
 func (f *fixture) releaseTo(stage region.Stage, how region.Deployment) (id string) {
 	f.t.Helper()
-	id = f.Deploy(f.svc, how)
+	id = f.deploy(how)
 	f.until(stage, id)
 	return id
 }

@@ -40,8 +40,8 @@ func TestOperatorsRequests(t *testing.T) {
 	f.mustServe()
 	var status statusResult
 	f.ask(`{"action":"status","application":"shop","deploymentGroup":"web"}`, &status)
-	if len(status.TrafficSources) != 1 || status.TrafficSources[0].State != "InService" || status.TrafficSources[0].Targets["healthy"] != 4 || status.Baseline == nil || status.Baseline.AutoScalingGroup != green {
-		t.Errorf("the status is %+v", status)
+	if len(status.TrafficSources) != 1 || status.TrafficSources[0].State != "InService" || status.TrafficSources[0].Targets["healthy"] != 4 || status.Baseline == nil || status.Baseline.Group != green {
+		t.Errorf("the status is %+v, baseline %+v", status, status.Baseline)
 	}
 	f.ForgetCalls()
 	if f.ask(`{"action":"sweep"}`, &swept); swept.InOrder != 1 || len(swept.HandedOver) != 0 {
@@ -78,7 +78,7 @@ func TestForget(t *testing.T) {
 	f.Advance(6 * time.Minute)
 	f.ask(`{"action":"forget","application":"shop","deploymentGroup":"web"}`, &statusResult{})
 	f.SetDelivery(func(region.Delivery) []time.Duration { return region.Lost() })
-	id := f.Deploy(f.svc, region.Deployment{})
+	id := f.deploy(region.Deployment{})
 	f.RunUntil(func() bool { return f.Deployed(id) }, 4*time.Minute)
 	f.settle()
 	if n := len(f.Attached(f.GroupOf(f.svc))); n != 1 {
@@ -95,7 +95,7 @@ func TestOperatorsDecisionsStand(t *testing.T) {
 	green, web := f.GroupOf(f.svc), f.TargetGroupARN("web")
 
 	t.Run("a freeze after a failed release", func(t *testing.T) {
-		failed := f.Deploy(f.svc, region.Deployment{FailAt: region.StageInstall})
+		failed := f.deploy(region.Deployment{FailAt: region.StageInstall})
 		f.RunUntil(func() bool { return f.Ended(failed) }, time.Hour)
 		f.suspend(green)
 		f.settle()
@@ -146,7 +146,7 @@ func TestEachRepairIsNotified(t *testing.T) {
 	waiting := f.notified("waiting")
 	f.detach(f.GroupOf(f.svc), f.TargetGroupARN("web"))
 	f.settle()
-	id := f.Deploy(f.svc, region.Deployment{FailAt: region.StageInstall})
+	id := f.deploy(region.Deployment{FailAt: region.StageInstall})
 	f.RunUntil(func() bool { return f.Ended(id) }, time.Hour)
 	f.Advance(6 * time.Hour)
 	left := f.green(id)

@@ -90,7 +90,7 @@ func TestDamagedOptionalFields(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, setting{noSweep: true})
 			f.loseEvents()
-			id := f.Deploy(f.svc, region.Deployment{})
+			id := f.deploy(region.Deployment{})
 			f.RunUntil(func() bool { return f.Deployed(id) }, time.Hour)
 			message := fmt.Sprintf(`{"region":"eu-west-1","accountId":"123456789012","applicationName":"shop","deploymentId":%q,"deploymentGroupName":"web","status":"SUCCEEDED",%s}`, id, field)
 			f.Queue.Send(fmt.Sprintf(`{"Type":"Notification","MessageId":"1","TopicArn":"arn:aws:sns:eu-west-1:123456789012:triggers","Message":%q}`, message))
@@ -114,7 +114,7 @@ func TestNamesInCommands(t *testing.T) {
 			svc.Application, svc.DeploymentGroup, svc.Group = "app"+name, name, "group"+name
 			f := newFixture(t, setting{service: svc})
 			f.Advance(6 * time.Minute)
-			failed := f.Deploy(f.svc, region.Deployment{FailAt: region.StageInstall})
+			failed := f.deploy(region.Deployment{FailAt: region.StageInstall})
 			f.RunUntil(func() bool { return f.Ended(failed) }, time.Hour)
 			f.settle()
 			f.suspend(f.GroupOf(f.svc), "AddToLoadBalancer")

@@ -29,7 +29,7 @@ func TestDeploymentsThatFail(t *testing.T) {
 			}
 			f := newFixture(t, setting{service: svc})
 			f.Advance(6 * time.Minute)
-			id := f.Deploy(f.svc, c.how)
+			id := f.deploy(c.how)
 			if c.stop {
 				f.Advance(3 * time.Minute)
 				f.Stop(id)
@@ -68,7 +68,7 @@ func TestRollbackReportsWhatTheFailureLeft(t *testing.T) {
 		}
 		return region.Delivered()
 	})
-	id := f.Deploy(f.svc, region.Deployment{FailAt: region.StageReroute})
+	id := f.deploy(region.Deployment{FailAt: region.StageReroute})
 	f.RunUntil(func() bool { return f.Ended(id) }, time.Hour)
 	f.settle()
 	f.mustServe()

@@ -31,6 +31,8 @@ type rule struct {
 	excused bool
 	// faulty says that AWS does not answer as it should.
 	faulty bool
+	// answering is since when neither of the two is so, and no reroute is under way.
+	answering time.Time
 }
 
 // watch begins to watch, twice a minute.
@@ -83,8 +85,9 @@ func (r *rule) call(c region.Call) {
 }
 
 // serving is the Auto Scaling group that users depend on, by what the region's
-// deployments have done, and whether a deployment moves them at this moment.
-func (r *rule) serving() (group string, rerouting bool) {
+// deployments have done, and the one that a deployment moves them to at this
+// moment, if one does.
+func (r *rule) serving() (group, next string) {
 	group = r.original
 	for _, id := range r.f.deployments() {
 		_, green := r.f.Groups(id)
@@ -92,28 +95,33 @@ func (r *rule) serving() (group string, rerouting bool) {
 		case r.f.Deployed(id), stage == region.StageWait, stage == region.StageTerminate:
 			group = green
 		case !r.f.Ended(id) && stage == region.StageReroute:
-			rerouting = true
+			next = green
 		}
 	}
-	return group, rerouting
+	return group, next
 }
 
 func (r *rule) check() {
-	group, rerouting := r.serving()
+	group, next := r.serving()
+	rerouting := next != ""
+	if rerouting {
+		group = next // what is notified of it now is known when it serves
+	}
 	lasting := map[string]bool{}
-	if !rerouting && !r.faulty && !r.excused {
-		for _, name := range r.f.svc.TargetGroups {
-			if !slices.Contains(r.f.Attached(group), r.f.TargetGroupARN(name)) {
-				lasting["unattached "+group+" "+name] = true
-			}
-			for _, i := range r.f.unregistered(group, name) {
-				if r.f.Validated(i) {
-					lasting["unregistered "+i+" "+name] = true
-				}
+	for _, name := range r.f.svc.TargetGroups {
+		if !slices.Contains(r.f.Attached(group), r.f.TargetGroupARN(name)) {
+			lasting["unattached "+group+" "+name] = true
+		}
+		for _, i := range r.f.unregistered(group, name) {
+			if r.f.Validated(i) {
+				lasting["unregistered "+i+" "+name] = true
 			}
 		}
 	}
 	now := r.f.Now()
+	if r.faulty || r.excused || rerouting {
+		r.answering = now
+	}
 	for what := range r.since {
 		if !lasting[what] {
 			delete(r.since, what)
@@ -123,20 +131,24 @@ func (r *rule) check() {
 		if r.since[what].IsZero() {
 			r.since[what] = now
 		}
-		if now.Sub(r.since[what]) <= patience {
-			continue
-		}
-		words := strings.Fields(what)
-		switch words[0] {
-		case "unregistered":
-			r.breaks("%s of group %s, which serves, has been unregistered with %s for ten minutes: paid for, it serves nobody", words[1], group, words[2])
-		case "unattached":
-			if !r.known(group, r.since[what]) {
-				r.breaks("group %s, which serves, has been unattached from %s for ten minutes, and no notification since %s names it: operators do not know", group, words[2], r.since[what].Format(time.TimeOnly))
-			}
+		// As long as AWS answers, and an operator does not stand in the way.
+		if now.Sub(r.since[what]) > patience && now.Sub(r.answering) > patience {
+			r.lasts(strings.Fields(what), group, r.since[what])
 		}
 	}
 	r.checkEarly()
+}
+
+// lasts records that something has lasted too long.
+func (r *rule) lasts(what []string, group string, since time.Time) {
+	switch what[0] {
+	case "unregistered":
+		r.breaks("%s of group %s, which serves, has been unregistered with %s for ten minutes: paid for, it serves nobody", what[1], group, what[2])
+	case "unattached":
+		if !r.known(group, since) {
+			r.breaks("group %s, which serves, has been unattached from %s for ten minutes, and no notification since %s names it: operators do not know", group, what[2], since.Format(time.TimeOnly))
+		}
+	}
 }
 
 // known reports whether operators were notified of the group since an instant.

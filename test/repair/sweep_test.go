@@ -172,7 +172,7 @@ func TestFailuresThatLastAreNotified(t *testing.T) {
 					struck = true
 					return fault
 				})
-				id := f.Deploy(f.svc, region.Deployment{})
+				id := f.deploy(region.Deployment{})
 				f.RunUntil(func() bool { return f.Ended(id) }, time.Hour)
 				f.Advance(15 * time.Minute)
 				if !struck {

@@ -38,10 +38,10 @@ func TestTerminationWait(t *testing.T) {
 		{"an hour", time.Hour, region.Deployment{}, nil, bridged},
 		{"an hour, SUCCESS before it", time.Hour, region.Deployment{SucceedFirst: true}, nil, attached},
 		{"an hour, SUCCESS before it, green named last", time.Hour, region.Deployment{SucceedFirst: true, Named: region.NamedAtEnd}, nil, ""},
-		{"an hour, the wait untold", time.Hour, region.Deployment{WaitFlagUnset: true}, nil, bridged},
+		{"an hour, the wait flag unset", time.Hour, region.Deployment{WaitFlagUnset: true}, nil, bridged},
 		{"an hour, green named at the reroute", time.Hour, region.Deployment{Named: region.NamedAtReroute}, nil, bridged},
 		{"an hour, green named last", time.Hour, region.Deployment{Named: region.NamedAtEnd}, nil, bridged},
-		{"an hour, the wait untold, green named last", time.Hour, region.Deployment{WaitFlagUnset: true, Named: region.NamedAtEnd}, nil, bridged},
+		{"an hour, the wait flag unset, green named last", time.Hour, region.Deployment{WaitFlagUnset: true, Named: region.NamedAtEnd}, nil, bridged},
 		{"an hour, START lost", time.Hour, region.Deployment{}, []string{"START"}, bridged},
 		{"an hour, nothing heard", time.Hour, region.Deployment{WaitFlagUnset: true, Named: region.NamedAtEnd}, []string{"START", "READY", "SUCCESS"}, bridged},
 		{"an hour, rerouted one by one", time.Hour, region.Deployment{Spacing: 2 * time.Minute}, nil, bridged},
@@ -56,8 +56,7 @@ func TestTerminationWait(t *testing.T) {
 			if c.lost != nil {
 				f.loseEvents(c.lost...)
 			}
-			id := f.Deploy(f.svc, c.how)
-			f.deployed = append(f.deployed, id)
+			id := f.deploy(c.how)
 			if c.wait > 0 {
 				f.until(region.StageWait, id)
 			} else {
@@ -175,12 +174,11 @@ func TestReleaseLeftInReady(t *testing.T) {
 			// Nothing is heard of the first release, and the next begins before any
 			// sweep could see to it.
 			f.loseEvents()
-			first := f.Deploy(f.svc, region.Deployment{})
+			first := f.deploy(region.Deployment{})
 			f.until(region.StageReady, first)
 			f.Continue(first)
 			f.RunUntil(func() bool { return f.Deployed(first) }, time.Hour)
-			second := f.Deploy(f.svc, region.Deployment{})
-			f.deployed = []string{first, second}
+			second := f.deploy(region.Deployment{})
 			f.SetDelivery(nil)
 			f.until(region.StageReady, second)
 			old := f.green(first)
@@ -226,7 +224,7 @@ func TestAllInstancesReplaced(t *testing.T) {
 			f := newFixture(t, setting{service: svc})
 			f.Advance(6 * time.Minute)
 			down := func(region.Call) region.Fault { return region.Fault{Before: region.Unavailable()} }
-			id := f.Deploy(f.svc, region.Deployment{})
+			id := f.deploy(region.Deployment{})
 			f.until(region.StageReroute, id)
 			f.SetFaults(down)
 			f.RunUntil(func() bool { return f.StageOf(id) == region.StageWait || f.Deployed(id) }, time.Hour)
@@ -281,7 +279,8 @@ func TestRollBackOutOfTheWait(t *testing.T) {
 	if served := f.users.Seconds()[len(f.users.Seconds())-1].ByGroup[green]; served > 0 {
 		t.Errorf("%d requests a second are answered by the version that was rolled back", served)
 	}
-	f.mustServe()
+	f.mustBeAttached() // for seconds, until SUCCESS is delivered, the bridge still stood
+	f.mustLeaveNoDeadLetters()
 }
 
 // TestStoppedDuringTheWait holds that a release that was stopped in its
@@ -295,7 +294,6 @@ func TestStoppedDuringTheWait(t *testing.T) {
 			f := newFixture(t, setting{service: waiting(time.Hour)})
 			r := watch(f)
 			id := f.releaseTo(region.StageWait, region.Deployment{Named: naming})
-			f.deployed = append(f.deployed, id)
 			f.Advance(2 * time.Minute)
 			f.Stop(id)
 			f.Advance(15 * time.Minute)

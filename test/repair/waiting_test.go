@@ -18,7 +18,7 @@ func TestBusyGroup(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setting{noSweep: true})
 	f.RunUntil(func() bool { return false }, time.Minute)
-	id := f.Deploy(f.svc, region.Deployment{})
+	id := f.deploy(region.Deployment{})
 	f.RunUntil(func() bool { return f.Deployed(id) }, time.Hour)
 	f.SetInstanceRefresh(f.GroupOf(f.svc), true)
 	f.Advance(time.Minute)
@@ -33,7 +33,7 @@ func TestBusyGroup(t *testing.T) {
 func TestInstanceRefreshThatLasts(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setting{})
-	id := f.Deploy(f.svc, region.Deployment{})
+	id := f.deploy(region.Deployment{})
 	f.RunUntil(func() bool { return f.Deployed(id) }, time.Hour)
 	f.SetInstanceRefresh(f.GroupOf(f.svc), true)
 	f.Advance(6 * time.Hour)
