@@ -159,15 +159,15 @@ func TestSpotThenTerminateHook(t *testing.T) {
 	s.Advance(20 * time.Minute)
 	s.mustRunOnce(1)
 	s.mustNotify("drained", 1)
-	mustBeQuietAbout(s, i)
+	mustBeQuietAbout(s, i, 30*time.Second)
 }
 
 // mustBeQuietAbout fails if the terminate hook of an instance that EC2 has ended
 // waits for its timeout, or leads to advice that fits instances that still run.
-func mustBeQuietAbout(s *scenario, instance string) {
+func mustBeQuietAbout(s *scenario, instance string, atMost time.Duration) {
 	s.t.Helper()
 	for _, a := range s.actions() {
-		if a.Instance == instance && a.Ending != region.InstanceGone && (a.Ending != region.Completed || held(a) > 30*time.Second) {
+		if a.Instance == instance && a.Ending != region.InstanceGone && (a.Ending != region.Completed || held(a) > atMost) {
 			s.t.Errorf("the hook of %s ended as %q after %s although the instance was gone: its replacement came late", instance, a.Ending, held(a))
 		}
 	}
