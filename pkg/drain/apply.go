@@ -38,8 +38,8 @@ type applying struct {
 	all []work
 	o   *Observation
 
-	mu        sync.Mutex // protects what follows, and what became of the steps
-	throttled bool
+	mu                  sync.Mutex // protects what follows, and what became of the steps
+	answered, throttled int        // calls to Auto Scaling
 }
 
 // note keeps what became of a step.
@@ -161,8 +161,8 @@ func (r *Drainer) leave(ctx context.Context, id string, targets []Target) error 
 	return err
 }
 
-// callAutoScaling completes actions and sends heartbeats. A call that is throttled
-// ends the turn: the rest waits for the next tick.
+// callAutoScaling completes actions and sends heartbeats. Where most are throttled,
+// the rest waits for the next tick.
 func (r *applying) callAutoScaling(ctx context.Context, whose func(*work) bool) {
 	// A handler that is cancelled must not keep the instances.
 	ctx, cancel := within(context.WithoutCancel(ctx), applyTime)
@@ -184,7 +184,11 @@ func (r *applying) callAutoScaling(ctx context.Context, whose func(*work) bool) 
 	parallel(ctx, ask...)
 }
 
-var errThrottled = errors.New("not called: another call was throttled")
+// throttledLimit is how many calls may be throttled before the others wait for the
+// next tick, if those are most.
+const throttledLimit = 8
+
+var errThrottled = errors.New("not called: most calls are throttled")
 
 // callAction completes an action or sends its heartbeat; the heartbeat also where
 // it is due and the completion fails.
@@ -193,7 +197,7 @@ func (r *applying) callAction(ctx context.Context, s Step, a Action) (got answer
 		return answer{absent: true}
 	}
 	r.mu.Lock()
-	stop := r.throttled
+	stop := r.throttled >= throttledLimit && r.throttled > r.answered
 	r.mu.Unlock()
 	if stop {
 		return answer{err: errThrottled}
@@ -201,7 +205,9 @@ func (r *applying) callAction(ctx context.Context, s Step, a Action) (got answer
 	defer func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.throttled = r.throttled || fault.Is(got.err, fault.Throttled)
+		if r.answered++; fault.Is(got.err, fault.Throttled) {
+			r.answered, r.throttled = r.answered-1, r.throttled+1
+		}
 	}()
 	if s.Release {
 		err := r.complete(ctx, s.Next, a)

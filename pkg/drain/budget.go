@@ -8,9 +8,9 @@ import (
 // it reads and changes. All execution environments share it: a reconcile gets what
 // has accrued since the one before, whoever did that (clock.go).
 type Budget struct {
-	AutoScaling int // every call
-	Balancing   int // every call, DeregisterTargets included
-	Deregister  int // DeregisterTargets
+	AutoScaling int `json:"autoScaling"` // every call
+	Balancing   int `json:"balancing"`   // every call, DeregisterTargets included
+	Deregister  int `json:"deregister"`  // DeregisterTargets
 }
 
 // The share of AWS's token buckets that drains take: burst, and calls a second. The
@@ -31,20 +31,25 @@ const (
 // interrupted Spot instance waits for no tick.
 var least = Budget{AutoScaling: 3, Balancing: 6, Deregister: 2}
 
-// grant is the budget that accrues in an interval.
-func grant(cfg Config, since time.Duration) Budget {
+// everything is what a tick wants: it is about all drains.
+var everything = Budget{AutoScaling: 1000, Balancing: 1000, Deregister: 1000}
+
+// grant adds what accrues in an interval, and divides it into what is wanted and what
+// is left. At least [least] is granted.
+func (b Budget) grant(cfg Config, since time.Duration, want Budget) (granted, left Budget) {
 	rate := cfg.ReleasesPerSecond
 	if rate == 0 {
 		rate = defaultReleases
 	}
-	accrued := func(burst, rate, least int) int {
-		return max(least, int(min(float64(burst), float64(rate)*since.Seconds())))
+	share := func(had, burst, rate, want, least int) (granted, left int) {
+		accrued := int(min(float64(burst), float64(had)+float64(rate)*max(0, since.Seconds())))
+		granted = min(accrued, want)
+		return max(granted, least), accrued - granted
 	}
-	return Budget{
-		AutoScaling: accrued(releaseBurst*rate, rate, least.AutoScaling),
-		Balancing:   accrued(balancingBurst, balancingRate, least.Balancing),
-		Deregister:  accrued(deregisterBurst, deregisterRate, least.Deregister),
-	}
+	granted.AutoScaling, left.AutoScaling = share(b.AutoScaling, releaseBurst*rate, rate, want.AutoScaling, least.AutoScaling)
+	granted.Balancing, left.Balancing = share(b.Balancing, balancingBurst, balancingRate, want.Balancing, least.Balancing)
+	granted.Deregister, left.Deregister = share(b.Deregister, deregisterBurst, deregisterRate, want.Deregister, least.Deregister)
+	return granted, left
 }
 
 // take takes a call from a budget if there is one.

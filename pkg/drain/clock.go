@@ -18,15 +18,17 @@ type Clock struct {
 	Tick    time.Time `json:"tick"`
 	Message string    `json:"message,omitempty"`
 	Granted time.Time `json:"granted"`
+	// Left is what was left of the budget then.
+	Left Budget `json:"left,omitzero"`
 }
 
 // clockKey is a key that no instance has.
 var clockKey = store.Key{Partition: "clock"}
 
-// claim grants a reconcile its budget and reports whether the tick, unless it is
+// claim grants an invocation its budget, at most what it wants of what has accrued, and reports whether the tick, unless it is
 // zero, is its own: a tick that another message has taken, or that is older than
 // the last one taken, is not. A message delivered again keeps its tick.
-func (r *Drainer) claim(ctx context.Context, tick time.Time, message string) (mine bool, last time.Time, b Budget, err error) {
+func (r *Drainer) claim(ctx context.Context, tick time.Time, message string, want Budget) (mine bool, last time.Time, b Budget, err error) {
 	ctx, cancel := within(ctx, storeTime)
 	defer cancel()
 	for range 2 { // once more where another environment was at the clock
@@ -40,8 +42,8 @@ func (r *Drainer) claim(ctx context.Context, tick time.Time, message string) (mi
 		if !tick.IsZero() && !mine {
 			return false, c.Tick, Budget{}, nil
 		}
-		since := r.now().Sub(c.Granted)
-		last, b = c.Tick, grant(r.cfg, since)
+		last = c.Tick
+		b, c.Left = c.Left.grant(r.cfg, r.now().Sub(c.Granted), want)
 		if mine {
 			c.Tick, c.Message = tick, message
 		}

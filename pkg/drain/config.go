@@ -125,7 +125,7 @@ const (
 	CommandTimeoutTag = "deployhooks:drain-command-timeout-minutes"
 	// RebalanceTag holds "notify" or "drain".
 	RebalanceTag = "deployhooks:on-rebalance"
-	// OptOutTag with the value "off" has the group's instances complete without
+	// OptOutTag with the value "off" has the group's instances completed without
 	// draining.
 	OptOutTag = "deployhooks:drain"
 )
@@ -149,10 +149,9 @@ type Settings struct {
 // (PutLifecycleHook, Amazon EC2 Auto Scaling API Reference).
 const maxMinutes = 48 * 60
 
-// settings are those of a group with these tags. A value that cannot be read is
-// reported and ignored. A command that its tag may not run is reported, and the
-// configured one does not run in its place: the group asked for another, and one
-// that it did not ask for may do harm.
+// settings are those of a group with these tags. A value that cannot be followed is
+// reported and ignored, a command that the tag may not choose too: the configured
+// one runs then, because who may tag a group must not get to prevent that either.
 func (c Config) settings(tags map[string]string) Settings {
 	s := Settings{Deadline: c.Deadline, CommandTimeout: c.CommandTimeout, OnRebalance: c.OnRebalance}
 	minutes := func(key string, value *time.Duration) {
@@ -174,28 +173,32 @@ func (c Config) settings(tags map[string]string) Settings {
 			s.OnRebalance = Response(tag)
 		}
 	}
-	switch tag := tags[CommandTag]; {
-	case tag != "":
-		s.Shutdown = Shutdown{shellDocument, tag}
-		if name, ok := strings.CutPrefix(tag, "document:"); ok {
-			s.Shutdown = Shutdown{Document: name}
-		}
-		if !slices.Contains(c.TagDocuments, s.Shutdown.Document) {
-			s.Faults = append(s.Faults, fmt.Sprintf("tag %s needs the SSM document %q, which the configuration does not allow by tag; no command runs. Add the document to deployhooks:drainTagDocuments, or remove the tag", CommandTag, s.Shutdown.Document))
-			s.Shutdown = Shutdown{}
-		}
+	switch {
 	case c.Document != "":
 		s.Shutdown = Shutdown{Document: c.Document}
 	case c.Command != "":
 		s.Shutdown = Shutdown{shellDocument, c.Command}
 	}
+	if tag := tags[CommandTag]; tag != "" {
+		asked := Shutdown{shellDocument, tag}
+		if name, ok := strings.CutPrefix(tag, "document:"); ok {
+			asked = Shutdown{Document: name}
+		}
+		if slices.Contains(c.TagDocuments, asked.Document) && asked.Document != "" {
+			s.Shutdown = asked
+		} else {
+			s.Faults = append(s.Faults, fmt.Sprintf("tag %s needs the SSM document %q, which deployhooks:drainTagDocuments does not allow; it is ignored", CommandTag, asked.Document))
+		}
+	}
 	return s
 }
 
-// inScope reports whether a group is this function's to drain.
+// inScope reports whether a group is this function's to drain. The hooks of others
+// are left to their owner, who may be another installation for another tag.
 func (c Config) inScope(g *fleet.AutoScalingGroup) bool {
 	return g == nil || c.Tag == (Tag{}) || g.HasTag(c.Tag.Key, c.Tag.Value)
 }
 
-// optedOut reports whether a group's instances are to go without being drained.
+// optedOut reports whether a group's instances are not to be drained. Their lifecycle
+// actions are completed at once, so that none waits for its hook's timeout.
 func optedOut(g *fleet.AutoScalingGroup) bool { return g != nil && g.HasTag(OptOutTag, "off") }

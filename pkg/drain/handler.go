@@ -68,13 +68,24 @@ func (r *Drainer) Handle(ctx context.Context, batch []event.Message) []error {
 // handle reconciles what the messages are about: first what they name, which may be
 // in a hurry, then what a sweep finds.
 func (r *Drainer) handle(ctx context.Context, m messages, errs []error) {
-	mine, last, budget, unclaimed := r.claim(ctx, m.tick, m.by)
+	n := len(m.triggers) // each may be in a group and a few target groups of its own
+	want := Budget{AutoScaling: 2*n + 20*len(m.sweeps), Balancing: 6 * n, Deregister: 2 * n}
+	if !m.tick.IsZero() {
+		want = everything
+	}
+	mine, last, budget, unclaimed := r.claim(ctx, m.tick, m.by, want)
 	r.complain(ctx, unclaimed)
+	forSweep := Budget{AutoScaling: max(least.AutoScaling, budget.AutoScaling/4)}
+	if len(m.sweeps) > 0 {
+		budget.AutoScaling -= min(budget.AutoScaling, forSweep.AutoScaling)
+	}
 	if mine || len(m.triggers) > 0 {
 		done := r.Reconcile(ctx, Input{All: mine, Triggers: m.triggers, Budget: &budget})
 		for _, t := range m.triggers {
-			if t.message >= 0 {
-				errs[t.message] = cmp.Or(errs[t.message], done.Failed[t.message], done.Err)
+			if failed, ok := done.Failed[t.message]; ok {
+				errs[t.message] = cmp.Or(errs[t.message], failed)
+			} else if !done.Settled[t.message] {
+				errs[t.message] = cmp.Or(errs[t.message], done.Err)
 			}
 		}
 		for _, i := range m.ticks {
@@ -89,7 +100,7 @@ func (r *Drainer) handle(ctx context.Context, m messages, errs []error) {
 		}
 	}
 	if len(m.sweeps) > 0 {
-		err := r.handleSweep(ctx, m.after, last, mine, &budget)
+		err := r.handleSweep(ctx, m.after, last, mine, &forSweep)
 		for _, i := range m.sweeps {
 			errs[i] = err
 		}
@@ -100,13 +111,13 @@ func (r *Drainer) handle(ctx context.Context, m messages, errs []error) {
 // ticks any more, or none in step with this clock. Else it leaves those to a tick:
 // two reconciles at once would do everything twice.
 func (r *Drainer) handleSweep(ctx context.Context, after string, last time.Time, ticked bool, b *Budget) error {
-	found, next, err := r.sweep(ctx, after, b)
+	found, open, next, err := r.sweep(ctx, after, b)
 	if err != nil {
 		r.log.ErrorContext(ctx, "sweep incomplete", "error", err)
 		r.complain(ctx, err)
 	}
 	since := r.now().Sub(last)
-	overdue := !ticked && (since < 0 || since > often+soon)
+	overdue := open > 0 && !ticked && (since < 0 || since > often+soon)
 	var done Done
 	if len(found) > 0 || overdue {
 		b.AutoScaling, b.Balancing, b.Deregister = max(b.AutoScaling, least.AutoScaling), max(b.Balancing, least.Balancing), max(b.Deregister, least.Deregister)
@@ -237,8 +248,13 @@ func (r *Drainer) Answer(ctx context.Context, e event.Request) (any, error) {
 	case (req.Action == "drain" || req.Action == "skip" || req.Instance != "") && !instanceID.MatchString(req.Instance):
 		return nil, fmt.Errorf(`action %q needs an "instance", such as "i-0123456789abcdef0", not %q`, req.Action, req.Instance)
 	}
-	_, last, budget, err := r.claim(ctx, time.Time{}, "")
-	r.complain(ctx, err)
+	budget := Budget{AutoScaling: 20, Balancing: 20}
+	var last time.Time
+	if req.Action != "status" && req.Action != "plan" {
+		var err error
+		_, last, budget, err = r.claim(ctx, time.Time{}, "", Budget{AutoScaling: 20, Balancing: 10, Deregister: 4})
+		r.complain(ctx, err)
+	}
 	switch req.Action {
 	case "drain", "skip":
 		done := r.Reconcile(ctx, Input{Budget: &budget, Triggers: []Trigger{{Instance: req.Instance, Cause: CauseOperator, Skip: req.Action == "skip", message: 0}}})

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"deployhooks/pkg/fault"
 	"deployhooks/pkg/notice"
@@ -115,9 +116,7 @@ func (r *Drainer) notify(ctx context.Context, all []work) map[int]error {
 	for i, w := range all {
 		if w.step.End == Announced && w.dropped {
 			add("", w.drain.about(Report{Outcome: Announced, Reason: rebalanceText}), i)
-			continue
-		}
-		if w.lost || w.item.Version == 0 {
+		} else if w.lost || w.item.Version == 0 {
 			continue // whoever wrote the drain sends it, or the next reconcile does
 		}
 		for _, e := range due(w.drain.Ledger, r.now()) {
@@ -139,7 +138,7 @@ func (r *Drainer) notify(ctx context.Context, all []work) map[int]error {
 			default:
 				all[i].drain.Ledger = all[i].drain.Ledger.Failed(l.matter, r.now())
 			}
-			if l.matter != "" && !slices.Contains(changed, &all[i]) {
+			if l.matter != "" && all[i].item.Version > 0 && !slices.Contains(changed, &all[i]) {
 				changed = append(changed, &all[i])
 			}
 		}
@@ -288,9 +287,19 @@ func (i Instance) String() string {
 		s += fmt.Sprintf("; command %s: %s", i.Command, i.CommandStatus)
 	}
 	if i.Output != "" {
-		s += "\n  " + strings.ReplaceAll(strings.TrimSpace(i.Output), "\n", "\n  ")
+		s += "\n  " + strings.ReplaceAll(printable(strings.TrimSpace(i.Output)), "\n", "\n  ")
 	}
 	return s
+}
+
+// printable is a command's output without what would control a terminal.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 // rebalanceText is what a rebalance recommendation says.

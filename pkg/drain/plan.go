@@ -76,18 +76,20 @@ func Plan(cfg Config, drains []Drain, o *Observation, b Budget) []Step {
 func planDrain(cfg Config, d Drain, o *Observation) Step {
 	group := o.Groups[d.Group]
 	settings := cfg.settings(o.tags(d))
-	if !cfg.inScope(group) || optedOut(group) && len(d.Actions) == 0 && d.Cause != CauseOperator {
+	d = d.learn(cfg, o)
+	excluded := optedOut(group) && d.Cause != CauseOperator
+	if excluded && len(d.Actions) == 0 || !cfg.inScope(group) {
 		return Step{Next: d, Drop: true}
 	}
-	d = d.learn(cfg, o)
 	step := Step{Next: d, Timeout: settings.CommandTimeout}
 	deadline := d.deadline(settings)
 	switch {
 	case !o.waiting(d) || (d.Returns != "" || d.FromWarmPool) && d.absent():
 		return step.vanished(o)
-	case d.Skip, optedOut(group):
+	case d.Skip, excluded:
 		return step.release(Skipped)
 	case d.Cause == CauseRebalance && !d.terminating() && settings.OnRebalance != Respond:
+		step.notifyFaults(o, settings)
 		step.End = Announced
 		return step
 	case len(d.Actions) > 0 && o.Now.After(deadline.Add(completeMargin+maxHeartbeat)):
@@ -98,15 +100,15 @@ func planDrain(cfg Config, d Drain, o *Observation) Step {
 	}
 	step.notifyFaults(o, settings)
 	step.Heartbeat = d.heartbeatDue(o.Now) && o.Now.Before(deadline.Add(completeMargin))
-	clear := step.planTargets(o)
+	clear, read := step.planTargets(o)
 	switch {
-	case d.dead(o.Now):
-		if clear && len(step.Deregister) == 0 || o.Now.Sub(d.Since) > completeMargin {
-			return step.release(Gone)
-		}
 	case cfg.Mode == PlanOnly:
 		if d.Known || o.Now.Sub(d.Since) > young {
 			return step.announcePlan(settings, o)
+		}
+	case d.dead(o.Now):
+		if read && len(step.Deregister) == 0 || o.Now.Sub(d.Since) > completeMargin {
+			return step.release(Gone)
 		}
 	case clear || d.hurries(settings, o.Now) && len(step.Deregister) == 0:
 		step.planCommand(settings, o)
@@ -253,8 +255,9 @@ func (d Drain) learn(cfg Config, o *Observation) Drain {
 // notifyFaults adds to the ledger what only operators can correct.
 func (s *Step) notifyFaults(o *Observation, settings Settings) {
 	d := s.Next
-	for _, reason := range slices.Concat(settings.Faults, o.Wanted[d.Group].Rejected) {
-		s.notify("configuration: "+reason, Report{Outcome: ActionRequired, Reason: reason, Remedy: "Correct the configuration or the group's tag. Until then the rest is drained."})
+	if faults := slices.Concat(settings.Faults, o.Wanted[d.Group].Rejected); len(faults) > 0 {
+		reason := strings.Join(faults, "; ")
+		s.notify("configuration: "+reason, Report{Outcome: ActionRequired, Reason: reason, Remedy: "Correct the configuration or the group's tag. The rest is followed until then."})
 	}
 	for _, about := range []Question{{aboutGroup, d.Group}, {aboutHooks, d.Group}, {aboutWanted, d.Group}, {aboutCommand, d.Command.ID}, {aboutSent, ""}, {aboutSearch, ""}} {
 		s.failed(o, about)

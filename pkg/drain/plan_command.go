@@ -28,7 +28,8 @@ func (d Drain) mayCommand(cfg Config, o *Observation) bool {
 		return false
 	}
 	step := Step{Next: d}
-	return d.Command.Key != "" || step.planTargets(o) || d.hurries(s, o.Now)
+	clear, _ := step.planTargets(o)
+	return clear || d.Command.Key != "" || d.hurries(s, o.Now)
 }
 
 // listed is how long after a command may have been sent SSM is sure to list it:
@@ -42,8 +43,15 @@ const succeeded = "Success"
 // undelivered are the statuses of a command that never reached its instance, beside
 // our own (same page).
 var undelivered = map[string]bool{
-	"DeliveryTimedOut": true, "Undeliverable": true, "Terminated": true, "InvalidInstanceId": true, noAnswer: true, notKnownSent: true,
+	"Pending": true, "Delayed": true, "DeliveryTimedOut": true, "Undeliverable": true, "Terminated": true, "InvalidInstanceId": true, noAnswer: true, notKnownSent: true,
 }
+
+// undeliveredYet are those of a command that may still reach it, and delivery is how
+// long an instance that its group calls unhealthy has to take it: the agent takes
+// commands within seconds, and EC2 may have ended the instance.
+var undeliveredYet = map[string]bool{"": true, "Pending": true, "Delayed": true}
+
+const delivery = 15 * time.Second
 
 // Statuses of our own.
 const (
@@ -94,6 +102,8 @@ func (s *Step) planCommand(settings Settings, o *Observation) {
 	case c.ID == "":
 		s.Blockers = append(s.Blockers, o.blocker("an answer on whether the shutdown command was sent", Question{aboutSent, ""}))
 		return
+	case o.Instances[d.Group][d.Instance].Unhealthy && undeliveredYet[c.Status] && o.Now.After(c.Asked.Add(delivery)):
+		c.Over = true
 	default:
 		s.Blockers = append(s.Blockers, o.blocker("the shutdown command "+c.ID, Question{aboutCommand, c.ID}))
 		return

@@ -69,8 +69,8 @@ func (d Drain) networkUntil(b Balancer, left Left, seen, attached bool) time.Tim
 const registeredAgain = 3
 
 // planTargets plans which registrations to end, says what is in flight, and reports
-// whether nothing is.
-func (s *Step) planTargets(o *Observation) (clear bool) {
+// whether it is clear that nothing is, and whether all registrations could be read.
+func (s *Step) planTargets(o *Observation) (clear, read bool) {
 	d := s.Next
 	var inFlight, unknown []string
 	for _, id := range slices.Sorted(maps.Keys(d.Balancers)) {
@@ -115,7 +115,8 @@ func (s *Step) planTargets(o *Observation) (clear bool) {
 	if len(inFlight) > 0 {
 		s.waitFor("requests in flight by way of %s", strings.Join(inFlight, ", "))
 	}
-	return d.Known && len(unknown) == 0 && len(inFlight) == 0
+	read = d.Known && len(unknown) == 0
+	return read && len(inFlight) == 0, read
 }
 
 // unknownID is the first load balancer whose targets could not be read.

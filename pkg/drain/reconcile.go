@@ -38,8 +38,10 @@ type work struct {
 type Done struct {
 	// Requeued means that another tick is under way.
 	Requeued bool
-	// Failed are the messages to deliver again for what concerns them alone.
-	Failed map[int]error
+	// Failed are the messages to deliver again for what concerns them alone, and
+	// Settled those that nothing is left to do about.
+	Failed  map[int]error
+	Settled map[int]bool
 	// Err is what concerns all drains.
 	Err error
 }
@@ -48,9 +50,12 @@ type Done struct {
 // about one instance is tried again at the next tick, and is that drain's notification
 // where operators must act.
 func (r *Drainer) Reconcile(ctx context.Context, in Input) (done Done) {
-	done.Failed = map[int]error{}
+	done.Failed, done.Settled = map[int]error{}, map[int]bool{}
 	all, unread := r.load(ctx, in)
 	if done.Err = unread; len(all) == 0 {
+		if in.All && fault.MayPass(unread) { // another tick, in place of the one that is used up
+			done.Requeued = r.requeue(ctx, r.nextTick(false)) == nil
+		}
 		return done
 	}
 	// A function that dies in the middle must not be the last to reconcile.
@@ -73,6 +78,7 @@ func (r *Drainer) Reconcile(ctx context.Context, in Input) (done Done) {
 	}
 	done.Requeued = requeued == nil
 	if open {
+		r.complain(ctx, requeued)
 		done.Err = errors.Join(done.Err, requeued)
 	}
 	done.Err = errors.Join(done.Err, unsaved)
@@ -95,6 +101,8 @@ func (done Done) fail(all []work, unplaced error, unsent map[int]error) {
 				done.Failed[m] = errors.Join(done.Failed[m], fmt.Errorf("drain %s: %w", w.drain.Instance, errLost))
 			case unsent[i] != nil:
 				done.Failed[m] = errors.Join(done.Failed[m], unsent[i])
+			case w.step.End == Announced:
+				done.Settled[m] = true
 			case w.drain.Group == "" && fault.MayPass(unplaced):
 				done.Failed[m] = errors.Join(done.Failed[m], unplaced)
 			}

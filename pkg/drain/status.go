@@ -63,6 +63,9 @@ func (r *Drainer) named(ctx context.Context, instance string, plan bool) (drains
 	ctx, cancel := within(ctx, storeTime)
 	defer cancel()
 	if instance == "" {
+		if plan {
+			drains = r.missed(ctx)
+		}
 		open, err := r.drains.Open(ctx)
 		for _, item := range open {
 			if item.Unreadable == nil && item.Value.open() {
@@ -82,6 +85,18 @@ func (r *Drainer) named(ctx context.Context, instance string, plan bool) (drains
 		return nil, err
 	}
 	return []Drain{d}, err
+}
+
+// missed are drains of the instances that the sweep would find now.
+func (r *Drainer) missed(ctx context.Context) (drains []Drain) {
+	found, _, _, err := r.sweep(ctx, "", &Budget{AutoScaling: 20})
+	r.complain(ctx, err)
+	for _, t := range found {
+		if d, ok := (Drain{Instance: t.Instance}).merge(t, r.now()); ok {
+			drains = append(drains, d)
+		}
+	}
+	return drains
 }
 
 func (r *Drainer) statusOf(d Drain, step Step, o *Observation) Status {

@@ -16,27 +16,28 @@ type sweepWork struct {
 
 // sweep finds the instances that wait for one of our hooks and that no open drain
 // knows of: their event was lost, or the hook was added by hand. It reads the groups
-// page by page, as far as its time and the budget go, and returns where another
-// sweep is to continue; empty if it is complete.
-func (r *Drainer) sweep(ctx context.Context, after string, b *Budget) (found []Trigger, next string, err error) {
+// page by page, as far as its time and the budget go, and returns how many items are
+// open, and where another sweep is to continue; empty if it is complete.
+func (r *Drainer) sweep(ctx context.Context, after string, b *Budget) (found []Trigger, open int, next string, err error) {
 	ctx, cancel := within(ctx, sweepTime)
 	defer cancel()
-	open, err := r.drains.Open(ctx)
-	if err != nil {
-		return nil, "", fmt.Errorf("sweep: %w", err)
-	}
+	var errs []error
 	known := map[string]bool{}
-	for _, item := range open {
+	items, err := r.drains.Open(ctx)
+	if err != nil { // then what waits is read one by one
+		errs = append(errs, fmt.Errorf("sweep: %w", err))
+	}
+	open = len(items)
+	for _, item := range items {
 		known[item.Key.Partition] = item.Unreadable == nil && item.Value.open()
 	}
-	var errs []error
 	for next = after; ; {
 		if !take(&b.AutoScaling) {
-			return found, next, errors.Join(errs...)
+			return found, open, next, errors.Join(errs...)
 		}
 		groups, more, err := fleet.AutoScalingGroupsAfter(ctx, r.clients.Groups, next)
 		if err != nil {
-			return found, "", errors.Join(append(errs, fmt.Errorf("sweep: %w", err))...)
+			return found, open, "", errors.Join(append(errs, fmt.Errorf("sweep: %w", err))...)
 		}
 		for _, g := range groups {
 			triggers, err := r.sweepGroup(ctx, g, known, b)
@@ -46,7 +47,7 @@ func (r *Drainer) sweep(ctx context.Context, after string, b *Budget) (found []T
 			found = append(found, triggers...)
 		}
 		if next = more; next == "" {
-			return found, "", errors.Join(errs...)
+			return found, open, "", errors.Join(errs...)
 		}
 	}
 }

@@ -72,7 +72,11 @@ func (r *Drainer) resolve(ctx context.Context, names []string) error {
 func (r *Drainer) keep(t fleet.TargetGroup) {
 	known, _ := r.known.balancers.get(t.ARN, time.Time{})
 	known.ID, known.Network = t.ARN, t.Network()
-	r.known.balancers.put(t.ARN, known, r.known.balancers.at(t.ARN))
+	at := r.known.balancers.at(t.ARN) // that of its delay
+	if at.IsZero() {
+		at = r.now()
+	}
+	r.known.balancers.put(t.ARN, known, at)
 	is := resolution{id: t.ARN}
 	if t.TargetType != fleet.InstanceTargets {
 		is = resolution{reason: fmt.Sprintf("its targets are of type %s; instances cannot be deregistered from it", t.TargetType)}
