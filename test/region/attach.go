@@ -106,9 +106,26 @@ func (r *Region) attach(g *group, wanted []source) error {
 		if len(g.sources) == sourcesPerGroup {
 			return &asg.LimitExceededFault{Message: aws.String("a group can have at most 50 target groups")}
 		}
-		r.addSource(g, s.kind, s.id)
+		added := r.addSource(g, s.kind, s.id)
+		if r.options.AttachDeregisters && r.releasing(g) {
+			r.after(r.timings.Attach, func() {
+				for _, i := range g.instances {
+					r.deregisterFrom(added, i)
+				}
+			})
+		}
 	}
 	return nil
+}
+
+// releasing reports whether a group is part of a deployment in progress.
+func (r *Region) releasing(g *group) bool {
+	for _, d := range r.deployments {
+		if !d.over() && !d.partial() && (d.blue == g.name || d.green == g.name) {
+			return true
+		}
+	}
+	return false
 }
 
 // attachable says what is wrong with a traffic source. Target groups must be

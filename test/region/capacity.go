@@ -2,6 +2,7 @@ package region
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -28,12 +29,7 @@ func (r *Region) reconcile(g *group) {
 		}
 	}
 	if !g.isSuspended(processTerminate) {
-		for range len(counted) - g.desired() {
-			victim := r.scaleInVictim(counted)
-			if victim == nil {
-				return // all protected
-			}
-			counted = slices.DeleteFunc(counted, func(i *instance) bool { return i == victim })
+		for _, victim := range r.scaleInVictims(counted, len(counted)-g.desired()) {
 			r.scaleIn(victim)
 		}
 		r.retireAtRisk(g)
@@ -61,9 +57,11 @@ func (g *group) counted() []*instance {
 // rebalancing, Amazon EC2 Auto Scaling launches new instances before
 // terminating the old ones".
 func (r *Region) rebalance(g *group) {
+	if !r.options.RebalancesZones || g.isSuspended(processAZRebalance) || g.isSuspended(processLaunch) || g.isSuspended(processTerminate) {
+		return
+	}
 	counted := g.counted()
-	if !r.options.RebalancesZones || g.rebalancing != nil || len(counted) != g.desired() ||
-		g.isSuspended(processAZRebalance) || g.isSuspended(processLaunch) || g.isSuspended(processTerminate) {
+	if g.rebalancing != nil || len(counted) != g.desired() {
 		return
 	}
 	n := map[string]int{}
@@ -108,30 +106,45 @@ func (r *Region) failLaunch(g *group) {
 	})
 }
 
-// scaleInVictim picks by the default termination policy: among the instances
-// that are not protected, the Availability Zone with the most of them, then
-// the one closest to the next billing hour ("Configure termination policies
-// for Amazon EC2 Auto Scaling", default policy). All instances of a group
-// have the same launch template here, so that step decides nothing.
-func (r *Region) scaleInVictim(from []*instance) *instance {
-	zones := map[string]int{}
-	for _, i := range from {
-		zones[i.zone]++
-	}
-	candidates := slices.DeleteFunc(slices.Clone(from), func(i *instance) bool { return i.protected })
-	if len(candidates) == 0 {
+// scaleInVictims picks n instances by the default termination policy, fewer
+// where others are protected: each from the Availability Zone with the most
+// instances, and there the one closest to the next billing hour ("Configure
+// termination policies for Amazon EC2 Auto Scaling", default policy). All
+// instances of a group have the same launch template here, so that step decides
+// nothing.
+func (r *Region) scaleInVictims(from []*instance, n int) []*instance {
+	if n <= 0 {
 		return nil
 	}
 	toBillingHour := func(i *instance) time.Duration {
 		return time.Hour - r.clock.now.Sub(i.launched)%time.Hour
 	}
-	return slices.MinFunc(candidates, func(a, b *instance) int {
-		return cmp.Or(
-			cmp.Compare(zones[b.zone], zones[a.zone]),
-			cmp.Compare(toBillingHour(a), toBillingHour(b)),
-			strings.Compare(a.id, b.id),
-		)
-	})
+	order := func(a, b *instance) int {
+		return cmp.Or(cmp.Compare(toBillingHour(a), toBillingHour(b)), strings.Compare(a.id, b.id))
+	}
+	left := map[string]int{}
+	candidates := map[string][]*instance{} // by zone, the next one first
+	for _, i := range from {
+		left[i.zone]++
+		if !i.protected {
+			candidates[i.zone] = append(candidates[i.zone], i)
+		}
+	}
+	for _, zone := range candidates {
+		slices.SortFunc(zone, order)
+	}
+	var victims []*instance
+	for len(victims) < n && len(candidates) > 0 {
+		zone := slices.MinFunc(slices.Collect(maps.Keys(candidates)), func(a, b string) int {
+			return cmp.Or(cmp.Compare(left[b], left[a]), order(candidates[a][0], candidates[b][0]))
+		})
+		victims = append(victims, candidates[zone][0])
+		left[zone]--
+		if candidates[zone] = candidates[zone][1:]; len(candidates[zone]) == 0 {
+			delete(candidates, zone)
+		}
+	}
+	return victims
 }
 
 // suspect has Auto Scaling check an instance that may have become
@@ -188,10 +201,8 @@ func (r *Region) failsAttached(i *instance) bool {
 		if pool == nil || s.state != inService {
 			continue
 		}
-		for _, t := range pool.targets {
-			if t.instance == i && t.isUnhealthy() {
-				return true
-			}
+		if slices.ContainsFunc(pool.targetsOf(i), (*target).isUnhealthy) {
+			return true
 		}
 	}
 	return false

@@ -215,13 +215,13 @@ func (r *Region) rerouteBack(d *deployment) {
 	r.registerAll(d, d.targets, func() { r.waitFor(d, r.greenIsHealthy, r.leaveReplacement) })
 }
 
-// leaveReplacement is the second half of rerouteBack.
+// leaveReplacement is the second half of rerouteBack. Only instances that the
+// failed deployment knows are deregistered, because the events that block
+// traffic run on a deployment's own instances (assumed).
 func (r *Region) leaveReplacement(d *deployment) {
 	failed := r.groups[d.blue]
-	if failed != nil {
-		for _, i := range failed.instances {
-			d.originals = append(d.originals, i.id)
-		}
+	if undone := r.deployments[aws.ToString(d.rollback.RollbackTriggeringDeploymentId)]; undone != nil {
+		d.originals = undone.targets
 	}
 	r.deregisterAll(d, d.originals, func() {
 		if d.over() {

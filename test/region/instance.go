@@ -161,11 +161,9 @@ func (r *Region) putInService(i *instance) {
 // answersMayHaveChanged has the health checks of all target groups, and of
 // EC2, run again.
 func (r *Region) answersMayHaveChanged(i *instance) {
-	for _, tg := range r.pools() {
-		for _, t := range tg.targets {
-			if t.instance == i {
-				r.probe(tg, t)
-			}
+	for _, t := range r.targetsOf(i) {
+		if t.instance == i {
+			r.probe(t.group, t)
 		}
 	}
 	if i.dead {

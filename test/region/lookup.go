@@ -73,3 +73,14 @@ func (r *Region) Health(targetGroup string) map[string]elb.TargetHealthStateEnum
 	}
 	return states
 }
+
+// Revision is what CodeDeploy has installed on an instance, "" for none; equal
+// for equal revisions.
+func (r *Region) Revision(instance string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i := r.instances[instance]; i != nil {
+		return i.revision
+	}
+	return ""
+}

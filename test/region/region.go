@@ -81,6 +81,13 @@ type Options struct {
 	// two instances more than another, one is launched and then one terminated
 	// ("Availability Zone rebalancing", process AZRebalance).
 	RebalancesZones bool
+	// AttachDeregisters has the attachment of a load balancer to a group of a
+	// deployment in progress deregister the group's instances a moment later, as
+	// AWS warns that it may: "may cause all the instances to become deregistered
+	// from the load balancer unexpectedly" ("Create a deployment group for an
+	// EC2/On-Premises blue/green deployment"). How that comes about is not
+	// documented, and whether it does; by default it does not.
+	AttachDeregisters bool
 	// CamelCaseCreators has CodeDeploy spell the creator of a deployment by Auto
 	// Scaling autoScaling, as its user guide does, instead of autoscaling, which
 	// the API reference has for DeploymentInfo.

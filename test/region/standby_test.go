@@ -90,11 +90,21 @@ func TestStandbyIsRefused(t *testing.T) {
 	if err := second(r.AutoScaling().EnterStandby(ctx, in)); code(err) != "ValidationError" || len(r.InService(group)) != 4 {
 		t.Errorf("below the minimum: %v, %d serve", err, len(r.InService(group)))
 	}
+	in.InstanceIds, in.ShouldDecrementDesiredCapacity = ids[:1], aws.Bool(false)
+	if err := second(r.AutoScaling().EnterStandby(ctx, in)); err != nil {
+		t.Fatal(err)
+	}
+	r.Advance(10 * time.Minute)
+	r.Scale(group, 8)
+	exit := &autoscaling.ExitStandbyInput{AutoScalingGroupName: aws.String(group), InstanceIds: ids[:1]}
+	if err := second(r.AutoScaling().ExitStandby(ctx, exit)); code(err) != "ValidationError" {
+		t.Errorf("above the maximum: %v", err)
+	}
 	in.InstanceIds = []string{"i-none"}
 	if err := second(r.AutoScaling().EnterStandby(ctx, in)); code(err) != "ValidationError" {
 		t.Errorf("an instance that is in no group: %v", err)
 	}
-	if err := second(r.AutoScaling().ExitStandby(ctx, &autoscaling.ExitStandbyInput{AutoScalingGroupName: aws.String(group), InstanceIds: ids[:1]})); code(err) != "ValidationError" {
+	if err := second(r.AutoScaling().ExitStandby(ctx, &autoscaling.ExitStandbyInput{AutoScalingGroupName: aws.String(group), InstanceIds: ids[1:2]})); code(err) != "ValidationError" {
 		t.Errorf("an instance that is in service: %v", err)
 	}
 }

@@ -209,26 +209,44 @@ func (r *Region) forget(t *target) {
 	t.group.remove(t)
 }
 
+// targetsOf are an instance's targets everywhere.
+func (r *Region) targetsOf(i *instance) []*target {
+	var found []*target
+	for _, tg := range r.pools() {
+		found = append(found, tg.targetsOf(i)...)
+	}
+	return found
+}
+
+func (tg *targetGroup) targetsOf(i *instance) []*target {
+	id := i.id
+	if tg.kind == typeIP {
+		id = i.address
+	}
+	first, _ := tg.find(targetKey{id, -1})
+	last := first
+	for last < len(tg.targets) && tg.targets[last].key.id == id {
+		last++
+	}
+	return slices.Clone(tg.targets[first:last])
+}
+
 // targetsGone is what target groups show of a terminated instance. Of an IP
 // address they know only that it does not answer.
 func (r *Region) targetsGone(i *instance) {
-	for _, tg := range r.pools() {
-		for _, t := range tg.targets {
-			if t.instance == i && !t.isDraining() && tg.kind != typeIP {
-				t.generation++
-				t.set(elb.TargetHealthStateEnumUnused, elb.TargetHealthReasonEnumInvalidState)
-			}
+	for _, t := range r.targetsOf(i) {
+		if !t.isDraining() && t.group.kind != typeIP {
+			t.generation++
+			t.set(elb.TargetHealthStateEnumUnused, elb.TargetHealthReasonEnumInvalidState)
 		}
 	}
 }
 
 // forgetTargets deregisters a terminated instance for its target groups.
 func (r *Region) forgetTargets(i *instance) {
-	for _, tg := range r.pools() {
-		for _, t := range slices.Clone(tg.targets) {
-			if t.instance == i && !t.isDraining() && tg.kind != typeIP {
-				r.forget(t)
-			}
+	for _, t := range r.targetsOf(i) {
+		if !t.isDraining() && t.group.kind != typeIP {
+			r.forget(t)
 		}
 	}
 }
@@ -236,11 +254,9 @@ func (r *Region) forgetTargets(i *instance) {
 // targetsBack begins the health checks of a restarted instance anew where it
 // was registered when it stopped.
 func (r *Region) targetsBack(i *instance) {
-	for _, tg := range r.pools() {
-		for _, t := range tg.targets {
-			if t.instance == i && t.reason == elb.TargetHealthReasonEnumInvalidState {
-				r.beginTarget(tg, t)
-			}
+	for _, t := range r.targetsOf(i) {
+		if t.reason == elb.TargetHealthReasonEnumInvalidState {
+			r.beginTarget(t.group, t)
 		}
 	}
 }

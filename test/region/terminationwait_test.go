@@ -151,8 +151,61 @@ func TestRollbackOutOfTheTerminationWait(t *testing.T) {
 	}
 	r.Scale(blue, 3)
 	r.Advance(5 * time.Minute)
+	if launched := r.InService(blue)[2]; r.Revision(launched) != r.Revision(originals[0]) {
+		t.Errorf("what blue launches then runs %q, not %q: the release that was rolled back", r.Revision(launched), r.Revision(originals[0]))
+	}
 	if total := users.Total(); total.Unvalidated != 0 || healthy(r, "web") != 3 {
 		t.Errorf("what blue launches then serves %d times without a revision; %d are healthy", total.Unvalidated, healthy(r, "web"))
+	}
+}
+
+// TestRollbackLeavesWhatOthersRegistered: it deregisters the instances of the
+// deployment that it undoes and no others.
+func TestRollbackLeavesWhatOthersRegistered(t *testing.T) {
+	r := region.New(region.Options{})
+	svc := waitingShop(r, time.Hour)
+	id := r.Deploy(svc, region.Deployment{})
+	r.RunUntil(func() bool { return r.StageOf(id) == region.StageWait }, time.Hour)
+	_, green := r.Groups(id)
+	r.Scale(green, 3)
+	r.Advance(5 * time.Minute)
+	late := r.InService(green)[2]
+	r.Register("web", late, 80)
+	r.Advance(time.Minute)
+	r.Stop(id)
+	r.Advance(time.Hour)
+	health := r.Health("web")
+	if !r.Deployed(r.RollbackOf(id)) || health[late] != "healthy" || health[r.InService(green)[0]] != "" {
+		t.Errorf("the rollback is %s, and the targets are %v", r.Status(r.RollbackOf(id)), health)
+	}
+}
+
+// TestAttachingDuringADeployment may do what AWS warns of.
+func TestAttachingDuringADeployment(t *testing.T) {
+	for _, tc := range []struct {
+		name         string
+		options      region.Options
+		ended        bool
+		deregistered bool
+	}{
+		{"harmless", region.Options{}, false, false},
+		{"as AWS warns", region.Options{AttachDeregisters: true}, false, true},
+		{"as AWS warns, but afterwards", region.Options{AttachDeregisters: true}, true, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := region.New(tc.options)
+			svc := waitingShop(r, time.Hour)
+			id := r.Deploy(svc, region.Deployment{})
+			r.RunUntil(func() bool { return r.Ended(id) || !tc.ended && r.StageOf(id) == region.StageWait }, 3*time.Hour)
+			_, green := r.Groups(id)
+			if err := attach(r, green, "elbv2", r.TargetGroupARN("web")); err != nil {
+				t.Fatal(err)
+			}
+			r.Advance(2 * time.Minute)
+			if got := healthy(r, "web") == 0; got != tc.deregistered {
+				t.Errorf("two minutes later the targets are %v", r.Health("web"))
+			}
+		})
 	}
 }
 
