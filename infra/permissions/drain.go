@@ -29,7 +29,7 @@ func Drain(cfg config.Hooks, l Location) []Statement {
 		SID: "KeepDrains",
 		// A transaction of puts and deletions needs what these do (DynamoDB
 		// developer guide, "Amazon DynamoDB Transactions: How it works").
-		Actions: []string{"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Scan"}, Resources: []string{l.Table},
+		Actions: []string{"dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem"}, Resources: []string{l.Table},
 	}, Statement{
 		SID: "ReadOpenDrains", Actions: []string{"dynamodb:Query"}, Resources: []string{l.Table + "/index/" + OpenIndex},
 	})

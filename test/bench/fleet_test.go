@@ -19,6 +19,7 @@ import (
 
 	"deployhooks/pkg/drain"
 	"deployhooks/pkg/notice"
+	"deployhooks/pkg/store"
 	"deployhooks/test/hooks"
 	"deployhooks/test/region"
 )
@@ -173,6 +174,7 @@ func (s storm) drainTogether(t testing.TB, r *region.Region) { s.drainCounting(t
 // drainCounting is the same, and counts the items that are read of its table.
 func (s storm) drainCounting(t testing.TB, r *region.Region) *atomic.Int64 {
 	r.AddTable("drains", "instance")
+	r.AddIndex("drains", region.Index{Name: store.OpenIndex, Keys: []string{"open"}})
 	queue := r.Queue("drain").Configure(hooks.Drain.Settings())
 	environment := map[string]string{"QUEUE_URL": queue.URL(), "TABLE": "drains"}
 	if s.command {

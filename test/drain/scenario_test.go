@@ -15,6 +15,7 @@ import (
 
 	"deployhooks/pkg/drain"
 	"deployhooks/pkg/notice"
+	"deployhooks/pkg/store"
 	"deployhooks/test/harness"
 	"deployhooks/test/hooks"
 	"deployhooks/test/region"
@@ -83,7 +84,7 @@ func newScenario(t testing.TB, o setup) *scenario {
 	r := region.New(o.region)
 	s := &scenario{Harness: &harness.Harness{Region: r, Notices: r.Topic("notices"), Queue: r.Queue("drain")}, t: t, delay: o.delay, env: o.env}
 	s.Queue.Configure(hooks.Drain.Settings())
-	addTable(r)
+	addTable(r, "drains")
 	s.group = r.AddService(region.Service{
 		Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Instances: o.instances, Tags: o.tags, HealthCheck: "EC2",
 	}).Group
@@ -127,8 +128,11 @@ func (o *setup) orDefault() {
 	o.tags = tags
 }
 
-// addTable adds the table of drains as the stack makes it.
-func addTable(r *region.Region) { r.AddTable("drains", "instance") }
+// addTable adds a table of drains as the stack makes it.
+func addTable(r *region.Region, name string) {
+	r.AddTable(name, "instance")
+	r.AddIndex(name, region.Index{Name: store.OpenIndex, Keys: []string{"open"}})
+}
 
 // function is an execution environment of the function, with the scenario's
 // settings and others beside them.
@@ -162,7 +166,7 @@ func (s *scenario) functionThat(publisher *notice.Publisher, others settings, ch
 
 func clientsOf(r *region.Region) drain.Clients {
 	return drain.Clients{
-		Groups: r.AutoScaling(), Balancers: r.ELBV2(), Deployments: r.CodeDeploy(), Commands: r.SSM(), Queue: r.SQS(), Database: r.DynamoDB(),
+		Groups: r.AutoScaling(), Balancers: r.ELBV2(), Classic: r.ELB(), Deployments: r.CodeDeploy(), Commands: r.SSM(), Queue: r.SQS(), Database: r.DynamoDB(),
 	}
 }
 

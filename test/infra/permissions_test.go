@@ -294,7 +294,7 @@ func TestStatementsNameTheirKindOfResource(t *testing.T) {
 			Actions:   []string{"elasticloadbalancing:DeregisterInstancesFromLoadBalancer"},
 			Resources: []string{"arn:<Partition>:elasticloadbalancing:<Region>:<AccountId>:loadbalancer/*"},
 		},
-		"KeepDrains":      {Actions: []string{"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Scan"}, Resources: []string{"<Drains.Arn>"}},
+		"KeepDrains":      {Actions: []string{"dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem"}, Resources: []string{"<Drains.Arn>"}},
 		"ReadDeployments": {Actions: []string{"codedeploy:GetDeployment"}, Resources: []string{"arn:<Partition>:codedeploy:<Region>:<AccountId>:deploymentgroup:*"}},
 	})
 }
