@@ -53,8 +53,13 @@ func repairChanges(r config.Repair, l Location) []Statement {
 	case config.ReplaceInstances:
 		actions = append(actions, "autoscaling:SetInstanceHealth")
 	}
+	// Attaching a VPC Lattice target group needs the first, detaching one the
+	// second (EC2 Auto Scaling user guide, "Amazon EC2 Auto Scaling API
+	// permissions").
+	lattice := []string{"vpc-lattice:RegisterTargets"}
 	if r.BlueGroupThatStays == config.DetachBlueGroup {
 		actions = append(actions, "autoscaling:DetachTrafficSources")
+		lattice = append(lattice, "vpc-lattice:DeregisterTargets")
 	}
 	changes := []Statement{tagged(Statement{
 		SID: "RepairAutoScalingGroups", Actions: sorted(actions...), Resources: l.autoScalingGroups(),
@@ -65,11 +70,7 @@ func repairChanges(r config.Repair, l Location) []Statement {
 		Actions:   []string{"elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:RegisterTargets"},
 		Resources: l.targetGroups(),
 	}, {
-		// Who attaches a VPC Lattice target group needs these as well (EC2 Auto
-		// Scaling user guide, "Amazon EC2 Auto Scaling API permissions").
-		SID:       "AttachLatticeTargetGroups",
-		Actions:   []string{"vpc-lattice:DeregisterTargets", "vpc-lattice:RegisterTargets"},
-		Resources: []string{l.arn("vpc-lattice", "targetgroup/*")},
+		SID: "RegisterLatticeTargets", Actions: sorted(lattice...), Resources: []string{l.arn("vpc-lattice", "targetgroup/*")},
 	}}
 	if len(r.HookRoleARNs) > 0 {
 		// PutLifecycleHook with a RoleARN needs it (same page).

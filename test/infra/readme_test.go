@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -85,4 +86,73 @@ func TestREADMEShowsTheHookThatTheConstructMakes(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The README's table of permissions names every action that a role may get, and no
+// other.
+func TestREADMENamesEveryPermission(t *testing.T) {
+	t.Parallel()
+	_, rest, found := strings.Cut(readme(t), "### Permissions\n")
+	section, _, ends := strings.Cut(rest, "\n### ")
+	if !found || !ends {
+		t.Fatal("the README has no section on permissions")
+	}
+	documented := map[string]bool{}
+	for _, row := range strings.Split(section, "\n") {
+		for _, cell := range strings.Split(row, "|") {
+			service := ""
+			for i, code := range strings.Split(cell, "`") {
+				if i%2 == 0 {
+					continue
+				}
+				if prefix, _, full := strings.Cut(code, ":"); full {
+					service = prefix
+				} else {
+					code = service + ":" + code
+				}
+				documented[code] = true
+			}
+		}
+	}
+	for scenario, template := range map[string]template{"plain": plain, "configured": configured, "replacing": replacing} {
+		for _, role := range []string{"RepairRole", "DrainRole"} {
+			for _, action := range allowed(template.permissions(role)) {
+				if !documented[action] {
+					t.Errorf("%s: %s may %s, and the README does not say so", scenario, role, action)
+				}
+			}
+		}
+	}
+}
+
+// The README documents every outcome that machines may read.
+func TestREADMENamesEveryOutcome(t *testing.T) {
+	t.Parallel()
+	text := readme(t)
+	for domain, file := range map[string]string{"repair": "repair.go", "drain": "drain.go"} {
+		source, err := os.ReadFile(filepath.Join("..", "..", "pkg", domain, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		outcomes := regexp.MustCompile(`Outcome = "([a-z-]+)"`).FindAllStringSubmatch(string(source), -1)
+		if len(outcomes) < 8 {
+			t.Fatalf("%s has %d outcomes: the pattern does not find them", file, len(outcomes))
+		}
+		_, rest, found := strings.Cut(text, "| `outcome` of "+domain+" | |\n")
+		table, _, _ := strings.Cut(rest, "\n\n")
+		for _, outcome := range outcomes {
+			if !found || !strings.Contains(table, "`"+outcome[1]+"`") {
+				t.Errorf("the README does not document the outcome %s of %s", outcome[1], domain)
+			}
+		}
+	}
+}
+
+func readme(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
