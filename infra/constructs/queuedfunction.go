@@ -90,7 +90,7 @@ type QueuedFunctionProps struct {
 	// Default: 5.
 	MaxReceiveCount *float64
 
-	// Sweep is how often the queue gets the message {"action":"sweep"}, in whole
+	// Sweep is how often the queue gets the message invoke.Sweep, in whole
 	// minutes.
 	//
 	// Default: - never.

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
 	"github.com/aws/jsii-runtime-go"
+
+	"deployhooks/pkg/invoke"
 )
 
 // Everything comes through the queue. EventBridge and SNS have the dead-letter
@@ -60,7 +62,7 @@ func (f *QueuedFunction) addSweep() {
 		Description: jsii.String("Reconciles everything in scope, missed events included"),
 		Schedule:    awsscheduler.ScheduleExpression_Rate(every),
 		Target: awsschedulertargets.NewSqsSendMessage(f.Queue, &awsschedulertargets.SqsSendMessageProps{
-			Input:         awsscheduler.ScheduleTargetInput_FromObject(map[string]any{"action": "sweep"}),
+			Input:         awsscheduler.ScheduleTargetInput_FromText(jsii.String(invoke.Sweep)),
 			RetryAttempts: jsii.Number(3),
 			MaxEventAge:   every,
 			Role:          role,

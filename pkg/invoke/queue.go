@@ -27,6 +27,9 @@ type Queue struct {
 // Reference).
 const MaxDelay = 900 * time.Second
 
+// Sweep is the message by which a schedule has a function sweep.
+const Sweep = `{"continue":{"sweep":{}}}`
+
 // Continue has the function continue its work after a delay, which is rounded up to
 // whole seconds and cut to [MaxDelay]. The error is marked with fault.Own.
 func (q Queue) Continue(ctx context.Context, work any, delay time.Duration) error {

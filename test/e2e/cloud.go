@@ -142,6 +142,8 @@ func (c *cloud) deploy(ctx context.Context, sweepEveryMinutes int) (string, erro
 	file := filepath.Join(c.w.tmp, "outputs.json")
 	said, err := c.cdk(ctx, "deploy", "deploy", "--require-approval", "never", "--progress", "events", "--outputs-file", file,
 		"-c", fmt.Sprintf("%srepairSweepMinutes=%d", config.Prefix, sweepEveryMinutes),
+		"-c", fmt.Sprintf("%sdrainSweepMinutes=%d", config.Prefix, sweepEveryMinutes),
+		"-c", fmt.Sprintf("%sdrainShortestHookSeconds=%d", config.Prefix, heartbeatSeconds),
 		"-c", config.Prefix+"drainTargetGroups="+unattached, "-c", config.Prefix+"drainCommand="+shutdown)
 	if err != nil {
 		return "", err

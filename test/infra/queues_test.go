@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"deployhooks/pkg/invoke"
 )
 
 // policyOf are the statements of the policies on a resource.
@@ -159,7 +161,7 @@ func TestSweepsAreSentToTheQueues(t *testing.T) {
 			if got := schedule["ScheduleExpression"]; got != want {
 				t.Errorf("%s: the sweep comes at %v, want %s", id, got, want)
 			}
-			if got := at(schedule, "Target", "Input"); got != `{"action":"sweep"}` {
+			if got := at(schedule, "Target", "Input"); got != invoke.Sweep {
 				t.Errorf("%s: the schedule sends %v", id, got)
 			}
 			if got := words(at(schedule, "Target", "RoleArn")); got != "<"+id+"SweepRole.Arn>" {

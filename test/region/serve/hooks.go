@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"deployhooks/infra/config"
+	"deployhooks/pkg/invoke"
 	"deployhooks/test/hooks"
 	"deployhooks/test/region"
 )
@@ -48,7 +49,7 @@ func (s *sample) startHook(ctx context.Context, f hooks.Function, sweepMinutes i
 	}
 	var sweep func()
 	sweep = func() {
-		queue.Send(`{"action":"sweep"}`)
+		queue.Send(invoke.Sweep)
 		s.region.After(time.Duration(sweepMinutes)*time.Minute, sweep)
 	}
 	s.region.After(time.Duration(sweepMinutes)*time.Minute, sweep)
