@@ -404,7 +404,7 @@ func TestHookThatCannotBePutBack(t *testing.T) {
 	w.release(region.Deployment{})
 	w.Advance(6 * time.Hour)
 	w.mustServe()
-	if told := w.Told(); scene.Count(told, "repaired") != 1 || scene.Count(told, "action required") != 1 || len(told) != 2 {
+	if told := w.Told(); scene.Count(told, "repaired") != 1 || scene.Count(told, "needs you") != 1 || len(told) != 2 {
 		t.Errorf("told %q", told)
 	}
 	if got := w.Parameter("/deployhooks/shop/web/auto-scaling-group"); got != w.GroupOf(w.svc) {
