@@ -91,9 +91,6 @@ func TestRolesAllowWhatTheFunctionsCallAndNothingElse(t *testing.T) {
 		called := calls(clients)
 		everyAction[role] = set(slices.Concat(platformActions(), called))
 	}
-	// A store writes one item without a transaction, and deletes in one; repair
-	// writes one record at a time and deletes none.
-	everyAction["RepairRole"] = without(everyAction["RepairRole"], []string{"dynamodb:DeleteItem"})
 	repairs, drains := everyAction["RepairRole"], everyAction["DrainRole"]
 	standby, replace := []string{"autoscaling:EnterStandby", "autoscaling:ExitStandby"}, []string{"autoscaling:SetInstanceHealth"}
 	detach, pass := []string{"autoscaling:DetachTrafficSources", "vpc-lattice:DeregisterTargets"}, []string{"iam:PassRole"}
