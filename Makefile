@@ -35,7 +35,8 @@ demo: need-go ## Play a release and a scale-in with and without the hooks; write
 region: need-go ## Serve the simulated AWS region on a port; ARGS=--hooks runs the hooks in it
 	$(call first-run,Building the region)
 	$(if $(findstring -hooks,$(ARGS)),@$(MAKE) --no-print-directory functions ARCH=$(HOST_ARCH))
-	@go run ./test/region/serve $(ARGS)
+	@go build -o build/region ./test/region/serve
+	@set -m; build/region $(ARGS); : # a job of its own, so that ^C ends it and not make, with status 0
 
 ##@ Deploy it
 

@@ -207,7 +207,7 @@ func TestInstanceEvents(t *testing.T) {
 	r.RunDeployment(svc, region.Deployment{})
 	r.Advance(time.Second)
 	if kinds["CodeDeploy Instance State-change Notification"] != 8 || kinds["CodeDeploy Deployment State-change Notification"] != 2 {
-		t.Errorf("a release on four instances tells of %v", kinds)
+		t.Errorf("a release on four instances is announced by %v", kinds)
 	}
 }
 

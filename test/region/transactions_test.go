@@ -60,7 +60,7 @@ func TestATransactionIsAllOrNothing(t *testing.T) {
 		codes = append(codes, aws.ToString(reason.Code))
 	}
 	if fmt.Sprint(codes) != "[None ConditionalCheckFailed None]" || len(cancelled.CancellationReasons[1].Item) == 0 {
-		t.Errorf("the reasons %v do not tell who lost", codes)
+		t.Errorf("the reasons %v do not name who lost", codes)
 	}
 	if n := count(); n != 2 {
 		t.Errorf("a cancelled transaction left %d items instead of 2", n)

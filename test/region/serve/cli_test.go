@@ -52,7 +52,7 @@ func (s *sample) shell(t *testing.T, bin, command string) (string, error) {
 	return string(out), err
 }
 
-// TestTheGuideWithTheAWSCLI types what the guide says, in order, and looks at
+// TestTheGuideWithTheAWSCLI types what the guide says, in order, and checks
 // what a person would see.
 func TestTheGuideWithTheAWSCLI(t *testing.T) {
 	t.Parallel()
@@ -60,12 +60,16 @@ func TestTheGuideWithTheAWSCLI(t *testing.T) {
 	s.typeTrials(t, bin, [][]string{
 		{`"shop-web"`, "4", "targetgroup/web/"},
 		{`"State": "healthy"`},
+		{"\trunning\t"},
 		{`"deploymentId": "d-`, `"now"`},
 		{`"TrafficSources": []`},
 		{""},
 		{`"now"`},
 		{"\tTerminating:Wait\n", "\thealthy\n"},
 		{"\tInService\n"},
+		{"Successful\t"},
+		{"Standby\n"},
+		{`"failures"`},
 	})
 	s.advance(5 * time.Minute)
 	var after state
@@ -73,7 +77,7 @@ func TestTheGuideWithTheAWSCLI(t *testing.T) {
 	if sources := after.AutoScalingGroups[0].TrafficSources; len(sources) != 1 || sources[0].State != "InService" {
 		t.Errorf("what the CLI attached is not in service: %+v", after.AutoScalingGroups[0])
 	}
-	s.wantLetGo(t)
+	s.wantReleased(t)
 }
 
 // TestTheGuideWithTheAWSCLIAndTheHooks does the same where the hooks work.
@@ -84,14 +88,18 @@ func TestTheGuideWithTheAWSCLIAndTheHooks(t *testing.T) {
 	s.typeTrials(t, bin, [][]string{
 		{`"shop-web"`, "4", "targetgroup/web/"},
 		{`"State": "healthy"`},
+		{"\trunning\t"},
 		{`"deploymentId": "d-`, `"now"`},
 		{`"State": "InService"`},
 		{"repaired: shop/web"},
 		{`"now"`},
 		{"\tTerminating:Wait\n", "\tdraining\n"},
 		{"\tInService\n", "outcome=drained"},
+		{"Successful\t"},
+		{"Standby\n"},
+		{`"failures"`},
 	})
-	s.wantLetGo(t)
+	s.wantReleased(t)
 }
 
 // typeTrials types the guide's trials, of which each must show what is wanted.
@@ -114,8 +122,8 @@ func (s *sample) typeTrials(t *testing.T, bin string, wants [][]string) {
 	}
 }
 
-// wantLetGo holds that one lifecycle action was completed, and did not time out.
-func (s *sample) wantLetGo(t *testing.T) {
+// wantReleased holds that one lifecycle action was completed, and did not time out.
+func (s *sample) wantReleased(t *testing.T) {
 	t.Helper()
 	actions := s.region.LifecycleActions()
 	if len(actions) != 1 || actions[0].Ending != region.Completed {
@@ -161,13 +169,16 @@ func TestTheAWSCLISpeaksEveryProtocol(t *testing.T) {
 	s.region.AddTable("baselines", "application", "deploymentGroup")
 	queue := s.region.Queue("repair").Deaf()
 	item := `'{"application":{"S":"shop"},"deploymentGroup":{"S":"web"},"targets":{"L":[{"S":"a"},{"N":"1.5"},{"BOOL":true},{"NULL":true}]}}'`
-	// Version 1 of the CLI calls SQS by an old name unless told the address.
+	// Version 1 of the CLI calls SQS by an old name unless given the address.
 	sqs := "aws sqs send-message --endpoint-url \"$AWS_ENDPOINT_URL_SQS\" --queue-url "
-	cases := []struct{ story, command, want string }{
+	cases := []struct{ name, command, want string }{
 		{"Auto Scaling", "aws autoscaling describe-auto-scaling-groups --max-items 1 --query 'AutoScalingGroups[0].CreatedTime'", "2024-03-0"},
 		{"Auto Scaling, a group that is not there", "aws autoscaling resume-processes --auto-scaling-group-name none --scaling-processes AddToLoadBalancer", "(ValidationError)"},
 		{"Elastic Load Balancing", "aws elbv2 describe-target-groups --names web --query 'TargetGroups[].Port' --output text", "80"},
 		{"Elastic Load Balancing, a target group that is not there", "aws elbv2 describe-target-groups --names none", "(TargetGroupNotFound)"},
+		{"EC2", "aws ec2 describe-instances --max-items 1 --query 'Reservations[].Instances[].State' --output text", "16\trunning"},
+		{"EC2, an instance that is not there", "aws ec2 describe-instances --instance-ids i-0123456789abcdef0", "(InvalidInstanceID.NotFound)"},
+		{"EC2, tags", "aws ec2 describe-instances --filters Name=tag:aws:autoscaling:groupName,Values=shop-web --query 'Reservations[0].Instances[0].Tags[0].Key'", "aws:autoscaling:groupName"},
 		{"CodeDeploy", "aws deploy list-deployment-groups --application-name shop --output text", "web"},
 		{"CodeDeploy, a deployment that is not there", "aws deploy get-deployment --deployment-id d-NONE00000", "(DeploymentDoesNotExistException)"},
 		{"CodeDeploy, a deployment", "aws deploy create-deployment --application-name shop --deployment-group-name web --query \"starts_with(deploymentId, 'd-')\"", "true"},
@@ -191,7 +202,7 @@ func TestTheAWSCLISpeaksEveryProtocol(t *testing.T) {
 	for _, c := range cases {
 		out, err := s.shell(t, bin, c.command)
 		if fails := strings.HasPrefix(c.want, "("); (err != nil) != fails || !strings.Contains(out, c.want) {
-			t.Errorf("%s: %s ends with %v, want %s in:\n%s", c.story, c.command, err, c.want, out)
+			t.Errorf("%s: %s ends with %v, want %s in:\n%s", c.name, c.command, err, c.want, out)
 		}
 	}
 }

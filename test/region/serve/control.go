@@ -21,7 +21,7 @@ const controlPath = "/_region/"
 // CodeDeploy knows (2,880 minutes).
 const maxAdvance = 7 * 24 * time.Hour
 
-// control serves what AWS does not have: time, and a look at everything.
+// control serves what AWS does not have: time, and the state of everything.
 func (s *sample) control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.serveGuide)

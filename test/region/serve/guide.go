@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"deployhooks/test/hooks"
@@ -18,11 +19,13 @@ func (s *sample) guide() string {
 		"Other software has them registered in the target group %s too, of which their group does not know.\n%s\n\n",
 		s.service.Application, s.service.DeploymentGroup, s.service.Instances, s.service.Group, s.service.TargetGroups[0], s.aboutUsers(), partners, s.aboutTime())
 	b.WriteString(s.aboutHooks())
-	b.WriteString("Point the AWS CLI, an SDK or a function at it, in a second terminal:\n\n")
+	b.WriteString("Point the AWS CLI, an SDK or a function at it, in a second terminal:\n\n" +
+		"  unset AWS_PROFILE AWS_SESSION_TOKEN AWS_IGNORE_CONFIGURED_ENDPOINT_URLS\n")
 	for _, line := range s.exports() {
 		b.WriteString("  export " + line + "\n")
 	}
-	b.WriteString("\nThen try:\n")
+	b.WriteString("\nVersion 1 of the AWS CLI does not heed these for sqs: give its sqs commands --endpoint-url \"$AWS_ENDPOINT_URL_SQS\",\n" +
+		"or they go to AWS. No other command does, and the credentials above are none that AWS knows.\n\nThen try:\n")
 	for _, t := range s.trials() {
 		fmt.Fprintf(&b, "\n  # %s\n  %s\n", t.about, strings.ReplaceAll(t.command, "\n", "\n  "))
 	}
@@ -35,7 +38,7 @@ Beside AWS's own APIs there are
   GET  %[1]sstate                  everything at a glance, as JSON
   GET  %[1]sevents?after=N         the events on the default bus but the first N, as JSON
   GET  %[1]snotifications?after=N  what CodeDeploy published to the topic %[4]s, likewise
-  GET  %[1]snotices?after=N        what the hooks published to people, likewise
+  GET  %[1]snotices?after=N        what the hooks published to operators, likewise
   GET  %[1]s                       this text
 
 `, s.url+controlPath, s.service.Application, s.service.DeploymentGroup, topic)
@@ -53,7 +56,7 @@ func (s *sample) aboutTime() string {
 	start := "Virtual time begins at " + s.region.Start().Format("2006-01-02 15:04:05 UTC")
 	switch s.options.speed {
 	case 0:
-		return start + " and passes only when told."
+		return start + " and passes only on request."
 	case 1:
 		return start + " and passes as real time does."
 	}
@@ -63,11 +66,11 @@ func (s *sample) aboutTime() string {
 // aboutHooks says whether anybody repairs and drains, and how to have it so.
 func (s *sample) aboutHooks() string {
 	if !s.options.hooks {
-		return "Nothing repairs what a release leaves broken, nor drains instances before they go; with --hooks the built\n" +
+		return "Nothing repairs what a release leaves broken, nor drains terminating instances; with --hooks the built\n" +
 			"functions do (make region ARGS=--hooks).\n\n"
 	}
-	return "The built functions repair and drain run in it, hear every event and sweep, as they do when deployed. What they\n" +
-		"tell people is printed here; their logs, in real time, are " + s.log(hooks.Repair) + " and " + s.log(hooks.Drain) + ".\n\n"
+	return "The built functions repair and drain run in it, receive every event and sweep, as they do when deployed. What they\n" +
+		"notify operators of is printed here; their logs, in real time, are " + s.log(hooks.Repair) + " and " + s.log(hooks.Drain) + ".\n\n"
 }
 
 // served lists every operation of every service.
@@ -98,30 +101,51 @@ func (s *sample) exports() []string {
 		lines = append(lines, "AWS_ENDPOINT_URL_"+name+"="+s.url)
 	}
 	return append(lines,
-		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
+		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_REGION="+region.Name, "AWS_DEFAULT_REGION="+region.Name)
 }
 
 // trial is something to try in a shell.
 type trial struct{ about, command string }
 
-// trials tell the stories of the faults that this project repairs, in order.
-func (s *sample) trials() []trial { return append(s.releaseTrials(), s.drainTrials()...) }
+// trials show the faults that this project repairs, in order.
+func (s *sample) trials() []trial {
+	return slices.Concat(s.releaseTrials(), s.drainTrials(), s.standbyTrials())
+}
 
-// releaseTrials tell of a release whose Auto Scaling group comes out attached to
+// standbyTrials show what Auto Scaling has done, and take an instance out of
+// service for a while.
+func (s *sample) standbyTrials() []trial {
+	group := "group=\"" + s.current() + "\"\n"
+	return []trial{
+		{"what Auto Scaling has launched and terminated, and why", group +
+			"aws autoscaling describe-scaling-activities --auto-scaling-group-name \"$group\" --max-items 8 \\\n    --query 'Activities[].[StatusCode,Description]' --output text"},
+		{"take an instance out of service, and put it back", group +
+			"instance=$(aws autoscaling describe-auto-scaling-groups --auto-scaling-group-names \"$group\" \\\n" +
+			"    --query \"AutoScalingGroups[0].Instances[?LifecycleState=='InService'].InstanceId | [0]\" --output text)\n" +
+			"aws autoscaling enter-standby --auto-scaling-group-name \"$group\" --instance-ids \"$instance\" --should-decrement-desired-capacity\n" +
+			s.pass(600) + "\n" +
+			"aws autoscaling describe-auto-scaling-instances --instance-ids \"$instance\" --query 'AutoScalingInstances[].LifecycleState' --output text\n" +
+			"aws autoscaling exit-standby --auto-scaling-group-name \"$group\" --instance-ids \"$instance\"\n" + s.pass(120)},
+		{"the requests that failed so far, with the instance and the reason", "curl -s '" + s.url + controlPath + "state'"},
+	}
+}
+
+// releaseTrials show a release whose Auto Scaling group comes out attached to
 // nothing.
 func (s *sample) releaseTrials() []trial {
 	arn := s.region.TargetGroupARN(s.service.TargetGroups[0])
 	trials := []trial{
 		{"the Auto Scaling group and what it is attached to", "aws autoscaling describe-auto-scaling-groups \\\n    --query 'AutoScalingGroups[].[AutoScalingGroupName,DesiredCapacity,TargetGroupARNs]'"},
 		{"the instances behind the load balancer", "aws elbv2 describe-target-health --target-group-arn " + arn},
+		{"what EC2 says of the instances", "aws ec2 describe-instances --filters Name=instance-state-name,Values=running \\\n    --query 'Reservations[].Instances[].[InstanceId,State.Name,Placement.AvailabilityZone]' --output text"},
 		{"release it, and let a quarter of an hour pass", "aws deploy create-deployment " + s.deploymentGroup() + "\n" + s.pass(900)},
 	}
 	sources := "aws autoscaling describe-traffic-sources --auto-scaling-group-name \"" + s.current() + "\""
 	if s.options.hooks {
 		return append(trials,
 			trial{"the new Auto Scaling group: attached, by repair", sources},
-			trial{"what it told people", "curl -s '" + s.url + controlPath + "notices'"},
+			trial{"what it notified operators of", "curl -s '" + s.url + controlPath + "notices'"},
 		)
 	}
 	return append(trials,
@@ -133,7 +157,7 @@ func (s *sample) releaseTrials() []trial {
 // drainHook is the lifecycle hook that the README says to put on a group.
 const drainHook = "deployhooks-drain"
 
-// drainTrials tell of a scale-in of an instance that has requests in flight.
+// drainTrials show a scale-in of an instance that has requests in flight.
 func (s *sample) drainTrials() []trial {
 	arn := s.region.TargetGroupARN(partners)
 	instances := "aws autoscaling describe-auto-scaling-groups \\\n    --query 'AutoScalingGroups[].Instances[].[InstanceId,LifecycleState]' --output text"
@@ -163,7 +187,7 @@ func (s *sample) drainTrials() []trial {
 	}
 }
 
-// deploymentGroup is how the CLI is told of the service's.
+// deploymentGroup names the service to the CLI.
 func (s *sample) deploymentGroup() string {
 	return fmt.Sprintf("--application-name %s --deployment-group-name %s", s.service.Application, s.service.DeploymentGroup)
 }

@@ -14,8 +14,8 @@ import (
 )
 
 // startHooks runs the built functions in the region until stop is called, swept
-// as the stack has them swept unless it is told otherwise, and says on out what
-// they tell people.
+// as the stack has them swept unless configured otherwise, and prints what
+// they notify operators of.
 func (s *sample) startHooks(ctx context.Context, out io.Writer) (stop func(), err error) {
 	deployed, err := config.Parse(nil)
 	if err != nil {

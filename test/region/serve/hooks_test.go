@@ -17,7 +17,7 @@ import (
 )
 
 // servedWithHooks serves a sample with the built functions in it, whose time
-// passes only when told. said is what a person reads on the terminal.
+// passes only on request. said is what is printed on the terminal.
 func servedWithHooks(t *testing.T) (s *sample, said *strings.Builder) {
 	t.Helper()
 	build := t.TempDir()
@@ -45,12 +45,12 @@ func TestTheHooksRepairByThemselves(t *testing.T) {
 	if len(after.AutoScalingGroups) != 1 || len(after.AutoScalingGroups[0].TrafficSources) != 1 || after.AutoScalingGroups[0].TrafficSources[0].State != "InService" {
 		t.Errorf("a quarter of an hour after a release the copy is not attached: %+v", after.AutoScalingGroups)
 	}
-	var told struct {
+	var sent struct {
 		Notices []struct{ Subject string }
 	}
-	s.get(t, "GET", "notices", &told)
-	if len(told.Notices) == 0 || !strings.Contains(told.Notices[0].Subject, "repaired: shop/web") {
-		t.Errorf("people are not told of the repair: %+v", told)
+	s.get(t, "GET", "notices", &sent)
+	if len(sent.Notices) == 0 || !strings.Contains(sent.Notices[0].Subject, "repaired: shop/web") {
+		t.Errorf("operators are not notified of the repair: %+v", sent)
 	}
 	s.region.RecommendRebalance(s.region.InService(s.region.GroupOf(s.service))[0])
 	s.get(t, "POST", "advance?seconds=60", nil)

@@ -32,7 +32,7 @@ func main() {
 // options are what the command line says.
 type options struct {
 	port      int
-	speed     float64 // virtual seconds per real one; 0: time passes only when told
+	speed     float64 // virtual seconds per real one; 0: time passes only on request
 	perSecond int     // requests by users
 	hooks     bool    // run the built functions
 	build     string  // where they are built
@@ -43,7 +43,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags := flag.NewFlagSet("region", flag.ContinueOnError)
 	flags.SetOutput(out)
 	flags.IntVar(&o.port, "port", 4599, "the port on 127.0.0.1; 0 takes any free one")
-	flags.Float64Var(&o.speed, "speed", 60, "how many times as fast as real time the region's passes; 0 lets it\npass only when told, by POST "+controlPath+"advance")
+	flags.Float64Var(&o.speed, "speed", 60, "how many times as fast as real time the region's passes; 0 lets it\npass only on request, by POST "+controlPath+"advance")
 	flags.IntVar(&o.perSecond, "traffic", 10, "how many requests users send to the service a second; 0 for none")
 	flags.BoolVar(&o.hooks, "hooks", false, "run the built functions in the region, so that they repair every release and drain\nevery instance that a hook of theirs holds")
 	flags.StringVar(&o.build, "build", hooks.Folder(), "the folder of the built functions")

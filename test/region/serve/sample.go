@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -44,7 +45,7 @@ type sample struct {
 func newSample(url string, o options) *sample {
 	s := &sample{url: url, options: o, partner: map[string]bool{}}
 	var settings region.Options
-	if o.hooks { // the built functions look at the real clock
+	if o.hooks { // the built functions read the real clock
 		settings.Start = time.Now().UTC().Truncate(time.Second)
 	}
 	s.region = region.New(settings)
@@ -85,6 +86,7 @@ func (s *sample) registerPartners() {
 			s.region.Register(partners, id, partnersPort)
 		}
 	}
+	maps.DeleteFunc(s.partner, func(id string, _ bool) bool { return !s.region.Exists(id) })
 }
 
 // handler serves the APIs of AWS, and the control paths beside them.
@@ -116,8 +118,9 @@ func (s *sample) passTime(ctx context.Context, speed float64) {
 	}
 }
 
-// advance lets time pass. It also has new instances registered and drops the region's record of calls, which
-// only tests read and which a server that runs for days would drown in.
+// advance lets time pass. It also has new instances registered, and drops the
+// region's record of calls, which only tests read and which a server that runs
+// for days would drown in.
 func (s *sample) advance(d time.Duration) {
 	s.passing.Lock()
 	defer s.passing.Unlock()

@@ -22,7 +22,7 @@ import (
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 )
 
-// served serves a sample whose time passes only when told.
+// served serves a sample whose time passes only on request.
 func served(t *testing.T) *sample {
 	t.Helper()
 	return servedWith(t, options{perSecond: 10})
@@ -163,6 +163,71 @@ func TestControl(t *testing.T) {
 	}
 }
 
+// TestTheStateExplainsFailedRequests: which instance, in which group, why, and
+// how many; nothing is left over.
+func TestTheStateExplainsFailedRequests(t *testing.T) {
+	t.Parallel()
+	s := served(t)
+	victim := s.region.InService("shop-web")[0]
+	s.get(t, "POST", "advance?seconds=60", nil)
+	s.region.Crash(victim)
+	s.get(t, "POST", "advance?seconds=600", nil)
+	var after state
+	s.get(t, "GET", "state", &after)
+	explained := 0
+	for _, f := range after.Requests.Failures {
+		explained += f.Requests
+		if f.Instance != victim || f.AutoScalingGroup != "shop-web" || f.Why == "" || f.Cause == "" || f.TargetGroup == "" {
+			t.Errorf("a failure is explained as %+v", f)
+		}
+	}
+	if after.Requests.Failed == 0 || explained != after.Requests.Failed {
+		t.Errorf("%d of %d failed requests are explained", explained, after.Requests.Failed)
+	}
+}
+
+// TestNoDeadInstancesAreKept: a region that is served for days must not drown
+// in the instances of its releases.
+func TestNoDeadInstancesAreKept(t *testing.T) {
+	t.Parallel()
+	s := served(t)
+	for range 3 {
+		s.get(t, "POST", "deploy", nil)
+		s.get(t, "POST", "advance?seconds=7200", nil)
+	}
+	out, err := s.region.EC2().DescribeInstances(t.Context(), nil)
+	if err != nil || len(out.Reservations) != 4 || len(s.partner) != 4 {
+		t.Errorf("after three releases there are %d instances, and %d are remembered, %v", len(out.Reservations), len(s.partner), err)
+	}
+}
+
+// TestNoExampleReachesAWS: every AWS CLI command of the guide is for a service
+// whose address is exported, and sqs, for which version 1 heeds none, is given it.
+func TestNoExampleReachesAWS(t *testing.T) {
+	t.Parallel()
+	services := map[string]string{"autoscaling": "AUTO_SCALING", "elbv2": "ELASTIC_LOAD_BALANCING_V2", "deploy": "CODEDEPLOY", "ec2": "EC2", "ssm": "SSM", "sqs": "SQS"}
+	for _, o := range []options{{perSecond: 1}, {perSecond: 1, hooks: true}} {
+		s := newSample("http://127.0.0.1:1", o)
+		exported := strings.Join(s.exports(), "\n")
+		for _, want := range []string{"AWS_ENDPOINT_URL=", "AWS_ACCESS_KEY_ID=test", "AWS_EC2_METADATA_DISABLED=true"} {
+			if !strings.Contains(exported, want) {
+				t.Errorf("nothing exports %s: a command may find real credentials, or AWS itself", want)
+			}
+		}
+		for _, trial := range s.trials() {
+			for _, command := range strings.Split(trial.command, "aws ")[1:] {
+				service, _, _ := strings.Cut(command, " ")
+				if !strings.Contains(exported, "AWS_ENDPOINT_URL_"+services[service]+"=http://127.0.0.1:1") || services[service] == "" {
+					t.Errorf("%s: nothing exports where %s is", trial.about, service)
+				}
+				if service == "sqs" && !strings.Contains(command, "--endpoint-url") {
+					t.Errorf("%s: version 1 of the AWS CLI sends this to AWS: aws %s", trial.about, command)
+				}
+			}
+		}
+	}
+}
+
 func TestEventsSoFar(t *testing.T) {
 	t.Parallel()
 	s := served(t)
@@ -184,7 +249,7 @@ func TestEventsSoFar(t *testing.T) {
 		}
 	}
 	if got := strings.Join(states, " "); got != "START READY SUCCESS" && got != "START SUCCESS" {
-		t.Errorf("the events tell %q: whoever publishes them tells another story than CodeDeploy", got)
+		t.Errorf("the events tell %q: whoever publishes them differs from what is sent by CodeDeploy", got)
 	}
 	var none struct {
 		Events []json.RawMessage
@@ -217,9 +282,9 @@ func TestControlRefuses(t *testing.T) {
 	t.Parallel()
 	s := served(t)
 	cases := []struct {
-		story, method, path string
-		status              int
-		want                string
+		name, method, path string
+		status             int
+		want               string
 	}{
 		{"time backwards", "POST", "advance?seconds=-1", 400, "from 0 to"},
 		{"no time", "POST", "advance", 400, "seconds=N"},
@@ -231,7 +296,7 @@ func TestControlRefuses(t *testing.T) {
 		{"an application that does not exist", "POST", "deploy?application=none", 409, "none/web"},
 	}
 	for _, c := range cases {
-		t.Run(c.story, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			var got struct{ Error string }
 			if status := s.get(t, c.method, c.path, &got); status != c.status || !strings.Contains(got.Error, c.want) {
 				t.Errorf("answers %d %q, want %d and %q", status, got.Error, c.status, c.want)
@@ -282,7 +347,7 @@ func TestRun(t *testing.T) {
 func TestCommandLine(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
-		story, args string
+		name, args  string
 		fails, says string
 	}{
 		{"help", "--help", "", "Serves a simulated AWS region"},
@@ -294,7 +359,7 @@ func TestCommandLine(t *testing.T) {
 		{"fewer than no users", "--traffic -1", "fewer than no requests", ""},
 	}
 	for _, c := range cases {
-		t.Run(c.story, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			var out strings.Builder
 			err := run(t.Context(), strings.Fields(c.args), &out)
@@ -311,7 +376,7 @@ func TestCommandLine(t *testing.T) {
 func TestTheGuideTellsTheTruth(t *testing.T) {
 	t.Parallel()
 	cases := map[string]options{
-		"passes only when told":                {speed: 0, perSecond: 1},
+		"passes only on request":               {speed: 0, perSecond: 1},
 		"as real time does":                    {speed: 1, perSecond: 1},
 		"60 times as fast as real time":        {speed: 60, perSecond: 1},
 		"Nobody uses it":                       {speed: 60},

@@ -70,22 +70,47 @@ type deploymentState struct {
 type requestsState struct {
 	Total  int `json:"total"`
 	Failed int `json:"failed"`
+	// Failures explain the failed ones; their requests add up to failed.
+	Failures []failureState `json:"failures"`
+}
+
+type failureState struct {
+	TargetGroup      string    `json:"targetGroup"`
+	Instance         string    `json:"instance,omitempty"`
+	AutoScalingGroup string    `json:"autoScalingGroup,omitempty"`
+	Cause            string    `json:"cause"`
+	Why              string    `json:"why"`
+	Requests         int       `json:"requests"`
+	First            time.Time `json:"first"`
+	Last             time.Time `json:"last"`
 }
 
 // state asks the region's own APIs, as anybody else would.
 func (s *sample) state(ctx context.Context) (state, error) {
 	now := state{Now: s.region.Now(), AutoScalingGroups: []groupState{}, TargetGroups: []targetsState{}, Deployments: []deploymentState{}}
+	s.addRequests(&now)
+	for _, add := range []func(context.Context, *state) error{s.addGroups, s.addTargets, s.addDeployments} {
+		if err := add(ctx, &now); err != nil {
+			return now, fmt.Errorf("read the state of the region: %w", err)
+		}
+	}
+	return now, nil
+}
+
+// addRequests adds what users felt. No time passes meanwhile, so that the
+// failures add up.
+func (s *sample) addRequests(now *state) {
+	s.passing.Lock()
+	defer s.passing.Unlock()
+	now.Requests.Failures = []failureState{}
 	for _, users := range s.users {
 		total := users.Total()
 		now.Requests.Total += total.Requests
 		now.Requests.Failed += total.Failed
-	}
-	for _, add := range []func(context.Context, *state) error{s.addGroups, s.addTargets, s.addDeployments} {
-		if err := add(ctx, &now); err != nil {
-			return now, fmt.Errorf("look at the region: %w", err)
+		for _, f := range users.Failures() {
+			now.Requests.Failures = append(now.Requests.Failures, failureState{f.TargetGroup, f.Instance, f.Group, f.Cause, f.Why, f.Requests, f.First, f.Last})
 		}
 	}
-	return now, nil
 }
 
 func (s *sample) addGroups(ctx context.Context, now *state) error {

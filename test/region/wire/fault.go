@@ -59,7 +59,7 @@ func faultOf(p Protocol, err error) fault {
 	return f
 }
 
-// isModelled tells the SDK's error types, which it keeps in a package called
+// isModelled reports whether a type is one of the SDK's errors, which it keeps in a package called
 // types beside each client.
 func isModelled(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && strings.HasSuffix(t.PkgPath(), "/types")
@@ -86,7 +86,7 @@ func statusOf(p Protocol, f fault, err error) int {
 	return http.StatusInternalServerError
 }
 
-// unanswered tells an error that stands for no answer at all.
+// unanswered reports whether an error stands for no answer at all.
 func unanswered(err error) bool {
 	var timeout interface{ Timeout() bool }
 	return errors.As(err, &timeout) && timeout.Timeout()
@@ -99,7 +99,7 @@ func internal(err error) fault {
 // malformed says that a request does not fit the operation's input.
 func malformed(p Protocol, operation string, err error) fault {
 	code := "SerializationException"
-	if p == Query {
+	if p.forms() {
 		code = "MalformedInput"
 	}
 	return fault{code: code, message: fmt.Sprintf("%s: %s", operation, err), client: true, status: http.StatusBadRequest}
@@ -108,7 +108,7 @@ func malformed(p Protocol, operation string, err error) fault {
 // unknownOperation says that the request names nothing that is served here.
 func (s *served) unknownOperation(operation string) fault {
 	f := fault{code: "UnknownOperationException", client: true, status: http.StatusBadRequest}
-	if s.Protocol == Query {
+	if s.Protocol.forms() {
 		f.code = "InvalidAction"
 	}
 	switch {

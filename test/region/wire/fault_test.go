@@ -87,7 +87,7 @@ func TestModelledErrors(t *testing.T) {
 			if ok {
 				reflect.ValueOf(given).Elem().FieldByName("Message").SetZero()
 			}
-			v.tell(nil, given)
+			v.willAnswer(nil, given)
 			got := failedCall(t, client, c.operation)
 			if reflect.TypeOf(given) != reflect.TypeOf(got) {
 				t.Errorf("%s: the view fails with %T, the client with %T: callers cannot tell what happened", c.operation, given, got)
@@ -148,7 +148,7 @@ func TestCodesAndStatus(t *testing.T) {
 		return &smithy.GenericAPIError{Code: code, Message: "said by the view", Fault: fault}
 	}
 	cases := []struct {
-		story     string
+		name      string
 		service   func(any) wire.Service
 		operation string
 		given     error
@@ -170,10 +170,10 @@ func TestCodesAndStatus(t *testing.T) {
 		{"a code from before SQS spoke JSON", wire.SQS, "SendMessage", &sqstypes.QueueDoesNotExist{}, "AWS.SimpleQueueService.NonExistentQueue", 400},
 	}
 	for _, c := range cases {
-		t.Run(c.story, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			v, client := connect(t, apiOf(t, c.service))
-			v.tell(nil, c.given)
+			v.willAnswer(nil, c.given)
 			err := anyCall(t, client, c.operation)
 			var failed smithy.APIError
 			if !errors.As(err, &failed) || failed.ErrorCode() != c.code {
@@ -196,7 +196,7 @@ func (slow) Timeout() bool { return true }
 func TestNoAnswerIsABrokenConnection(t *testing.T) {
 	t.Parallel()
 	v, client := connect(t, apiOf(t, wire.ELBV2))
-	v.tell(nil, &smithy.OperationError{ServiceID: "Elastic Load Balancing v2", OperationName: "RegisterTargets", Err: slow{}})
+	v.willAnswer(nil, &smithy.OperationError{ServiceID: "Elastic Load Balancing v2", OperationName: "RegisterTargets", Err: slow{}})
 	err := anyCall(t, client, "RegisterTargets")
 	var failed smithy.APIError
 	if err == nil || errors.As(err, &failed) {

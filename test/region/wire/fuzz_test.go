@@ -27,8 +27,8 @@ func FuzzBodies(f *testing.F) {
 		f.Add(seed)
 	}
 	groups, tables := &view{}, &view{}
-	groups.tell(&autoscaling.CreateAutoScalingGroupOutput{}, nil)
-	tables.tell(&dynamodb.PutItemOutput{}, nil)
+	groups.willAnswer(&autoscaling.CreateAutoScalingGroupOutput{}, nil)
+	tables.willAnswer(&dynamodb.PutItemOutput{}, nil)
 	handler := wire.New(
 		wire.AutoScaling(autoscaling.NewFromConfig(groups.config())),
 		wire.DynamoDB(dynamodb.NewFromConfig(tables.config())))

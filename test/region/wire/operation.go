@@ -50,7 +50,7 @@ func (s Service) operations() map[string]operation {
 // Operations are the names of the operations that the client serves, sorted.
 func (s Service) Operations() []string { return slices.Sorted(maps.Keys(s.operations())) }
 
-// isOperation tells whether a method is
+// isOperation reports whether a method is
 //
 //	X(context.Context, *XInput, ...func(*Options)) (*XOutput, error)
 func isOperation(name string, t reflect.Type) bool {

@@ -30,10 +30,10 @@ func signed(service string) string {
 func sample(t *testing.T) string {
 	t.Helper()
 	groups, balancers, deployments, tables := &view{}, &view{}, &view{}, &view{}
-	groups.tell(&autoscaling.DescribeAutoScalingGroupsOutput{NextToken: aws.String("from Auto Scaling")}, nil)
-	balancers.tell(&elasticloadbalancingv2.DescribeTargetGroupsOutput{NextMarker: aws.String("from ELB")}, nil)
-	deployments.tell(&codedeploy.ListApplicationsOutput{Applications: []string{"from CodeDeploy"}}, nil)
-	tables.tell(&dynamodb.PutItemOutput{}, nil)
+	groups.willAnswer(&autoscaling.DescribeAutoScalingGroupsOutput{NextToken: aws.String("from Auto Scaling")}, nil)
+	balancers.willAnswer(&elasticloadbalancingv2.DescribeTargetGroupsOutput{NextMarker: aws.String("from ELB")}, nil)
+	deployments.willAnswer(&codedeploy.ListApplicationsOutput{Applications: []string{"from CodeDeploy"}}, nil)
+	tables.willAnswer(&dynamodb.PutItemOutput{}, nil)
 	handler := wire.New(
 		wire.AutoScaling(autoscaling.NewFromConfig(groups.config())),
 		wire.ELBV2(elasticloadbalancingv2.NewFromConfig(balancers.config())),
@@ -49,7 +49,7 @@ func sample(t *testing.T) string {
 func TestWhereRequestsGo(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
-		story         string
+		name          string
 		method, path  string
 		contentType   string
 		target        string
@@ -112,7 +112,7 @@ func TestWhereRequestsGo(t *testing.T) {
 	}
 	url := sample(t)
 	for _, c := range cases {
-		t.Run(c.story, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			req, err := http.NewRequestWithContext(t.Context(), c.method, url+c.path, strings.NewReader(c.body))
 			if err != nil {
@@ -157,7 +157,7 @@ func TestFormsOfLists(t *testing.T) {
 		"Names=":                             {},
 	}
 	v := &view{}
-	v.tell(&elasticloadbalancingv2.DescribeTargetGroupsOutput{}, nil)
+	v.willAnswer(&elasticloadbalancingv2.DescribeTargetGroupsOutput{}, nil)
 	url := serve(t, wire.New(wire.ELBV2(elasticloadbalancingv2.NewFromConfig(v.config())))).URL
 	for form, want := range cases {
 		response, err := http.Post(url, formType, strings.NewReader("Action=DescribeTargetGroups&Version=2015-12-01&"+form))
@@ -185,8 +185,8 @@ func TestServicesThatCannotBeServed(t *testing.T) {
 		"JSON without a target":   {ID: "SSM", Signing: "ssm", Protocol: wire.JSON11, Client: &view{}},
 		"a protocol from nowhere": {ID: "SSM", Signing: "ssm", Protocol: "smoke", Target: "x", Client: &view{}},
 	}
-	for story, service := range cases {
-		t.Run(story, func(t *testing.T) {
+	for name, service := range cases {
+		t.Run(name, func(t *testing.T) {
 			defer func() {
 				if recover() == nil {
 					t.Error("New takes it: requests would fail one by one, far from the mistake")

@@ -96,7 +96,7 @@ func (p *plainBodies) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // view is a client of the SDK that never calls AWS: it records the input of a
-// call and answers with what it is told. It has every operation that the SDK
+// call and answers with what it is given. It has every operation that the SDK
 // has, which no hand-written fake would.
 type view struct {
 	mu     sync.Mutex
@@ -118,8 +118,8 @@ func (v *view) answer(_ context.Context, in middleware.InitializeInput, _ middle
 	return middleware.InitializeOutput{Result: v.output}, middleware.Metadata{}, v.err
 }
 
-// tell sets what the next calls are answered with.
-func (v *view) tell(output any, err error) {
+// willAnswer sets what the next calls are answered with.
+func (v *view) willAnswer(output any, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.input, v.output, v.err = nil, output, err

@@ -21,6 +21,7 @@ type shapes struct {
 	lowerCamel bool
 	renamed    map[string]string
 	members    []reflect.Type // the member types of all unions
+	items      string         // what elements of lists are called in XML; "member" unless set
 }
 
 // fields yields the fields of a struct that are on the wire, with their names
@@ -55,7 +56,7 @@ func (s shapes) name(t reflect.Type, field string) string {
 
 // item is the name of the elements of a list in XML.
 func (s shapes) item(list reflect.Type) string {
-	return cmp.Or(s.renamed["[]"+list.Elem().Name()], "member")
+	return cmp.Or(s.renamed["[]"+list.Elem().Name()], s.items, "member")
 }
 
 // A union is an interface U in Go; its member m is a struct UMemberM with one
@@ -159,7 +160,7 @@ func setBlob(v reflect.Value, text string) error {
 
 func blobText(v reflect.Value) string { return base64.StdEncoding.EncodeToString(v.Bytes()) }
 
-// isAbsent tells a member that is not on the wire: unset, or an enumeration's
+// isAbsent reports whether a member is not on the wire: unset, or an enumeration's
 // empty value. Numbers and booleans that are not pointers have a default, and
 // AWS sends it.
 func isAbsent(v reflect.Value) bool {

@@ -1,0 +1,76 @@
+package region
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+)
+
+// What calls that carry several things at once need.
+
+func putEventsNeeds(n need, in any) []need {
+	put, ok := in.(*eventbridge.PutEventsInput)
+	if !ok {
+		return nil
+	}
+	var all []need
+	for _, e := range put.Entries {
+		bus := aws.ToString(e.EventBusName)
+		bus = cmp.Or(bus[strings.LastIndex(bus, "/")+1:], "default")
+		one := n.on(arn("events", "event-bus/"+bus))[0]
+		one.keys["events:source"] = []string{aws.ToString(e.Source)}
+		one.keys["events:detail-type"] = []string{aws.ToString(e.DetailType)}
+		all = append(all, one)
+	}
+	return all
+}
+
+// dynamoNeeds: transactions take the actions of what they do (DynamoDB
+// developer guide, "IAM policies for transactions"), and a query of an index
+// is authorised on the index.
+func dynamoNeeds(n need, call any, in input) []need {
+	tableARN := func(name *string) string { return arn("dynamodb", "table/"+aws.ToString(name)) }
+	var all []need
+	switch call := call.(type) {
+	case *dynamodb.TransactWriteItemsInput:
+		for _, i := range call.TransactItems {
+			action, name := transactionAction(i)
+			all = append(all, need{action: "dynamodb:" + action}.on(tableARN(name))...)
+		}
+	case *dynamodb.BatchGetItemInput:
+		for _, name := range slices.Sorted(maps.Keys(call.RequestItems)) {
+			all = append(all, n.on(tableARN(&name))...)
+		}
+	case *dynamodb.BatchWriteItemInput:
+		for _, name := range slices.Sorted(maps.Keys(call.RequestItems)) {
+			all = append(all, n.on(tableARN(&name))...)
+		}
+	default:
+		resource := tableARN(aws.String(in.text("TableName")))
+		if index := in.text("IndexName"); index != "" {
+			resource += "/index/" + index
+		}
+		all = n.on(resource)
+	}
+	return all
+}
+
+func transactionAction(i ddb.TransactWriteItem) (action string, table *string) {
+	switch {
+	case i.Put != nil:
+		return "PutItem", i.Put.TableName
+	case i.Delete != nil:
+		return "DeleteItem", i.Delete.TableName
+	case i.Update != nil:
+		return "UpdateItem", i.Update.TableName
+	case i.ConditionCheck != nil:
+		return "ConditionCheckItem", i.ConditionCheck.TableName
+	}
+	return "PutItem", nil // refused by the service
+}
