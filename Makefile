@@ -5,11 +5,12 @@ SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-FUNCTIONS := $(notdir $(wildcard functions/*))
 # The machine that the functions are built for, in Lambda's words.
 ARCH      ?= arm64
 HOST_ARCH  = $(patsubst amd64,x86_64,$(shell go env GOHOSTARCH))
 CDK       := npx --yes aws-cdk@2.1148.1
+# An ARCH that is given is the one that is deployed, whatever cdk.json says.
+CONTEXT    = $(if $(filter file,$(origin ARCH)),,-c deployhooks:architecture=$(ARCH))
 
 # Node says that its version is old; jsii says nothing of use about it.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 18,20,22,24
@@ -46,12 +47,14 @@ build: need-go need-arch ## Build the functions for Lambda (ARCH=arm64 or x86_64
 	@$(MAKE) --no-print-directory functions
 
 .PHONY: synth
-synth: need-node build ## Synthesise the CloudFormation templates into cdk.out
-	$(CDK) synth --quiet
+synth: need-go need-node need-arch ## Synthesise the CloudFormation templates into cdk.out
+	$(call first-run,Building the functions and the CDK program)
+	$(CDK) synth --quiet $(CONTEXT)
 
 .PHONY: deploy
-deploy: need-node build ## Build, and deploy the stack with your AWS credentials
-	$(CDK) deploy --all $(ARGS)
+deploy: need-go need-node need-arch ## Build, and deploy the stack with your AWS credentials
+	$(call first-run,Building the functions and the CDK program)
+	$(CDK) deploy --all $(CONTEXT) $(ARGS)
 
 ##@ Work on it
 
@@ -94,7 +97,7 @@ help: ## Show this
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo 'Options of demo, region and deploy go in ARGS: make region ARGS="--port 4777", make demo ARGS=--help.'
-	@echo 'What is deployed is set by context keys, deployhooks:…, in cdk.json or with ARGS="-c deployhooks:mode=plan":'
+	@echo 'What is deployed is set by context keys, deployhooks:…, in cdk.json or with ARGS="-c deployhooks:repairMode=plan":'
 	@echo 'README.md, "Configuration", has the table.'
 
 .PHONY: need-arch need-go need-node need-python3
@@ -103,17 +106,12 @@ need-arch:
 need-go:
 	$(call need,go,install Go 1.26 or later from https://go.dev/dl)
 need-node:
-	$(call need,node,the CDK runs on Node 20 or later from https://nodejs.org)
+	$(call need,node,the CDK runs on Node 22 or later from https://nodejs.org)
 	$(call need,npx,it comes with npm, which comes with Node from https://nodejs.org)
 need-python3:
 	$(call need,python3,the local cloud runs on Python 3 from https://www.python.org)
 
-# The same source gives the same bytes, so that a deployment without a change
-# changes nothing.
+# infra/build has the compiler's flags; the infra program builds by them as well.
 .PHONY: functions
 functions: need-go need-arch
-	@for f in $(FUNCTIONS); do \
-	  CGO_ENABLED=0 GOOS=linux GOARCH=$(patsubst x86_64,amd64,$(ARCH)) go build -tags lambda.norpc -trimpath -buildvcs=false -ldflags '-s -w' \
-	    -o build/$(ARCH)/$$f/bootstrap ./functions/$$f; \
-	  echo "built build/$(ARCH)/$$f/bootstrap"; \
-	done
+	@go run ./infra/buildfunctions $(ARCH)

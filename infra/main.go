@@ -1,19 +1,18 @@
 // Command infra defines what deployhooks is on AWS. The CDK's command line
 // runs it (see cdk.json): npx aws-cdk synth, diff, deploy, destroy.
 //
-// Everything an operator may decide is a context key "deployhooks:…"; package
+// Everything an operator may configure is a context key "deployhooks:…"; package
 // config lists them.
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
-	"deployhooks/infra/config"
-	"deployhooks/infra/stack"
+	"deployhooks/infra/hooks"
 )
 
 func main() {
@@ -22,13 +21,13 @@ func main() {
 		jsii.Close() // it has made a directory already
 		os.Exit(2)
 	}
-	err := synthesise()
+	err := hooks.Synthesise(context.Background(), "build")
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "deployhooks: %v\n", err)
 	}
-	// Closing waits twice at once for the Node process, and says of one of the
-	// two that there is no child process, without a line's end. Nobody needs to
-	// read that; what is worth reading has been written.
+	// Closing waits twice at once for the Node process, and says of one of the two
+	// that there is no child process, without a line's end. What is worth reading
+	// has been written.
 	_ = os.Stderr.Close()
 	jsii.Close()
 	if err != nil {
@@ -39,22 +38,8 @@ func main() {
 // usage is for people who run this program by hand.
 const usage = `infra takes no arguments. The CDK runs it:
 
-  make synth                                      the templates, in cdk.out
-  make deploy                                     the stack, on AWS
-  npx aws-cdk deploy -c deployhooks:mode=plan     with a context key
+  make synth                                           the templates, in cdk.out
+  make deploy                                          the stack, on AWS
+  npx aws-cdk deploy -c deployhooks:repairMode=plan    with a context key
 
 README.md, "Configuration", has the table of the context keys.`
-
-// synthesise writes the templates to where the CDK's command line wants them.
-func synthesise() error {
-	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)})
-	cfg, err := config.Parse(stack.Context(app))
-	if err != nil {
-		return err
-	}
-	if _, err := stack.NewHooks(app, cfg, "build"); err != nil {
-		return err
-	}
-	app.Synth(nil)
-	return nil
-}

@@ -4,18 +4,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/mail"
 	"path"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
-// errEmpty is the fault of a value that was probably meant to be something.
-var errEmpty = errors.New("empty; leave the key out to get its default")
+// Faults of values that were probably meant to be something else.
+var (
+	errEmpty  = errors.New("empty; leave the key out to get its default")
+	errSpaces = errors.New("surrounded by spaces; remove them")
+)
 
 // quote shows a value as it was given.
 func quote(v any) string {
@@ -33,6 +33,35 @@ func text(v any) (string, error) {
 		return "", errors.New("not a string")
 	}
 	return s, nil
+}
+
+// isJSON reports whether a string is a JSON list or object, as a shell leaves it
+// of -c key='["a","b"]'.
+func isJSON(s string) bool {
+	return strings.ContainsAny(s[:1], "[{") && json.Valid([]byte(s))
+}
+
+// matching takes a string of a form.
+func matching(v any, form *regexp.Regexp, fault string) (string, error) {
+	s, err := text(v)
+	if err != nil {
+		return "", err
+	}
+	if !form.MatchString(s) {
+		return "", errors.New(fault)
+	}
+	return s, nil
+}
+
+// boolean takes true or false, as JSON has it or as the command line does.
+func boolean(v any) (bool, error) {
+	switch v {
+	case true, "true":
+		return true, nil
+	case false, "false":
+		return false, nil
+	}
+	return false, errors.New("neither true nor false")
 }
 
 // oneOf takes one of a few words, in their exact spelling.
@@ -76,8 +105,7 @@ func between(v any, least, most int) (int, error) {
 }
 
 // list takes a JSON list of strings, or a string with commas, and checks each
-// element. Empty elements and spaces around elements fall away, but not all: of
-// "$A,$B" with nothing in the variables, a comma is left.
+// element.
 func list(v any, check func(string) error) ([]string, error) {
 	var given []string
 	switch v := v.(type) {
@@ -96,36 +124,21 @@ func list(v any, check func(string) error) ([]string, error) {
 	}
 	var out []string
 	for _, s := range given {
-		s = strings.TrimSpace(s)
-		if s == "" {
-			continue
+		err := check(s)
+		switch {
+		case strings.TrimSpace(s) == "":
+			err = errors.New("empty; is a variable of the shell unset, or a comma too many?")
+		case strings.TrimSpace(s) != s:
+			err = errSpaces
+		case slices.Contains(out, s):
+			err = errors.New("given twice")
 		}
-		if err := check(s); err != nil {
+		if err != nil {
 			return nil, fmt.Errorf("%q is %w", s, err)
-		}
-		if slices.Contains(out, s) {
-			return nil, fmt.Errorf("%q is given twice", s)
 		}
 		out = append(out, s)
 	}
-	if len(given) > 0 && len(out) == 0 {
-		return nil, errEmpty
-	}
 	return out, nil
-}
-
-// application checks a CodeDeploy application name: 1 to 100 characters
-// (CodeDeploy API reference, CreateApplication). A comma would split the name
-// in the function's environment; * ? and $ mean something else in the ARN of
-// an IAM statement.
-func application(name string) error {
-	if utf8.RuneCountInString(name) > 100 {
-		return errors.New("longer than 100 characters")
-	}
-	if strings.ContainsAny(name, ",*?$") || strings.ContainsFunc(name, unicode.IsControl) {
-		return errors.New("not a possible name")
-	}
-	return nil
 }
 
 func glob(v any) (string, error) {
@@ -137,172 +150,4 @@ func glob(v any) (string, error) {
 		return "", errors.New("not a glob pattern")
 	}
 	return pattern, nil
-}
-
-// tagText is what AWS allows in tags of all services (AWS General Reference,
-// "Tagging your AWS resources").
-var tagText = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
-
-// tag takes key=value. AWS's own tags (aws:…) are refused because CodeDeploy
-// cannot copy them to the replacement group: scope would end with the first
-// deployment.
-func tag(v any) (Tag, error) {
-	s, err := text(v)
-	if err != nil {
-		return Tag{}, err
-	}
-	key, value, found := strings.Cut(s, "=")
-	switch {
-	case !found:
-		return Tag{}, errors.New("without an equals sign")
-	case key == "" || utf8.RuneCountInString(key) > 128:
-		return Tag{}, errors.New("a key of the wrong length")
-	case utf8.RuneCountInString(value) > 256:
-		return Tag{}, errors.New("a value that is too long")
-	case !tagText.MatchString(s):
-		return Tag{}, errors.New("a character that tags cannot hold")
-	case strings.HasPrefix(strings.ToLower(key), "aws:"):
-		return Tag{}, errors.New("one of AWS's own tags, which a copied group does not get")
-	}
-	return Tag{key, value}, nil
-}
-
-func email(address string) error {
-	parsed, err := mail.ParseAddress(address)
-	if err != nil || parsed.Address != address {
-		return errors.New("not an e-mail address")
-	}
-	return nil
-}
-
-// retentions are the retentions that CloudWatch Logs takes, in days (API
-// reference, PutRetentionPolicy).
-func retentions() []int {
-	return []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
-}
-
-func retentionWords() string {
-	var words []string
-	for _, days := range retentions() {
-		words = append(words, strconv.Itoa(days))
-	}
-	return strings.Join(words, ", ")
-}
-
-func retention(v any) (int, error) {
-	days, err := number(v)
-	if err != nil {
-		return 0, err
-	}
-	if !slices.Contains(retentions(), days) {
-		return 0, errors.New("not a retention that CloudWatch Logs has")
-	}
-	return days, nil
-}
-
-// parameterPath is the form of an SSM parameter hierarchy. SSM has at most 15
-// levels (API reference, PutParameter); five are left for what is published.
-var parameterPath = regexp.MustCompile(`^(/[A-Za-z0-9_.-]+){1,10}$`)
-
-func parameterPrefix(v any) (string, error) {
-	s, err := text(v)
-	if err != nil {
-		return "", err
-	}
-	lower := strings.ToLower(s)
-	if !parameterPath.MatchString(s) || strings.HasPrefix(lower, "/aws") || strings.HasPrefix(lower, "/ssm") {
-		return "", errors.New("not a path that SSM allows")
-	}
-	return s, nil
-}
-
-var busName = regexp.MustCompile(`^[A-Za-z0-9._/-]{1,256}$`)
-
-func eventBus(v any) (string, error) {
-	s, err := text(v)
-	if err != nil {
-		return "", err
-	}
-	if !busName.MatchString(s) {
-		return "", errors.New("not the name of an event bus")
-	}
-	return s, nil
-}
-
-var (
-	snsTopic = regexp.MustCompile(`^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$`)
-	iamRole  = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]{1,512}$`)
-)
-
-func topicARN(v any) (string, error) {
-	s, err := text(v)
-	if err != nil {
-		return "", err
-	}
-	if !snsTopic.MatchString(s) {
-		return "", errors.New("not the ARN of a standard SNS topic")
-	}
-	return s, nil
-}
-
-func roleARN(s string) error {
-	if !iamRole.MatchString(s) {
-		return errors.New("not the ARN of an IAM role")
-	}
-	return nil
-}
-
-var (
-	// targetGroupName is what Elastic Load Balancing takes as a name: at most 32
-	// letters, digits and hyphens, neither first nor last a hyphen (API
-	// reference, CreateTargetGroup).
-	targetGroupName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?$`)
-	targetGroupARN  = regexp.MustCompile(`^arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:targetgroup/[A-Za-z0-9-]+/[0-9a-f]+$`)
-)
-
-func targetGroup(s string) error {
-	if !targetGroupName.MatchString(s) && !targetGroupARN.MatchString(s) {
-		return errors.New("neither the name nor the ARN of a target group")
-	}
-	return nil
-}
-
-// longestCommand, in bytes, keeps the function's environment below Lambda's
-// limit of 4 KB for all variables together (Lambda developer guide, "Lambda
-// quotas").
-const longestCommand = 1000
-
-func shellLines(v any) (string, error) {
-	s, err := text(v)
-	switch {
-	case err != nil:
-		return "", err
-	case len(s) > longestCommand:
-		return "", errors.New("too long; make it an SSM document and give drainDocument")
-	case strings.TrimSpace(s) == "":
-		return "", errEmpty
-	}
-	return s, nil
-}
-
-var (
-	// ssmDocument is what Systems Manager takes as a name (API reference,
-	// CreateDocument). Without wildcards, which would mean more in IAM.
-	ssmDocument    = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,128}$`)
-	ssmDocumentARN = regexp.MustCompile(`^arn:aws[a-z-]*:ssm:[a-z0-9-]+:([0-9]{12})?:document/[A-Za-z0-9_.-]{3,128}$`)
-)
-
-func documentName(s string) error {
-	if !ssmDocument.MatchString(s) && !ssmDocumentARN.MatchString(s) {
-		return errors.New("neither the name nor the ARN of an SSM document")
-	}
-	return nil
-}
-
-func document(v any) (string, error) {
-	s, err := text(v)
-	if err != nil {
-		return "", err
-	}
-	return s, documentName(s)
 }

@@ -257,7 +257,7 @@ func (s storm) drainTogether(t testing.TB, r *region.Region) {
 	var sweep func()
 	sweep = func() {
 		queue.Send(`{"action":"sweep"}`)
-		r.After(time.Duration(deployed.DrainSweepMinutes())*time.Minute, sweep)
+		r.After(time.Duration(deployed.Drain.SweepMinutes)*time.Minute, sweep)
 	}
 	// Not at the full minute, when it would share the look of a tick.
 	r.After(37*time.Second, sweep)

@@ -95,7 +95,7 @@ func newWorld(t testing.TB, s setting) *world {
 	r.Advance(time.Minute)
 	r.ForgetCalls()
 	if !s.noSweep {
-		w.sweepEvery(time.Duration(deployed.DrainSweepMinutes()) * time.Minute)
+		w.sweepEvery(time.Duration(deployed.Drain.SweepMinutes) * time.Minute)
 	}
 	return w
 }

@@ -141,7 +141,7 @@ func (c *cloud) bootstrap(ctx context.Context) (string, error) {
 func (c *cloud) deploy(ctx context.Context, sweepEveryMinutes int) (string, error) {
 	file := filepath.Join(c.w.tmp, "outputs.json")
 	said, err := c.cdk(ctx, "deploy", "deploy", "--require-approval", "never", "--progress", "events", "--outputs-file", file,
-		"-c", fmt.Sprintf("%ssweepEveryMinutes=%d", config.Prefix, sweepEveryMinutes),
+		"-c", fmt.Sprintf("%srepairSweepMinutes=%d", config.Prefix, sweepEveryMinutes),
 		"-c", config.Prefix+"drainTargetGroups="+unattached, "-c", config.Prefix+"drainCommand="+shutdown)
 	if err != nil {
 		return "", err

@@ -1,10 +1,13 @@
 package infra
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -13,31 +16,97 @@ import (
 )
 
 // The golden files show at a glance, and in a review, what a change of the
-// infrastructure program means on AWS. `go test ./test/infra -update` writes
-// them anew.
+// infrastructure program means on AWS. `go test ./test/infra -update` renews them.
 func TestGoldenSummaries(t *testing.T) {
 	t.Parallel()
 	for file, template := range map[string]template{"hooks.txt": plain, "hooks-configured.txt": configured} {
-		path := filepath.Join("testdata", file)
-		got := summary(template)
-		if *update {
-			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
-			t.Errorf("the stack has changed; if that is meant, run `go test ./test/infra -update` (-%s +now):\n%s", file, diff)
+		testGolden(t, filepath.Join("testdata", file), summary(template))
+	}
+}
+
+// The simulated region enforces these policies on the calls of each function, so
+// that a scenario fails when a statement is missing. Names in ${} are those of
+// the template: parameters of AWS, and resources.
+func TestGoldenPolicies(t *testing.T) {
+	t.Parallel()
+	for function, role := range map[string]string{"repair": "RepairRole", "drain": "DrainRole"} {
+		for file, template := range map[string]template{function: plain, function + "-configured": configured} {
+			testGolden(t, filepath.Join("..", "harness", "policies", file+".json"), template.policy(t, role))
 		}
 	}
 }
 
-// summary is a template for people: a line per property, policies by
-// statement, without the parts that only the machine reads.
+// testGolden compares a text with a file, or renews the file.
+func testGolden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
+		t.Errorf("the stack has changed; if that is meant, run `go test ./test/infra -update` (-%s +now):\n%s", path, diff)
+	}
+}
+
+// policy is the policy document of a role, as IAM has it.
+func (t template) policy(test *testing.T, rolePrefix string) string {
+	test.Helper()
+	var all []any
+	for id, policy := range t.of("AWS::IAM::Policy") {
+		if strings.HasPrefix(id, rolePrefix) {
+			all = append(all, asList(at(policy.Properties["PolicyDocument"], "Statement"))...)
+		}
+	}
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(map[string]any{"Version": "2012-10-17", "Statement": resolved(all)}); err != nil {
+		test.Fatal(err)
+	}
+	return b.String()
+}
+
+// resolved is a value with its references as Fn::Sub writes them.
+func resolved(v any) any {
+	switch v := v.(type) {
+	case []any:
+		list := make([]any, len(v))
+		for i, element := range v {
+			list[i] = resolved(element)
+		}
+		return list
+	case map[string]any:
+		if v["Ref"] != nil || v["Fn::GetAtt"] != nil || v["Fn::Join"] != nil {
+			text := reference.ReplaceAllString(words(v), "$${$1}")
+			return pseudo.ReplaceAllString(text, "$${AWS::$1}")
+		}
+		fields := map[string]any{}
+		for key, element := range v {
+			fields[key] = resolved(element)
+		}
+		return fields
+	}
+	return v
+}
+
+// The references in words' form, and those of them that are AWS's.
+var (
+	reference = regexp.MustCompile(`<([^>]*)>`)
+	pseudo    = regexp.MustCompile(`\$\{(AccountId|Partition|Region)\}`)
+)
+
+// summary is a template for people: a line per property, policies by statement,
+// without what only machines read.
 func summary(t template) string {
 	var b strings.Builder
 	for _, id := range slices.Sorted(maps.Keys(t.Resources)) {
@@ -57,7 +126,7 @@ func summary(t template) string {
 				for _, variable := range slices.Sorted(maps.Keys(at(value, "Variables").(map[string]any))) {
 					fmt.Fprintf(&b, "    Environment %s=%s\n", variable, words(at(value, "Variables", variable)))
 				}
-			case "Code", "DashboardBody": // a hash, and what a person looks at on the screen
+			case "Code", "DashboardBody": // a hash, and what is read on the screen
 			default:
 				fmt.Fprintf(&b, "    %s: %s\n", property, words(value))
 			}

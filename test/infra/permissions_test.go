@@ -1,7 +1,6 @@
 package infra
 
 import (
-	"maps"
 	"path"
 	"reflect"
 	"slices"
@@ -19,7 +18,7 @@ import (
 func servicePrefixes() map[string]string {
 	return map[string]string{
 		"autoscaling": "autoscaling", "codedeploy": "codedeploy", "dynamodb": "dynamodb",
-		"elasticloadbalancingv2": "elasticloadbalancing", "eventbridge": "events",
+		"elasticloadbalancing": "elasticloadbalancing", "elasticloadbalancingv2": "elasticloadbalancing", "eventbridge": "events",
 		"sns": "sns", "sqs": "sqs", "ssm": "ssm",
 	}
 }
@@ -38,19 +37,43 @@ func calls(clients reflect.Type) []string {
 			actions = append(actions, actionsOf(servicePrefixes()[service], method.Name)...)
 		}
 	}
-	slices.Sort(actions)
-	return slices.Compact(actions)
+	return set(actions)
 }
 
-// actionsOf are the IAM actions of an operation. All but one used here have one,
-// of the operation's name: a transaction has no action of its own, it takes those
-// of what it does, which is puts and deletions (DynamoDB developer guide, "IAM
-// policies for transactions").
+// actionsOf are the IAM actions of an operation. Most have one, of the
+// operation's name, and some need others as well.
 func actionsOf(service, operation string) []string {
-	if service == "dynamodb" && operation == "TransactWriteItems" {
+	action := service + ":" + operation
+	switch action {
+	case "dynamodb:TransactWriteItems":
+		// A transaction has no action of its own, it takes those of what it does,
+		// which is puts and deletions (DynamoDB developer guide, "IAM policies for
+		// transactions").
 		return []string{"dynamodb:DeleteItem", "dynamodb:PutItem"}
+	case "autoscaling:AttachTrafficSources":
+		// For VPC Lattice (EC2 Auto Scaling user guide, "Amazon EC2 Auto Scaling API
+		// permissions").
+		return []string{action, "vpc-lattice:DeregisterTargets", "vpc-lattice:RegisterTargets"}
+	case "autoscaling:PutLifecycleHook":
+		// For a hook with a notification target (same page).
+		return []string{action, "iam:PassRole"}
 	}
-	return []string{service + ":" + operation}
+	return []string{action}
+}
+
+// notYetCalled are actions that the settings need and the functions do not call
+// yet. Each is to be taken off when its function calls it; the test says so.
+func notYetCalled() map[string][]string {
+	return map[string][]string{
+		"RepairRole": {
+			"autoscaling:DetachTrafficSources", "autoscaling:EnableMetricsCollection", "autoscaling:EnterStandby", "autoscaling:ExitStandby",
+			"autoscaling:SetInstanceHealth", "codedeploy:BatchGetDeployments", "codedeploy:ListDeploymentTargets", "elasticloadbalancing:DeregisterTargets",
+		},
+		"DrainRole": {
+			"autoscaling:DescribeWarmPool", "dynamodb:Query", "elasticloadbalancing:DeregisterInstancesFromLoadBalancer",
+			"elasticloadbalancing:DescribeInstanceHealth", "elasticloadbalancing:DescribeLoadBalancerAttributes",
+		},
+	}
 }
 
 // platformActions are what Lambda itself needs of the role.
@@ -63,69 +86,86 @@ func allowed(all []statement) []string {
 	for _, s := range all {
 		actions = append(actions, s.Actions...)
 	}
-	slices.Sort(actions)
-	return slices.Compact(actions)
+	return set(actions)
 }
 
-func without(actions []string, some ...string) []string {
-	return slices.DeleteFunc(slices.Clone(actions), func(a string) bool { return slices.Contains(some, a) })
+func set(actions []string) []string { return slices.Compact(slices.Sorted(slices.Values(actions))) }
+
+func without(actions []string, some ...[]string) []string {
+	return slices.DeleteFunc(slices.Clone(actions), func(a string) bool { return slices.Contains(slices.Concat(some...), a) })
 }
 
+// The roles allow what the functions call and nothing else. What only a setting
+// calls is allowed with that setting alone.
 func TestRolesAllowWhatTheFunctionsCallAndNothingElse(t *testing.T) {
 	t.Parallel()
-	changes := []string{
-		"autoscaling:AttachTrafficSources", "autoscaling:PutLifecycleHook", "autoscaling:ResumeProcesses", "elasticloadbalancing:RegisterTargets",
+	everyAction := map[string][]string{}
+	for role, clients := range map[string]reflect.Type{"RepairRole": reflect.TypeFor[repair.Clients](), "DrainRole": reflect.TypeFor[drain.Clients]()} {
+		called := calls(clients)
+		for _, pending := range notYetCalled()[role] {
+			if slices.Contains(called, pending) {
+				t.Errorf("%s: %s is called now: take it off notYetCalled", role, pending)
+			}
+		}
+		everyAction[role] = set(slices.Concat(platformActions(), called, notYetCalled()[role]))
 	}
-	repairs := append(platformActions(), calls(reflect.TypeFor[repair.Clients]())...)
-	drains := append(platformActions(), calls(reflect.TypeFor[drain.Clients]())...)
-	tests := map[string]struct {
+	repairs, drains := everyAction["RepairRole"], everyAction["DrainRole"]
+	standby, replace := []string{"autoscaling:EnterStandby", "autoscaling:ExitStandby"}, []string{"autoscaling:SetInstanceHealth"}
+	detach, pass := []string{"autoscaling:DetachTrafficSources"}, []string{"iam:PassRole"}
+	changes := slices.Concat(standby, replace, detach, pass, []string{
+		"autoscaling:AttachTrafficSources", "autoscaling:EnableMetricsCollection", "autoscaling:PutLifecycleHook", "autoscaling:ResumeProcesses",
+		"elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:RegisterTargets", "vpc-lattice:DeregisterTargets", "vpc-lattice:RegisterTargets",
+	})
+	command := []string{"ssm:SendCommand"}
+	draining := slices.Concat(command, []string{
+		"autoscaling:RecordLifecycleActionHeartbeat", "elasticloadbalancing:DeregisterInstancesFromLoadBalancer", "elasticloadbalancing:DeregisterTargets",
+	})
+	for scenario, tt := range map[string]struct {
 		template template
 		role     string
 		want     []string
 	}{
-		"repair, nothing configured":     {plain, "RepairRole", repairs},
-		"repair, roles of hooks to pass": {configured, "RepairRole", append(slices.Clone(repairs), "iam:PassRole")},
-		"repair, another architecture":   {intel, "RepairRole", repairs},
-		"repair, plan mode, no changes":  {planning, "RepairRole", without(repairs, changes...)},
-		"drain, no command to run":       {plain, "DrainRole", without(drains, "ssm:SendCommand")},
-		"drain, with a command":          {configured, "DrainRole", drains},
-		"drain, plan mode, not there":    {planning, "DrainRole", nil},
-	}
-	for story, tt := range tests {
-		t.Run(story, func(t *testing.T) {
-			t.Parallel()
-			want := slices.Sorted(slices.Values(tt.want))
-			if diff := cmp.Diff(want, allowed(tt.template.permissions(tt.role))); diff != "" {
-				t.Errorf("a call is denied in production, or more is allowed than is called (-called +allowed):\n%s", diff)
-			}
-		})
+		"repair, nothing configured":        {plain, "RepairRole", without(repairs, standby, replace, detach, pass)},
+		"repair, standby, detach and roles": {configured, "RepairRole", without(repairs, replace)},
+		"repair, instances replaced":        {replacing, "RepairRole", without(repairs, standby, detach, pass)},
+		"repair, another architecture":      {intel, "RepairRole", without(repairs, standby, replace, detach, pass)},
+		"repair, plan mode, no changes":     {planning, "RepairRole", without(repairs, changes)},
+		"drain, no command to run":          {plain, "DrainRole", without(drains, command)},
+		"drain, with a command":             {configured, "DrainRole", drains},
+		"drain, with a document":            {replacing, "DrainRole", drains},
+		"drain, plan mode, completes only":  {planning, "DrainRole", without(drains, draining)},
+	} {
+		if diff := cmp.Diff(tt.want, allowed(tt.template.permissions(tt.role))); diff != "" {
+			t.Errorf("%s: a call is denied in production, or more is allowed than is called (-called +allowed):\n%s", scenario, diff)
+		}
 	}
 }
 
 // Only these actions have no resource-level permission (AWS service
-// authorization reference); every other statement names what it is about.
-func TestEveryResourceOnlyWhereAWSKnowsNoNarrower(t *testing.T) {
+// authorization reference); every other statement names its resources.
+func TestEveryResourceOnlyWhereAWSHasNoNarrower(t *testing.T) {
 	t.Parallel()
 	unlimited := map[string][]string{
 		"RepairRole": {
 			"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeLifecycleHooks", "autoscaling:DescribeTrafficSources",
-			"codedeploy:ListApplications",
+			"codedeploy:ListApplications", "codedeploy:ListDeploymentTargets",
 			"elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth",
 		},
 		"DrainRole": {
-			"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances", "autoscaling:DescribeLifecycleHooks",
+			"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances", "autoscaling:DescribeLifecycleHooks", "autoscaling:DescribeWarmPool",
+			"elasticloadbalancing:DescribeInstanceHealth", "elasticloadbalancing:DescribeLoadBalancerAttributes",
 			"elasticloadbalancing:DescribeTargetGroupAttributes", "elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth",
 			"ssm:ListCommandInvocations", "ssm:ListCommands",
 		},
 	}
-	for story, template := range map[string]template{"plain": plain, "configured": configured, "planning": planning} {
+	for scenario, template := range map[string]template{"plain": plain, "configured": configured, "planning": planning, "replacing": replacing} {
 		found := map[string][]string{}
 		for id, policy := range template.of("AWS::IAM::Policy") {
 			role, _, _ := strings.Cut(name(id), "DefaultPolicy")
 			for _, s := range statements(policy.Properties["PolicyDocument"]) {
 				for _, action := range s.Actions {
 					if strings.Contains(action, "*") {
-						t.Errorf("%s: %s allows %s: actions that nobody has thought of", story, id, action)
+						t.Errorf("%s: %s allows %s: actions that nobody has justified", scenario, id, action)
 					}
 				}
 				if slices.Contains(s.Resources, "*") {
@@ -134,7 +174,7 @@ func TestEveryResourceOnlyWhereAWSKnowsNoNarrower(t *testing.T) {
 			}
 			slices.Sort(found[role])
 			if diff := cmp.Diff(unlimited[role], found[role]); diff != "" {
-				t.Errorf("%s: a statement of %s reaches further than it must (-want +got):\n%s", story, role, diff)
+				t.Errorf("%s: a statement of %s reaches further than it must (-want +got):\n%s", scenario, role, diff)
 			}
 		}
 	}
@@ -158,46 +198,46 @@ func (t template) statementsOf(role string) map[string]statement {
 	return bySID
 }
 
-// Whoever may tag a group, or puts words into the configuration, gets no
-// further than the documents that are configured, on instances of groups.
-func TestCommandsAreLimitedToConfiguredDocuments(t *testing.T) {
-	t.Parallel()
-	bySID := configured.statementsOf("DrainRole")
-	for sid, want := range map[string]statement{
-		"RunShutdownCommand": {
-			Actions: []string{"ssm:SendCommand"},
-			Resources: []string{
-				"arn:<Partition>:ssm:<Region>::document/AWS-RunShellScript",
-				"arn:<Partition>:ssm:<Region>:<AccountId>:document/stop-app",
-			},
-		},
-		"RunItOnScaledInstances": {
-			Actions:   []string{"ssm:SendCommand"},
-			Resources: []string{"arn:<Partition>:ec2:<Region>:<AccountId>:instance/*"},
-			Condition: "StringLike=ssm:resourceTag/aws:autoscaling:groupName=*",
-		},
-	} {
-		want.SID, want.Effect = sid, "Allow"
-		if diff := cmp.Diff(want, bySID[sid]); diff != "" {
-			t.Errorf("%s reaches further than the configuration (-want +got):\n%s", sid, diff)
+// testStatements compares statements of a role, by their names.
+func testStatements(t *testing.T, in template, role string, want map[string]statement) {
+	t.Helper()
+	bySID := in.statementsOf(role)
+	for sid, s := range want {
+		s.SID, s.Effect = sid, "Allow"
+		if diff := cmp.Diff(s, bySID[sid]); diff != "" {
+			t.Errorf("%s of %s reaches further than it should, or not far enough (-want +got):\n%s", sid, role, diff)
 		}
 	}
 }
 
-func TestScopeLimitsTheRole(t *testing.T) {
+func TestScopeLimitsRepair(t *testing.T) {
 	t.Parallel()
-	bySID := configured.statementsOf("RepairRole")
-	for sid, want := range map[string]statement{
+	testStatements(t, configured, "RepairRole", map[string]statement{
 		"RepairAutoScalingGroups": {
-			Actions:   []string{"autoscaling:AttachTrafficSources", "autoscaling:PutLifecycleHook", "autoscaling:ResumeProcesses"},
+			Actions: []string{
+				"autoscaling:AttachTrafficSources", "autoscaling:DetachTrafficSources", "autoscaling:EnableMetricsCollection", "autoscaling:EnterStandby",
+				"autoscaling:ExitStandby", "autoscaling:PutLifecycleHook", "autoscaling:ResumeProcesses",
+			},
 			Resources: []string{"arn:<Partition>:autoscaling:<Region>:<AccountId>:autoScalingGroup:*:autoScalingGroupName/*"},
 			Condition: "StringEquals=aws:ResourceTag/hooks=on",
 		},
+		"ListDeploymentGroups": {
+			Actions: []string{"codedeploy:ListDeploymentGroups"},
+			Resources: []string{
+				"arn:<Partition>:codedeploy:<Region>:<AccountId>:application:shop",
+				"arn:<Partition>:codedeploy:<Region>:<AccountId>:application:team/search",
+				"arn:<Partition>:codedeploy:<Region>:<AccountId>:application:north, south",
+			},
+		},
 		"ReadDeployments": {
-			Actions: []string{"codedeploy:BatchGetDeploymentGroups", "codedeploy:GetDeployment", "codedeploy:GetDeploymentGroup", "codedeploy:ListDeployments"},
+			Actions: []string{
+				"codedeploy:BatchGetDeploymentGroups", "codedeploy:BatchGetDeployments", "codedeploy:GetDeployment",
+				"codedeploy:GetDeploymentGroup", "codedeploy:ListDeployments",
+			},
 			Resources: []string{
 				"arn:<Partition>:codedeploy:<Region>:<AccountId>:deploymentgroup:shop/*",
 				"arn:<Partition>:codedeploy:<Region>:<AccountId>:deploymentgroup:team/search/*",
+				"arn:<Partition>:codedeploy:<Region>:<AccountId>:deploymentgroup:north, south/*",
 			},
 		},
 		"PassHookRoles": {
@@ -209,19 +249,52 @@ func TestScopeLimitsTheRole(t *testing.T) {
 			Actions:   []string{"ssm:PutParameter"},
 			Resources: []string{"arn:<Partition>:ssm:<Region>:<AccountId>:parameter/platform/groups/*"},
 		},
-		"NotifySystems": {
+		"PublishOutcomes": {
 			Actions:   []string{"events:PutEvents"},
 			Resources: []string{"arn:<Partition>:events:<Region>:<AccountId>:event-bus/platform"},
 		},
-	} {
-		want.SID, want.Effect = sid, "Allow"
-		if diff := cmp.Diff(want, bySID[sid]); diff != "" {
-			t.Errorf("%s does not follow the configured scope (-want +got):\n%s", sid, diff)
-		}
-	}
-	if s, there := bySID["RepairAutoScalingGroups"]; !there {
-		t.Errorf("statements are %v", slices.Sorted(maps.Keys(bySID)))
-	} else if s.Condition == "" {
-		t.Error("with a tag configured, the role can still change every group of the account")
-	}
+	})
+}
+
+func TestScopeLimitsDrain(t *testing.T) {
+	t.Parallel()
+	testStatements(t, configured, "DrainRole", map[string]statement{
+		"CompleteLifecycleActions": {
+			Actions:   []string{"autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"},
+			Resources: []string{"arn:<Partition>:autoscaling:<Region>:<AccountId>:autoScalingGroup:*:autoScalingGroupName/*"},
+			Condition: "StringEquals=aws:ResourceTag/drain=on",
+		},
+	})
+}
+
+// What has no scope names the kind of resource all the same: its ARN is the one
+// that the service authorization reference has for the action.
+func TestStatementsNameTheirKindOfResource(t *testing.T) {
+	t.Parallel()
+	testStatements(t, plain, "RepairRole", map[string]statement{
+		"RegisterInstances": {
+			Actions:   []string{"elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:RegisterTargets"},
+			Resources: []string{"arn:<Partition>:elasticloadbalancing:<Region>:<AccountId>:targetgroup/*"},
+		},
+		"AttachLatticeTargetGroups": {
+			Actions:   []string{"vpc-lattice:DeregisterTargets", "vpc-lattice:RegisterTargets"},
+			Resources: []string{"arn:<Partition>:vpc-lattice:<Region>:<AccountId>:targetgroup/*"},
+		},
+		"KeepBaselines":      {Actions: []string{"dynamodb:BatchGetItem", "dynamodb:PutItem"}, Resources: []string{"<Baselines.Arn>"}},
+		"WriteOwnLogs":       {Actions: []string{"logs:CreateLogStream", "logs:PutLogEvents"}, Resources: []string{"<RepairLogs.Arn>"}},
+		"ReadOwnQueue":       {Actions: []string{"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}, Resources: []string{"<RepairQueue.Arn>"}},
+		"RequeueOwnMessages": {Actions: []string{"sqs:SendMessage"}, Resources: []string{"<RepairQueue.Arn>"}},
+	})
+	testStatements(t, plain, "DrainRole", map[string]statement{
+		"DeregisterInstances": {
+			Actions:   []string{"elasticloadbalancing:DeregisterTargets"},
+			Resources: []string{"arn:<Partition>:elasticloadbalancing:<Region>:<AccountId>:targetgroup/*"},
+		},
+		"DeregisterInstancesOfClassicLoadBalancers": {
+			Actions:   []string{"elasticloadbalancing:DeregisterInstancesFromLoadBalancer"},
+			Resources: []string{"arn:<Partition>:elasticloadbalancing:<Region>:<AccountId>:loadbalancer/*"},
+		},
+		"KeepDrains":      {Actions: []string{"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Scan"}, Resources: []string{"<Drains.Arn>"}},
+		"ReadDeployments": {Actions: []string{"codedeploy:GetDeployment"}, Resources: []string{"arn:<Partition>:codedeploy:<Region>:<AccountId>:deploymentgroup:*"}},
+	})
 }

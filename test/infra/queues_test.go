@@ -21,7 +21,7 @@ func (t template) policyOf(kind, listProperty, logicalID string) []statement {
 	return all
 }
 
-// refusesPlainHTTP says whether a policy denies what comes without TLS.
+// refusesPlainHTTP reports whether a policy denies what comes without TLS.
 func refusesPlainHTTP(all []statement) bool {
 	for _, s := range all {
 		if s.Effect == "Deny" && s.Condition == "Bool=aws:SecureTransport=false" && (s.Principal == "*" || s.Principal == "AWS=*") {
@@ -31,31 +31,27 @@ func refusesPlainHTTP(all []statement) bool {
 	return false
 }
 
-func TestEveryQueueIsEncryptedAndTLSOnlyAndGivesUpInOrder(t *testing.T) {
+func TestQueuesAreEncryptedTLSOnlyAndHaveDeadLetters(t *testing.T) {
 	t.Parallel()
-	deadLetters := map[any]bool{}
-	for _, q := range plain.of("AWS::SQS::Queue") {
-		if arn, ok := at(q.Properties, "RedrivePolicy", "deadLetterTargetArn", "Fn::GetAtt").([]any); ok {
-			deadLetters[arn[0]] = true
-		}
-	}
+	redrives := map[string]string{}
 	for id, q := range plain.of("AWS::SQS::Queue") {
-		if q.Properties["SqsManagedSseEnabled"] != true && q.Properties["KmsMasterKeyId"] == nil {
+		if q.Properties["SqsManagedSseEnabled"] != true {
 			t.Errorf("%s is not encrypted", id)
 		}
 		if !refusesPlainHTTP(plain.policyOf("AWS::SQS::QueuePolicy", "Queues", id)) {
 			t.Errorf("%s can be read and written without TLS", id)
 		}
-		switch {
-		case deadLetters[id]:
-			if q.Properties["MessageRetentionPeriod"] != 1209600.0 {
-				t.Errorf("%s forgets messages before anybody has come back from a holiday", id)
-			}
-		case q.Properties["RedrivePolicy"] == nil:
-			t.Errorf("%s has no dead-letter queue: what cannot be handled comes again for days, and is then lost", id)
-		case at(q.Properties, "RedrivePolicy", "maxReceiveCount").(float64) < 5:
-			t.Errorf("%s gives messages up while AWS throttles", id)
+		redrives[name(id)] = words(orEmpty(q.Properties["RedrivePolicy"]))
+		if strings.Contains(id, "DeadLetters") && q.Properties["MessageRetentionPeriod"] != 1209600.0 {
+			t.Errorf("%s deletes messages before anybody is back from a holiday", id)
 		}
+	}
+	want := map[string]string{
+		"RepairQueue": "deadLetterTargetArn=<RepairDeadLetters.Arn> maxReceiveCount=5", "RepairDeadLetters": "",
+		"DrainQueue": "deadLetterTargetArn=<DrainDeadLetters.Arn> maxReceiveCount=5", "DrainDeadLetters": "",
+	}
+	if diff := cmp.Diff(want, redrives); diff != "" {
+		t.Errorf("what cannot be processed is delivered for days and then lost, or is moved to the dead letters while AWS throttles (-want +got):\n%s", diff)
 	}
 }
 
@@ -69,11 +65,12 @@ func TestTopicsTakeTLSOnlyAndServicesOfThisAccount(t *testing.T) {
 		}
 		service, known := publisher[name(id)]
 		if !known {
-			t.Errorf("nobody has thought about who publishes to %s", id)
+			t.Errorf("nobody has justified who publishes to %s", id)
 		}
 		for _, s := range policy {
-			if s.Effect == "Allow" && (s.Principal != "Service="+service || s.Condition != "StringEquals=aws:SourceAccount=<AccountId>") {
-				t.Errorf("%s: %s may publish under condition %q", id, s.Principal, s.Condition)
+			if s.Effect == "Allow" && (s.Principal != "Service="+service || s.Condition != "StringEquals=aws:SourceAccount=<AccountId>" ||
+				!slices.Equal(s.Actions, []string{"sns:Publish"}) || !slices.Equal(s.Resources, []string{"<" + name(id) + ">"})) {
+				t.Errorf("%s: others may publish: %s", id, s)
 			}
 		}
 	}
@@ -85,7 +82,8 @@ func TestWaysIntoTheQueuesAreOpenForTheirSourcesOnly(t *testing.T) {
 	const events, sns, from = "Service=events.amazonaws.com", "Service=sns.amazonaws.com", "ArnEquals=aws:SourceArn="
 	repair := []string{events + " if " + from + "<RepairDeploymentStates.Arn>", sns + " if " + from + "<Triggers>"}
 	drain := []string{
-		events + " if " + from + "<DrainLifecycleActions.Arn>", events + " if " + from + "<DrainMaintenance.Arn>", events + " if " + from + "<DrainSpotWarnings.Arn>",
+		events + " if " + from + "<DrainLifecycleActions.Arn>", events + " if " + from + "<DrainMaintenance.Arn>",
+		events + " if " + from + "<DrainRebalances.Arn>", events + " if " + from + "<DrainSpotWarnings.Arn>",
 	}
 	for queue, want := range map[string][]string{"RepairQueue": repair, "RepairDeadLetters": repair, "DrainQueue": drain, "DrainDeadLetters": drain} {
 		var got []string
@@ -108,46 +106,44 @@ func TestWaysIntoTheQueuesAreOpenForTheirSourcesOnly(t *testing.T) {
 
 func TestFunctionsReadTheirQueuesWithinBounds(t *testing.T) {
 	t.Parallel()
-	for _, id := range []string{"Repair", "Drain"} {
+	for id, want := range map[string]struct {
+		memory, batch, window, concurrency, visibility float64
+		harm                                           string
+	}{
+		// AWS advises six times the timeout.
+		"Repair": {256, 10, 0, 5, 360, "a slow batch is delivered again while it is processed"},
+		// A second delivery does no harm there, so that a quick one is better; a fleet
+		// that terminates at once shares what is read, and no drained instance waits
+		// long for its batch.
+		"Drain": {512, 1000, 1, 2, 90, "a thousand instances are read about one by one, or wait for their release"},
+	} {
 		function := plain.only("AWS::Lambda::Function", id).Properties
 		mapping := plain.only("AWS::Lambda::EventSourceMapping", id).Properties
 		queue := plain.only("AWS::SQS::Queue", id+"Queue").Properties
-
-		if words(mapping["FunctionResponseTypes"]) != "ReportBatchItemFailures" {
-			t.Errorf("%s: one bad message makes the good ones of its batch come again", id)
-		}
 		window, _ := mapping["MaximumBatchingWindowInSeconds"].(float64)
-		if size := mapping["BatchSize"].(float64); size > 10 && window < 1 {
-			t.Errorf("%s: batches of %v need a batching window", id, size)
+		if mapping["BatchSize"] != want.batch || window != want.window || at(mapping, "ScalingConfig", "MaximumConcurrency") != want.concurrency ||
+			queue["VisibilityTimeout"] != want.visibility || function["MemorySize"] != want.memory {
+			t.Errorf("%s: batches of %v in %v s, %v at once, visible again after %v s, %v MB; want %v: %s", id, mapping["BatchSize"], window,
+				at(mapping, "ScalingConfig", "MaximumConcurrency"), queue["VisibilityTimeout"], function["MemorySize"], want, want.harm)
 		}
-		if n, ok := at(mapping, "ScalingConfig", "MaximumConcurrency").(float64); !ok || n < 2 || n > 10 {
-			t.Errorf("%s: concurrency %v: below 2 Lambda refuses, and many at once use up Auto Scaling's request tokens", id, n)
+		if function["Timeout"] != 60.0 {
+			t.Errorf("%s: an invocation may take %v s, want 60: a sweep under throttling is cut off, or a hung call blocks others", id, function["Timeout"])
 		}
-		// AWS advises six times the timeout; drain trades that for a quick
-		// second delivery, which does it no harm.
-		times := map[string]float64{"Repair": 6, "Drain": 1}[id]
-		if queue["VisibilityTimeout"].(float64) < times*function["Timeout"].(float64)+window {
-			t.Errorf("%s: a slow batch is handed out again while it is being worked on", id)
+		if queue["VisibilityTimeout"].(float64) < function["Timeout"].(float64)+window {
+			t.Errorf("%s: a batch is delivered again before its invocation can have ended", id)
+		}
+		if words(mapping["FunctionResponseTypes"]) != "ReportBatchItemFailures" {
+			t.Errorf("%s: one bad message has the good ones of its batch delivered again", id)
+		}
+		if words(mapping["EventSourceArn"]) != "<"+id+"Queue.Arn>" || words(mapping["FunctionName"]) != "<"+id+"Function>" || mapping["Enabled"] == false {
+			t.Errorf("%s: %s feeds %s: nobody reads the queue", id, words(mapping["EventSourceArn"]), words(mapping["FunctionName"]))
 		}
 		if function["RecursiveLoop"] != "Allow" {
 			t.Errorf("%s: Lambda ends a long wait after 16 rounds, taking it for a runaway loop", id)
 		}
 		if function["ReservedConcurrentExecutions"] != nil {
-			t.Errorf("%s: reserved concurrency cannot be deployed in a young account", id)
+			t.Errorf("%s: reserved concurrency cannot be deployed in a new account", id)
 		}
-	}
-}
-
-// A fleet that goes at once must share its questions, and must not wait long to
-// do so.
-func TestDrainsComeInLargeBatches(t *testing.T) {
-	t.Parallel()
-	mapping := plain.only("AWS::Lambda::EventSourceMapping", "Drain").Properties
-	if size := mapping["BatchSize"].(float64); size < 100 {
-		t.Errorf("a thousand instances come in batches of %v, and each batch asks all over again", size)
-	}
-	if window := mapping["MaximumBatchingWindowInSeconds"].(float64); window > 2 {
-		t.Errorf("a drained instance waits %v s for a batch to fill, of the 15 s that it may", window)
 	}
 }
 
@@ -156,7 +152,7 @@ func TestSweepsAreSentToTheQueues(t *testing.T) {
 	for _, c := range []struct {
 		template      template
 		repair, drain string
-	}{{plain, "rate(5 minutes)", "rate(1 minute)"}, {configured, "rate(15 minutes)", "rate(3 minutes)"}} {
+	}{{plain, "rate(5 minutes)", "rate(1 minute)"}, {configured, "rate(15 minutes)", "rate(2 minutes)"}, {planning, "rate(5 minutes)", "rate(1 minute)"}} {
 		for id, want := range map[string]string{"Repair": c.repair, "Drain": c.drain} {
 			template := c.template
 			schedule := template.only("AWS::Scheduler::Schedule", id+"Sweep").Properties
@@ -164,13 +160,20 @@ func TestSweepsAreSentToTheQueues(t *testing.T) {
 				t.Errorf("%s: the sweep comes at %v, want %s", id, got, want)
 			}
 			if got := at(schedule, "Target", "Input"); got != `{"action":"sweep"}` {
-				t.Errorf("%s: the schedule orders %v", id, got)
+				t.Errorf("%s: the schedule sends %v", id, got)
+			}
+			if got := words(at(schedule, "Target", "RoleArn")); got != "<"+id+"SweepRole.Arn>" {
+				t.Errorf("%s: the schedule sends as %s", id, got)
+			}
+			send := template.permissions(id + "SweepRole")
+			if len(send) != 1 || !slices.Equal(send[0].Resources, []string{"<" + id + "Queue.Arn>"}) || !slices.Contains(send[0].Actions, "sqs:SendMessage") {
+				t.Errorf("%s: the schedule's role may do %v", id, send)
 			}
 			if got := words(at(schedule, "Target", "Arn")); !strings.HasPrefix(got, "<"+id+"Queue.") {
 				t.Errorf("%s: the schedule sends to %v", id, got)
 			}
 			if schedule["State"] != "ENABLED" {
-				t.Errorf("%s: the schedule sleeps: lost events are never made good", id)
+				t.Errorf("%s: the schedule is off: missed events are never reconciled", id)
 			}
 		}
 	}

@@ -13,13 +13,13 @@ import (
 )
 
 // The table of configuration keys in the README is between this marker and the
-// next heading. `go test ./test/infra -update` writes it anew.
+// next heading. `go test ./test/infra -update` renews it.
 const (
 	tableBegins = "<!-- configuration: kept true by a test in test/infra -->\n"
 	tableEnds   = "\n### "
 )
 
-func TestREADMETellsEveryKey(t *testing.T) {
+func TestREADMEListsEveryKey(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join("..", "..", "README.md")
 	b, err := os.ReadFile(path)
@@ -46,13 +46,14 @@ func TestREADMETellsEveryKey(t *testing.T) {
 // settingsTable is the configuration in Markdown.
 func settingsTable() string {
 	var b strings.Builder
+	markdown := strings.NewReplacer("*", `\*`, "<", `\<`)
 	b.WriteString("| context key | default | what it does | allowed |\n| --- | --- | --- | --- |\n")
 	for _, s := range config.Settings() {
 		standard := ""
 		if s.Default != "" {
 			standard = "`" + s.Default + "`"
 		}
-		fmt.Fprintf(&b, "| `%s%s` | %s | %s | %s |\n", config.Prefix, s.Key, standard, s.Purpose, strings.ReplaceAll(s.Allowed, "*", `\*`))
+		fmt.Fprintf(&b, "| `%s%s` | %s | %s | %s |\n", config.Prefix, s.Key, standard, s.Purpose, markdown.Replace(s.Allowed))
 	}
 	return b.String()
 }
@@ -73,7 +74,7 @@ func TestREADMEShowsTheHookThatTheConstructMakes(t *testing.T) {
 	if len(blocks) < 7 {
 		t.Fatal("the README shows the hook in fewer than three languages")
 	}
-	hook := fleets["nothing said"].Template.only("AWS::AutoScaling::LifecycleHook", "Drain").Properties
+	hook := fleets["defaults"].Template.only("AWS::AutoScaling::LifecycleHook", "Drain").Properties
 	for language, block := range map[string]string{"yaml": blocks[1], "hcl": blocks[3], "": blocks[5]} {
 		if !strings.HasPrefix(block, language+"\n") {
 			t.Errorf("the README's block %q is not in the language %q", block, language)

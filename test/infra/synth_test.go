@@ -10,6 +10,7 @@ package infra
 
 import (
 	"bytes"
+	"context"
 	"debug/elf"
 	"encoding/binary"
 	"encoding/json"
@@ -28,7 +29,8 @@ import (
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 
 	"deployhooks/infra/config"
-	"deployhooks/infra/stack"
+	"deployhooks/infra/constructs"
+	"deployhooks/infra/hooks"
 )
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
@@ -37,20 +39,26 @@ var update = flag.Bool("update", false, "write the golden files instead of compa
 var (
 	plain      template // nothing configured
 	configured template // as much as possible configured
-	planning   template // mode plan
+	planning   template // both modes plan
+	replacing  template // what configured has not: instances replaced, a document for a command
 	intel      template // architecture x86_64
-	findings   []finding
+	encrypted  template // with a key, a boundary, tags and an environment's name
+	twice      template // two DeploymentHooks in one stack, one of them with topics of the stack's
+	warnings   map[string][]string
 	refusals   map[string]string
-	fleets     map[string]fleet // by story, see drainhook_test.go
+	findings   []finding
+	fleets     map[string]fleet // by scenario, see drainhook_test.go
 )
 
 // synthesis is what the second process hands over.
 type synthesis struct {
-	Plain, Configured, Planning, Intel template
+	Plain, Configured, Planning, Replacing, Intel, Encrypted, Twice template
+	// Warnings are those of the synthesis, by variant.
+	Warnings map[string][]string
+	// Refusals are the panics of constructors, by scenario.
+	Refusals map[string]string
 	// Findings are cdk-nag's.
 	Findings []finding
-	// Refusals are what the stack says to programs it must not deploy.
-	Refusals map[string]string
 	// Fleets are stacks of users that have a DrainHook.
 	Fleets map[string]fleet
 }
@@ -58,49 +66,64 @@ type synthesis struct {
 // finding is what cdk-nag has against a resource.
 type finding struct{ Rule, Resource string }
 
+const alarmTopic = "arn:aws:sns:eu-west-1:123456789012:alarms"
+
 // fullContext configures every key that changes the template.
 func fullContext() map[string]any {
 	return map[string]any{
-		"deployhooks:applications":      "shop,team/search",
-		"deployhooks:deploymentGroups":  "*-production",
-		"deployhooks:tag":               "hooks=on",
-		"deployhooks:sweepEveryMinutes": "15",
-		"deployhooks:hookRoleArns":      "arn:aws:iam::123456789012:role/queue-hooks",
-		"deployhooks:parameterPrefix":   "/platform/groups",
-		"deployhooks:eventBus":          "platform",
-		"deployhooks:notifyEmails":      "ops@example.com",
-		"deployhooks:alarmTopicArn":     "arn:aws:sns:eu-west-1:123456789012:alarms",
-		"deployhooks:logLevel":          "DEBUG",
-		"deployhooks:logRetentionDays":  "7",
+		"deployhooks:repairSweepMinutes":          "15",
+		"deployhooks:applications":                []any{"shop", "team/search", "north, south"},
+		"deployhooks:deploymentGroups":            "*-production",
+		"deployhooks:repairTag":                   "hooks=on",
+		"deployhooks:attachDuringTerminationWait": "true",
+		"deployhooks:instancesWithoutRevision":    "standby",
+		"deployhooks:blueGroupThatStays":          "detach",
+		"deployhooks:hookRoleArns":                "arn:aws:iam::123456789012:role/queue-hooks",
+		"deployhooks:parameterPrefix":             "/platform/groups",
+		"deployhooks:baselineTable":               "deployhooks-baselines",
 
+		"deployhooks:drainSweepMinutes":          "2",
+		"deployhooks:drainShortestHookSeconds":   "600",
 		"deployhooks:drainHooks":                 "bye-*",
+		"deployhooks:drainTag":                   "drain=on",
 		"deployhooks:drainDeadlineMinutes":       "20",
 		"deployhooks:drainTargetGroups":          "admin,internal",
+		"deployhooks:drainFindTargetGroups":      "true",
+		"deployhooks:networkTargetWaitSeconds":   "60",
+		"deployhooks:drainReleasesPerSecond":     "20",
 		"deployhooks:drainCommand":               "systemctl stop app",
 		"deployhooks:drainTagDocuments":          "AWS-RunShellScript,stop-app",
 		"deployhooks:drainCommandTimeoutMinutes": "2",
+		"deployhooks:onSpotInterruption":         "off",
+		"deployhooks:onStateChange":              "drain",
 		"deployhooks:onRebalance":                "drain",
 		"deployhooks:onMaintenance":              "drain",
+
+		"deployhooks:notifyEmails":     "ops@example.com",
+		"deployhooks:alarmTopicArn":    alarmTopic,
+		"deployhooks:eventBus":         "platform",
+		"deployhooks:acceptEventsFrom": "210987654321/eu-west-1",
+		"deployhooks:logLevel":         "WARN",
+		"deployhooks:logRetentionDays": "7",
 	}
 }
 
-// handOver is the variable that tells the second process where to write.
+// asInfra is the variable that has the test binary run as the infra program.
+const asInfra = "DEPLOYHOOKS_TEST_AS_INFRA"
+
+// handOver is the variable that names the folder that the second process writes to.
 const handOver = "DEPLOYHOOKS_TEST_SYNTHESIS"
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	dir := os.Getenv(handOver)
-	if dir != "" {
-		err := synthesise(dir)
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
+	second := map[string]func(string) error{
+		handOver: synthesise,
+		asInfra:  func(programs string) error { return hooks.Synthesise(context.Background(), programs) },
+	}
+	for variable, run := range second {
+		if value := os.Getenv(variable); value != "" {
+			os.Exit(asSecond(run, value))
 		}
-		_ = os.Stderr.Close() // closing says nothing of use, as in the infra program
-		jsii.Close()
-		if err != nil {
-			os.Exit(1)
-		}
-		return
 	}
 	jsii.Close() // which has made a directory, though nothing has used it yet
 	if err := takeOver(); err != nil {
@@ -110,11 +133,25 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// asSecond runs one thing with the CDK and returns the status to exit with.
+func asSecond(run func(string) error, value string) int {
+	err := run(value)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	_ = os.Stderr.Close() // see the infra program
+	jsii.Close()
+	if err != nil {
+		return 1
+	}
+	return 0
+}
+
 // takeOver runs the second process and fills the variables above. The CDK's
 // validation takes most of the time of a synthesis, and is left to `make synth`.
 func takeOver() (err error) {
 	if _, err := exec.LookPath("node"); err != nil {
-		return errors.New("node is not installed, and the CDK runs on it: install Node 20 or later (nodejs.org)")
+		return errors.New("node is not installed, and the CDK runs on it: install Node 22 or later (nodejs.org)")
 	}
 	dir, err := os.MkdirTemp("", "deployhooks-infra-")
 	if err != nil {
@@ -135,8 +172,9 @@ func takeOver() (err error) {
 	if err := json.Unmarshal(b, &s); err != nil {
 		return err
 	}
-	plain, configured, planning, intel = s.Plain, s.Configured, s.Planning, s.Intel
-	findings, refusals, fleets = s.Findings, s.Refusals, s.Fleets
+	plain, configured, planning, replacing = s.Plain, s.Configured, s.Planning, s.Replacing
+	intel, encrypted, twice = s.Intel, s.Encrypted, s.Twice
+	warnings, refusals, findings, fleets = s.Warnings, s.Refusals, s.Findings, s.Fleets
 	return nil
 }
 
@@ -150,20 +188,32 @@ func synthesise(dir string) (err error) {
 			}
 		}
 	}
-	var s synthesis
-	for variant, context := range map[*template]map[string]any{
-		&s.Plain:      nil,
-		&s.Configured: fullContext(),
-		&s.Planning:   {"deployhooks:mode": "plan", "deployhooks:hookRoleArns": "arn:aws:iam::123456789012:role/queue-hooks"},
-		&s.Intel:      {"deployhooks:architecture": "x86_64"},
+	s := synthesis{Warnings: map[string][]string{}}
+	for name, v := range map[string]struct {
+		template *template
+		settings map[string]any
+	}{
+		"plain":      {&s.Plain, nil},
+		"configured": {&s.Configured, fullContext()},
+		"planning": {&s.Planning, map[string]any{
+			"deployhooks:repairMode": "plan", "deployhooks:drainMode": "plan",
+			"deployhooks:hookRoleArns": "arn:aws:iam::123456789012:role/queue-hooks", "deployhooks:drainCommand": "sync",
+			"deployhooks:instancesWithoutRevision": "standby", "deployhooks:blueGroupThatStays": "detach",
+		}},
+		"replacing": {&s.Replacing, map[string]any{"deployhooks:instancesWithoutRevision": "replace", "deployhooks:drainDocument": "stop-app", "deployhooks:logLevel": "DEBUG"}},
+		"intel":     {&s.Intel, map[string]any{"deployhooks:architecture": "x86_64"}},
 	} {
-		hooks, err := newHooks(newApp(context, ""), build)
-		if err != nil {
+		stack := newHooks(newApp(""), v.settings, build)
+		if *v.template, err = templateOf(stack); err != nil {
 			return err
 		}
-		if *variant, err = newTemplate(*assertions.Template_FromStack(hooks, nil).ToJSON()); err != nil {
-			return err
-		}
+		s.Warnings[name] = annotations(stack, "aws:cdk:warning")
+	}
+	if s.Encrypted, err = templateOf(newEncrypted(build)); err != nil {
+		return err
+	}
+	if s.Twice, err = templateOf(newTwice(build)); err != nil {
+		return err
 	}
 	if s.Findings, err = nag(build, filepath.Join(dir, "nag")); err != nil {
 		return err
@@ -183,30 +233,28 @@ func synthesise(dir string) (err error) {
 
 // newApp makes an app; out is where it synthesises to, empty for a temporary
 // directory.
-func newApp(context map[string]any, out string) awscdk.App {
-	props := &awscdk.AppProps{Context: &context, AnalyticsReporting: jsii.Bool(false)}
+func newApp(out string) awscdk.App {
+	props := &awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)}
 	if out != "" {
 		props.Outdir = &out
 	}
 	return awscdk.NewApp(props)
 }
 
+func templateOf(stack awscdk.Stack) (template, error) {
+	return newTemplate(*assertions.Template_FromStack(stack, nil).ToJSON())
+}
+
 // newHooks makes a hooks stack as the infra program does.
-func newHooks(app awscdk.App, build string) (awscdk.Stack, error) {
-	cfg, err := config.Parse(stack.Context(app))
-	if err != nil {
-		return nil, err
-	}
-	return stack.NewHooks(app, cfg, build)
+func newHooks(app awscdk.App, settings map[string]any, build string) awscdk.Stack {
+	return hooks.NewStack(app, jsii.String(config.HooksName), &constructs.DeploymentHooksProps{Configuration: &settings, Programs: &build})
 }
 
 // nag asks cdk-nag what it thinks, and reads its answer where the CDK's command
 // line reads it: in the metadata of the cloud assembly.
 func nag(build, out string) ([]finding, error) {
-	app := newApp(nil, out)
-	if _, err := newHooks(app, build); err != nil {
-		return nil, err
-	}
+	app := newApp(out)
+	newHooks(app, nil, build)
 	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(nil), nil)
 	app.Synth(nil)
 
@@ -226,37 +274,15 @@ func nag(build, out string) ([]finding, error) {
 		for _, entry := range entries {
 			text, ok := entry.Data.(string)
 			if rule, _, cut := strings.Cut(text, ": "); ok && cut && strings.HasPrefix(rule, "AwsSolutions-") {
-				found = append(found, finding{rule, strings.TrimPrefix(construct, "/"+config.HooksName+"/")})
+				found = append(found, finding{rule, strings.TrimPrefix(construct, "/"+config.HooksName+"/Default/")})
 			}
 		}
 	}
 	return found, nil
 }
 
-// refuse collects what the stack says to programs it must not deploy; nothing
-// to a good one.
-func refuse(dir, good string) (map[string]string, error) {
-	foreign, broken := filepath.Join(dir, "foreign"), filepath.Join(dir, "broken")
-	if err := writeProgram(filepath.Join(foreign, "arm64", "repair"), elf.EM_X86_64); err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(filepath.Join(broken, "arm64", "repair"), 0o755); err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(filepath.Join(broken, "arm64", "repair", "bootstrap"), []byte("#!/bin/sh\n"), 0o755); err != nil {
-		return nil, err
-	}
-	said := map[string]string{}
-	for name, build := range map[string]string{"missing": filepath.Join(dir, "nothing"), "foreign": foreign, "broken": broken, "good": good} {
-		if _, err := newHooks(newApp(nil, ""), build); err != nil {
-			said[name] = err.Error()
-		}
-	}
-	return said, nil
-}
-
 // writeProgram writes the smallest file that is a Linux program for a machine
-// as far as its header goes. What it would do is of no interest here.
+// as far as its header goes. What it would do does not matter here.
 func writeProgram(dir string, machine elf.Machine) error {
 	header := elf.Header64{
 		Ident:   [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)},

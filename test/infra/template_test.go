@@ -13,16 +13,20 @@ import (
 // template is a CloudFormation template in plain Go values.
 type template struct {
 	Resources map[string]resource
-	Outputs   map[string]struct{ Value any }
+	Outputs   map[string]struct {
+		Value       any
+		Description string
+	}
 }
 
 type resource struct {
-	Type           string
-	Properties     map[string]any
-	DeletionPolicy string
+	Type                string
+	Properties          map[string]any
+	DeletionPolicy      string
+	UpdateReplacePolicy string
 }
 
-// newTemplate takes over what the CDK made, number types and all.
+// newTemplate is what the CDK made, in plain values.
 func newTemplate(from map[string]any) (template, error) {
 	var t template
 	b, err := json.Marshal(from)

@@ -21,11 +21,11 @@ func (s *sample) startHooks(ctx context.Context, out io.Writer) (stop func(), er
 	if err != nil {
 		return nil, err
 	}
-	stopRepair, err := s.startHook(ctx, hooks.Repair, deployed.SweepEveryMinutes, out)
+	stopRepair, err := s.startHook(ctx, hooks.Repair, deployed.Repair.SweepMinutes, out)
 	if err != nil {
 		return nil, err
 	}
-	stopDrain, err := s.startHook(ctx, hooks.Drain, deployed.DrainSweepMinutes(), out)
+	stopDrain, err := s.startHook(ctx, hooks.Drain, deployed.Drain.SweepMinutes, out)
 	if err != nil {
 		stopRepair()
 		return nil, err

@@ -1,0 +1,95 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// renamed are keys that there were once, and what does the same now.
+func renamed() map[string]string {
+	return map[string]string{"mode": "repairMode and drainMode", "sweepEveryMinutes": "repairSweepMinutes and drainSweepMinutes", "tag": "repairTag"}
+}
+
+// looksLikeOurs reports whether a key of the CDK context is meant for this
+// program: it begins as ours do, give or take two letters and whatever is no
+// letter, or it is one of ours without the prefix.
+func looksLikeOurs(key string) bool {
+	plain, prefix := letters(key), letters(Prefix)
+	for end := max(0, len(prefix)-2); end <= min(len(plain), len(prefix)+2); end++ {
+		if distance(plain[:end], prefix) <= 2 {
+			return true
+		}
+	}
+	return slices.ContainsFunc(everyKey(), func(k string) bool { return letters(k) == plain })
+}
+
+// everyKey are the keys that there are and that there were, without the prefix.
+func everyKey() []string {
+	var keys []string
+	for _, s := range settings() {
+		keys = append(keys, s.Key)
+	}
+	for key := range renamed() {
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+// remedy says what to write instead of an unknown key.
+func remedy(key string) string {
+	plain := letters(key)
+	nearest, least := "", len(plain)+len(Prefix)
+	for _, k := range everyKey() {
+		if d := min(distance(plain, letters(Prefix+k)), distance(plain, letters(k))); d < least {
+			nearest, least = k, d
+		}
+	}
+	if least > 4 || least > len(nearest)/2 {
+		return "known keys are: " + Prefix + strings.Join(knownKeys(), ", "+Prefix)
+	}
+	if now, gone := renamed()[nearest]; gone {
+		return fmt.Sprintf("%s%s has been renamed; write %s%s", Prefix, nearest, Prefix, strings.ReplaceAll(now, " and ", " and "+Prefix))
+	}
+	return "write " + Prefix + nearest
+}
+
+func knownKeys() []string {
+	var keys []string
+	for _, s := range settings() {
+		keys = append(keys, s.Key)
+	}
+	return keys
+}
+
+// letters is a key in small letters, without anything that is no letter.
+func letters(key string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsLetter(r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, key)
+}
+
+// distance is the number of letters to insert, remove or replace to make one
+// word of the other (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}

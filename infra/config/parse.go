@@ -1,0 +1,101 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Parse reads the configuration from a CDK context, which may hold keys of
+// others. The error names every faulty key at once, with what it holds and the
+// remedy. Only a key that is absent or null means the default: an empty string is
+// what an unset shell variable leaves, and would widen the scope to everything.
+func Parse(context map[string]any) (Hooks, error) { return parse(context, looksLikeOurs) }
+
+// Own are the keys of a CDK context that are ours.
+func Own(context map[string]any) map[string]any {
+	own := map[string]any{}
+	for key, value := range context {
+		if strings.HasPrefix(key, Prefix) {
+			own[key] = value
+		}
+	}
+	return own
+}
+
+// ParseOwn is [Parse] for a map that holds nothing but keys of ours.
+func ParseOwn(settings map[string]any) (Hooks, error) {
+	return parse(settings, func(string) bool { return true })
+}
+
+// parse refuses unknown keys that ours reports true for.
+func parse(given map[string]any, ours func(key string) bool) (Hooks, error) {
+	var (
+		hooks  Hooks
+		faults []error
+		known  = map[string]bool{}
+	)
+	for _, s := range settings() {
+		key := Prefix + s.Key
+		known[key] = true
+		value := given[key]
+		if value == nil {
+			if s.Default == "" {
+				continue
+			}
+			value = s.Default
+		}
+		if err := s.take(&hooks, value); err != nil {
+			faults = append(faults, fmt.Errorf("context key %s: got %s: %w; allowed: %s", key, quote(value), err, s.Allowed))
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		if !known[key] && ours(key) {
+			faults = append(faults, fmt.Errorf("context key %q: unknown, so it would have no effect (it holds %s); %s", key, quote(given[key]), remedy(key)))
+		}
+	}
+	if len(faults) == 0 {
+		// What does not fit together shows only where each value is right.
+		faults = append(conflicts(hooks), excesses(hooks)...)
+	}
+	if len(faults) > 0 {
+		return Hooks{}, errors.Join(faults...)
+	}
+	return hooks, nil
+}
+
+// take reads one value, after what no setting can have has been refused.
+func (s setting) take(hooks *Hooks, value any) error {
+	text, isText := value.(string)
+	switch {
+	case isText && strings.TrimSpace(text) == "":
+		return errEmpty
+	case isText && strings.TrimSpace(text) != text:
+		return errSpaces
+	case isText && isJSON(text):
+		return errors.New("JSON inside a string; write a list in cdk.json, or names separated by commas on the command line")
+	}
+	return s.read(hooks, value)
+}
+
+// conflicts are the combinations of settings that cannot work.
+func conflicts(h Hooks) []error {
+	var faults []error
+	conflict := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	d := h.Drain
+	if d.Command != "" && d.Document != "" {
+		conflict("context keys %[1]sdrainCommand (%[2]q) and %[1]sdrainDocument (%[3]q): an instance runs one command; give one of them", Prefix, d.Command, d.Document)
+	}
+	if 2*60*d.SweepMinutes > d.ShortestHookSeconds {
+		conflict("context keys %[1]sdrainSweepMinutes (%[2]d) and %[1]sdrainShortestHookSeconds (%[3]d): a lifecycle hook of %[3]d s times out before a missed event is noticed; "+
+			"sweep at least twice in the shortest hook: give the hooks a heartbeat timeout of %[4]d s or more, or sweep more often", Prefix, d.SweepMinutes, d.ShortestHookSeconds, 2*60*d.SweepMinutes)
+	}
+	runs := d.Command != "" || d.Document != "" || len(d.TagDocuments) > 0
+	if runs && d.DeadlineMinutes > 0 && d.DeadlineMinutes < d.CommandTimeoutMinutes {
+		conflict("context keys %[1]sdrainDeadlineMinutes (%[2]d) and %[1]sdrainCommandTimeoutMinutes (%[3]d): the instance would terminate while its command still runs; "+
+			"make the deadline longer or the timeout shorter", Prefix, d.DeadlineMinutes, d.CommandTimeoutMinutes)
+	}
+	return faults
+}

@@ -1,0 +1,119 @@
+package constructs
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// alarm is one condition that requires action, with what to do about it.
+type alarm struct {
+	id          string
+	description string
+	metric      awscloudwatch.IMetric
+	threshold   float64 // at which it goes off
+	// silence turns it around: it goes off when there is no data.
+	silence bool
+}
+
+// silentPeriods is after how many periods of its sweep a function counts as
+// silent: one may be late, and one at the edge of a period.
+const silentPeriods = 3
+
+// addAlarms adds the alarms that every function has.
+func (f *QueuedFunction) addAlarms(to awssns.ITopic) {
+	five := awscdk.Duration_Minutes(jsii.Number(5))
+	sum := &awscloudwatch.MetricOptions{Period: five, Statistic: jsii.String("Sum")}
+	largest := &awscloudwatch.MetricOptions{Period: five, Statistic: jsii.String("Maximum")}
+	alarms := []alarm{{
+		id: "DeadLetterAlarm",
+		description: "Messages were moved to the dead-letter queue in the last five minutes. It goes off again for further ones, and ends although they remain. " +
+			"Read them and the function's logs, fix the cause, then redrive those that came from the function's queue.",
+		metric:    f.newDeadLetters(five),
+		threshold: 1,
+	}, {
+		id:          "ErrorAlarm",
+		description: "The function failed as a whole: it crashed, ran out of time, or could not start. Its logs say why.",
+		metric:      f.Function.MetricErrors(sum),
+		threshold:   1,
+	}, {
+		id:          "ThrottleAlarm",
+		description: "Lambda throttled the function: the account's concurrency is used up.",
+		metric:      f.Function.MetricThrottles(sum),
+		threshold:   1,
+	}, {
+		id:          "StaleAlarm",
+		description: fmt.Sprintf("Messages wait for more than %v minutes: the function does not keep up, or is throttled.", f.settings.stale/60),
+		metric:      f.Queue.MetricApproximateAgeOfOldestMessage(largest),
+		threshold:   f.settings.stale,
+	}}
+	if f.settings.sweep > 0 {
+		alarms = append(alarms, alarm{
+			id:          "SilenceAlarm",
+			description: "The function was not invoked for three periods of its schedule: missed events are not reconciled. Check the schedule and the event source mapping.",
+			metric: f.Function.MetricInvocations(&awscloudwatch.MetricOptions{
+				Period: duration(max(f.settings.sweep, 300)), Statistic: jsii.String("Sum"),
+			}),
+			threshold: 1,
+			silence:   true,
+		})
+	}
+	for _, a := range alarms {
+		f.addAlarm(a, to)
+	}
+}
+
+// newDeadLetters is how many messages the dead-letter queue has more than five
+// minutes before. Nothing counts arrivals: NumberOfMessagesSent leaves out what a
+// redrive policy moves (SQS developer guide, "Available CloudWatch metrics for
+// Amazon SQS"). A queue that is not used has no data, which stands for none: the
+// first message counts too. An alarm reads more data points than it evaluates, so
+// that there is one to compare with ("Using metric math", CloudWatch user guide).
+// The maximum of five minutes bridges the seconds in which somebody reads the
+// messages and they are invisible.
+func (f *QueuedFunction) newDeadLetters(period awscdk.Duration) awscloudwatch.IMetric {
+	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
+		Expression: jsii.String("DIFF(FILL(visible, 0))"),
+		UsingMetrics: &map[string]awscloudwatch.IMetric{
+			"visible": f.DeadLetters.MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{Period: period, Statistic: jsii.String("Maximum")}),
+		},
+		Label:  jsii.String("new dead letters"),
+		Period: period,
+	})
+}
+
+func (f *QueuedFunction) addAlarm(a alarm, to awssns.ITopic) {
+	comparison := awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+	missing, periods := awscloudwatch.TreatMissingData_NOT_BREACHING, 1.0
+	if a.silence {
+		// A function that is not invoked has no data at all. Were that breaching,
+		// the alarm would go off when it is created; as it is, a new alarm begins
+		// without data, which is no change, and losing the data later is one
+		// (CloudWatch user guide, "Configuring how alarms treat missing data").
+		comparison = awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD
+		missing, periods = awscloudwatch.TreatMissingData_MISSING, silentPeriods
+	}
+	created := awscloudwatch.NewAlarm(f, &a.id, &awscloudwatch.AlarmProps{
+		AlarmDescription:   &a.description,
+		Metric:             a.metric,
+		Threshold:          &a.threshold,
+		EvaluationPeriods:  &periods,
+		ComparisonOperator: comparison,
+		TreatMissingData:   missing,
+	})
+	if to == nil {
+		return
+	}
+	// A new alarm without faults becomes OK, which its topic gets as well: CloudWatch
+	// has no way to tell that from the end of an alarm.
+	action := awscloudwatchactions.NewSnsAction(to)
+	created.AddAlarmAction(action)
+	created.AddOkAction(action)
+	if a.silence {
+		created.AddInsufficientDataAction(action)
+	}
+}

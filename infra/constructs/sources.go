@@ -1,0 +1,69 @@
+package constructs
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsschedulertargets"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// Everything comes through the queue. EventBridge and SNS have the dead-letter
+// queue behind them, because they drop what they cannot deliver otherwise.
+
+// OnEvents sends the events of the account's default bus that match a pattern to
+// the function.
+func (f *QueuedFunction) OnEvents(id, description *string, pattern *awsevents.EventPattern) awsevents.Rule {
+	return awsevents.NewRule(f, id, &awsevents.RuleProps{
+		Description:  description,
+		EventPattern: pattern,
+		Targets: &[]awsevents.IRuleTarget{awseventstargets.NewSqsQueue(f.Queue, &awseventstargets.SqsQueueProps{
+			DeadLetterQueue: f.DeadLetters,
+		})},
+	})
+}
+
+// OnTopic sends what is published to a topic to the function. It stays wrapped in
+// SNS's own envelope, so that even a text that is no JSON, as a test notification
+// may be, arrives as a message that says where it is from.
+func (f *QueuedFunction) OnTopic(topic awssns.ITopic) {
+	topic.AddSubscription(awssnssubscriptions.NewSqsSubscription(f.Queue, &awssnssubscriptions.SqsSubscriptionProps{
+		DeadLetterQueue: f.DeadLetters,
+	}))
+}
+
+// addSweep sends the function a sweep on a schedule. One that cannot be delivered
+// until the next is due is worth nothing any more.
+func (f *QueuedFunction) addSweep() {
+	if f.settings.sweep == 0 {
+		return
+	}
+	stack := awscdk.Stack_Of(f)
+	// A role of its own and not the one that the CDK shares across the stack, so
+	// that a permissions boundary on this construct reaches it. The conditions are
+	// those of "Cross-service confused deputy prevention in EventBridge Scheduler"
+	// (EventBridge Scheduler user guide).
+	role := awsiam.NewRole(f, jsii.String("SweepRole"), &awsiam.RoleProps{
+		AssumedBy: awsiam.NewServicePrincipal(jsii.String("scheduler.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+			Conditions: &map[string]any{"StringEquals": map[string]any{
+				"aws:SourceAccount": stack.Account(),
+				"aws:SourceArn":     "arn:" + *stack.Partition() + ":scheduler:" + *stack.Region() + ":" + *stack.Account() + ":schedule-group/default",
+			}},
+		}),
+	})
+	every := duration(f.settings.sweep)
+	awsscheduler.NewSchedule(f, jsii.String("Sweep"), &awsscheduler.ScheduleProps{
+		Description: jsii.String("Reconciles everything in scope, missed events included"),
+		Schedule:    awsscheduler.ScheduleExpression_Rate(every),
+		Target: awsschedulertargets.NewSqsSendMessage(f.Queue, &awsschedulertargets.SqsSendMessageProps{
+			Input:         awsscheduler.ScheduleTargetInput_FromObject(map[string]any{"action": "sweep"}),
+			RetryAttempts: jsii.Number(3),
+			MaxEventAge:   every,
+			Role:          role,
+		}),
+	})
+}
