@@ -87,17 +87,22 @@ func (s *schedule) end() {
 		}
 	}
 	s.Advance(30 * time.Minute)
-	for _, id := range s.deployments() {
-		if !s.Ended(id) && s.StageOf(id) != region.StageWait {
+	if s.svc.TerminationWait > 0 {
+		s.quiet(s.svc.TerminationWait)
+	}
+	for _, id := range s.deployments() { // those that hang
+		if !s.Ended(id) {
 			s.Stop(id)
 		}
 	}
 	for _, i := range s.InService(s.GroupOf(s.svc)) {
 		s.Recover(i)
 	}
-	s.Advance(30 * time.Minute)
-	if s.svc.TerminationWait > time.Hour {
-		s.quiet(s.svc.TerminationWait)
+	s.Advance(time.Hour)
+	for _, id := range s.deployments() { // roll-backs
+		if !s.Ended(id) {
+			s.Stop(id)
+		}
 	}
 	s.Advance(2 * time.Hour)
 	s.early += s.users.Total().Early
