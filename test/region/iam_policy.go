@@ -160,7 +160,7 @@ func (s *policyStatement) matches(n need) bool {
 func (s *policyStatement) actionsFor(action string) []string {
 	var found []string
 	for _, p := range s.actions {
-		if matchesPattern(strings.ToLower(p), strings.ToLower(action)) {
+		if strings.EqualFold(p, action) || strings.ContainsAny(p, "*?") && matchesPattern(strings.ToLower(p), strings.ToLower(action)) {
 			found = append(found, p)
 		}
 	}

@@ -42,6 +42,8 @@ type setting struct {
 	// rate is the requests a second; 10 unless set. Scenarios of days want few.
 	rate  int
 	queue region.QueueSettings
+	// role is the function's role, that of the stack unless set.
+	role func(*region.Region) *region.Principal
 	// alarms has a topic of alarms beside that of notifications.
 	alarms bool
 }
@@ -63,6 +65,9 @@ func newFixture(t testing.TB, s setting) *fixture {
 	deployed := repairs.Settings{Config: s.config, Queue: s.queue, AlarmTopic: s.alarms}
 	if s.noSweep {
 		deployed.SweepEvery = -1
+	}
+	if s.role != nil {
+		deployed.As = s.role(r)
 	}
 	f := &fixture{Harness: repairs.Install(r, deployed), t: t}
 	if s.service.Application == "" {

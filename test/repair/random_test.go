@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -70,7 +71,7 @@ type schedule struct {
 // the rest.
 func (s *schedule) quiet(d time.Duration) {
 	s.users.Stop()
-	s.early += s.users.Total().Early
+	s.countEarly()
 	s.Advance(d)
 	s.users = s.StartTraffic(region.Traffic{TargetGroup: s.svc.TargetGroups[0], PerSecond: 1})
 }
@@ -87,20 +88,36 @@ func (s *schedule) end() {
 		}
 	}
 	s.Advance(30 * time.Minute)
-	for _, id := range s.deployments() {
-		if !s.Ended(id) && s.StageOf(id) != region.StageWait {
+	if s.svc.TerminationWait > 0 {
+		s.quiet(s.svc.TerminationWait)
+	}
+	for _, id := range s.deployments() { // those that hang
+		if !s.Ended(id) {
 			s.Stop(id)
 		}
 	}
 	for _, i := range s.InService(s.GroupOf(s.svc)) {
 		s.Recover(i)
 	}
-	s.Advance(30 * time.Minute)
-	if s.svc.TerminationWait > time.Hour {
-		s.quiet(s.svc.TerminationWait)
+	s.Advance(time.Hour)
+	for _, id := range s.deployments() { // roll-backs
+		if !s.Ended(id) {
+			s.Stop(id)
+		}
 	}
 	s.Advance(2 * time.Hour)
-	s.early += s.users.Total().Early
+	s.countEarly()
+}
+
+// countEarly counts the requests so far that reached a replacement group before its
+// time, or after it. A bridge stands until the end of a roll-back is delivered: what
+// it brought to the group that was rolled back within seconds does not count.
+func (s *schedule) countEarly() {
+	for _, second := range s.users.Seconds() {
+		if second.Early > 0 && !slices.ContainsFunc(s.rule.rolledBack, func(at time.Time) bool { return at.Sub(second.At).Abs() < time.Minute }) {
+			s.early += second.Early
+		}
+	}
 }
 
 func randomService(rt *rapid.T) region.Service {

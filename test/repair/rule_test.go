@@ -33,6 +33,8 @@ type rule struct {
 	faulty bool
 	// answering is since when neither of the two is so, and no reroute is under way.
 	answering time.Time
+	// rolledBack is when roll-backs ended, by half a minute.
+	rolledBack []time.Time
 }
 
 // watch begins to watch, twice a minute.
@@ -102,6 +104,7 @@ func (r *rule) serving() (group, next string) {
 }
 
 func (r *rule) check() {
+	r.checkRollbacks()
 	group, next := r.serving()
 	rerouting := next != ""
 	if rerouting {
@@ -137,6 +140,18 @@ func (r *rule) check() {
 		}
 	}
 	r.checkEarly()
+}
+
+func (r *rule) checkRollbacks() {
+	ended := 0
+	for _, id := range r.f.deployed {
+		if rollback := r.f.RollbackOf(id); rollback != "" && r.f.Ended(rollback) {
+			ended++
+		}
+	}
+	if ended > len(r.rolledBack) {
+		r.rolledBack = append(r.rolledBack, r.f.Now())
+	}
 }
 
 // lasts records that something has lasted too long.

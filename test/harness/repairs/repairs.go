@@ -11,6 +11,7 @@ import (
 	"deployhooks/pkg/notice"
 	"deployhooks/pkg/repair"
 	"deployhooks/test/harness"
+	"deployhooks/test/harness/policies"
 	"deployhooks/test/region"
 )
 
@@ -26,9 +27,8 @@ type Settings struct {
 	Queue region.QueueSettings
 	// AlarmTopic has a topic of alarms beside that of notifications.
 	AlarmTopic bool
-	// As is the role that the function runs in; nobody's policy is enforced
-	// without.
-	As *region.Region
+	// As is the function's role, with the policy of the stack unless set.
+	As *region.Principal
 	// Now is the function's clock, the region's unless set.
 	Now func() time.Time
 }
@@ -88,9 +88,9 @@ func New(r *region.Region, s Settings) *repair.Repairer {
 	if s.AlarmTopic {
 		topics.AlarmTopicARN = r.Topic(AlarmsTopic).ARN()
 	}
-	aws := r
-	if s.As != nil {
-		aws = s.As
+	aws := s.As
+	if aws == nil {
+		aws = Role(r, s)
 	}
 	now := s.Now
 	if now == nil {
@@ -100,4 +100,26 @@ func New(r *region.Region, s Settings) *repair.Repairer {
 		Deployments: aws.CodeDeploy(), Groups: aws.AutoScaling(), Balancers: aws.ELBV2(),
 		Parameters: aws.SSM(), Queue: aws.SQS(), Database: aws.DynamoDB(),
 	}, notice.New(topics, "repair", aws.SNS(), aws.EventBridge(), io.Discard, now), harness.Logger(), now)
+}
+
+// Role is the role that the stack gives the function: its policy, and the actions
+// that a choice of the configuration needs besides.
+func Role(r *region.Region, s Settings) *region.Principal {
+	r.Topic(NoticesTopic)
+	policy := policies.Read("repair", map[string]string{
+		"Baselines.Arn": "arn:aws:dynamodb:" + region.Name + ":" + region.Account + ":table/" + TableName,
+		"Notices":       r.Topic(NoticesTopic).ARN(), "RepairQueue.Arn": r.Queue(QueueName).ARN(),
+		"RepairLogs.Arn": "arn:aws:logs:" + region.Name + ":" + region.Account + ":log-group:repair",
+	})
+	const changes = "RepairAutoScalingGroups"
+	switch s.Config.InstancesWithoutRevision {
+	case "standby":
+		policy = policies.Allow(policy, changes, "autoscaling:EnterStandby", "autoscaling:ExitStandby")
+	case "replace":
+		policy = policies.Allow(policy, changes, "autoscaling:SetInstanceHealth")
+	}
+	if s.Config.BlueGroupThatStays == "detach" {
+		policy = policies.Allow(policy, changes, "autoscaling:DetachTrafficSources")
+	}
+	return r.Principal(QueueName, policy)
 }
