@@ -114,7 +114,7 @@ func TestEveryPermissionIsNeeded(t *testing.T) {
 		s.Queue.Send(terminateEvent(func(_, detail map[string]any) { detail["EC2InstanceId"] = s.InService(s.group)[0] }))
 		s.RecommendRebalance(s.InService(s.group)[1])
 	})
-	play(env, func(s *scenario) { // an instance of another owner, as turns out when Auto Scaling answers again
+	play(settings{"COMMAND": "stop", "TAG": "team=web"}, func(s *scenario) { // an instance of another owner, as turns out when Auto Scaling answers again
 		other := s.AddService(region.Service{Application: "jobs", DeploymentGroup: "worker", Instances: 2, HealthCheck: "EC2"})
 		s.SetFaults(func(c region.Call) region.Fault {
 			if c.Service == "Auto Scaling" {
