@@ -68,14 +68,16 @@ func (r *Drainer) Handle(ctx context.Context, batch []event.Message) []error {
 // handle reconciles what the messages are about: first what they name, which may be
 // in a hurry, then what a sweep finds.
 func (r *Drainer) handle(ctx context.Context, m messages, errs []error) {
-	n := len(m.triggers) // each may be in a group and a few target groups of its own
-	want := Budget{AutoScaling: 2*n + 20*len(m.sweeps), Balancing: 6 * n, Deregister: 2 * n}
+	// Each trigger may be of a group with a few target groups of its own. What else
+	// has accrued is left to the tick that follows.
+	n := len(m.triggers)
+	want := Budget{AutoScaling: min(2*n, wantLimit) + sweepCalls*min(1, len(m.sweeps)), Balancing: 6 * n, Deregister: 2 * n}
 	if !m.tick.IsZero() {
 		want = everything
 	}
 	mine, last, budget, unclaimed := r.claim(ctx, m.tick, m.by, want)
 	r.complain(ctx, unclaimed)
-	forSweep := Budget{AutoScaling: max(least.AutoScaling, budget.AutoScaling/4)}
+	forSweep := Budget{AutoScaling: sweepCalls}
 	if len(m.sweeps) > 0 {
 		budget.AutoScaling -= min(budget.AutoScaling, forSweep.AutoScaling)
 	}
@@ -106,6 +108,13 @@ func (r *Drainer) handle(ctx context.Context, m messages, errs []error) {
 		}
 	}
 }
+
+// wantLimit is how many calls to Auto Scaling events use at most, and sweepCalls how
+// many a sweep does before it continues later.
+const (
+	wantLimit  = 20
+	sweepCalls = 5
+)
 
 // handleSweep reconciles what a sweep finds, and all open drains where there are no
 // ticks any more, or none in step with this clock. Else it leaves those to a tick:

@@ -5,11 +5,13 @@ import (
 	"time"
 
 	"deployhooks/pkg/fleet"
+	"deployhooks/pkg/store"
 )
 
 // memory is what an execution environment keeps between reconciles: what changes
 // rarely, and what it has complained of. It may be lost at any time.
 type memory struct {
+	clock       cache[store.Item[Clock]]
 	groups      cache[*fleet.AutoScalingGroup]
 	hooks       cache[[]fleet.LifecycleHook]
 	deployments cache[[]string]
@@ -22,7 +24,7 @@ type memory struct {
 
 func newMemory() *memory {
 	return &memory{
-		groups: newCache[*fleet.AutoScalingGroup](), hooks: newCache[[]fleet.LifecycleHook](), deployments: newCache[[]string](), names: newCache[resolution](),
+		clock: newCache[store.Item[Clock]](), groups: newCache[*fleet.AutoScalingGroup](), hooks: newCache[[]fleet.LifecycleHook](), deployments: newCache[[]string](), names: newCache[resolution](),
 		balancers: newCache[Balancer](), targets: newCache[map[string][]fleet.Target](), every: newCache[[]string](), notified: newCache[bool](),
 	}
 }
@@ -58,6 +60,12 @@ func (c cache[T]) put(name string, value T, at time.Time) {
 		clear(c.values)
 	}
 	c.values[name] = dated[T]{value, at}
+}
+
+func (c cache[T]) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.values)
 }
 
 // at is when a value was read, zero for never.

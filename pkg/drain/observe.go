@@ -70,6 +70,9 @@ func parallel(ctx context.Context, ask ...func(context.Context)) {
 	_ = round.Wait() // answers and errors are in the observation
 }
 
+// groupsFor is how long the states of a group's instances are taken for known.
+const groupsFor = 15 * time.Second
+
 // describeGroups is how many groups one question names, and rarely how long what
 // seldom changes is taken for known.
 const (
@@ -82,7 +85,14 @@ func (q *questions) askGroups(ctx context.Context, drains []Drain) {
 	names, sent := map[string]bool{}, map[string]bool{}
 	for _, d := range drains {
 		if d.Group != "" {
-			names[d.Group] = true
+			// Seen just now, and the drain with it: every second tick is enough.
+			group, ok := q.r.known.groups.get(d.Group, q.o.Now.Add(-groupsFor))
+			if ok && q.o.Instances[d.Group] == nil {
+				q.keepGroup(q.o, d.Group, group, true)
+			}
+			if !ok || q.r.known.groups.at(d.Group).Before(d.Since.Add(stateLag)) {
+				names[d.Group] = true
+			}
 		}
 		if c := d.Command; c.ID != "" && !c.Over {
 			sent[c.ID] = true
