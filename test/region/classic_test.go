@@ -163,11 +163,11 @@ func TestClassicLoadBalancersThroughTheAPI(t *testing.T) {
 			if c := a.LoadBalancerAttributes.ConnectionDraining; c.Enabled {
 				draining[*b.LoadBalancerName] = *c.Timeout
 			} else {
-				draining[*b.LoadBalancerName] = 0
+				draining[*b.LoadBalancerName] = -1
 			}
 		}
 	}
-	if len(draining) != 2 || draining["old"] != 300 || draining["older"] != 0 {
+	if len(draining) != 2 || draining["old"] != 300 || draining["older"] != -1 {
 		t.Errorf("connection draining is %v", draining)
 	}
 	id := r.InService(group)[0]
@@ -178,8 +178,13 @@ func TestClassicLoadBalancersThroughTheAPI(t *testing.T) {
 	if got := r.ClassicHealth("older")[id]; got != "OutOfService" {
 		t.Errorf("just registered it is %q", got)
 	}
+	users := r.StartTraffic(region.Traffic{ClassicLoadBalancer: "older"})
+	r.Advance(5 * time.Second)
+	if got := r.ClassicHealth("older")[id]; got != "OutOfService" || users.Total().Failed != users.Total().Requests {
+		t.Errorf("after one health check of two it is %q, and %d of %d requests failed", got, users.Total().Failed, users.Total().Requests)
+	}
 	r.Advance(time.Minute)
-	if got := r.ClassicHealth("older")[id]; got != "InService" {
+	if got := r.ClassicHealth("older")[id]; got != "InService" || users.Total().Failed == users.Total().Requests {
 		t.Errorf("a minute later it is %q", got)
 	}
 	in.Instances[0].InstanceId = aws.String("i-none")
