@@ -34,7 +34,7 @@ func (d Drain) learnTargets(cfg Config, o *Observation) Drain {
 				left.Drained = left.Drained && t.Unused()
 			}
 			attached := slices.Contains(wanted.Attached, id)
-			if b.Network && left.Drained && o.Now.Before(d.networkUntil(b, left, seen, attached).Add(cfg.NetworkTargetWait)) {
+			if b.Network && left.Drained && o.Now.Before(d.networkSince(b, before[id], seen, attached).Add(cfg.NetworkTargetWait)) {
 				left.Drained = false
 			}
 		}
@@ -47,19 +47,19 @@ func (d Drain) learnTargets(cfg Config, o *Observation) Drain {
 	return d
 }
 
-// networkUntil is from when on an instance that a Network Load Balancer shows no
+// networkSince is from when on an instance that a Network Load Balancer shows no
 // more is kept: its own deregistration, or the beginning of the drain if it was
 // seen leaving then. Its group deregisters it and waits for the delay before it
 // runs the hook ("the group waits for the instance to deregister", Amazon EC2 Auto
 // Scaling User Guide).
-func (d Drain) networkUntil(b Balancer, left Left, seen, attached bool) time.Time {
+func (d Drain) networkSince(b Balancer, left Left, seen, attached bool) time.Time {
 	switch {
 	case !left.At.IsZero():
 		return left.At
-	case seen && !left.Drained:
-		return d.Since
 	case attached && len(d.Actions) > 0:
 		return d.Since.Add(-b.Delay)
+	case seen && !left.Drained:
+		return d.Since
 	}
 	return time.Time{}
 }
