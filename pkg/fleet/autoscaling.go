@@ -97,7 +97,7 @@ func autoScalingGroup(a autoscalingtypes.AutoScalingGroup) *AutoScalingGroup {
 	}
 	// Which of the three lists a source is in depends on how it was attached.
 	for _, s := range a.TrafficSources {
-		g.Sources = append(g.Sources, TrafficSource{aws.ToString(s.Type), aws.ToString(s.Identifier)})
+		g.Sources = append(g.Sources, newTrafficSource(s.Type, s.Identifier))
 	}
 	for _, arn := range a.TargetGroupARNs {
 		g.Sources = append(g.Sources, TrafficSource{ELBV2, arn})
@@ -129,7 +129,7 @@ func TrafficSources(ctx context.Context, api autoscaling.DescribeTrafficSourcesA
 			return nil, fmt.Errorf("describe traffic sources of %s: %w", group, err)
 		}
 		for _, s := range page.TrafficSources {
-			found[TrafficSource{aws.ToString(s.Type), aws.ToString(s.Identifier)}] = aws.ToString(s.State)
+			found[newTrafficSource(s.Type, s.Identifier)] = aws.ToString(s.State)
 		}
 	}
 	return found, nil
@@ -216,8 +216,11 @@ func unique(names []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(names)))
 }
 
-// some names a few of many in an error.
+// some names a few of many in an error; all where there is no list.
 func some(names []string) string {
+	if len(names) == 0 {
+		return "(all)"
+	}
 	if len(names) > 3 {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
 	}

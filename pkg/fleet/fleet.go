@@ -118,6 +118,23 @@ const (
 	VPCLattice = "vpc-lattice" // a target group of VPC Lattice
 )
 
+// newTrafficSource is a traffic source as the answers of Auto Scaling show it. They
+// may leave out the type where the ID says it (TrafficSourceIdentifier, Amazon EC2
+// Auto Scaling API Reference).
+func newTrafficSource(kind, id *string) TrafficSource {
+	s := TrafficSource{aws.ToString(kind), aws.ToString(id)}
+	switch {
+	case s.Type != "":
+	case strings.Contains(s.ID, ":elasticloadbalancing:"):
+		s.Type = ELBV2
+	case strings.Contains(s.ID, ":vpc-lattice:"):
+		s.Type = VPCLattice
+	default:
+		s.Type = ClassicELB
+	}
+	return s
+}
+
 // Name is the target group's name for [ELBV2], else the ID.
 func (s TrafficSource) Name() string {
 	if s.Type == ELBV2 {
@@ -237,14 +254,19 @@ func (t Target) Unused() bool { return t.State == TargetUnused }
 
 // Registered reports whether the load balancer may send the target requests, now
 // or when it is healthy.
-func (t Target) Registered() bool { return !t.Draining() && t.Reason != "Target.NotRegistered" }
+func (t Target) Registered() bool { return !t.Draining() && !t.Unregistered() }
+
+// Unregistered reports whether the target is listed although it is not registered
+// any more, nor draining.
+func (t Target) Unregistered() bool { return t.Reason == "Target.NotRegistered" }
 
 // TargetGroupName is the name in a target group's ARN,
 // arn:aws:elasticloadbalancing:…:targetgroup/<name>/<id>, or the text itself where
 // it is no such ARN.
 func TargetGroupName(arn string) string {
-	if parts := strings.Split(arn, "/"); len(parts) == 3 {
-		return parts[1]
+	_, path, _ := strings.Cut(arn, ":targetgroup/")
+	if name, _, ok := strings.Cut(path, "/"); ok {
+		return name
 	}
 	return arn
 }

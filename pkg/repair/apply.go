@@ -3,6 +3,7 @@ package repair
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
@@ -10,64 +11,97 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"golang.org/x/sync/errgroup"
+
+	"deployhooks/pkg/repair/setting"
 )
 
-// apply carries all changes out at once: no change of one plan waits for
-// another. A failed one does not stop the rest; the first failure is returned.
-func (r *Repairer) apply(ctx context.Context, changes []Change) error {
-	var round errgroup.Group
-	for _, c := range changes {
-		round.Go(func() error {
-			if err := r.applyOne(ctx, c); err != nil {
-				return fmt.Errorf("%s: %w", c, err)
-			}
-			return nil
-		})
-	}
-	return round.Wait()
+// work is one step of a plan and what became of it.
+type work struct {
+	change  *setting.Change // nil for publishing the group's name
+	publish string
+	err     error
 }
 
-func (r *Repairer) applyOne(ctx context.Context, c Change) error {
-	switch c.Do {
-	case Attach:
-		in := &autoscaling.AttachTrafficSourcesInput{AutoScalingGroupName: &c.Group}
-		for _, s := range c.Sources {
+// apply carries out the changes of a plan, all at once, after those that keep
+// instances without the revision out of reach, and publishes the group's name. A
+// failed step stops no other. In plan mode nothing is changed.
+func (r *Repairer) apply(ctx context.Context, o *Observation, p Plan) []work {
+	var first, rest []work
+	for _, c := range p.Changes {
+		switch {
+		case o.Config.Mode == ModePlan:
+		case isHoldBack(c):
+			first = append(first, work{change: &c})
+		default:
+			rest = append(rest, work{change: &c})
+		}
+	}
+	if p.Publish != "" {
+		rest = append(rest, work{publish: p.Publish})
+	}
+	for _, stage := range [][]work{first, rest} {
+		var round errgroup.Group
+		for i := range stage {
+			round.Go(func() error {
+				w := &stage[i]
+				if w.change == nil {
+					w.err = r.publish(ctx, o.Key, w.publish)
+				} else if w.err = r.applyOne(ctx, *w.change); w.err != nil {
+					w.err = fmt.Errorf("%s: %w", say(*w.change), w.err)
+				}
+				return nil // each step has its own error
+			})
+		}
+		_ = round.Wait()
+	}
+	return slices.Concat(first, rest)
+}
+
+func failed(done []work) bool {
+	return slices.ContainsFunc(done, func(w work) bool { return w.err != nil })
+}
+
+func (r *Repairer) applyOne(ctx context.Context, c setting.Change) error {
+	switch c.Kind {
+	case register, bridge:
+		_, err := r.clients.Balancers.RegisterTargets(ctx, &elb.RegisterTargetsInput{TargetGroupArn: &c.TargetGroup, Targets: targets(c.Items)})
+		return err
+	case deregister:
+		_, err := r.clients.Balancers.DeregisterTargets(ctx, &elb.DeregisterTargetsInput{TargetGroupArn: &c.TargetGroup, Targets: targets(c.Items)})
+		return err
+	case detach:
+		in := &autoscaling.DetachTrafficSourcesInput{AutoScalingGroupName: &c.Group}
+		for _, s := range setting.SourcesOf(c) {
 			in.TrafficSources = append(in.TrafficSources, autoscalingtypes.TrafficSourceIdentifier{Identifier: &s.ID, Type: &s.Type})
 		}
-		_, err := r.clients.Groups.AttachTrafficSources(ctx, in)
+		_, err := r.clients.Groups.DetachTrafficSources(ctx, in)
 		return err
-	case Register:
-		in := &elb.RegisterTargetsInput{TargetGroupArn: &c.TargetGroup}
-		for _, id := range c.Instances {
-			in.Targets = append(in.Targets, elbtypes.TargetDescription{Id: &id})
-		}
-		_, err := r.clients.Balancers.RegisterTargets(ctx, in)
-		return err
-	case Resume:
-		_, err := r.clients.Groups.ResumeProcesses(ctx, &autoscaling.ResumeProcessesInput{AutoScalingGroupName: &c.Group, ScalingProcesses: c.Processes})
-		return err
-	case RestoreHook:
-		_, err := r.clients.Groups.PutLifecycleHook(ctx, &autoscaling.PutLifecycleHookInput{
-			AutoScalingGroupName:  &c.Group,
-			LifecycleHookName:     &c.Hook.Name,
-			LifecycleTransition:   &c.Hook.Transition,
-			HeartbeatTimeout:      &c.Hook.Timeout,
-			DefaultResult:         &c.Hook.DefaultResult,
-			NotificationMetadata:  optional(c.Hook.Metadata),
-			NotificationTargetARN: optional(c.Hook.TargetARN),
-			RoleARN:               optional(c.Hook.RoleARN),
+	case holdBack:
+		_, err := r.clients.Groups.EnterStandby(ctx, &autoscaling.EnterStandbyInput{
+			AutoScalingGroupName: &c.Group, InstanceIds: c.Items, ShouldDecrementDesiredCapacity: aws.Bool(true),
 		})
 		return err
-	default:
-		return fmt.Errorf("a change of kind %q is not known", c.Do)
-	}
-}
-
-// optional leaves an empty string out of a request: AWS does not take it for
-// absent.
-func optional(s string) *string {
-	if s == "" {
+	case letServe:
+		_, err := r.clients.Groups.ExitStandby(ctx, &autoscaling.ExitStandbyInput{AutoScalingGroupName: &c.Group, InstanceIds: c.Items})
+		return err
+	case replaceThem:
+		for _, id := range c.Items {
+			if _, err := r.clients.Groups.SetInstanceHealth(ctx, &autoscaling.SetInstanceHealthInput{
+				InstanceId: &id, HealthStatus: aws.String("Unhealthy"), ShouldRespectGracePeriod: aws.Bool(false),
+			}); err != nil {
+				return err
+			}
+		}
 		return nil
 	}
-	return aws.String(s)
+	return setting.Apply(ctx, r.clients.Groups, c)
+}
+
+// targets are instances without a port: the target group's own counts.
+func targets(instances []string) []elbtypes.TargetDescription {
+	var all []elbtypes.TargetDescription
+	for _, id := range instances {
+		all = append(all, elbtypes.TargetDescription{Id: &id})
+	}
+	return all
 }

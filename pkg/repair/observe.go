@@ -1,227 +1,331 @@
 package repair
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
 
 	"deployhooks/pkg/fault"
+	"deployhooks/pkg/fleet"
+	"deployhooks/pkg/repair/setting"
+	"deployhooks/pkg/store"
 )
 
-// observe asks in as few rounds as the questions allow, the questions of a
-// round at once: first what CodeDeploy and the record say, then what Auto
-// Scaling and the target groups say. Only a target group that no baseline
-// knows costs a third round: its name must be looked up first. An error leaves
-// in Observed what was found out before it.
-func (r *Repairer) observe(ctx context.Context, k Key, hint Hint) (*Observed, error) {
-	o := &Observed{Key: k, Hint: hint, Targets: map[string]TargetGroup{}, Now: r.now()}
-	if err := r.observeDeployments(ctx, o); err != nil || !o.ours() {
-		return o, err
+// maxRounds bounds how many rounds of questions follow from one another.
+const maxRounds = 6
+
+// observe asks in as few rounds as the questions allow, those of a round at once:
+// first what CodeDeploy and the record say, then what Auto Scaling and the target
+// groups say, and then only what those answers leave open, such as a target group
+// that no baseline knows or a replacement group that is not named yet.
+func (r *Repairer) observe(ctx context.Context, k Key, trigger Trigger) *Observation {
+	o := &Observation{
+		Key: k, Now: r.now(), Trigger: trigger, Config: r.cfg,
+		Deployments: map[string]*Deployment{}, Groups: map[string]*fleet.AutoScalingGroup{}, Details: map[string]Details{},
+		Targets: map[string]TargetGroup{}, Revised: map[string]Revised{},
 	}
-	return o, r.observeGroup(ctx, o)
+	if len(trigger.Deployments) > 1 { // likely Auto Scaling's, of which none matters
+		if o.Err = r.observeTrigger(ctx, o); o.Err != nil || o.deferred() {
+			return o
+		}
+	}
+	o.Err = r.observeDeploymentGroup(ctx, o)
+	for round := 0; o.Err == nil && round < maxRounds && !o.deferred(); round++ {
+		q := o.open()
+		if q.none() {
+			break
+		}
+		o.Err = r.ask(ctx, o, q)
+	}
+	return o
 }
 
-func (r *Repairer) observeDeployments(ctx context.Context, o *Observed) error {
-	var round errgroup.Group
+func (r *Repairer) observeDeploymentGroup(ctx context.Context, o *Observation) error {
+	round, reading := errgroup.WithContext(ctx)
+	var trigger error // the record is read whatever else fails
+	round.Go(func() error {
+		if o.Item.Key == (store.Key{}) {
+			trigger = r.observeTrigger(ctx, o)
+		}
+		return nil
+	})
 	round.Go(func() (err error) {
-		o.DeploymentGroup, err = r.deploymentGroup(ctx, o.Key)
-		if err != nil && fault.Of(err) == fault.NotFound {
+		o.DeploymentGroup, err = r.deploymentGroup(reading, o.Key)
+		if fault.Is(err, fault.NotFound) {
 			o.Gone, err = true, nil
 		}
 		return err
 	})
 	round.Go(func() (err error) {
-		o.InProgress, err = r.inProgress(ctx, o.Key)
-		if err != nil && fault.Of(err) == fault.NotFound {
+		o.Listed, err = r.listInProgress(reading, o.Key)
+		if fault.Is(err, fault.NotFound) {
 			err = nil // the first question finds that out too
 		}
 		return err
 	})
-	round.Go(func() error {
-		records, err := r.records.load(ctx, o.Key)
-		o.Record = records[o.Key]
-		o.done = o.Record.Pending
-		return err
-	})
-	if o.Hint.Deployment != "" {
-		round.Go(func() (err error) {
-			o.Subject, err = r.deployment(ctx, o.Hint.Deployment)
-			return err
-		})
-	}
 	err := round.Wait()
-	// The list may lag behind the deployment itself, either way.
-	if s := o.Subject; s != nil {
-		o.InProgress = slices.DeleteFunc(o.InProgress, func(id string) bool { return id == s.ID })
-		if !s.Over {
-			o.InProgress = append(o.InProgress, s.ID)
+	return cmp.Or(trigger, err)
+}
+
+// observeTrigger reads the record and the deployments that events are about.
+func (r *Repairer) observeTrigger(ctx context.Context, o *Observation) error {
+	var round errgroup.Group
+	var unread error // of the record, which counts most
+	round.Go(func() error {
+		unread = r.load(ctx, o)
+		return nil
+	})
+	round.Go(func() error {
+		found, err := r.deployments(ctx, slices.Collect(maps.Keys(o.Trigger.Deployments)))
+		for id, d := range found {
+			o.Deployments[id] = d
 		}
-	}
-	return err
-}
-
-func (r *Repairer) observeGroup(ctx context.Context, o *Observed) error {
-	if len(o.DeploymentGroup.Groups) != 1 {
-		return nil // the guard says so
-	}
-	var (
-		name    = o.DeploymentGroup.Groups[0]
-		round   errgroup.Group
-		sources map[Source]string
-		hooks   []Hook
-		found   targetsFound
-	)
-	round.Go(func() error {
-		groups, err := r.groups(ctx, name)
-		o.Group = groups[name]
 		return err
 	})
-	round.Go(func() (err error) {
-		sources, err = r.sources(ctx, name)
-		return err
-	})
-	round.Go(func() (err error) {
-		hooks, err = r.hooks(ctx, name)
-		return err
-	})
-	unknown := o.DeploymentGroup.TargetGroups
-	for _, s := range o.Record.Baseline.sources(ELBV2) {
-		unknown = slices.DeleteFunc(slices.Clone(unknown), func(n string) bool { return n == s.Name() })
-		round.Go(func() error { return r.knownTargets(ctx, s, &found) })
-	}
-	if len(unknown) > 0 {
-		round.Go(func() error { return r.namedTargets(ctx, unknown, &found) })
-	}
-	round.Go(func() error { return r.observeOutcomes(ctx, o) })
-
 	err := round.Wait()
-	if o.Group != nil {
-		o.Group.Sources, o.Group.Hooks = sources, hooks
-	}
-	for _, t := range found.targets {
-		o.Targets[t.ARN] = t
-	}
-	o.Missing = found.missing
-	slices.Sort(o.Missing)
-	return err
+	return cmp.Or(unread, err)
 }
 
-// targetsFound collects what questions asked at once find out.
-type targetsFound struct {
-	guard   sync.Mutex
-	targets []TargetGroup
-	missing []string
-}
-
-func (f *targetsFound) add(t TargetGroup) {
-	f.guard.Lock()
-	defer f.guard.Unlock()
-	f.targets = append(f.targets, t)
-}
-
-func (f *targetsFound) miss(name string) {
-	f.guard.Lock()
-	defer f.guard.Unlock()
-	f.missing = append(f.missing, name)
-}
-
-// knownTargets reads a target group whose ARN the baseline knows. If it is
-// gone, another may have been made under its name since.
-func (r *Repairer) knownTargets(ctx context.Context, s Source, found *targetsFound) error {
-	health, err := r.health(ctx, s.ID)
+// load reads the record, and its substitute where it cannot be read.
+func (r *Repairer) load(ctx context.Context, o *Observation) error {
+	items, err := r.records.Get(ctx, o.Key.key())
 	if err != nil {
 		return err
 	}
-	if health == nil {
-		return r.namedTargets(ctx, []string{s.Name()}, found)
+	o.Item = items[o.Key.key()]
+	if o.Unreadable = o.Item.Unreadable; o.Unreadable != nil {
+		if items, err = r.records.Get(ctx, o.Key.substitute()); err != nil {
+			return err
+		}
+		o.Item = items[o.Key.substitute()]
 	}
-	found.add(TargetGroup{ARN: s.ID, Kind: kindInstance, Health: health})
+	o.Record = o.Item.Value
 	return nil
 }
 
-// namedTargets finds target groups by name and reads each.
-func (r *Repairer) namedTargets(ctx context.Context, names []string, found *targetsFound) error {
-	targets, err := r.targetGroups(ctx, names)
-	if err != nil {
-		return err
+// questions are what is still to be asked.
+type questions struct {
+	deployments  []string // IDs
+	groups       []string // names of Auto Scaling groups
+	details      []string // names of Auto Scaling groups
+	targets      []string // ARNs of target groups
+	targetGroups []string // names of target groups
+	revised      []string // IDs of deployments
+	// launched asks for the deployments since this release; nil does not.
+	launched *Deployment
+}
+
+func (q questions) none() bool {
+	return len(q.deployments)+len(q.groups)+len(q.details)+len(q.targets)+len(q.targetGroups)+len(q.revised) == 0 && q.launched == nil
+}
+
+// open says what is still to be asked, by what is known.
+func (o *Observation) open() (q questions) {
+	if o.Gone || !o.DeploymentGroup.managed() {
+		return q
 	}
-	for _, name := range names {
-		if !slices.ContainsFunc(targets, func(t TargetGroup) bool { return t.source().Name() == name }) {
-			found.miss(name)
+	q.deployments = unasked(o.Deployments, o.openDeployments())
+	q.groups = unasked(o.Groups, o.openGroups())
+	q.details = unasked(o.Details, []string{o.DeploymentGroup.name()})
+	q.targets, q.targetGroups = o.openTargetGroups()
+	if len(o.Groups) == 0 { // a guess that spares a round
+		if b := o.Record.Baseline; b == nil || b.Group != o.DeploymentGroup.name() {
+			id := o.DeploymentGroup.Success
+			if d := o.event(); d != nil {
+				id = d.ID
+			}
+			q.revised = unasked(o.Revised, []string{id})
+		}
+		return q
+	}
+	if s := serving(o); s.Group != nil && len(q.deployments)+len(q.groups)+len(q.targets)+len(q.targetGroups) == 0 {
+		q.details = unasked(o.Details, []string{o.DeploymentGroup.name(), s.Group.Name})
+		q.revised, q.launched = o.openRevision(s)
+	}
+	return q
+}
+
+func (o *Observation) openDeployments() []string {
+	ids := append([]string{o.DeploymentGroup.Last, o.DeploymentGroup.Success, o.Record.Release, o.Record.Failed}, o.Listed...)
+	for _, d := range o.Deployments {
+		if d != nil && d.Undoes != "" {
+			ids = append(ids, d.Undoes)
 		}
 	}
-	var round errgroup.Group
-	for _, t := range targets {
-		round.Go(func() (err error) {
-			if t.Kind == kindInstance {
-				t.Health, err = r.health(ctx, t.ARN)
+	if g := o.named(); g != nil {
+		ids = append(ids, g.Tags[fleet.ProvisioningTag])
+	}
+	return ids
+}
+
+func (o *Observation) openGroups() []string {
+	names := slices.Concat(o.DeploymentGroup.Groups, o.Record.Former)
+	if b := o.Record.Baseline; b != nil {
+		names = append(names, b.Group)
+	}
+	if b := o.Record.Bridged; b != nil {
+		names = append(names, b.Group)
+	}
+	for _, d := range o.Deployments {
+		if d != nil && !d.ByAutoScaling {
+			names = append(names, d.Replacement...)
+		}
+	}
+	return names
+}
+
+// openTargetGroups are the ARNs that the baseline knows, and the names of those
+// that it does not know, of the target groups that were not read yet.
+func (o *Observation) openTargetGroups() (arns, names []string) {
+	read := func(name string) bool {
+		for _, t := range o.Targets {
+			if t.Name == name {
+				return true
 			}
-			found.add(t)
-			return err
+		}
+		return slices.Contains(o.Missing, name)
+	}
+	for _, s := range o.Record.Baseline.sources(fleet.ELBV2) {
+		if !read(s.Name()) {
+			arns, names = append(arns, s.ID), append(names, s.Name())
+		}
+	}
+	return arns, slices.DeleteFunc(slices.Clone(o.DeploymentGroup.TargetGroups), func(n string) bool { return read(n) || slices.Contains(names, n) })
+}
+
+// unasked are the keys, once each, that have no answer yet.
+func unasked[T any](answers map[string]T, keys []string) []string {
+	slices.Sort(keys)
+	return slices.DeleteFunc(slices.Compact(keys), func(k string) bool {
+		_, asked := answers[k]
+		return asked || k == ""
+	})
+}
+
+// ask asks a round of questions and puts the answers into the observation.
+func (r *Repairer) ask(ctx context.Context, o *Observation, q questions) error {
+	var mu sync.Mutex // protects o
+	round, ctx := errgroup.WithContext(ctx)
+	each := func(keys []string, read func(key string) (func(), error)) {
+		for _, key := range keys {
+			round.Go(func() error {
+				put, err := read(key)
+				if err != nil {
+					return err
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				put()
+				return nil
+			})
+		}
+	}
+	if len(q.deployments) > 0 {
+		each([]string{""}, func(string) (func(), error) {
+			found, err := r.deployments(ctx, q.deployments)
+			return func() {
+				for id, d := range found {
+					o.Deployments[id] = d
+				}
+			}, err
+		})
+	}
+	if len(q.groups) > 0 {
+		each([]string{""}, func(string) (func(), error) {
+			found, err := fleet.AutoScalingGroups(ctx, r.clients.Groups, q.groups...)
+			return func() {
+				for _, name := range q.groups {
+					if g := found[name]; g != nil && !g.Deleting {
+						o.Groups[name] = g
+					} else {
+						o.Groups[name] = nil
+					}
+				}
+			}, err
+		})
+	}
+	each(q.details, func(name string) (func(), error) {
+		d, err := r.details(ctx, name)
+		return func() { o.Details[name] = d }, err
+	})
+	each(q.targets, func(arn string) (func(), error) {
+		found, missing, err := r.targetsOf(ctx, arn)
+		return func() { o.add(found, missing) }, err
+	})
+	if len(q.targetGroups) > 0 {
+		each([]string{""}, func(string) (func(), error) {
+			found, missing, err := r.targetGroups(ctx, q.targetGroups...)
+			return func() { o.add(found, missing) }, err
+		})
+	}
+	each(q.revised, func(id string) (func(), error) {
+		revised := r.revised(ctx, id)
+		return func() { o.Revised[id] = revised }, nil
+	})
+	if q.launched != nil {
+		each([]string{""}, func(string) (func(), error) {
+			ids, err := r.listSucceeded(ctx, o.Key, q.launched.Created)
+			return func() { o.Launched = append([]string{}, ids...) }, err
 		})
 	}
 	return round.Wait()
 }
 
-// observeOutcomes reads the last deployment and the last successful one, and
-// finds out what a failed one left behind.
-func (r *Repairer) observeOutcomes(ctx context.Context, o *Observed) error {
-	known := map[string]*Deployment{}
-	if o.Subject != nil {
-		known[o.Subject.ID] = o.Subject
+func (o *Observation) add(found []TargetGroup, missing []string) {
+	for _, t := range found {
+		o.Targets[t.ARN] = t
 	}
-	read := func(id string) (*Deployment, error) {
-		if d, ok := known[id]; ok || id == "" {
-			return d, nil
-		}
-		return r.deployment(ctx, id)
-	}
-	last, success := o.DeploymentGroup.Last, o.DeploymentGroup.Success
-	var round errgroup.Group
-	round.Go(func() (err error) {
-		o.Last, err = read(last)
-		return err
-	})
-	if success != last {
-		round.Go(func() (err error) {
-			o.Success, err = read(success)
-			return err
-		})
-	}
-	if err := round.Wait(); err != nil {
-		return err
-	}
-	if success == last {
-		o.Success = o.Last
-	}
-	return r.observeRemains(ctx, o, read)
+	o.Missing = append(o.Missing, missing...)
+	slices.Sort(o.Missing)
 }
 
-// observeRemains looks at the green group that a failed deployment may have
-// left.
-func (r *Repairer) observeRemains(ctx context.Context, o *Observed, read func(string) (*Deployment, error)) error {
-	var failed *Deployment
-	var err error
-	switch id := o.remains(); {
-	case o.Last != nil && id == o.Last.ID:
-		failed = o.Last
-	default:
-		if failed, err = read(id); err != nil {
-			return err
+func (r *Repairer) details(ctx context.Context, name string) (d Details, err error) {
+	round, ctx := errgroup.WithContext(ctx)
+	round.Go(func() (err error) {
+		d.States, err = fleet.TrafficSources(ctx, r.clients.Groups, name)
+		return err
+	})
+	round.Go(func() (err error) {
+		d.Fetched, err = setting.Fetch(ctx, r.clients.Groups, name)
+		return err
+	})
+	return d, round.Wait()
+}
+
+// targetsOf reads a target group whose ARN is known. If it is gone, another may
+// have been made under its name since.
+func (r *Repairer) targetsOf(ctx context.Context, arn string) ([]TargetGroup, []string, error) {
+	targets, exists, err := fleet.Targets(ctx, r.clients.Balancers, arn)
+	if err != nil {
+		return nil, nil, err
+	}
+	name := fleet.TargetGroupName(arn)
+	if !exists {
+		return r.targetGroups(ctx, name)
+	}
+	return []TargetGroup{{fleet.TargetGroup{ARN: arn, Name: name, TargetType: fleet.InstanceTargets}, targets}}, nil, nil
+}
+
+// targetGroups finds target groups by name and reads each.
+func (r *Repairer) targetGroups(ctx context.Context, names ...string) (found []TargetGroup, missing []string, err error) {
+	groups, missing, err := fleet.TargetGroups(ctx, r.clients.Balancers, names...)
+	if err != nil {
+		return nil, nil, err
+	}
+	found = make([]TargetGroup, len(groups))
+	round, ctx := errgroup.WithContext(ctx)
+	for i, g := range groups {
+		found[i].TargetGroup = g
+		if g.TargetType == fleet.InstanceTargets {
+			round.Go(func() (err error) {
+				found[i].Targets, _, err = fleet.Targets(ctx, r.clients.Balancers, g.ARN)
+				return err
+			})
 		}
 	}
-	if !failed.failed() {
-		return nil
-	}
-	o.Failed = failed
-	left := slices.DeleteFunc(slices.Clone(failed.Replacement), func(name string) bool {
-		return slices.Contains(o.DeploymentGroup.Groups, name)
-	})
-	groups, err := r.groups(ctx, left...)
-	for _, g := range groups {
-		o.Left = g
-	}
-	return err
+	return found, missing, round.Wait()
 }

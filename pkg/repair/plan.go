@@ -3,211 +3,382 @@ package repair
 import (
 	"fmt"
 	"slices"
-	"strings"
+	"time"
+
+	"deployhooks/pkg/fleet"
+	"deployhooks/pkg/repair/setting"
 )
 
-// Change is one thing to do to an Auto Scaling group. Each is idempotent.
-type Change struct {
-	Do    Do     `json:"do"`
-	Group string `json:"autoScalingGroup"`
-	// Sources are what to attach: at most ten, of one type.
-	Sources []Source `json:"sources,omitempty"`
-	// TargetGroup is the ARN of the target group to register Instances in.
-	TargetGroup string   `json:"targetGroup,omitempty"`
-	Instances   []string `json:"instances,omitempty"`
-	// Processes are what to resume.
-	Processes []string `json:"processes,omitempty"`
-	// Hook is the lifecycle hook to put back.
-	Hook *Hook `json:"hook,omitempty"`
+// Plan is what to do about a deployment group now. It is complete: it holds the
+// notifications and the record as well, and nothing overrules it afterwards.
+type Plan struct {
+	Outcome Outcome
+	Serving Serving
+	// Reason says why a deployment group is out of scope.
+	Reason string
+	// Changes are what to do; first those that keep instances without the revision
+	// out of reach.
+	Changes []setting.Change
+	// Done are earlier changes that are now seen to work.
+	Done     []setting.Change
+	Blockers []Blocker
+	// Left is the replacement group that a failed release left running.
+	Left *LeftBehind
+	// Publish is the Auto Scaling group whose name is to be published; empty for
+	// none.
+	Publish string
+	// Next is the record, if everything succeeds.
+	Next Record
+	// Requeue is when to reconcile again; 0 leaves that to events and the sweep.
+	Requeue time.Duration
+
+	draft   Record // what decide has of the next record
+	settled bool   // the group has everything that it should have, in service
+	failed  bool   // something could not be read or done
 }
 
-// Do is a kind of change.
-type Do string
+// Blocker is something that keeps the group from what it should have, or that
+// operators should know of.
+type Blocker struct {
+	// Matter identifies what blocks. It holds no figures that change while it does.
+	Matter string    `json:"matter"`
+	Reason string    `json:"reason"`
+	Remedy string    `json:"remedy,omitempty"`
+	Since  time.Time `json:"since"`
+	// ActionRequired means that it does not end unless an operator does something.
+	ActionRequired bool `json:"actionRequired,omitempty"`
 
-// The kinds of changes.
-const (
-	Attach      Do = "attach"
-	Register    Do = "register"
-	Resume      Do = "resume"
-	RestoreHook Do = "restoreHook"
-)
+	// notify is how long it may last before operators are notified; never, if it
+	// is negative.
+	notify time.Duration
+	// passes means that it may end without anybody doing anything, so that the
+	// group is reconciled again soon.
+	passes bool
+	// aside means that the group is settled all the same.
+	aside bool
+	// failure means that AWS answered a question or a change with an error.
+	failure bool
+}
 
-// String says the change in words, in the imperative.
-func (c Change) String() string {
-	switch c.Do {
-	case Attach:
-		return fmt.Sprintf("attach %s to %s", join(c.Sources), c.Group)
-	case Register:
-		return fmt.Sprintf("register %s of %s in %s", strings.Join(c.Instances, ", "), c.Group, Source{ELBV2, c.TargetGroup})
-	case Resume:
-		return fmt.Sprintf("resume %s of %s", strings.Join(c.Processes, ", "), c.Group)
+// notifyAfter is how long something may block before operators are notified, unless
+// they have to do something: those notifications go out at once.
+const notifyAfter = 10 * time.Minute
+
+// never is for what operators need not be notified of.
+const never = -1
+
+// patience is how long what is slow may only be slow: unhealthy instances to come
+// round after a release, a traffic source to come into service.
+const patience = 10 * time.Minute
+
+// plan is the whole thinking, without a clock or a call.
+func plan(o *Observation) Plan {
+	return decide(o).finish(o)
+}
+
+// decide says what to change and what blocks.
+func decide(o *Observation) Plan {
+	p := Plan{draft: o.Record}
+	if o.Unreadable != nil {
+		p.block(o, Blocker{Matter: "record unreadable", ActionRequired: true, aside: true,
+			Reason: fmt.Sprintf("the record cannot be read: %v. It is left as it is; what only its baseline knew is not restored", o.Unreadable),
+			Remedy: "Deploy the version of the function that wrote it, or drop it: invoke the function with the action forget."})
+	}
+	switch dg := o.DeploymentGroup; {
+	case o.Err != nil:
+		p.fail(o, o.Err)
+		return p
+	case o.Gone:
+		return outOfScope(o, "the deployment group does not exist any more")
+	case !dg.managed():
+		return outOfScope(o, "its deployments do not copy an Auto Scaling group")
+	}
+	p.Serving = serving(o)
+	g := p.Serving.Group
+	switch dg := o.DeploymentGroup; {
+	case g != nil && !o.Config.admits(g):
+		return outOfScope(o, "its Auto Scaling group's tags take it out of scope")
+	case g != nil && len(o.wanted(g)) == 0 && o.unusable() == "":
+		return outOfScope(o, "it has no load balancing to keep")
+	case len(dg.Groups) != 1 && p.Serving.Phase == Settled:
+		p.block(o, Blocker{Matter: "number of groups", ActionRequired: true,
+			Reason: fmt.Sprintf("the deployment group names %d Auto Scaling groups, and a copy has exactly one", len(dg.Groups)),
+			Remedy: "Correct the deployment group's Auto Scaling groups."})
+		return p
+	case g == nil && p.Serving.Phase == Settled:
+		p.block(o, Blocker{Matter: "no group", notify: 0,
+			Reason: fmt.Sprintf("the Auto Scaling group %s, which the deployment group names, does not exist", setting.Plain(dg.name())),
+			Remedy: "Deploy again, or name an existing Auto Scaling group in the deployment group."})
+		return p
+	}
+	switch p.Serving.Phase {
+	case Settled:
+		p.keep(o)
+	case Rerouted:
+		p.duringTheWait(o)
 	default:
-		return fmt.Sprintf("put lifecycle hook %s back on %s", c.Hook.Name, c.Group)
+		p.duringTheRelease(o)
 	}
-}
-
-func join(sources []Source) string {
-	words := make([]string, len(sources))
-	for i, s := range sources {
-		words[i] = s.String()
+	if g != nil {
+		p.Publish = publish(o, p.Serving)
 	}
-	return strings.Join(words, ", ")
+	return p
 }
 
-// attachLimit is how many traffic sources AttachTrafficSources takes (Amazon
-// EC2 Auto Scaling API Reference). registerLimit keeps a RegisterTargets small;
-// its API reference names no limit.
-const (
-	attachLimit   = 10
-	registerLimit = 100
-)
-
-// Wanted is what a deployment group's current Auto Scaling group should have.
-type Wanted struct {
-	Sources []Source
-	Hooks   []Hook
-	// Settle asks that every instance in service be registered too. It is
-	// wanted until the group is seen complete for the first time, and after
-	// AddToLoadBalancer was suspended; else, an instance that is not
-	// registered was taken out by somebody.
-	Settle bool
+func outOfScope(o *Observation, reason string) Plan {
+	return Plan{Outcome: OutOfScope, Reason: reason, Next: o.Record}
 }
 
-// want is what the deployment group asks for and, on a group that is new, what
-// the last good one had besides; and what keeps some of it waiting, if anything
-// does.
-func (o *Observed) want() (Wanted, *Hold) {
-	w := Wanted{Hooks: o.wantedHooks(), Settle: !o.verified() || len(o.Record.Pending) > 0 || o.Record.Settle}
-	var holds []*Hold
-	for _, s := range o.wantedSources() {
-		if hold := o.holdSource(s); hold != nil {
-			holds = append(holds, hold)
-		} else {
-			w.Sources = append(w.Sources, s)
+// publish is the group whose name is to be published: the one that serves, once no
+// release moves traffic.
+func publish(o *Observation, s Serving) string {
+	if s.Phase == Rerouting || s.Deployed == "" || s.Group.Name == o.Record.Published {
+		return ""
+	}
+	return s.Group.Name
+}
+
+// keep gives the group that serves what it should have, while no release is in
+// progress.
+func (p *Plan) keep(o *Observation) {
+	g := p.Serving.Group
+	p.takeBack(o)
+	p.remains(o)
+	p.blueGroups(o)
+	attach := true
+	if p.Serving.Deployed == ByTraffic && o.stood(p.Serving) < standing && !o.confirmed() && !o.verified(g) {
+		attach = false
+		if len(o.lacking(g)) > 0 {
+			p.block(o, Blocker{Matter: "evidence new", notify: never, passes: true,
+				Reason: fmt.Sprintf("that %s serves rests on its registrations alone, and has to be seen for a minute", setting.Plain(g.Name))})
 		}
 	}
-	return w, together(holds)
-}
-
-// wantedSources are the traffic sources that exist and that the group should
-// have, sorted.
-func (o *Observed) wantedSources() []Source {
-	var wanted []Source
-	for _, t := range o.Targets {
-		if t.Kind == kindInstance && t.Health != nil && (o.names(t.source().Name()) || !o.verified()) {
-			wanted = append(wanted, t.source())
+	if attach {
+		p.restore(o, g)
+	}
+	for _, also := range p.Serving.Also {
+		if o.stood(p.Serving) >= standing && o.Config.admits(also) {
+			p.attachAlso(o, also)
+		} else if len(o.lacking(also)) > 0 {
+			p.block(o, Blocker{Matter: "evidence new", notify: never, passes: true,
+				Reason: fmt.Sprintf("that %s serves rests on its registrations alone, and has to be seen for a minute", setting.Plain(also.Name))})
 		}
 	}
-	for _, name := range o.DeploymentGroup.Classic {
-		wanted = append(wanted, Source{ClassicELB, name})
-	}
-	if !o.verified() {
-		wanted = append(wanted, o.Record.Baseline.sources(ClassicELB)...)
-		wanted = append(wanted, o.Record.Baseline.sources(VPCLattice)...)
-	}
-	slices.SortFunc(wanted, compareSources)
-	return slices.Compact(wanted)
-}
-
-// wantedHooks are the lifecycle hooks that a group that is new should have, or
-// that an operator wants tried again.
-func (o *Observed) wantedHooks() []Hook {
-	if o.verified() && !o.Hint.Insist {
-		return nil
-	}
-	return o.oldHooks()
-}
-
-// oldHooks are the lifecycle hooks that the last good group had and, of one that
-// is complete, those that could not be put back.
-func (o *Observed) oldHooks() []Hook {
-	switch b := o.Record.Baseline; {
-	case b == nil:
-		return nil
-	case o.verified():
-		return b.Lost
-	default:
-		return slices.Concat(b.Hooks, b.Lost)
+	if reason := o.unusable(); reason != "" {
+		p.block(o, Blocker{Matter: "unusable " + reason, Reason: reason, ActionRequired: true, aside: true,
+			Remedy: "Create the target group anew, or take it out of the deployment group's load balancer settings."})
 	}
 }
 
-// Plan lists what must change so that the group serves like the one it was
-// copied from. It only ever adds: what a person has attached stays. Processes
-// that a dead deployment left suspended come first and alone, because what is
-// attached while AddToLoadBalancer is suspended stays without its instances.
-func Plan(want Wanted, o *Observed) []Change {
-	if changes := o.planResume(o.Group); len(changes) > 0 {
-		return changes
+// duringTheRelease is for a release that has not moved the traffic, or is moving it.
+// Before it begins to, the old group is bridged; then nothing is touched.
+func (p *Plan) duringTheRelease(o *Observation) {
+	g, s := p.Serving.Group, p.Serving
+	if g == nil {
+		return
 	}
-	changes := planAttach(want, o.Group)
-	if want.Settle {
-		changes = append(changes, planRegister(want, o)...)
+	if s.Phase == Before {
+		p.bridge(o)
 	}
-	return append(changes, planHooks(want.Hooks, o.Group)...)
+	if o.lacking(g) == nil || s.Phase == Rerouting && len(o.registered(g)) == 0 {
+		return
+	}
+	p.block(o, Blocker{Matter: "release in progress " + s.Release.ID, notify: notifyAfter, passes: true,
+		Reason: fmt.Sprintf("%s, and %s is not attached to %s: AWS warns against attaching anything until a deployment has ended", s.describe(), setting.Plain(g.Name), names(o.lacking(g))),
+		Remedy: "Let the deployment end, or stop it."})
 }
 
-// planResume lifts what CodeDeploy suspended and did not resume.
-func (o *Observed) planResume(g *Group) []Change {
-	if g == nil || !o.abandoned(g) {
-		return nil
+// duringTheWait is for a release that has moved the traffic and has not ended.
+func (p *Plan) duringTheWait(o *Observation) {
+	g, s := p.Serving.Group, p.Serving
+	p.blueGroups(o)
+	switch {
+	case len(o.lacking(g)) == 0:
+		return
+	case o.Config.AttachDuringTerminationWait && o.stood(s) >= standing:
+		p.restore(o, g)
+		return
 	}
-	return []Change{{Do: Resume, Group: g.Name, Processes: suspendedByCodeDeploy}}
+	p.bridge(o)
+	p.block(o, Blocker{Matter: "release in progress " + s.Release.ID, notify: notifyAfter, passes: true,
+		Reason: fmt.Sprintf("%s. %s serves, and is attached to %s when the deployment has ended: AWS warns against attaching anything before. Until then, instances that it launches are registered one by one, and those that it terminates are drained by the drain function's lifecycle hook only", s.describe(), setting.Plain(g.Name), names(o.lacking(g))),
+		Remedy: fmt.Sprintf("To end the wait: aws deploy continue-deployment --deployment-id %s --deployment-wait-type TERMINATION_WAIT", quote(s.Release.ID))})
 }
 
-// planLeft lifts them from the group that a failed deployment left behind.
-func (o *Observed) planLeft(scope Scope) []Change {
-	if o.Left == nil || !scope.admits(o.Left) {
-		return nil
-	}
-	return o.planResume(o.Left)
-}
-
-func planAttach(want Wanted, got *Group) []Change {
-	var changes []Change
-	for _, kind := range []string{ELBV2, ClassicELB, VPCLattice} {
-		missing := slices.DeleteFunc(slices.Clone(want.Sources), func(s Source) bool {
-			return s.Type != kind || attached(got.Sources[s])
-		})
-		for chunk := range slices.Chunk(missing, attachLimit) {
-			changes = append(changes, Change{Do: Attach, Group: got.Name, Sources: chunk})
+// block adds a blocker and says since when it blocks.
+func (p *Plan) block(o *Observation, b Blocker) {
+	b.Since = o.Record.since(b.Matter, o.Now)
+	if i := slices.IndexFunc(p.Blockers, func(other Blocker) bool { return other.Matter == b.Matter }); i >= 0 {
+		if other := &p.Blockers[i]; other.Reason != b.Reason {
+			other.Reason += "; " + b.Reason
 		}
+		return
 	}
-	return changes
+	p.Blockers = append(p.Blockers, b)
 }
 
-// planRegister registers the instances that were launched while
-// AddToLoadBalancer was suspended: neither resuming the process nor a source
-// that is attached already does that. A source still to be attached registers
-// them itself.
-func planRegister(want Wanted, o *Observed) []Change {
-	var changes []Change
-	for _, s := range want.Sources {
-		state := o.Group.Sources[s]
-		if s.Type != ELBV2 || !attached(state) || state == "Adding" {
+// blockedFor is how long something has blocked.
+func (o *Observation) blockedFor(matter string) time.Duration {
+	return o.Now.Sub(o.Record.since(matter, o.Now))
+}
+
+// remains reports the replacement group that a failed or stopped release left, and
+// resumes what CodeDeploy left suspended there.
+func (p *Plan) remains(o *Observation) {
+	p.draft.Failed = ""
+	for _, d := range o.Deployments {
+		g := o.replacement(d)
+		if !d.failed() || g == nil || g == p.Serving.Group || !o.left(d) {
 			continue
 		}
-		var absent []string
-		for _, i := range o.Group.Instances {
-			if _, registered := o.Targets[s.ID].Health[i.ID]; i.InService && !registered {
-				absent = append(absent, i.ID)
-			}
-		}
-		slices.Sort(absent)
-		for chunk := range slices.Chunk(absent, registerLimit) {
-			changes = append(changes, Change{Do: Register, Group: o.Group.Name, TargetGroup: s.ID, Instances: chunk})
+		p.Left = &LeftBehind{Group: g.Name, Deployment: d.ID, Instances: len(g.Instances), Serves: slices.Contains(p.Serving.Also, g)}
+		if o.Config.admits(g) && setting.SuspendedByCodeDeploy(g) {
+			p.Changes = append(p.Changes, o.resume(g)...)
 		}
 	}
-	return changes
 }
 
-// planHooks puts users' own lifecycle hooks back, which a copy is not seen to
-// have.
-func planHooks(want []Hook, got *Group) []Change {
-	var changes []Change
-	for _, h := range want {
-		if !slices.ContainsFunc(got.Hooks, func(g Hook) bool { return g.Name == h.Name }) {
-			changes = append(changes, Change{Do: RestoreHook, Group: got.Name, Hook: &h})
+// left reports whether the remains of a failed release are still to be reported:
+// of the last one, the one that the last undoes, and one that is remembered.
+func (o *Observation) left(d *Deployment) bool {
+	last := o.deployment(o.DeploymentGroup.Last)
+	return d.ID == o.Record.Failed || d == last || d == o.event() || last != nil && last.Undoes == d.ID ||
+		d == o.latest() || o.latest().Undoes == d.ID
+}
+
+// blueGroups reports groups that served before and still have traffic sources: what
+// they launch puts the old version back in front of users.
+func (p *Plan) blueGroups(o *Observation) {
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(o.former(p.Serving.Group)))) {
+		g := o.group(name)
+		if g == nil || g == p.Serving.Group || slices.Contains(p.Serving.Also, g) || p.Serving.Deployed == "" {
+			continue
+		}
+		attached := slices.DeleteFunc(slices.Clone(g.Sources), func(s fleet.TrafficSource) bool { return !slices.Contains(o.wanted(p.Serving.Group), s) })
+		if len(attached) == 0 || p.Serving.Phase == Rerouted && g == p.Serving.Group {
+			continue
+		}
+		if o.Config.BlueGroupThatStays == Detach && o.Config.admits(g) && p.Serving.Phase == Settled && len(o.lacking(p.Serving.Group)) == 0 && o.noRollback() {
+			p.Changes = append(p.Changes, detachChanges(g.Name, attached)...)
+			continue
+		}
+		p.block(o, Blocker{Matter: "blue group " + name, notify: notifyAfter, aside: true,
+			Reason: fmt.Sprintf("%s does not serve any more and is still attached to %s: an instance that it launches puts the old version back in front of users", setting.Plain(name), names(attached)),
+			Remedy: "When no rollback to it is needed any more, detach it or delete it: " + detachCommand(g.Name, attached)})
+	}
+}
+
+// noRollback reports whether no rollback can need an earlier group any more: it is
+// kept for good, or its termination wait has ended, whether SUCCESS came before or
+// after it. After a rollback, the group that it left is not needed.
+func (o *Observation) noRollback() bool {
+	released := o.released()
+	return o.DeploymentGroup.Stays || o.latest().failed() || o.latest() != nil && o.latest().Undoes != "" ||
+		!released.IsZero() && o.Now.Sub(released) >= o.DeploymentGroup.TerminationWait
+}
+
+// former are the groups that served before a group.
+func (o *Observation) former(current *fleet.AutoScalingGroup) []string {
+	all := slices.Clone(o.Record.Former)
+	if b := o.Record.Baseline; b != nil {
+		all = append(all, b.Group)
+	}
+	return slices.DeleteFunc(all, func(name string) bool { return current != nil && name == current.Name })
+}
+
+// names are traffic sources in words.
+func names(sources []fleet.TrafficSource) string {
+	var all []string
+	for _, s := range sources {
+		all = append(all, s.String())
+	}
+	return setting.Join(all)
+}
+
+// finish draws the conclusions: the outcome, the next record with the notifications
+// in it, and when to reconcile again.
+func (p Plan) finish(o *Observation) Plan {
+	if p.Outcome == OutOfScope {
+		return p
+	}
+	p.settled = p.Serving.Phase == Settled && p.Serving.Group != nil && len(p.Changes) == 0 &&
+		!slices.ContainsFunc(p.Blockers, func(b Blocker) bool { return !b.aside })
+	if p.settled {
+		p.Done = o.Record.Pending
+	}
+	p.Outcome = p.outcome(o)
+	p.Next = p.next(o)
+	p.Next.Notices = p.notices(o)
+	p.Requeue = p.requeue(o)
+	p.Next.Due, p.Next.Requeues = time.Time{}, 0
+	if p.Requeue > 0 {
+		p.Next.Due, p.Next.Requeues = o.Now.Add(p.Requeue), o.requeues()+1
+	}
+	return p
+}
+
+func (p Plan) outcome(o *Observation) Outcome {
+	required := slices.ContainsFunc(p.Blockers, func(b Blocker) bool { return b.ActionRequired })
+	switch {
+	case len(p.Changes) > 0 && o.Config.Mode == ModePlan:
+		return Planned
+	case len(p.Changes) > 0 && !p.failed && !slices.ContainsFunc(p.Changes, func(c setting.Change) bool { return c.Kind != bridge }):
+		return Bridged
+	case len(p.Changes) > 0 && !p.failed:
+		return Applied
+	case required:
+		return ActionRequired
+	case p.settled && len(p.Done) > 0:
+		return Repaired
+	case len(p.Blockers) > 0:
+		return Waiting
+	}
+	return InOrder
+}
+
+// The reconciles after an event come 15, 30, 60, … seconds after one another, and
+// then every five minutes.
+const (
+	firstRequeue = 15 * time.Second
+	lastRequeue  = 5 * time.Minute
+)
+
+// requeues counts the continuations in a row. An event begins a new row.
+func (o *Observation) requeues() int {
+	if len(o.Trigger.Due) == 0 && !o.Trigger.Anyway {
+		return 0
+	}
+	return o.Record.Requeues
+}
+
+// requeue is when to reconcile again: soon, while something is expected to change by
+// itself, and when a notification comes due.
+func (p Plan) requeue(o *Observation) time.Duration {
+	backoff := min(firstRequeue<<min(o.requeues(), 10), lastRequeue)
+	var next time.Duration
+	at := func(d time.Duration) {
+		if next == 0 || d < next {
+			next = max(d, time.Second)
 		}
 	}
-	return changes
+	switch idle := p.Serving.Group == nil || len(o.lacking(p.Serving.Group)) == 0; {
+	case p.Serving.Release != nil && idle: // nothing to do before the reroute
+		at(lastRequeue)
+	case p.Serving.Release != nil || len(p.Changes) > 0 && o.Config.Mode == ModeApply ||
+		slices.ContainsFunc(p.Blockers, func(b Blocker) bool { return b.passes }):
+		at(backoff)
+	}
+	if stood := standing - o.stood(p.Serving); stood > 0 && p.waitsForEvidence(o) {
+		at(stood)
+	}
+	for _, b := range p.Blockers {
+		if due := b.notify - o.Now.Sub(b.Since); b.notify > 0 && due > 0 {
+			at(due)
+		}
+	}
+	return next
+}
+
+func (p Plan) waitsForEvidence(o *Observation) bool {
+	return p.Serving.Group != nil && p.Serving.Phase != Rerouting && len(o.lacking(p.Serving.Group)) > 0
 }

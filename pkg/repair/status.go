@@ -6,91 +6,125 @@ import (
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+
+	"deployhooks/pkg/fleet"
+	"deployhooks/pkg/repair/setting"
+	"deployhooks/pkg/store"
 )
+
+// Plan says what would be done about a deployment group, and does nothing.
+func (r *Repairer) Plan(ctx context.Context, k Key) (Result, error) {
+	o := r.observe(ctx, k, Trigger{Anyway: true})
+	o.Config.Mode = ModePlan
+	return plan(o).result(o), nil
+}
 
 // Status is how a deployment group stands, for an operator.
 type Status struct {
 	Key
-	Group          string        `json:"autoScalingGroup,omitempty"`
-	LastDeployment string        `json:"lastDeployment,omitempty"`
-	InProgress     []string      `json:"deploymentsInProgress,omitempty"`
-	Sources        []SourceState `json:"trafficSources"`
-	Suspended      []string      `json:"suspendedProcesses,omitempty"`
-	// Baseline, Pending and Told are what is remembered: see [Record].
-	Baseline *Baseline `json:"baseline,omitempty"`
-	Pending  []Change  `json:"pending,omitempty"`
-	Told     []Told    `json:"told,omitempty"`
-	// Next is what a repair would come to now.
+	AutoScalingGroup string   `json:"autoScalingGroup,omitempty"`
+	LastDeployment   string   `json:"lastDeployment,omitempty"`
+	InProgress       []string `json:"releasesInProgress,omitempty"`
+	// Serving is what shows that the group was deployed to.
+	Serving   Proof         `json:"serving,omitempty"`
+	Sources   []SourceState `json:"trafficSources"`
+	Suspended []string      `json:"suspendedProcesses,omitempty"`
+	// Record is what is remembered, without the notifications' texts, and
+	// RecordError why it cannot be read.
+	Baseline    *Baseline        `json:"baseline,omitempty"`
+	Pending     []setting.Change `json:"pending,omitempty"`
+	Bridged     *Bridge          `json:"bridged,omitempty"`
+	HeldBack    []string         `json:"heldBack,omitempty"`
+	Notified    []string         `json:"notified,omitempty"`
+	RecordError string           `json:"recordError,omitempty"`
+	// Next is what a reconcile would come to now.
 	Next Result `json:"next"`
 }
 
-// SourceState is a traffic source of the current Auto Scaling group, with its
-// state as in DescribeTrafficSources and, for a target group, how many of its
-// targets are in which state.
+// SourceState is a traffic source of the Auto Scaling group that serves, with its
+// state as in DescribeTrafficSources and, for a target group, how many of its targets
+// are in which state.
 type SourceState struct {
-	Source
+	fleet.TrafficSource
 	State   string         `json:"state"`
 	Targets map[string]int `json:"targets,omitempty"`
 }
 
-// Status tells how a deployment group stands. It changes nothing.
+// Status says how a deployment group stands. It changes nothing.
 func (r *Repairer) Status(ctx context.Context, k Key) (Status, error) {
-	o, err := r.observe(ctx, k, Hint{})
-	if err != nil {
-		return Status{}, fmt.Errorf("status of %s: %w", k, err)
-	}
+	o := r.observe(ctx, k, Trigger{Anyway: true})
+	o.Config.Mode = ModePlan
+	p := plan(o)
 	s := Status{
-		Key: k, LastDeployment: o.DeploymentGroup.Last, InProgress: o.InProgress, Sources: []SourceState{},
-		Baseline: o.Record.Baseline, Pending: o.Record.Pending, Told: o.Record.Told,
-		Next: o.result(Decide(r.cfg.Scope, o)),
+		Key: k, AutoScalingGroup: o.DeploymentGroup.name(), LastDeployment: o.DeploymentGroup.Last, Serving: p.Serving.Deployed, Sources: []SourceState{},
+		Baseline: o.Record.Baseline, Pending: o.Record.Pending, Bridged: o.Record.Bridged, HeldBack: o.Record.HeldBack,
+		Notified: o.Record.Notices.Sent, Next: p.result(o),
 	}
-	if o.Group == nil {
+	for _, d := range o.releasesInProgress() {
+		s.InProgress = append(s.InProgress, d.ID)
+	}
+	if o.Unreadable != nil {
+		s.RecordError = o.Unreadable.Error()
+	}
+	g := p.Serving.Group
+	if g == nil {
 		return s, nil
 	}
-	s.Group, s.Suspended = o.Group.Name, o.Group.Suspended
-	for source, state := range o.Group.Sources {
+	s.AutoScalingGroup, s.Suspended = g.Name, g.Suspended
+	for source, state := range o.states(g) {
 		targets := map[string]int{}
-		for _, health := range o.Targets[source.ID].Health {
-			targets[health]++
+		for _, t := range o.Targets[source.ID].Targets {
+			targets[t.State]++
 		}
 		s.Sources = append(s.Sources, SourceState{source, state, targets})
 	}
-	slices.SortFunc(s.Sources, func(a, b SourceState) int { return compareSources(a.Source, b.Source) })
+	slices.SortFunc(s.Sources, func(a, b SourceState) int { return fleet.CompareTrafficSources(a.TrafficSource, b.TrafficSource) })
 	return s, nil
 }
 
-// Forget drops what only the baseline knows of a deployment group: load
-// balancing or lifecycle hooks that are gone on purpose, and that a repair
-// would otherwise go on trying to put back. What is attached stays attached.
+// Forget drops what is remembered of a deployment group, whether it can be read or
+// not: load balancing or lifecycle hooks that are gone on purpose, and that a repair
+// would otherwise go on trying to restore. What is attached stays attached.
 func (r *Repairer) Forget(ctx context.Context, k Key) (Status, error) {
-	records, err := r.records.load(ctx, k)
+	items, err := r.records.Get(ctx, k.key(), k.substitute())
 	if err != nil {
 		return Status{}, fmt.Errorf("forget %s: %w", k, err)
 	}
-	if record, ok := records[k]; ok {
-		if err := r.records.save(ctx, k, Record{Version: record.Version}); err != nil {
+	var drop []store.Item[Record]
+	for _, item := range items {
+		if item.Version > 0 || item.Unreadable != nil {
+			drop = append(drop, store.Item[Record]{Key: item.Key, Version: item.Version, Delete: true})
+		}
+	}
+	if len(drop) > 0 {
+		lost, err := r.records.Put(ctx, drop...)
+		if err == nil && len(lost) > 0 {
+			err = errConflict
+		}
+		if err != nil {
 			return Status{}, fmt.Errorf("forget %s: %w", k, err)
 		}
 	}
 	return r.Status(ctx, k)
 }
 
-// each asks about the named deployment group, or, where none is named, about
-// every one in scope, in the order of their names.
+// each asks about the named deployment group, or, where none is named, about every
+// one in scope, in the order of their names. What cannot be read of one is in its
+// own answer.
 func each[T any](ctx context.Context, r *Repairer, k Key, ask func(context.Context, Key) (T, error)) (any, error) {
 	if k != (Key{}) {
 		return ask(ctx, k)
 	}
-	inScope, err := r.inScope(ctx)
+	keys, err := r.inScope(ctx)
 	if err != nil {
 		return nil, err
 	}
-	answers := make([]T, len(inScope))
-	var round errgroup.Group
+	answers := make([]T, len(keys))
+	round, ctx := errgroup.WithContext(ctx)
 	round.SetLimit(concurrency)
-	for i, g := range inScope {
+	for i, k := range keys {
 		round.Go(func() (err error) {
-			answers[i], err = ask(ctx, g.Key)
+			answers[i], err = ask(ctx, k)
 			return err
 		})
 	}

@@ -2,235 +2,359 @@ package repair
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"maps"
+	"hash/fnv"
 	"slices"
-	"strings"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"golang.org/x/sync/errgroup"
 
 	"deployhooks/pkg/fault"
+	"deployhooks/pkg/fleet"
+	"deployhooks/pkg/repair/setting"
+	"deployhooks/pkg/store"
 )
 
 // Swept is what a sweep found.
 type Swept struct {
-	// InScope counts the deployment groups looked at, InOrder those that need
-	// nothing.
+	// InScope counts the deployment groups checked, InOrder those that need
+	// nothing, and Skipped the applications that could not be read.
 	InScope int `json:"inScope"`
 	InOrder int `json:"inOrder"`
-	// HandedOver are those that a closer look was asked for, sorted.
+	Skipped int `json:"skipped"`
+	// HandedOver are those that a reconcile was requested for.
 	HandedOver []Key `json:"handedOver"`
+	// ContinuesAfter is the application after which another invocation goes on,
+	// because the time of this one was up.
+	ContinuesAfter string `json:"continuesAfter,omitempty"`
 }
 
-// Sweep glances at every deployment group in scope, a hundred with one
-// question, and asks the function by its queue for a closer look at each that
-// is not plainly in order. So a lost event costs minutes, and one group in
-// trouble does not hold up the others.
-func (r *Repairer) Sweep(ctx context.Context) (Swept, error) {
-	swept := Swept{HandedOver: []Key{}}
-	inScope, err := r.inScope(ctx)
-	if err != nil && !r.tellBlind(ctx, err) {
-		return swept, fmt.Errorf("sweep: %w", err)
+// sweepBatch is how many applications are read before their deployment groups are
+// checked together and handed over. sweepMargin is what is left of the invocation's
+// time when a sweep hands over to the next.
+const (
+	sweepBatch  = 20
+	sweepMargin = 20 * time.Second
+)
+
+// sweeper is one invocation of a sweep.
+type sweeper struct {
+	*Repairer
+	work   sweepWork
+	swept  Swept
+	unread []error
+	// own is the sweep's own record; Key is empty until it was read.
+	own store.Item[Record]
+}
+
+// sweep checks every deployment group in scope, many with one question, and has the
+// function reconcile each that is not plainly in order. So a missed event costs
+// minutes, and one group in trouble does not delay the others. It hands over while it
+// reads, stops in time, and continues where it stopped.
+func (r *Repairer) sweep(ctx context.Context, work sweepWork) (Swept, error) {
+	s := &sweeper{Repairer: r, work: work, swept: Swept{HandedOver: []Key{}}}
+	if err := s.run(ctx); err != nil {
+		return s.swept, fmt.Errorf("sweep: %w", err)
 	}
-	if err == nil {
-		if err := r.forgetBlind(ctx); err != nil {
-			return swept, fmt.Errorf("sweep: %w", err)
+	r.log.InfoContext(ctx, "swept", "in_scope", s.swept.InScope, "in_order", s.swept.InOrder, "handed_over", len(s.swept.HandedOver),
+		"skipped", s.swept.Skipped, "continues_after", s.swept.ContinuesAfter)
+	return s.swept, nil
+}
+
+func (s *sweeper) run(ctx context.Context) error {
+	reading, cancel := before(ctx, sweepMargin)
+	defer cancel()
+	applications, err := s.applications(reading)
+	if err != nil {
+		s.unread = append(s.unread, err)
+	}
+	applications = slices.DeleteFunc(applications, func(name string) bool { return name <= s.work.After })
+	for batch := range slices.Chunk(applications, sweepBatch) {
+		found, skipped := s.deploymentGroups(reading, batch)
+		if reading.Err() != nil {
+			break
 		}
-	}
-	swept.InScope = len(inScope)
-	for _, g := range inScope {
-		if g.inOrder() {
-			swept.InOrder++
-		} else {
-			swept.HandedOver = append(swept.HandedOver, g.Key)
+		s.unread, s.swept.Skipped = append(s.unread, skipped...), s.swept.Skipped+len(skipped)
+		if err := s.check(ctx, found); fault.IsOwn(err) {
+			return err
+		} else if err != nil {
+			s.unread = append(s.unread, err)
 		}
+		s.work.After = batch[len(batch)-1]
 	}
-	var sending errgroup.Group
-	sending.SetLimit(concurrency)
-	for _, k := range swept.HandedOver {
-		sending.Go(func() error { return r.request(ctx, k, Hint{Sweep: true}, 0) })
-	}
-	if err := sending.Wait(); err != nil {
-		return swept, fmt.Errorf("sweep: %w", err)
-	}
-	r.log.InfoContext(ctx, "swept", "in_scope", swept.InScope, "in_order", swept.InOrder, "handed_over", len(swept.HandedOver))
-	return swept, nil
-}
-
-// tellBlind tells people that a sweep is denied what it asks, and reports
-// whether it did: no retry helps then.
-func (r *Repairer) tellBlind(ctx context.Context, err error) bool {
-	if kind := fault.Of(err); kind != fault.Denied && kind != fault.Invalid || tools(err) {
-		return false
-	}
-	o := &Observed{Key: everything}
-	records, unread := r.records.load(ctx, o.Key)
-	if unread != nil {
-		return false
-	}
-	o.Record = records[o.Key]
-	_, unable := r.unable(ctx, o, err)
-	return unable == nil
-}
-
-// forgetBlind makes it news again if a sweep is denied something after this.
-func (r *Repairer) forgetBlind(ctx context.Context) error {
-	records, err := r.records.load(ctx, everything)
-	if err != nil || records[everything].equal(Record{}) {
+	over := reading.Err() == nil
+	if err := s.report(ctx, over); err != nil || over {
 		return err
 	}
-	return r.records.save(ctx, everything, Record{Version: records[everything].Version})
+	s.swept.ContinuesAfter = s.work.After
+	return s.queue.Continue(ctx, continuation{Sweep: &s.work}, 0)
+}
+
+// before is a context that ends some time before another does.
+func before(ctx context.Context, margin time.Duration) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(ctx, deadline.Add(-margin))
+	}
+	return context.WithCancel(ctx)
+}
+
+// check hands over the deployment groups that are not plainly in order.
+func (s *sweeper) check(ctx context.Context, found map[Key]DeploymentGroup) error {
+	glances, own, err := s.glances(ctx, found)
+	if err != nil {
+		return err
+	}
+	s.own = own
+	s.closer(ctx, glances)
+	sending, ctx := errgroup.WithContext(ctx)
+	sending.SetLimit(concurrency)
+	for _, g := range glances {
+		s.swept.InScope++
+		switch {
+		case g.inOrder():
+			s.swept.InOrder++
+			continue
+		case g.record.Due.After(s.now()):
+			continue // a continuation is on its way
+		}
+		s.swept.HandedOver = append(s.swept.HandedOver, g.Key)
+		sending.Go(func() error {
+			return s.queue.Continue(ctx, continuation{Reconcile: &reconcileWork{Key: g.Key}}, 0)
+		})
+	}
+	return sending.Wait()
+}
+
+// closerLook is how many groups of a batch a sweep asks for the settings that no
+// question about many groups shows, such as lifecycle hooks; of a larger batch, a
+// quarter each time.
+const closerLook = 12
+
+// closer asks more about groups that are in order otherwise. Which ones depends on
+// the time, so that each has its turn.
+func (s *sweeper) closer(ctx context.Context, glances []glance) {
+	reads, ctx := errgroup.WithContext(ctx)
+	reads.SetLimit(concurrency)
+	for i := range glances {
+		g := &glances[i]
+		turn := fnv.New32a()
+		fmt.Fprint(turn, g.Key, s.now().Unix()/60)
+		if !g.inOrder() || len(glances) > closerLook && turn.Sum32()%4 != 0 {
+			continue
+		}
+		reads.Go(func() error {
+			// What cannot be read of one group is for its reconcile to find out.
+			g.fetched, _ = setting.Fetch(ctx, s.clients.Groups, g.group.Name)
+			return nil
+		})
+	}
+	_ = reads.Wait()
 }
 
 // glance is what a sweep knows of a deployment group.
 type glance struct {
 	Key
 	DeploymentGroup
-	group  *Group
-	record Record
+	group      *fleet.AutoScalingGroup
+	record     Record
+	unreadable error
+	fetched    setting.Fetched
 }
 
-// inOrder tells whether the group has, by all that is seen at a glance, what a
-// closer look would want, and whether that look was had since the last
-// deployment.
+// inOrder reports whether the group has, by all that is seen at a glance, what a
+// reconcile would want, and whether the baseline is up to date.
 func (g glance) inOrder() bool {
 	r := g.record
-	if g.group == nil || r.Baseline == nil || r.Baseline.Group != g.group.Name || r.Published != g.group.Name ||
-		r.Deployment != g.Last || r.Failed != "" || r.Untold != (Untold{}) || len(r.Pending) > 0 || r.Settle || g.group.suspended() {
+	if g.unreadable != nil || g.group == nil || r.Baseline == nil || r.Published != g.group.Name || r.Deployment != g.Last ||
+		r.Failed != "" || len(r.Notices.Outbox) > 0 || len(r.Pending) > 0 || r.Settle || len(r.Blocked) > 0 || r.Bridged != nil || len(r.HeldBack) > 0 ||
+		len(r.Former) > 0 || r.Baseline.Group != g.group.Name || r.Baseline.ARN != g.group.ARN || r.Baseline.DeploymentGroupID != g.ID {
 		return false
 	}
 	attached := map[string]bool{}
-	for s := range g.group.Sources {
+	for _, s := range g.group.Sources {
 		attached[s.Name()] = true
 	}
-	return !slices.ContainsFunc(slices.Concat(g.TargetGroups, g.Classic), func(name string) bool { return !attached[name] })
+	lacks := func(name string) bool { return !attached[name] }
+	return !slices.ContainsFunc(g.TargetGroups, lacks) && !slices.ContainsFunc(g.Classic, lacks) &&
+		setting.Take(g.group, g.fetched).Seen(g.fetched).Equal(r.Baseline.Settings.Seen(g.fetched))
 }
 
-// inScope finds the deployment groups in scope whose deployments copy an Auto
-// Scaling group, sorted by name. An application that cannot be read is missing
-// from the answer, and in the error.
-func (r *Repairer) inScope(ctx context.Context) ([]glance, error) {
-	found, unread := r.copying(ctx)
-	keys := slices.SortedFunc(maps.Keys(found), func(a, b Key) int { return strings.Compare(a.String(), b.String()) })
-	names := map[string]bool{}
+// glances reads the records and Auto Scaling groups of deployment groups, and leaves
+// out those whose tags take them out of scope. It reads the sweep's own record along.
+func (r *Repairer) glances(ctx context.Context, found map[Key]DeploymentGroup) (glances []glance, own store.Item[Record], err error) {
+	keys := sorted(found)
+	var names []string
+	recordKeys := []store.Key{everything.key()}
 	for _, k := range keys {
-		for _, name := range found[k].Groups {
-			names[name] = true
-		}
+		names, recordKeys = append(names, found[k].Groups...), append(recordKeys, k.key())
 	}
-	var (
-		round   errgroup.Group
-		records map[Key]Record
-		groups  = map[string]*Group{}
-	)
+	var records map[store.Key]store.Item[Record]
+	var groups map[string]*fleet.AutoScalingGroup
+	round, reading := errgroup.WithContext(ctx)
 	round.Go(func() (err error) {
-		records, err = r.records.load(ctx, keys...)
+		records, err = r.records.Get(reading, recordKeys...)
 		return err
 	})
 	round.Go(func() (err error) {
-		groups, err = r.groups(ctx, slices.Sorted(maps.Keys(names))...)
+		groups, err = fleet.AutoScalingGroups(reading, r.clients.Groups, names...)
 		return err
 	})
 	if err := round.Wait(); err != nil {
+		return nil, own, err
+	}
+	for _, k := range keys {
+		item := records[k.key()]
+		g := glance{Key: k, DeploymentGroup: found[k], record: item.Value, unreadable: item.Unreadable, group: groups[found[k].name()]}
+		balanced := len(g.TargetGroups)+len(g.Classic) > 0 || g.record.Baseline != nil || g.unreadable != nil
+		if balanced && r.cfg.admits(g.group) {
+			glances = append(glances, g)
+		}
+	}
+	return glances, records[everything.key()], nil
+}
+
+// inScope are the deployment groups in scope, sorted. What cannot be read is missing,
+// unless nothing can be read.
+func (r *Repairer) inScope(ctx context.Context) ([]Key, error) {
+	applications, err := r.applications(ctx)
+	if err != nil {
 		return nil, err
 	}
-	var inScope []glance
-	for _, k := range keys {
-		g := glance{Key: k, DeploymentGroup: found[k], record: records[k]}
-		if len(g.Groups) == 1 {
-			g.group = groups[g.Groups[0]]
-		}
-		if g.balanced() && r.cfg.Scope.admits(g.group) {
-			inScope = append(inScope, g)
-		}
+	found, unread := r.deploymentGroups(ctx, applications)
+	if len(found) == 0 && len(unread) > 0 {
+		return nil, errors.Join(unread...)
 	}
-	return inScope, unread
+	glances, _, err := r.glances(ctx, found)
+	keys := make([]Key, len(glances))
+	for i, g := range glances {
+		keys[i] = g.Key
+	}
+	return keys, err
 }
 
-// balanced tells whether there is load balancing to look after.
-func (g glance) balanced() bool {
-	return len(g.TargetGroups) > 0 || len(g.Classic) > 0 || g.record.Baseline != nil
+// applications are the applications in scope, sorted.
+func (r *Repairer) applications(ctx context.Context) ([]string, error) {
+	if len(r.cfg.Applications) > 0 {
+		return slices.Sorted(slices.Values(r.cfg.Applications)), nil
+	}
+	var names []string
+	pages := codedeploy.NewListApplicationsPaginator(r.clients.Deployments, &codedeploy.ListApplicationsInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list applications: %w", err)
+		}
+		names = append(names, page.Applications...)
+	}
+	slices.Sort(names)
+	return names, nil
 }
 
-// copying finds, among the applications and names in scope, the deployment
-// groups whose deployments copy an Auto Scaling group.
-func (r *Repairer) copying(ctx context.Context) (map[Key]DeploymentGroup, error) {
-	applications := r.cfg.Applications
-	if len(applications) == 0 {
-		var err error
-		if applications, err = r.applications(ctx); err != nil {
-			return map[Key]DeploymentGroup{}, err
-		}
-	}
-	var (
-		round errgroup.Group
-		guard sync.Mutex
-		found = map[Key]DeploymentGroup{}
-	)
+// deploymentGroups finds the deployment groups of applications whose deployments copy
+// an Auto Scaling group. An application that cannot be read is left out, and its
+// error returned.
+func (r *Repairer) deploymentGroups(ctx context.Context, applications []string) (found map[Key]DeploymentGroup, unread []error) {
+	found = map[Key]DeploymentGroup{}
+	var mu sync.Mutex // protects both
+	var round errgroup.Group
 	round.SetLimit(concurrency)
 	for _, application := range applications {
 		round.Go(func() error {
-			groups, err := r.deploymentGroups(ctx, application)
-			if err != nil && fault.Of(err) != fault.NotFound { // deleted while we looked
-				return err
-			}
-			guard.Lock()
-			defer guard.Unlock()
+			groups, err := r.deploymentGroupsOf(ctx, application)
+			mu.Lock()
+			defer mu.Unlock()
 			for k, g := range groups {
-				if (&Observed{DeploymentGroup: g}).ours() {
+				if g.managed() {
 					found[k] = g
 				}
+			}
+			if err != nil && !fault.Is(err, fault.NotFound) { // deleted meanwhile
+				unread = append(unread, err)
 			}
 			return nil
 		})
 	}
-	return found, round.Wait()
-}
-
-func (r *Repairer) applications(ctx context.Context) ([]string, error) {
-	var names []string
-	in := &codedeploy.ListApplicationsInput{}
-	for more := true; more; more = aws.ToString(in.NextToken) != "" {
-		out, err := r.clients.Deployments.ListApplications(ctx, in)
-		if err != nil {
-			return nil, err
-		}
-		names, in.NextToken = append(names, out.Applications...), out.NextToken
-	}
-	return names, nil
+	_ = round.Wait() // each application has its own error
+	return found, unread
 }
 
 // batchDeploymentGroupsLimit is how many names BatchGetDeploymentGroups takes
-// (BatchLimitExceededException, CodeDeploy API Reference).
+// (BatchLimitExceededException, AWS CodeDeploy API Reference).
 const batchDeploymentGroupsLimit = 100
 
-// deploymentGroups reads the deployment groups of an application whose names
-// are in scope.
-func (r *Repairer) deploymentGroups(ctx context.Context, application string) (map[Key]DeploymentGroup, error) {
-	var names []string
-	in := &codedeploy.ListDeploymentGroupsInput{ApplicationName: &application}
-	for more := true; more; more = aws.ToString(in.NextToken) != "" {
-		out, err := r.clients.Deployments.ListDeploymentGroups(ctx, in)
-		if err != nil {
-			return nil, err
-		}
-		names, in.NextToken = append(names, out.DeploymentGroups...), out.NextToken
-	}
-	names = slices.DeleteFunc(names, func(name string) bool { return !r.cfg.Scope.covers(Key{application, name}) })
+func (r *Repairer) deploymentGroupsOf(ctx context.Context, application string) (map[Key]DeploymentGroup, error) {
 	found := map[Key]DeploymentGroup{}
+	var names []string
+	pages := codedeploy.NewListDeploymentGroupsPaginator(r.clients.Deployments, &codedeploy.ListDeploymentGroupsInput{ApplicationName: &application})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list deployment groups of %s: %w", setting.Plain(application), err)
+		}
+		names = append(names, page.DeploymentGroups...)
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return !r.cfg.covers(Key{application, name}) })
 	for chunk := range slices.Chunk(names, batchDeploymentGroupsLimit) {
 		out, err := r.clients.Deployments.BatchGetDeploymentGroups(ctx, &codedeploy.BatchGetDeploymentGroupsInput{
 			ApplicationName: &application, DeploymentGroupNames: chunk,
 		})
 		if err != nil {
-			return nil, err
+			return found, fmt.Errorf("get deployment groups of %s: %w", setting.Plain(application), err)
 		}
 		for _, info := range out.DeploymentGroupsInfo {
 			found[Key{application, aws.ToString(info.DeploymentGroupName)}] = deploymentGroup(&info)
 		}
 	}
 	return found, nil
+}
+
+func sorted(found map[Key]DeploymentGroup) []Key {
+	var keys []Key
+	for k := range found {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b Key) int {
+		if a.Application != b.Application {
+			if a.Application < b.Application {
+				return -1
+			}
+			return 1
+		}
+		if a.DeploymentGroup < b.DeploymentGroup {
+			return -1
+		}
+		return 1
+	})
+	return keys
+}
+
+// report notifies operators of what the sweep cannot read, once it has lasted, and
+// forgets what it can read again.
+func (s *sweeper) report(ctx context.Context, over bool) error {
+	if s.own.Key == (store.Key{}) {
+		items, err := s.records.Get(ctx, everything.key())
+		if err != nil {
+			return err
+		}
+		s.own = items[everything.key()]
+	}
+	o := &Observation{Key: everything, Now: s.now(), Config: s.cfg, Record: s.own.Value}
+	if len(s.unread) == 0 && (!over || s.own.Value.equal(Record{})) {
+		return nil
+	}
+	p := Plan{draft: s.own.Value, Serving: Serving{Phase: Settled}}
+	for _, err := range s.unread {
+		p.fail(o, err)
+	}
+	o.Err = errors.Join(s.unread...) // what else fails is not known while something does
+	p = p.finish(o)
+	p.Next.Due, p.Next.Requeues = time.Time{}, 0
+	if err := s.save(ctx, &s.own, p.Next); err != nil && !errors.Is(err, errConflict) {
+		return err
+	}
+	return s.notify(ctx, &s.own)
 }

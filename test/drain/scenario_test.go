@@ -46,7 +46,7 @@ type setup struct {
 	mix       []time.Duration
 	tags      map[string]string // of the Auto Scaling group, beside the one that names side
 	env       settings
-	perSecond int
+	perSecond int // requests to each target group; 5 unless set
 	noSweep   bool
 	noHook    bool
 }
@@ -119,6 +119,9 @@ func (o *setup) orDefault() {
 	}
 	if o.heartbeat == 0 {
 		o.heartbeat = 300
+	}
+	if o.perSecond == 0 {
+		o.perSecond = 5
 	}
 	if o.mix == nil {
 		o.mix = []time.Duration{100 * time.Millisecond, 2 * time.Second, 40 * time.Second}

@@ -230,14 +230,22 @@ func TestAccessDenied(t *testing.T) {
 			w.release(region.Deployment{})
 			w.settle()
 			w.settle()
+<<<<<<< HEAD
 			if told := w.Subjects(); harness.Count(told, "needs you") < 1 || len(told) > 5 {
+=======
+			if told := w.Told(); scene.Count(told, "action required") < 1 || len(told) > 5 {
+>>>>>>> 65718db87071ebdac08367a6de7ecea16e05a4b9
 				t.Errorf("people are told %q", told)
 			}
 			named := 0
 			for _, p := range w.Notices.Published() {
 				named += strings.Count(p.Message, "Allow "+action)
 			}
+<<<<<<< HEAD
 			if named != harness.Count(w.Subjects(), "needs you") {
+=======
+			if named != scene.Count(w.Told(), "action required") {
+>>>>>>> 65718db87071ebdac08367a6de7ecea16e05a4b9
 				t.Errorf("%d notices name the missing action: %q", named, w.LastNotice())
 			}
 			w.SetFaults(nil)
@@ -415,8 +423,13 @@ func TestBusyGroup(t *testing.T) {
 	w.SetInstanceRefresh(w.GroupOf(w.svc), false)
 	w.settle()
 	w.mustServe()
+<<<<<<< HEAD
 	if harness.Count(w.Subjects(), "needs you") > 0 {
 		t.Errorf("people are woken for what passes: %q", w.Subjects())
+=======
+	if scene.Count(w.Told(), "action required") > 0 {
+		t.Errorf("people are woken for what passes: %q", w.Told())
+>>>>>>> 65718db87071ebdac08367a6de7ecea16e05a4b9
 	}
 }
 
@@ -479,7 +492,11 @@ func TestTargetGroupOfAnotherKind(t *testing.T) {
 	w.settle()
 	w.mustServe(w.TargetGroupARN("web"))
 	w.Advance(6 * time.Hour)
+<<<<<<< HEAD
 	if told := w.Subjects(); harness.Count(told, "needs you") != 1 || len(told) > 2 {
+=======
+	if told := w.Told(); scene.Count(told, "action required") != 1 || len(told) > 2 {
+>>>>>>> 65718db87071ebdac08367a6de7ecea16e05a4b9
 		t.Errorf("told %q", told)
 	}
 	if !strings.Contains(w.LastNotice(), "addresses (type ip)") {
@@ -517,7 +534,7 @@ func TestOperator(t *testing.T) {
 
 	var plan repair.Result
 	w.ask(`{"action":"plan","application":"shop","deploymentGroup":"web"}`, &plan)
-	if plan.Outcome != repair.Planned || len(plan.Changes) != 1 || plan.Changes[0].Do != repair.Attach || plan.Changes[0].Group != green {
+	if plan.Outcome != repair.Planned || len(plan.Changes) != 1 || plan.Changes[0].Kind != "attach-traffic-sources" || plan.Changes[0].Group != green {
 		t.Errorf("the plan is %+v", plan)
 	}
 	var plans []repair.Result

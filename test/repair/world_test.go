@@ -94,7 +94,7 @@ func (w *world) ask(request string, answer any) {
 // sweepEvery is the schedule.
 func (w *world) sweepEvery(d time.Duration) {
 	w.After(d, func() {
-		w.Queue.Send(`{"action":"sweep"}`)
+		w.Queue.Send(`{"continue":{"sweep":{}}}`)
 		w.sweepEvery(d)
 	})
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/aws/smithy-go"
 
 	"deployhooks/pkg/repair"
-	"deployhooks/test/harness"
 	"deployhooks/test/region"
+	"deployhooks/test/scene"
 )
 
 // TestFaultsThatLast holds that trouble that does not pass neither multiplies
@@ -50,7 +50,7 @@ func TestFaultsThatLast(t *testing.T) {
 				if w.Invocations > hours*100 {
 					t.Errorf("%d invocations in %d hours: failed looks multiply", w.Invocations, hours)
 				}
-				if told := w.Subjects(); len(told) > 12 {
+				if told := w.Told(); len(told) > 12 {
 					t.Errorf("%d notices of one fault: %q…", len(told), told[:12])
 				}
 				w.SetFaults(nil)
@@ -67,7 +67,7 @@ func TestDeniedSweepIsToldOnce(t *testing.T) {
 	w := newWorld(t, setting{})
 	w.SetFaults(region.On("ListApplications", 0, region.Fault{Before: region.AccessDenied("codedeploy:ListApplications")}))
 	w.Advance(3 * time.Hour)
-	if told := w.Subjects(); len(told) != 1 || !strings.Contains(w.LastNotice(), "Allow codedeploy:ListApplications") {
+	if told := w.Told(); len(told) != 1 || !strings.Contains(w.LastNotice(), "Allow codedeploy:ListApplications") {
 		t.Errorf("a sweep that is denied what it asks is told as %q:\n%s", told, w.LastNotice())
 	}
 	if n := len(w.Queue.DeadLetters()); n > 0 {
@@ -77,7 +77,7 @@ func TestDeniedSweepIsToldOnce(t *testing.T) {
 	w.Advance(time.Hour)
 	w.SetFaults(region.On("ListApplications", 0, region.Fault{Before: region.AccessDenied("codedeploy:ListApplications")}))
 	w.Advance(time.Hour)
-	if told := w.Subjects(); len(told) != 2 {
+	if told := w.Told(); len(told) != 2 {
 		t.Errorf("denied again later, it is told as %q", told)
 	}
 }
@@ -99,7 +99,7 @@ func TestInstanceRefreshThatLasts(t *testing.T) {
 	w.RunUntil(func() bool { return w.Deployed(id) }, time.Hour)
 	w.SetInstanceRefresh(w.GroupOf(w.svc), true)
 	w.Advance(6 * time.Hour)
-	if told := w.Subjects(); len(told) != 1 || harness.Count(told, "waiting") != 1 {
+	if told := w.Told(); len(told) != 1 || scene.Count(told, "waiting") != 1 {
 		t.Errorf("six hours of waiting are told as %q", told)
 	}
 	w.SetInstanceRefresh(w.GroupOf(w.svc), false)
@@ -178,8 +178,8 @@ func TestSuspendedByHandAndResumedByTheNoticesRemedy(t *testing.T) {
 	w.suspend(green, "AddToLoadBalancer")
 	w.Scale(green, 6)
 	w.settle()
-	if !strings.Contains(w.LastNotice(), "resume-processes") || harness.Count(w.Subjects(), "waiting") != 1 {
-		t.Errorf("the suspension is told as %q:\n%s", w.Subjects(), w.LastNotice())
+	if !strings.Contains(w.LastNotice(), "resume-processes") || scene.Count(w.Told(), "waiting") != 1 {
+		t.Errorf("the suspension is told as %q:\n%s", w.Told(), w.LastNotice())
 	}
 	w.resume(green, "AddToLoadBalancer")
 	w.settle()
@@ -204,7 +204,7 @@ func TestExtraTargetGroupDoesNotDelay(t *testing.T) {
 	w.Advance(10 * time.Second)
 	w.mustServe(w.TargetGroupARN("web"), extra)
 	w.settle()
-	if told := w.Subjects(); len(told) != 1 || harness.Count(told, "repaired") != 1 {
+	if told := w.Told(); len(told) != 1 || scene.Count(told, "repaired") != 1 {
 		t.Errorf("told %q", told)
 	}
 }
@@ -234,7 +234,7 @@ func TestRollbackReportsWhatTheFailureLeft(t *testing.T) {
 		named += strings.Count(p.Message, "left the Auto Scaling group "+green)
 	}
 	if named != 1 {
-		t.Errorf("%s, which costs money and serves nobody, is told of %d times: %q", green, named, w.Subjects())
+		t.Errorf("%s, which costs money and serves nobody, is told of %d times: %q", green, named, w.Told())
 	}
 }
 
@@ -318,7 +318,7 @@ func TestNoticesOutlastAnOutage(t *testing.T) {
 	w.Advance(5 * time.Hour)
 	w.SetFaults(nil)
 	w.Advance(2 * time.Hour)
-	if told := w.Subjects(); len(told) != 1 || harness.Count(told, "repaired") != 1 {
+	if told := w.Told(); len(told) != 1 || scene.Count(told, "repaired") != 1 {
 		t.Errorf("after the outage people are told %q", told)
 	}
 }
@@ -333,7 +333,7 @@ func TestDeniedSweepWhoseNoticeFailsOnce(t *testing.T) {
 		return once(c)
 	})
 	w.Advance(3 * time.Hour)
-	if told := w.Subjects(); len(told) != 1 {
+	if told := w.Told(); len(told) != 1 {
 		t.Errorf("told %q", told)
 	}
 }
@@ -352,7 +352,7 @@ func TestTableThatCannotBeWrittenWhileWaiting(t *testing.T) {
 	if n := w.Invocations - before; n > 40 {
 		t.Errorf("one scale-out made %d invocations", n)
 	}
-	if told := w.Subjects(); len(told) != 1 {
+	if told := w.Told(); len(told) != 1 {
 		t.Errorf("told %q", told)
 	}
 }
@@ -366,7 +366,7 @@ func TestEachRepairIsTold(t *testing.T) {
 	w.AddTargetGroup(region.TargetGroup{Name: "admin"})
 	w.addToDeploymentGroup("admin")
 	w.settle()
-	if told := w.Subjects(); harness.Count(told, "repaired") != 2 {
+	if told := w.Told(); scene.Count(told, "repaired") != 2 {
 		t.Errorf("two repairs are told as %q", told)
 	}
 	green, web := w.GroupOf(w.svc), w.TargetGroupARN("web")
@@ -385,8 +385,8 @@ func TestEachRepairIsTold(t *testing.T) {
 	for _, p := range w.Notices.Published() {
 		named += strings.Count(p.Message, "left the Auto Scaling group "+left)
 	}
-	if named != 1 || harness.Count(w.Subjects(), "waiting") != 2 {
-		t.Errorf("%s is told of %d times: %q", left, named, w.Subjects())
+	if named != 1 || scene.Count(w.Told(), "waiting") != 2 {
+		t.Errorf("%s is told of %d times: %q", left, named, w.Told())
 	}
 }
 
@@ -404,7 +404,7 @@ func TestHookThatCannotBePutBack(t *testing.T) {
 	w.release(region.Deployment{})
 	w.Advance(6 * time.Hour)
 	w.mustServe()
-	if told := w.Subjects(); harness.Count(told, "repaired") != 1 || harness.Count(told, "needs you") != 1 || len(told) != 2 {
+	if told := w.Told(); scene.Count(told, "repaired") != 1 || scene.Count(told, "action required") != 1 || len(told) != 2 {
 		t.Errorf("told %q", told)
 	}
 	if got := w.Parameter("/deployhooks/shop/web/auto-scaling-group"); got != w.GroupOf(w.svc) {

@@ -25,14 +25,14 @@ func (r *Repairer) publish(ctx context.Context, k Key, group string) error {
 	return nil
 }
 
-// ParameterName is the SSM parameter that holds the name of the deployment
-// group's current Auto Scaling group:
+// ParameterName is the SSM parameter that holds the name of the deployment group's
+// current Auto Scaling group:
 //
 //	<prefix>/<application>/<deployment group>/auto-scaling-group
 //
 // Parameter names take letters, digits and _.- only (PutParameter, AWS Systems
-// Manager API Reference). A name with anything else has it replaced by - and
-// ends in eight hex digits of its SHA-256, so that no two names meet.
+// Manager API Reference). A name with anything else has it replaced by - and ends in
+// eight hex digits of its SHA-256, so that no two names meet.
 func ParameterName(prefix string, k Key) string {
 	return strings.TrimRight(prefix, "/") + "/" + segment(k.Application) + "/" + segment(k.DeploymentGroup) + "/auto-scaling-group"
 }

@@ -1,0 +1,207 @@
+package repair
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	codedeploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+	"golang.org/x/sync/errgroup"
+
+	"deployhooks/pkg/fault"
+)
+
+// One question to CodeDeploy each; observe.go says when which is asked.
+
+// inProgress are the states of a deployment that has not ended (DeploymentInfo, AWS
+// CodeDeploy API Reference).
+var inProgress = []codedeploytypes.DeploymentStatus{
+	codedeploytypes.DeploymentStatusCreated, codedeploytypes.DeploymentStatusQueued, codedeploytypes.DeploymentStatusInProgress,
+	codedeploytypes.DeploymentStatusBaking, codedeploytypes.DeploymentStatusReady,
+}
+
+func (r *Repairer) deploymentGroup(ctx context.Context, k Key) (DeploymentGroup, error) {
+	out, err := r.clients.Deployments.GetDeploymentGroup(ctx, &codedeploy.GetDeploymentGroupInput{
+		ApplicationName: &k.Application, DeploymentGroupName: &k.DeploymentGroup,
+	})
+	if err != nil {
+		return DeploymentGroup{}, fmt.Errorf("get deployment group %s: %w", k, err)
+	}
+	return deploymentGroup(out.DeploymentGroupInfo), nil
+}
+
+func deploymentGroup(info *codedeploytypes.DeploymentGroupInfo) DeploymentGroup {
+	if info == nil {
+		return DeploymentGroup{}
+	}
+	g := DeploymentGroup{ID: aws.ToString(info.DeploymentGroupId), Platform: string(info.ComputePlatform)}
+	if g.Platform == "" {
+		g.Platform = "Server" // groups older than the field do not have it
+	}
+	if s := info.DeploymentStyle; s != nil {
+		g.BlueGreen = s.DeploymentType == codedeploytypes.DeploymentTypeBlueGreen
+	}
+	if c := info.BlueGreenDeploymentConfiguration; c != nil && c.GreenFleetProvisioningOption != nil {
+		g.Copies = c.GreenFleetProvisioningOption.Action == codedeploytypes.GreenFleetProvisioningActionCopyAutoScalingGroup
+	}
+	if c := info.BlueGreenDeploymentConfiguration; c != nil && c.TerminateBlueInstancesOnDeploymentSuccess != nil {
+		t := c.TerminateBlueInstancesOnDeploymentSuccess
+		g.Stays = t.Action == codedeploytypes.InstanceActionKeepAlive
+		g.TerminationWait = time.Duration(t.TerminationWaitTimeInMinutes) * time.Minute
+	}
+	for _, a := range info.AutoScalingGroups {
+		g.Groups = append(g.Groups, aws.ToString(a.Name))
+	}
+	if b := info.LoadBalancerInfo; b != nil {
+		for _, t := range b.TargetGroupInfoList {
+			g.TargetGroups = append(g.TargetGroups, aws.ToString(t.Name))
+		}
+		for _, e := range b.ElbInfoList {
+			g.Classic = append(g.Classic, aws.ToString(e.Name))
+		}
+	}
+	if l := info.LastAttemptedDeployment; l != nil {
+		g.Last = aws.ToString(l.DeploymentId)
+	}
+	if l := info.LastSuccessfulDeployment; l != nil {
+		g.Success = aws.ToString(l.DeploymentId)
+	}
+	return g
+}
+
+// batchDeploymentsLimit is how many IDs BatchGetDeployments takes (AWS CodeDeploy
+// API Reference).
+const batchDeploymentsLimit = 25
+
+// deployments reads deployments by ID. One that CodeDeploy does not know, or whose
+// ID can be none, is nil in the answer.
+func (r *Repairer) deployments(ctx context.Context, ids []string) (map[string]*Deployment, error) {
+	found := map[string]*Deployment{}
+	var mu sync.Mutex
+	round, ctx := errgroup.WithContext(ctx)
+	for _, id := range ids {
+		found[id] = nil
+	}
+	for chunk := range slices.Chunk(ids, batchDeploymentsLimit) {
+		round.Go(func() error {
+			infos, err := r.deploymentInfos(ctx, chunk)
+			mu.Lock()
+			defer mu.Unlock()
+			for _, info := range infos {
+				found[aws.ToString(info.DeploymentId)] = deployment(info)
+			}
+			return err
+		})
+	}
+	return found, round.Wait()
+}
+
+func (r *Repairer) deploymentInfos(ctx context.Context, ids []string) ([]codedeploytypes.DeploymentInfo, error) {
+	if len(ids) > 1 {
+		out, err := r.clients.Deployments.BatchGetDeployments(ctx, &codedeploy.BatchGetDeploymentsInput{DeploymentIds: ids})
+		switch {
+		case err == nil:
+			return out.DeploymentsInfo, nil
+		case !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Invalid):
+			return nil, fmt.Errorf("get deployments %s: %w", strings.Join(ids, ", "), err)
+		}
+		// One wrong ID failed them all: search for it.
+		half := len(ids) / 2
+		first, err := r.deploymentInfos(ctx, ids[:half])
+		if err != nil {
+			return nil, err
+		}
+		second, err := r.deploymentInfos(ctx, ids[half:])
+		return append(first, second...), err
+	}
+	out, err := r.clients.Deployments.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &ids[0]})
+	switch {
+	case fault.Is(err, fault.NotFound), fault.Is(err, fault.Invalid):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("get deployment %s: %w", ids[0], err)
+	case out.DeploymentInfo == nil:
+		return nil, nil
+	}
+	out.DeploymentInfo.DeploymentId = &ids[0]
+	return []codedeploytypes.DeploymentInfo{*out.DeploymentInfo}, nil
+}
+
+func deployment(info codedeploytypes.DeploymentInfo) *Deployment {
+	d := &Deployment{
+		ID:        aws.ToString(info.DeploymentId),
+		Over:      !slices.Contains(inProgress, info.Status),
+		Succeeded: info.Status == codedeploytypes.DeploymentStatusSucceeded,
+		Ready:     info.Status == codedeploytypes.DeploymentStatusReady,
+		Waiting:   info.InstanceTerminationWaitTimeStarted,
+		Created:   aws.ToTime(info.CreateTime),
+		Ended:     aws.ToTime(info.CompleteTime),
+		// "autoscaling" and "autoscalingTermination" by the API reference, spelt
+		// autoScaling elsewhere.
+		ByAutoScaling: strings.HasPrefix(strings.ToLower(string(info.Creator)), "autoscaling"),
+	}
+	if b := info.RollbackInfo; b != nil {
+		d.Undoes = aws.ToString(b.RollbackTriggeringDeploymentId)
+	}
+	if t := info.TargetInstances; t != nil {
+		d.Replacement = t.AutoScalingGroups
+	}
+	return d
+}
+
+func (r *Repairer) listInProgress(ctx context.Context, k Key) ([]string, error) {
+	return r.list(ctx, &codedeploy.ListDeploymentsInput{ApplicationName: &k.Application, DeploymentGroupName: &k.DeploymentGroup, IncludeOnlyStatuses: inProgress})
+}
+
+// listSucceeded lists the deployments that were created since a time and have
+// succeeded.
+func (r *Repairer) listSucceeded(ctx context.Context, k Key, since time.Time) ([]string, error) {
+	return r.list(ctx, &codedeploy.ListDeploymentsInput{
+		ApplicationName: &k.Application, DeploymentGroupName: &k.DeploymentGroup,
+		IncludeOnlyStatuses: []codedeploytypes.DeploymentStatus{codedeploytypes.DeploymentStatusSucceeded},
+		CreateTimeRange:     &codedeploytypes.TimeRange{Start: &since},
+	})
+}
+
+func (r *Repairer) list(ctx context.Context, in *codedeploy.ListDeploymentsInput) ([]string, error) {
+	var ids []string
+	pages := codedeploy.NewListDeploymentsPaginator(r.clients.Deployments, in)
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list deployments of %s/%s: %w", aws.ToString(in.ApplicationName), aws.ToString(in.DeploymentGroupName), err)
+		}
+		ids = append(ids, page.Deployments...)
+	}
+	return ids, nil
+}
+
+// deployedTo are the states of a target that has got the revision, or is getting it
+// (ListDeploymentTargets, AWS CodeDeploy API Reference). A green instance is Ready
+// until traffic is rerouted to it.
+var deployedTo = []string{
+	string(codedeploytypes.TargetStatusSucceeded), string(codedeploytypes.TargetStatusReady), string(codedeploytypes.TargetStatusInProgress),
+}
+
+// revised are the instances that a deployment deployed to. That it cannot be asked
+// keeps nothing from being repaired.
+func (r *Repairer) revised(ctx context.Context, id string) (revised Revised) {
+	in := &codedeploy.ListDeploymentTargetsInput{
+		DeploymentId: &id, TargetFilters: map[string][]string{string(codedeploytypes.TargetFilterNameTargetStatus): deployedTo},
+	}
+	for { // the SDK has no paginator for it
+		out, err := r.clients.Deployments.ListDeploymentTargets(ctx, in)
+		if err != nil {
+			return Revised{Err: fmt.Errorf("list targets of deployment %s: %w", id, err)}
+		}
+		revised.Instances = append(revised.Instances, out.TargetIds...)
+		if in.NextToken = out.NextToken; aws.ToString(in.NextToken) == "" {
+			return revised
+		}
+	}
+}

@@ -1,0 +1,250 @@
+package repair
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"deployhooks/pkg/fault"
+	"deployhooks/pkg/fleet"
+	"deployhooks/pkg/notice"
+	"deployhooks/pkg/repair/setting"
+)
+
+// Result is what came of reconciling one deployment group. It is what a direct
+// invocation returns, and the detail of the EventBridge event.
+type Result struct {
+	Key
+	// AutoScalingGroup is the one that serves, or should.
+	AutoScalingGroup string  `json:"autoScalingGroup,omitempty"`
+	Deployment       string  `json:"deployment,omitempty"`
+	Phase            Phase   `json:"phase,omitempty"`
+	Outcome          Outcome `json:"outcome"`
+	// Reason says why a deployment group is out of scope.
+	Reason string `json:"reason,omitempty"`
+	// Changes are those made or, in plan mode, due.
+	Changes  []setting.Change `json:"changes"`
+	Blockers []Blocker        `json:"blockers"`
+	// LeftBehind is the replacement group that a failed release left running.
+	LeftBehind *LeftBehind `json:"leftBehind,omitempty"`
+}
+
+// LeftBehind is a replacement group that a failed or stopped release left.
+type LeftBehind struct {
+	Group      string `json:"autoScalingGroup"`
+	Deployment string `json:"deployment"`
+	Instances  int    `json:"instances"`
+	// Serves means that some of them serve users.
+	Serves bool `json:"serves"`
+}
+
+// result is a plan as operators and machines see it.
+func (p Plan) result(o *Observation) Result {
+	res := Result{
+		Key: o.Key, Outcome: p.Outcome, Reason: p.Reason, Phase: p.Serving.Phase,
+		Changes: slices.Concat([]setting.Change{}, p.Changes, p.Done), Blockers: slices.Concat([]Blocker{}, p.Blockers), LeftBehind: p.Left,
+		AutoScalingGroup: o.DeploymentGroup.name(), Deployment: o.DeploymentGroup.Last,
+	}
+	if p.Serving.Group != nil {
+		res.AutoScalingGroup = p.Serving.Group.Name
+	}
+	if d := o.event(); d != nil {
+		res.Deployment = d.ID
+	}
+	return res
+}
+
+// notices is the ledger after the plan: what is new is in its outbox.
+func (p Plan) notices(o *Observation) notice.Ledger[notice.Notice] {
+	ledger := p.Next.Notices
+	res := p.result(o)
+	res.LeftBehind = nil
+	matter := func(what string) string { return what + " " + res.AutoScalingGroup }
+	repaired, inOrder, planned, left := matter("repaired"), matter("in-order"), matter("planned"), ""
+	live := []string{inOrder}
+	for _, b := range p.Blockers {
+		live = append(live, b.Matter)
+	}
+	if p.Left != nil {
+		left = "left " + p.Left.Group
+		live = append(live, left)
+	}
+	if len(p.Changes) == 0 {
+		live = append(live, repaired)
+	} else if p.Outcome == Planned {
+		live = append(live, planned)
+	}
+	// What is not known now, or not while a release is in progress, stays notified.
+	partial := o.Err != nil || p.Serving.Phase != Settled
+	ledger = ledger.Keep(func(m string) bool { return slices.Contains(live, m) || partial && m != repaired })
+	switch ended := o.ended() && o.event().Succeeded || o.Record.Ended != ""; {
+	case p.Outcome == Planned:
+		ledger = ledger.Add(planned, res.notice("Repair planned, not applied"))
+	case p.Outcome == Bridged:
+		ledger = ledger.Add("bridged "+p.Serving.Release.ID, res.notice("Instances registered until the release ends"))
+	case p.settled && len(p.Done) > 0:
+		done := res
+		done.Outcome = Repaired
+		ledger = ledger.Add(repaired, done.notice("Load balancing repaired"))
+	case p.settled && ended && !ledger.Knows(repaired) && len(p.Blockers) == 0:
+		ledger = ledger.Add(inOrder, res.notice("Load balancing in order"))
+	}
+	if left != "" && p.Serving.Phase == Settled {
+		remains := res
+		remains.Changes, remains.Blockers, remains.LeftBehind = nil, nil, p.Left
+		ledger = ledger.Add(left, remains.notice("Failed release left a group running"))
+	}
+	return p.notifyBlockers(o, ledger, res)
+}
+
+// notifyBlockers puts one notification into the outbox for everything that has
+// blocked for long enough and that operators do not know of.
+func (p Plan) notifyBlockers(o *Observation, ledger notice.Ledger[notice.Notice], res Result) notice.Ledger[notice.Notice] {
+	var due []Blocker
+	for _, b := range p.Blockers {
+		lasted := b.ActionRequired || b.notify >= 0 && o.Now.Sub(b.Since) >= b.notify
+		if lasted && !ledger.Knows(b.Matter) {
+			due = append(due, b)
+		}
+	}
+	if len(due) == 0 {
+		return ledger
+	}
+	res.Blockers, res.Changes, res.Outcome = due, nil, Waiting
+	headline := "Repair waiting"
+	if slices.ContainsFunc(due, func(b Blocker) bool { return b.ActionRequired }) {
+		res.Outcome, headline = ActionRequired, "Repair: action required"
+	}
+	ledger = ledger.Add(due[0].Matter, res.notice(headline))
+	for _, b := range due[1:] {
+		ledger = ledger.Delivered(b.Matter) // in the same notification
+	}
+	return ledger
+}
+
+// notice is a result as a notification.
+func (res Result) notice(headline string) notice.Notice {
+	detail, err := json.Marshal(res)
+	if err != nil {
+		detail = nil // strings and numbers: it cannot fail
+	}
+	return notice.Notice{
+		ActionRequired: res.Outcome == ActionRequired,
+		Subject:        fmt.Sprintf("%s: %s", headline, res.Key),
+		Text:           res.text(headline), Detail: detail,
+	}
+}
+
+// text is the result for a person. Names break no line of it.
+func (res Result) text(headline string) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("%s.\n", headline)
+	if res.DeploymentGroup != everything.DeploymentGroup {
+		line("Application:         %s", setting.Plain(res.Application))
+		line("Deployment group:    %s", setting.Plain(res.DeploymentGroup))
+		line("Auto Scaling group:  %s", setting.Plain(res.AutoScalingGroup))
+	}
+	if res.Deployment != "" {
+		line("Deployment:          %s", setting.Plain(res.Deployment))
+	}
+	if len(res.Changes) > 0 {
+		title := "What was done"
+		if res.Outcome == Planned {
+			title = "What is due"
+		}
+		line("\n%s:", title)
+		for _, c := range res.Changes {
+			line("  - %s", say(c))
+		}
+	}
+	for _, blocker := range res.Blockers {
+		line("\nWhy: %s.", blocker.Reason)
+		if blocker.Remedy != "" {
+			line("What you can do: %s", blocker.Remedy)
+		}
+	}
+	if l := res.LeftBehind; l != nil {
+		what := "which cost money and serve nobody"
+		if l.Serves {
+			what = "some of which serve users"
+		}
+		line("\nDeployment %s did not succeed and left the Auto Scaling group %s with %d instances, %s. Nothing deletes it by itself. When you are done with it:", setting.Plain(l.Deployment), setting.Plain(l.Group), l.Instances, what)
+		line("  aws autoscaling delete-auto-scaling-group --auto-scaling-group-name %s --force-delete", quote(l.Group))
+	}
+	return b.String()
+}
+
+// report logs and counts an outcome.
+func (r *Repairer) report(ctx context.Context, o *Observation, p Plan) Result {
+	res := p.result(o)
+	changes := make([]string, len(res.Changes))
+	for i, c := range res.Changes {
+		changes[i] = say(c)
+	}
+	blockers := make([]string, len(res.Blockers))
+	for i, b := range res.Blockers {
+		blockers[i] = b.Reason
+	}
+	r.log.InfoContext(ctx, "deployment group reconciled",
+		"application", res.Application, "deployment_group", res.DeploymentGroup, "asg", res.AutoScalingGroup, "deployment", res.Deployment,
+		"phase", string(res.Phase), "outcome", string(res.Outcome), "reason", res.Reason, "changes", changes, "blockers", blockers,
+		"requeue", p.Requeue.String())
+	r.notices.Count(string(res.Outcome))
+	return res
+}
+
+// quote makes one word of a POSIX shell of a name, whatever is in it. A line break
+// would end the command for a person who copies it line by line, so control
+// characters go through printf. A substitution loses line breaks at its end: those
+// are written as they are.
+func quote(name string) string {
+	body := strings.TrimRight(name, "\n")
+	rest := name[len(body):]
+	single := func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+	if !strings.ContainsFunc(body, unicode.IsControl) {
+		return single(name)
+	}
+	var b strings.Builder
+	for _, c := range []byte(body) {
+		switch {
+		case c < ' ' || c == 0x7f || c == '\'' || c == '\\':
+			fmt.Fprintf(&b, `\%03o`, c)
+		case c == '%':
+			b.WriteString("%%")
+		default:
+			b.WriteByte(c)
+		}
+	}
+	word := `"$(printf '` + b.String() + `')"`
+	if rest != "" {
+		word += single(rest)
+	}
+	return word
+}
+
+func detachCommand(group string, sources []fleet.TrafficSource) string {
+	var words []string
+	for _, s := range sources {
+		words = append(words, quote("Identifier="+s.ID+",Type="+s.Type))
+	}
+	return fmt.Sprintf("aws autoscaling detach-traffic-sources --auto-scaling-group-name %s --traffic-sources %s", quote(group), strings.Join(words, " "))
+}
+
+func replaceCommand(instance string) string {
+	return "aws autoscaling set-instance-health --health-status Unhealthy --instance-id " + quote(instance)
+}
+
+// allowRemedy says what an operator can do about a denied call.
+func allowRemedy(err error) string {
+	switch fault.Action(err) {
+	case "iam:PassRole":
+		return "Allow iam:PassRole for the lifecycle hook's role to the function's role: configure it as deployhooks:hookRoleArns."
+	case "vpc-lattice:RegisterTargets", "vpc-lattice:DeregisterTargets":
+		return fault.AllowRemedy(err) + " Attaching a VPC Lattice target group needs it besides the Auto Scaling action."
+	}
+	return fault.AllowRemedy(err)
+}

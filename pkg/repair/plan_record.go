@@ -1,0 +1,232 @@
+package repair
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"deployhooks/pkg/fault"
+	"deployhooks/pkg/fleet"
+	"deployhooks/pkg/repair/setting"
+)
+
+// next is the record after the plan, if everything in it succeeds.
+func (p Plan) next(o *Observation) Record {
+	n := p.draft
+	n.Blocked = map[string]time.Time{}
+	for _, b := range p.Blockers {
+		n.Blocked[b.Matter] = b.Since
+	}
+	if o.Trigger.Confirmed {
+		n.Confirmed = o.Now
+	}
+	if o.Err != nil || p.Serving.Phase != Settled { // what else blocks is not known
+		for matter, since := range o.Record.Blocked {
+			if _, known := n.Blocked[matter]; !known {
+				n.Blocked[matter] = since
+			}
+		}
+	}
+	if o.Err != nil {
+		return n
+	}
+	s := p.Serving
+	if d := o.latest(); d != nil {
+		n.Release = d.ID
+	}
+	if n.Evidence = s.evidence(); n.Evidence != o.Record.Evidence {
+		n.EvidenceSince = o.Now
+	}
+	n.Rerouted = ""
+	if s.Release != nil {
+		n.Release = s.Release.ID
+		if s.Phase == Rerouted && (s.Sure || o.stood(s) >= standing) {
+			n.Rerouted = s.Release.ID
+		}
+	}
+	if d := o.event(); d != nil && d.Succeeded && o.ended() {
+		n.Ended = d.ID
+	}
+	if p.settled {
+		n.Ended = ""
+	}
+	n.Former = p.formerGroups(o)
+	n.Baseline = p.baseline(o)
+	p.pending(o, &n)
+	if s.Group != nil && s.Group.IsSuspended(setting.AddToLoadBalancer) {
+		n.Settle = true
+	}
+	if s.Phase != Settled {
+		if d := o.event(); d.failed() {
+			n.Failed = d.ID
+		}
+	} else if p.settled || !slices.ContainsFunc(p.Blockers, func(b Blocker) bool { return b.passes }) {
+		n.Deployment = o.DeploymentGroup.Last
+	}
+	if p.Publish != "" {
+		n.Published = p.Publish
+	}
+	return n
+}
+
+// pending is what the plan's changes make of the record, and what their end does.
+func (p Plan) pending(o *Observation, n *Record) {
+	if p.settled {
+		n.Pending, n.PendingSince, n.Settle = nil, time.Time{}, false
+		return
+	}
+	if o.Config.Mode == ModePlan {
+		return
+	}
+	for _, c := range p.Changes {
+		switch c.Kind {
+		case bridge:
+			n.Bridged = n.Bridged.with(c)
+			continue
+		case deregister, letServe:
+			continue
+		case holdBack:
+			n.HeldBack = append(slices.Clone(n.HeldBack), c.Items...)
+		}
+		if !slices.ContainsFunc(n.Pending, func(other setting.Change) bool { return say(other) == say(c) }) {
+			if len(n.Pending) == 0 {
+				n.PendingSince = o.Now
+			}
+			c.Data = nil
+			n.Pending = append(slices.Clone(n.Pending), c)
+		}
+	}
+}
+
+// formerLimit bounds how many former groups are remembered.
+const formerLimit = 5
+
+// formerGroups are the groups that served before and still exist.
+func (p Plan) formerGroups(o *Observation) []string {
+	var former []string
+	for _, name := range o.former(p.Serving.Group) {
+		if o.group(name) != nil && !slices.Contains(former, name) {
+			former = append(former, name)
+		}
+	}
+	also := p.Serving.Also
+	if p.Serving.Phase == Rerouted { // until a rollback, it is the current one
+		also = []*fleet.AutoScalingGroup{p.Serving.Group}
+	}
+	for _, also := range also {
+		if !slices.Contains(former, also.Name) {
+			former = append(former, also.Name)
+		}
+	}
+	return former[max(0, len(former)-formerLimit):]
+}
+
+// baseline is the last known-good configuration to keep: that of the group as it is,
+// if it has everything that it should have. A release moves it to the new group when
+// that one is complete. Of a group that was complete once, what is missing since was
+// taken away by somebody: it leaves the baseline, except a traffic source that the
+// deployment group still names, which stays known as detached. Settings that could
+// not be restored are kept apart, for the next release.
+func (p Plan) baseline(o *Observation) *Baseline {
+	old, g := o.Record.Baseline, p.Serving.Group
+	if g == nil || g.IsSuspended(setting.AddToLoadBalancer) || p.Serving.Phase != Settled && p.Serving.Phase != Before {
+		return old
+	}
+	details, known := o.Details[g.Name]
+	if !known || p.Serving.Deployed == "" && len(g.Sources) == 0 {
+		return old
+	}
+	now := setting.Take(g, details.Fetched)
+	var sources []fleet.TrafficSource
+	for s, state := range details.States {
+		if state == fleet.SourceAdded || state == fleet.SourceInService {
+			sources = append(sources, s)
+		}
+	}
+	b := &Baseline{Group: g.Name, ARN: g.ARN, DeploymentGroupID: o.DeploymentGroup.ID, Taken: o.Now}
+	switch {
+	case o.verified(g):
+		for _, s := range old.Settings.Sources() {
+			detached := s.Type == fleet.ELBV2 && o.names(s.Name()) || s.Type == fleet.ClassicELB && slices.Contains(o.DeploymentGroup.Classic, s.ID)
+			if detached && !slices.Contains(sources, s) && !slices.Contains(o.Missing, s.Name()) {
+				sources = append(sources, s)
+			}
+		}
+		b.Lost = old.Lost.Without(now)
+	case len(p.Changes) > 0 || len(o.unattached(g, sources)) > 0:
+		return old
+	case old != nil && !o.anew(g):
+		b.Lost = old.Settings.Merge(old.Lost).Without(now)
+		delete(b.Lost, setting.TrafficSources)
+		delete(b.Lost, setting.Resume)
+	}
+	if len(sources) == 0 {
+		return old
+	}
+	slices.SortFunc(sources, fleet.CompareTrafficSources)
+	now[setting.TrafficSources] = setting.SourceItems(sources)
+	if b.Settings = now; b.same(old) {
+		return old
+	}
+	return b
+}
+
+// unattached are the wanted traffic sources that are not among some.
+func (o *Observation) unattached(g *fleet.AutoScalingGroup, sources []fleet.TrafficSource) []fleet.TrafficSource {
+	return slices.DeleteFunc(o.wanted(g), func(s fleet.TrafficSource) bool { return slices.Contains(sources, s) })
+}
+
+// fail adds what AWS answered a question with.
+func (p *Plan) fail(o *Observation, err error) {
+	p.failed = true
+	action := fault.Action(err)
+	b := Blocker{Matter: "failed " + action + " " + fault.Code(err), notify: notifyAfter, passes: true, failure: true,
+		Reason: setting.Plain(fault.Message(err)), Remedy: "Nothing, if it passes: the function tries again."}
+	if action != "" {
+		b.Reason = fmt.Sprintf("%s failed: %s", action, b.Reason)
+	}
+	switch fault.Of(err) {
+	case fault.Denied:
+		b.ActionRequired, b.Remedy = true, allowRemedy(err)
+	case fault.Invalid:
+		b.ActionRequired, b.Remedy = true, "AWS will never accept this call. Correct what it names, in the deployment group's settings or the Auto Scaling group's."
+	case fault.Conflict:
+		b.notify = never
+	}
+	p.block(o, b)
+}
+
+// after is the plan when some of its changes have failed.
+func (p Plan) after(o *Observation, done []work) Plan {
+	p.Outcome = ""
+	made := make([]setting.Change, 0, len(done))
+	var refused []string
+	for _, w := range done {
+		switch {
+		case w.err == nil && w.change == nil:
+		case w.err == nil:
+			made = append(made, *w.change)
+		case w.change == nil:
+			p.fail(o, w.err)
+			p.Publish = ""
+		default:
+			p.fail(o, w.err)
+			switch fault.Of(w.err) {
+			case fault.Denied, fault.Invalid:
+				refused = append(refused, say(*w.change))
+			case fault.Transient, fault.Unknown: // it may have had its effect
+				made = append(made, *w.change)
+			}
+		}
+	}
+	if o.Config.Mode == ModeApply {
+		p.Changes = made
+	}
+	p = p.finish(o)
+	for _, text := range refused {
+		if !slices.Contains(p.Next.Refused, text) {
+			p.Next.Refused = append(slices.Clone(p.Next.Refused), text)
+		}
+	}
+	return p
+}

@@ -1,0 +1,268 @@
+package repair
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"deployhooks/pkg/fleet"
+	"deployhooks/pkg/repair/setting"
+)
+
+// Phase is how far the releases of a deployment group are.
+type Phase string
+
+// The phases.
+const (
+	// Settled means that no release is in progress.
+	Settled Phase = "settled"
+	// Before means that a release is in progress and has not begun to reroute: the
+	// old group serves.
+	Before Phase = "before-reroute"
+	// Rerouting means that traffic is being moved: nothing may be touched.
+	Rerouting Phase = "rerouting"
+	// Rerouted means that a release has moved the traffic, and is in progress until
+	// the original instances are terminated: the replacement group serves.
+	Rerouted Phase = "rerouted"
+)
+
+// Serving says who serves the users of a deployment group.
+type Serving struct {
+	Phase Phase
+	// Group is the one that serves, or should; nil, if it does not exist.
+	Group *fleet.AutoScalingGroup
+	// Also are replacement groups of failed releases that serve as well.
+	Also []*fleet.AutoScalingGroup
+	// Release is the one in progress; nil in the phase [Settled].
+	Release *Deployment
+	// Deployed is what shows that the group was deployed to; empty, if nothing
+	// does.
+	Deployed Proof
+	// Sure means that the phase rests on more than what registrations look like
+	// now.
+	Sure bool
+}
+
+// Proof is what shows that an Auto Scaling group was deployed to.
+type Proof string
+
+// The proofs.
+const (
+	ByTag     Proof = "the deployment that made it succeeded"
+	ByRelease Proof = "the last successful release deployed to it"
+	ByTraffic Proof = "its instances are registered"
+	// ByMaker is that of a group that CodeDeploy made and the deployment group
+	// names, when CodeDeploy has forgotten the deployment that made it.
+	ByMaker Proof = "CodeDeploy made it and the deployment group names it"
+)
+
+// evidence identifies what is taken for the truth, so that the record can say since
+// when it has been.
+func (s Serving) evidence() string {
+	parts := []string{string(s.Phase)}
+	if s.Release != nil {
+		parts = append(parts, s.Release.ID)
+	}
+	for _, g := range append([]*fleet.AutoScalingGroup{s.Group}, s.Also...) {
+		if g != nil {
+			parts = append(parts, g.Name)
+		}
+	}
+	if s.Phase == Settled && s.Deployed == ByTraffic {
+		parts = append(parts, "by-traffic")
+	}
+	return strings.Join(parts, " ")
+}
+
+// standing is how long evidence must have stood before instances are registered, or
+// a group is attached, on the strength of registrations alone: reads are eventually
+// consistent, and the calls of a reroute are seconds apart.
+const standing = time.Minute
+
+// reroutes is how long registrations on both sides, with no process suspended, may
+// look like a reroute.
+const reroutes = 10 * time.Minute
+
+// stood is how long the record has known the same evidence.
+func (o *Observation) stood(s Serving) time.Duration {
+	if o.Record.Evidence != s.evidence() {
+		return 0
+	}
+	return o.Now.Sub(o.Record.EvidenceSince)
+}
+
+// serving works out who serves, from registrations, health, suspended processes,
+// the provisioning tag and the replacement groups of releases, before the status
+// of the deployments.
+func serving(o *Observation) Serving {
+	releases := o.releasesInProgress()
+	if len(releases) == 0 {
+		return o.settled()
+	}
+	return o.releasing(releases[0])
+}
+
+// settled is who serves while no release is in progress: the group that the
+// deployment group names if it was deployed to, else the one that the last
+// successful release deployed to and that has the traffic.
+func (o *Observation) settled() Serving {
+	s := Serving{Phase: Settled, Group: o.named()}
+	if s.Group != nil {
+		s.Deployed = o.deployed(s.Group)
+	}
+	if s.Deployed == "" {
+		for _, g := range o.candidates(s.Group) {
+			if len(o.registered(g)) > 0 {
+				s.Group, s.Deployed = g, o.deployed(g)
+				break
+			}
+		}
+	}
+	for _, d := range o.Deployments {
+		g := o.replacement(d)
+		if g == nil || g == s.Group || slices.Contains(s.Also, g) || !d.failed() || d.Undoes != "" || !o.serves(g) {
+			continue
+		}
+		s.Also = append(s.Also, g)
+	}
+	slices.SortFunc(s.Also, func(a, b *fleet.AutoScalingGroup) int { return strings.Compare(a.Name, b.Name) })
+	return s
+}
+
+// releasing is who serves while a release is in progress. A rollback is one long
+// reroute. CodeDeploy suspends AddToLoadBalancer on the replacement group, registers
+// its instances, deregisters the others and resumes the process (observed); it says
+// that the termination wait has started, or does not (observed on ECS).
+func (o *Observation) releasing(release *Deployment) Serving {
+	green := o.replacement(release)
+	old := o.old(green)
+	s := Serving{Phase: Before, Group: old, Release: release}
+	switch {
+	case release.Undoes != "":
+		s.Phase, s.Group = Rerouting, cmpGroup(green, o.named())
+	case green == nil, release.Ready:
+	case release.Waiting, o.Record.Rerouted == release.ID:
+		s.Phase, s.Group, s.Sure = Rerouted, green, true
+	case green.IsSuspended(setting.AddToLoadBalancer):
+		s.Phase, s.Group = Rerouting, green
+	case len(o.registered(green)) == 0:
+	default:
+		s.Phase, s.Group = Rerouting, green
+		mixed := old != nil && len(o.registered(old)) > 0
+		if !mixed || o.stood(s) >= reroutes {
+			s.Phase, s.Sure = Rerouted, mixed
+		}
+	}
+	switch {
+	case s.Group == nil:
+	case s.Phase == Rerouted:
+		s.Deployed = ByTraffic
+	default:
+		s.Deployed = o.deployed(s.Group)
+	}
+	return s
+}
+
+// candidates are the groups, other than the named one, that may serve: that of the
+// last successful release, earlier ones, and those of failed releases.
+func (o *Observation) candidates(named *fleet.AutoScalingGroup) []*fleet.AutoScalingGroup {
+	found := []*fleet.AutoScalingGroup{o.replacement(o.succeeded()), o.replacement(o.latest()), o.old(named)}
+	return slices.DeleteFunc(found, func(g *fleet.AutoScalingGroup) bool { return g == nil || g == named })
+}
+
+// old is the group that served before the replacement group; nil, if it is gone.
+func (o *Observation) old(green *fleet.AutoScalingGroup) *fleet.AutoScalingGroup {
+	names := []string{o.DeploymentGroup.name()}
+	if b := o.Record.Baseline; b != nil {
+		names = append(names, b.Group)
+	}
+	for _, name := range append(names, o.Record.Former...) {
+		if g := o.group(name); g != nil && g != green {
+			return g
+		}
+	}
+	return nil
+}
+
+func cmpGroup(a, b *fleet.AutoScalingGroup) *fleet.AutoScalingGroup {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// replacement is a release's green group; nil, if it names none, or it is gone.
+func (o *Observation) replacement(d *Deployment) *fleet.AutoScalingGroup {
+	if d == nil || d.ByAutoScaling {
+		return nil
+	}
+	for _, name := range d.Replacement {
+		if g := o.group(name); g != nil {
+			return g
+		}
+	}
+	return nil
+}
+
+// deployed is what shows that a group was deployed to. Deployments by Auto Scaling
+// show nothing. A release shows nothing of a group that is younger than its end: the
+// group was created anew under its name.
+func (o *Observation) deployed(g *fleet.AutoScalingGroup) Proof {
+	tag := g.Tags[fleet.ProvisioningTag]
+	maker, asked := o.Deployments[tag]
+	switch {
+	case maker != nil && maker.Succeeded && maker.to(g):
+		return ByTag
+	case o.succeeded().to(g) && (o.succeeded().Ended.IsZero() || !g.Created.After(o.succeeded().Ended)):
+		return ByRelease
+	case len(o.registered(g)) > 0:
+		return ByTraffic
+	case tag != "" && asked && maker == nil && g.Name == o.DeploymentGroup.name():
+		return ByMaker
+	case len(o.DeploymentGroup.TargetGroups) == 0 && o.DeploymentGroup.Success != "" && o.succeeded() == nil:
+		return ByRelease // only Classic Load Balancers, whose registrations are not read
+	}
+	return ""
+}
+
+// registered are the instances in service of a group that are registered in a
+// target group that CodeDeploy moves traffic with. What was bridged proves nothing.
+func (o *Observation) registered(g *fleet.AutoScalingGroup) []string {
+	var ids []string
+	for _, i := range g.Instances {
+		for _, t := range o.Targets {
+			if i.InService() && o.names(t.Name) && t.state(i.ID) != "" && !o.Record.Bridged.holds(t.ARN, i.ID) {
+				ids = append(ids, i.ID)
+				break
+			}
+		}
+	}
+	return ids
+}
+
+// serves reports whether an instance of a group is registered, not by a bridge, and
+// healthy.
+func (o *Observation) serves(g *fleet.AutoScalingGroup) bool {
+	return slices.ContainsFunc(o.registered(g), func(id string) bool {
+		for _, t := range o.Targets {
+			if o.names(t.Name) && t.state(id) == fleet.TargetHealthy {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// describe is the phase in words, for operators.
+func (s Serving) describe() string {
+	switch s.Phase {
+	case Before:
+		return fmt.Sprintf("deployment %s is in progress and has not rerouted traffic yet", s.Release.ID)
+	case Rerouting:
+		return fmt.Sprintf("deployment %s is rerouting traffic", s.Release.ID)
+	case Rerouted:
+		return fmt.Sprintf("deployment %s has rerouted traffic and waits to terminate the original instances", s.Release.ID)
+	}
+	return "no release is in progress"
+}

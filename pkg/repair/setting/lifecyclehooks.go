@@ -1,0 +1,76 @@
+package setting
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+
+	"deployhooks/pkg/fleet"
+)
+
+const putHook = "put-lifecycle-hook"
+
+// lifecycleHooks are the users' own lifecycle hooks, which a copy was not seen to
+// have. Without its terminate hook, a group stops draining unnoticed.
+var lifecycleHooks = Kind{
+	Name:    putHook,
+	Actions: []string{"autoscaling:PutLifecycleHook"},
+	Fetch: func(ctx context.Context, api API, group string) (any, error) {
+		return fleet.LifecycleHooks(ctx, api, group)
+	},
+	Items: hookItems,
+	Diff: func(group string, want, got []Item) []Change {
+		var changes []Change
+		for _, i := range missing(want, got) {
+			changes = append(changes, Change{Kind: putHook, Group: group, Items: []string{i.Name}, Data: []json.RawMessage{i.Data}})
+		}
+		return changes
+	},
+	Apply: applyHook,
+	Say: func(c Change) string {
+		return fmt.Sprintf("put lifecycle hook %s back on %s", Join(c.Items), Plain(c.Group))
+	},
+}
+
+// hookItems leaves out the hooks that CodeDeploy puts and removes itself.
+func hookItems(_ *fleet.AutoScalingGroup, fetched any) []Item {
+	hooks, _ := fetched.([]fleet.LifecycleHook)
+	var items []Item
+	for _, h := range hooks {
+		if !strings.HasPrefix(h.Name, fleet.ManagedHook) {
+			items = append(items, item(h.Name, h))
+		}
+	}
+	return items
+}
+
+func applyHook(ctx context.Context, api API, c Change) error {
+	for _, data := range c.Data {
+		var h fleet.LifecycleHook
+		if err := json.Unmarshal(data, &h); err != nil {
+			return fmt.Errorf("lifecycle hook of %s: %w", c.Group, err)
+		}
+		_, err := api.PutLifecycleHook(ctx, &autoscaling.PutLifecycleHookInput{
+			AutoScalingGroupName: &c.Group, LifecycleHookName: &h.Name, LifecycleTransition: &h.Transition,
+			HeartbeatTimeout: &h.Timeout, DefaultResult: &h.DefaultResult,
+			NotificationMetadata: optional(h.Metadata), NotificationTargetARN: optional(h.TargetARN), RoleARN: optional(h.RoleARN),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// optional leaves an empty string out of a request: AWS does not take it for
+// absent.
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return aws.String(s)
+}
