@@ -107,7 +107,7 @@ func (b stale) DescribeAutoScalingGroups(ctx context.Context, in *autoscaling.De
 func TestEventAheadOfAutoScaling(t *testing.T) {
 	t.Parallel()
 	s := newScenario(t, setup{noSweep: true})
-	s.Function = s.functionWith(nil, func(c *drain.Clients) { c.Groups = stale{s.AutoScaling(), s} })
+	s.Function = s.functionWith(func(c *drain.Clients) { c.Groups = stale{s.AutoScaling(), s} })
 	s.scaleIn(2)
 	s.untilReleased()
 	s.mustComplete(2)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -18,7 +17,6 @@ import (
 
 	"deployhooks/infra/config"
 	"deployhooks/pkg/drain"
-	"deployhooks/pkg/notice"
 	"deployhooks/test/region"
 )
 
@@ -225,7 +223,7 @@ func TestSSMThatHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScenario(t, setup{env: command("systemctl stop shop")})
-		s.Function = s.functionWith(nil, func(c *drain.Clients) { c.Commands = hanging{s.SSM()} })
+		s.Function = s.functionWith(func(c *drain.Clients) { c.Commands = hanging{s.SSM()} })
 		longest := s.longestInvocation()
 		s.scaleIn(2)
 		s.untilReleased()
@@ -259,8 +257,7 @@ func TestSNSThatHangs(t *testing.T) {
 		jobs := s.group
 		n := 0
 		s.OnCommand(func(region.CommandRun) region.CommandResult { n++; return region.CommandResult{Failed: int32(n % 2)} })
-		publisher := notice.New(notice.Config{TopicARN: "arn", EventBus: "default"}, "drain", hangingTopic{}, s.EventBridge(), io.Discard, s.Now)
-		s.Function = s.functionThat(publisher, nil, func(*drain.Clients) {})
+		s.Function = s.functionThat(s.role(s.environment(nil)), hangingTopic{}, nil, func(*drain.Clients) {})
 		longest := s.longestInvocation()
 		s.group = shop
 		s.scaleIn(4)

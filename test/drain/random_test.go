@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	asgtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"pgregory.net/rapid"
 
 	"deployhooks/test/region"
@@ -26,6 +27,7 @@ func TestRandom(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		o := randomSetup(rt)
 		s := newScenario(t, o)
+		s.reuse(rapid.Bool().Draw(rt, "reuse"))
 		s.OnCommand(randomCommands(rt))
 		s.SetDelivery(randomDelivery(rt))
 		var played []string
@@ -110,6 +112,9 @@ func randomSetup(rt *rapid.T) setup {
 			PageSize:      rapid.SampledFrom([]int{0, 1, 7}).Draw(rt, "page size"),
 			Throttling:    rapid.Bool().Draw(rt, "throttling"),
 			DrainedAtOnce: rapid.Bool().Draw(rt, "drained at once"),
+			StaleReads:    time.Duration(rapid.SampledFrom([]int{0, 0, 5}).Draw(rt, "stale reads")) * time.Second,
+			ReturnWaits:   rapid.SampledFrom([]asgtypes.LifecycleState{"", asgtypes.LifecycleStateWarmedTerminatingWait, asgtypes.LifecycleStateTerminatingWait}).Draw(rt, "returning instances wait in"),
+			PoolDescribed: rapid.Bool().Draw(rt, "pool described"),
 		},
 		perSecond: 3,
 		instances: rapid.SampledFrom([]int{3, 10, 60}).Draw(rt, "instances"),

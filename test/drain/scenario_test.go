@@ -46,7 +46,7 @@ type setup struct {
 	mix       []time.Duration
 	tags      map[string]string // of the Auto Scaling group, beside the one that names side
 	env       settings
-	perSecond int
+	perSecond int // requests to each target group; 5 unless set
 	noSweep   bool
 	noHook    bool
 }
@@ -120,6 +120,9 @@ func (o *setup) orDefault() {
 	if o.heartbeat == 0 {
 		o.heartbeat = 300
 	}
+	if o.perSecond == 0 {
+		o.perSecond = 5
+	}
 	if o.mix == nil {
 		o.mix = []time.Duration{100 * time.Millisecond, 2 * time.Second, 40 * time.Second}
 	}
@@ -134,40 +137,52 @@ func addTable(r *region.Region, name string) {
 	r.AddIndex(name, region.Index{Name: store.OpenIndex, Keys: []string{"open"}})
 }
 
-// function is an execution environment of the function, with the scenario's
-// settings and others beside them.
-func (s *scenario) function(others settings) *drain.Drainer {
-	return s.functionWith(others, func(*drain.Clients) {})
-}
-
-// functionWith is one that AWS answers in another way.
-func (s *scenario) functionWith(others settings, change func(*drain.Clients)) *drain.Drainer {
-	publisher := notice.New(notice.Config{TopicARN: s.Notices.ARN(), EventBus: "default"}, "drain", s.SNS(), s.EventBridge(), io.Discard, s.Now)
-	return s.functionThat(publisher, others, change)
-}
-
-// functionThat is one that notifies in another way.
-func (s *scenario) functionThat(publisher *notice.Publisher, others settings, change func(*drain.Clients)) *drain.Drainer {
-	s.t.Helper()
+// environment are the function's environment variables: those of the stack, the
+// scenario's, and others beside them.
+func (s *scenario) environment(others settings) settings {
 	environment := settings{
 		"QUEUE_URL": s.Queue.URL(), "TABLE": "drains", "TOPIC_ARN": s.Notices.ARN(), "ACCOUNT": region.Account, "AWS_REGION": region.Name,
 		"SWEEP_INTERVAL": sweepInterval.String(),
 	}
 	maps.Copy(environment, s.env)
 	maps.Copy(environment, others)
+	return environment
+}
+
+// function is an execution environment of the function, with the scenario's
+// settings and others beside them.
+func (s *scenario) function(others settings) *drain.Drainer {
+	return s.functionAs(s.role(s.environment(others)), others)
+}
+
+// functionAs is one whose calls are allowed by a role of the caller's.
+func (s *scenario) functionAs(role *region.Principal, others settings) *drain.Drainer {
+	return s.functionThat(role, nil, others, func(*drain.Clients) {})
+}
+
+// functionWith is one that AWS answers in another way.
+func (s *scenario) functionWith(change func(*drain.Clients)) *drain.Drainer {
+	return s.functionThat(s.role(s.environment(nil)), nil, nil, change)
+}
+
+// functionThat is one that may also notify in another way.
+func (s *scenario) functionThat(role *region.Principal, topics notice.Topics, others settings, change func(*drain.Clients)) *drain.Drainer {
+	s.t.Helper()
+	environment := s.environment(others)
 	cfg, err := env.ParseAsWithOptions[drain.Config](env.Options{Environment: environment})
 	if err != nil {
 		s.t.Fatalf("the function does not start with %v: %v", environment, err)
 	}
-	clients := clientsOf(s.Region)
+	if topics == nil {
+		topics = role.SNS()
+	}
+	publisher := notice.New(notice.Config{TopicARN: s.Notices.ARN(), EventBus: "default"}, "drain", topics, role.EventBridge(), io.Discard, s.Now)
+	clients := drain.Clients{
+		Groups: role.AutoScaling(), Balancers: role.ELBV2(), Classic: role.ELB(), Deployments: role.CodeDeploy(),
+		Commands: role.SSM(), Queue: role.SQS(), Database: role.DynamoDB(),
+	}
 	change(&clients)
 	return drain.New(cfg, clients, publisher, harness.Logger(), s.Now)
-}
-
-func clientsOf(r *region.Region) drain.Clients {
-	return drain.Clients{
-		Groups: r.AutoScaling(), Balancers: r.ELBV2(), Classic: r.ELB(), Deployments: r.CodeDeploy(), Commands: r.SSM(), Queue: r.SQS(), Database: r.DynamoDB(),
-	}
 }
 
 // putHook puts a terminate hook on the Auto Scaling group.

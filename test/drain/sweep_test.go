@@ -32,7 +32,7 @@ func TestSweepDuringAReconcile(t *testing.T) {
 	s := newScenario(t, setup{instances: 10, env: command("stop"), noSweep: true})
 	other := s.function(nil)
 	var busy atomic.Bool
-	s.Function = s.functionWith(nil, func(c *drain.Clients) {
+	s.Function = s.functionWith(func(c *drain.Clients) {
 		c.Balancers = meanwhile{s.ELBV2(), func() {
 			if !busy.CompareAndSwap(false, true) {
 				return

@@ -64,7 +64,7 @@ type Options struct {
 	// Timeout bounds one invocation; by default it is MaxTimeout. As in AWS,
 	// the process is killed when it takes longer.
 	Timeout time.Duration
-	// MemoryMB is what the function is told that it has; 128 by default.
+	// MemoryMB is the memory size that the function sees; 128 by default.
 	// Nothing enforces it.
 	MemoryMB int
 	// Region and Account are those of the function's ARN.

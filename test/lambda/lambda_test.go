@@ -89,7 +89,7 @@ func TestInvocationsAtOnceTakeTurns(t *testing.T) {
 	group.Wait()
 }
 
-func TestWhatTheFunctionIsTold(t *testing.T) {
+func TestContextOfAnInvocation(t *testing.T) {
 	t.Parallel()
 	fn := start(t, lambda.Options{MemoryMB: 256})
 	answer, err := fn.Invoke(t.Context(), request("context", ""))
@@ -99,7 +99,7 @@ func TestWhatTheFunctionIsTold(t *testing.T) {
 	want := `{"arn":"arn:aws:lambda:eu-west-1:123456789012:function:greeter","hasDeadline":true,"memory":256,"name":"greeter",` +
 		`"request":"00000000-0000-4000-8000-000000000001","trace":"Root=1-00000000-000000000000000000000001;Parent=0000000000000001;Sampled=0"}`
 	if string(answer) != want {
-		t.Errorf("told\n%s, want\n%s", answer, want)
+		t.Errorf("the function reads\n%s, want\n%s", answer, want)
 	}
 }
 
@@ -133,14 +133,14 @@ func TestEnvironment(t *testing.T) {
 func TestFunctionErrors(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
-		story, do, kind, message string
+		name, do, kind, message string
 	}{
 		{"the handler returns an error", "fail", "errorString", "no such table"},
 		{"the handler panics", "panic", "string", "no such table"},
 		{"the answer is too large", "large", "Function.ResponseSizeTooLarge", "exceeded"},
 	}
 	for _, c := range cases {
-		t.Run(c.story, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			fn := start(t, lambda.Options{})
 			_, err := fn.Invoke(t.Context(), request(c.do, "no such table"))
@@ -155,7 +155,7 @@ func TestFunctionErrors(t *testing.T) {
 	}
 }
 
-func TestAFailureIsNotTheEnd(t *testing.T) {
+func TestInvocationAfterAFailure(t *testing.T) {
 	t.Parallel()
 	fn := start(t, lambda.Options{})
 	if _, err := fn.Invoke(t.Context(), request("fail", "once")); err == nil {
@@ -210,8 +210,8 @@ func TestFunctionsThatDoNotStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	cases := []struct {
-		story, binary, atStart string
-		want                   []string
+		name, binary, atStart string
+		want                  []string
 	}{
 		{"no binary is given", "", "", []string{"Options.Binary"}},
 		{"it is not built", filepath.Join(t.TempDir(), "bootstrap"), "", []string{"build it first"}},
@@ -220,7 +220,7 @@ func TestFunctionsThatDoNotStart(t *testing.T) {
 		{"it reports that it cannot initialise", binary, "report", []string{"ConfigError: set TABLE"}},
 	}
 	for _, c := range cases {
-		t.Run(c.story, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			fn, err := lambda.Start(t.Context(), lambda.Options{Binary: c.binary, Env: map[string]string{"AT_START": c.atStart}})
 			if err == nil {
@@ -236,7 +236,7 @@ func TestFunctionsThatDoNotStart(t *testing.T) {
 	}
 }
 
-func TestTheCallerDoesNotWaitForTheStart(t *testing.T) {
+func TestStartThatHangs(t *testing.T) {
 	t.Parallel()
 	enough := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -89,11 +89,11 @@ type ExitError struct {
 }
 
 func (e *ExitError) Error() string {
-	said := strings.TrimSpace(e.Log)
-	if said == "" {
+	log := strings.TrimSpace(e.Log)
+	if log == "" {
 		return fmt.Sprintf("its process has ended (%s) and wrote nothing", e.State)
 	}
-	return fmt.Sprintf("its process has ended (%s); it wrote last:\n%s", e.State, said)
+	return fmt.Sprintf("its process has ended (%s); it wrote last:\n%s", e.State, log)
 }
 
 // tailBytes is how much of a log an [ExitError] shows. A Go panic of a few

@@ -30,7 +30,10 @@ type instance struct {
 	// restarting says that its root volume is being replaced.
 	restarting bool
 
+	// inFlight holds requests that have ended as well, until there are crowded of
+	// them.
 	inFlight []flight
+	crowded  int
 	waiting  *wait  // for lifecycle actions; nil if it is not
 	origin   string // where its launch hooks say it comes from
 	// interrupted is when EC2 gave a Spot Instance notice, and atRisk says

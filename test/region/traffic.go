@@ -185,7 +185,10 @@ func (r *Region) send(s *Stream) {
 		takes = s.traffic.Mix[s.sent%n]
 	}
 	now := r.clock.now
-	i.inFlight = slices.DeleteFunc(i.inFlight, func(f flight) bool { return !f.until.After(now) })
+	if len(i.inFlight) >= i.crowded { // now and then: a request must not cost a walk over all others
+		i.inFlight = slices.DeleteFunc(i.inFlight, func(f flight) bool { return !f.until.After(now) })
+		i.crowded = 2*len(i.inFlight) + 32
+	}
 	i.inFlight = append(i.inFlight, flight{target: t, stream: s, sent: now, until: now.Add(takes)})
 }
 
