@@ -224,6 +224,16 @@ func TestOperators(t *testing.T) {
 	if len(status) != 1 || status[0].Cause != drain.CauseOperator || !strings.Contains(status[0].WaitsFor, "side") {
 		t.Errorf("an operator's drain shows as %+v", status)
 	}
+	items, err := f.DynamoDB().Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String("drains")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stored := slices.ContainsFunc(items.Items, func(i map[string]types.AttributeValue) bool {
+		value, ok := i["value"].(*types.AttributeValueMemberS)
+		return ok && strings.Contains(value.Value, `"times":1`)
+	}); !stored {
+		t.Error("a deregistration is not remembered: a Network Load Balancer's wait would not begin")
+	}
 	f.Advance(3 * time.Minute)
 	f.Scale(f.group, 2)
 	f.RunUntil(func() bool { return f.ActiveActions() > 0 }, time.Minute)
