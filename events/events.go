@@ -1,9 +1,9 @@
 // Package events holds every payload a function can receive, one JSON file
-// each, as bytes that tests, the demo and people can use: to see what a
-// function is sent, to replay it (`aws lambda invoke --payload
+// each, as bytes that tests, the demo and operators can use: to see what a
+// function receives, to replay it (`aws lambda invoke --payload
 // file://events/….json`), or to publish it with other names put in.
 //
-// All files tell of one invented place: account 123456789012 in eu-west-1, the
+// All files are about one invented account, 123456789012 in eu-west-1, the
 // CodeDeploy application "shop" with its deployment group "web", whose
 // deployment d-4X8QK2M1Z replaces the Auto Scaling group and whose deployment
 // d-7R3BNC95W rolls that back. Instances are i-0a1b2c3d4e5f60718 and
@@ -12,7 +12,7 @@
 // # Names
 //
 // A file is named source-envelope-what. The source is the service that speaks,
-// or "deployhooks" for an order to a function, or "several". The envelope is
+// or "deployhooks" for a request to a function or its own work, or "several". The envelope is
 //
 //	direct           the payload of a direct invocation
 //	eventbridge      an EventBridge event, as a rule hands it to Lambda
@@ -33,13 +33,16 @@
 // Auto Scaling:
 //
 //	autoscaling-eventbridge-launch                    documented (EC2 Auto Scaling User Guide, "Warm pool example events and patterns")
-//	autoscaling-eventbridge-launch-successful         documented (the same guide, "Auto Scaling group events"); no lifecycle action, so nobody's business here
+//	autoscaling-eventbridge-launch-successful         documented (the same guide, "Auto Scaling group events"); no lifecycle action, so out of scope
 //	autoscaling-eventbridge-launch-to-warm-pool       documented
 //	autoscaling-eventbridge-terminate                 documented
-//	autoscaling-eventbridge-terminate-to-warm-pool    documented; this instance does not die
+//	autoscaling-eventbridge-terminate-from-warm-pool  documented
+//	autoscaling-eventbridge-terminate-replace-root-volume  inferred from its description (the same guide, "Replace root volumes during instance refresh"); this instance comes back
+//	autoscaling-eventbridge-terminate-to-warm-pool    documented; this instance is not terminated
 //	autoscaling-eventbridge-terminate-without-origin  documented, before Origin and Destination were added
 //	autoscaling-message-launch                        recorded
 //	autoscaling-message-terminate                     recorded
+//	autoscaling-message-terminate-replace-root-volume inferred
 //	autoscaling-message-terminate-with-metadata       recorded
 //	autoscaling-message-test                          recorded; sent when a hook gets a notification target
 //	autoscaling-sns-terminate                         recorded
@@ -79,6 +82,8 @@
 //
 // EC2:
 //
+//	ec2-eventbridge-instance-shutting-down            documented (EC2 User Guide, "State change events for Amazon EC2 instances"), as the next
+//	ec2-eventbridge-instance-stopping
 //	ec2-eventbridge-rebalance-recommendation          documented (EC2 User Guide, "EC2 instance rebalance recommendations")
 //	ec2-eventbridge-spot-interruption                 documented (EC2 User Guide, "Spot Instance interruption notices"); the ARN as recorded, with a zone and no account
 //
@@ -86,14 +91,17 @@
 //
 //	health-eventbridge-scheduled-change               documented (AWS Health User Guide, "AWS Health events Amazon EventBridge schema"), with an instance's retirement filled in
 //
-// Orders to a function, which are this project's own:
+// An operator's requests, which are taken by direct invocation only:
 //
 //	deployhooks-direct-plan                           what a repair would change
 //	deployhooks-direct-repair                         repair one deployment group
 //	deployhooks-direct-status                         what is known of every deployment group
 //	deployhooks-direct-sweep                          repair everything in scope
-//	deployhooks-sqs-repair                            the function to itself: look again later
-//	deployhooks-sqs-sweep                             the schedule
+//
+// A function's own work, which is taken from its queue only:
+//
+//	deployhooks-sqs-continue-reconcile                the function to itself: reconcile once more
+//	deployhooks-sqs-continue-sweep                    the schedule
 //
 // What else may reach a queue or a function, and must do no harm there:
 //

@@ -14,7 +14,7 @@ import (
 	"deployhooks/events"
 )
 
-func TestEveryPayloadSaysWhereItComesFrom(t *testing.T) {
+func TestDocumentationListsEveryPayload(t *testing.T) {
 	source, err := os.ReadFile("events.go")
 	if err != nil {
 		t.Fatal(err)
@@ -28,26 +28,26 @@ func TestEveryPayloadSaysWhereItComesFrom(t *testing.T) {
 	}
 	for _, name := range events.Names() {
 		if !slices.Contains(names, name) {
-			t.Errorf("%s.json is not in the package's documentation: nobody could tell what it is worth", name)
+			t.Errorf("%s.json is not in the package's documentation: nobody could say what it is worth", name)
 		}
 	}
 	for _, name := range names {
 		if _, err := events.Read(name); err != nil {
-			t.Errorf("the package's documentation speaks of %s, which is not there", name)
+			t.Errorf("the package's documentation lists %s, which does not exist", name)
 		}
 	}
 }
 
-func TestReadOfNothing(t *testing.T) {
+func TestReadOfMissingPayload(t *testing.T) {
 	if _, err := events.Read("codedeploy-eventbridge-succes"); err == nil || !strings.Contains(err.Error(), `"codedeploy-eventbridge-succes"`) {
 		t.Errorf("got %v, want an error with the name in it", err)
 	}
 }
 
-// TestOneInventedPlace holds that the files tell of one place, so that what a
+// TestOneInventedAccount holds that the files are about one account, so that what a
 // test puts in or looks for is the same in all of them, and that no real
 // account has slipped in with a recording.
-func TestOneInventedPlace(t *testing.T) {
+func TestOneInventedAccount(t *testing.T) {
 	account := regexp.MustCompile(`\b[0-9]{12}\b`)
 	region := regexp.MustCompile(`\b(us|eu|ap|sa|ca|me|af)-[a-z]+-[0-9]`)
 	deployment := regexp.MustCompile(`\bd-[A-Z0-9]{9}\b`)
@@ -63,13 +63,13 @@ func only(t *testing.T, name string, found [][]byte, allowed ...string) {
 	t.Helper()
 	for _, word := range found {
 		if !slices.Contains(allowed, string(word)) {
-			t.Errorf("%s.json speaks of %s, want only %s", name, word, strings.Join(allowed, ", "))
+			t.Errorf("%s.json names %s, want only %s", name, word, strings.Join(allowed, ", "))
 		}
 	}
 }
 
-// TestFilesAreTidy holds that every file is JSON, indented for its readers.
-func TestFilesAreTidy(t *testing.T) {
+// TestFormat holds that every file is JSON, indented for its readers.
+func TestFormat(t *testing.T) {
 	for _, name := range events.Names() {
 		payload := read(t, name)
 		var tidy bytes.Buffer
@@ -98,8 +98,6 @@ func TestEnvelopesHoldTheSameMessages(t *testing.T) {
 		"codedeploy-sqs-eventbridge-success":    "codedeploy-eventbridge-success",
 		"codedeploy-sqs-raw-succeeded":          "codedeploy-message-succeeded",
 		"codedeploy-sqs-sns-succeeded":          "codedeploy-message-succeeded",
-		"deployhooks-sqs-repair":                "deployhooks-direct-repair",
-		"deployhooks-sqs-sweep":                 "deployhooks-direct-sweep",
 	}
 	for envelope, message := range pairs {
 		var want bytes.Buffer
@@ -121,7 +119,7 @@ func TestEnvelopesHoldTheSameMessages(t *testing.T) {
 	}
 }
 
-func TestQueuedBodiesHaveTheirSums(t *testing.T) {
+func TestMD5OfQueuedBodies(t *testing.T) {
 	for _, name := range events.Names() {
 		if !strings.Contains(name, "-sqs") {
 			continue

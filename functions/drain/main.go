@@ -1,4 +1,4 @@
-// The function drain takes instances out of service before they go. What it
+// The function drain takes instances out of service before they end. What it
 // does is in pkg/drain; this only wires it.
 package main
 
@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -33,6 +34,7 @@ func main() {
 	clients := drain.Clients{
 		Groups:      autoscaling.NewFromConfig(aws),
 		Balancers:   elasticloadbalancingv2.NewFromConfig(aws),
+		Classic:     elasticloadbalancing.NewFromConfig(aws),
 		Deployments: codedeploy.NewFromConfig(aws),
 		Commands:    ssm.NewFromConfig(aws),
 		Queue:       sqs.NewFromConfig(aws),

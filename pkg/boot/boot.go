@@ -2,7 +2,7 @@
 // environment, a logger, and the AWS configuration. Only mains call it; nothing
 // else reads the environment or the system's clock.
 //
-// It is written for a short cold start. The SDK's own config package would look
+// It is made for a short cold start. The SDK's own config package would look
 // for profiles, single sign-on and instance metadata that do not exist in
 // Lambda, and brings a megabyte of code along; here the credentials come from
 // the environment, where Lambda puts them.
@@ -25,8 +25,8 @@ import (
 )
 
 // MustLoad reads the configuration T from the environment, by its env tags. It
-// ends the process with a message that names every faulty variable: Lambda
-// shows that as the reason why the function does not start.
+// ends the process with a message that names every faulty variable, which Lambda
+// logs as the reason why the function does not start.
 func MustLoad[T any]() T {
 	cfg, err := env.ParseAs[T]()
 	if err != nil {
@@ -43,6 +43,7 @@ func MustLoad[T any]() T {
 // The level is the function's own and not Lambda's ApplicationLogLevel: with WARN
 // or ERROR there, Lambda drops every line without a level, embedded metrics among
 // them ("Configuring JSON and plain text log formats", AWS Lambda Developer Guide).
+// For DEBUG here, it has to be DEBUG there.
 func Logger() *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(os.Getenv("LOG_LEVEL"))); err != nil {
@@ -51,15 +52,13 @@ func Logger() *slog.Logger {
 	return slog.New(leveled{lambdacontext.NewLogHandler(), level})
 }
 
-// leveled leaves out what is below a level.
+// leveled leaves out what is below a level, instead of below Lambda's.
 type leveled struct {
 	slog.Handler
 	level slog.Level
 }
 
-func (l leveled) Enabled(ctx context.Context, level slog.Level) bool {
-	return level >= l.level && l.Handler.Enabled(ctx, level)
-}
+func (l leveled) Enabled(_ context.Context, level slog.Level) bool { return level >= l.level }
 
 func (l leveled) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return leveled{l.Handler.WithAttrs(attrs), l.level}
@@ -70,12 +69,12 @@ func (l leveled) WithGroup(name string) slog.Handler {
 }
 
 // attempts bounds how often the SDK tries one call, the first time included,
-// maxBackoff how long it waits in between, and patience how long it waits for
+// maxBackoff how long it waits in between, and answerTimeout how long it waits for
 // one answer. What still fails then, the queue delivers again minutes later.
 const (
-	attempts   = 5
-	maxBackoff = 5 * time.Second
-	patience   = 5 * time.Second
+	attempts      = 5
+	maxBackoff    = 5 * time.Second
+	answerTimeout = 5 * time.Second
 )
 
 // AWS is the configuration of all AWS clients. The per-service variables
@@ -90,7 +89,7 @@ func AWS() aws.Config {
 		Region:        os.Getenv("AWS_REGION"),
 		Credentials:   credentials.NewStaticCredentialsProvider(os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN")),
 		ConfigSources: []any{endpoints{}},
-		HTTPClient:    HTTPClient(patience),
+		HTTPClient:    HTTPClient(answerTimeout),
 		Retryer: func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = attempts; o.MaxBackoff = maxBackoff })
 		},

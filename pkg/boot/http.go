@@ -14,11 +14,11 @@ import (
 // answer, that does not lose answers.
 //
 // The SDK closes a request's body as soon as the answer begins, and its body then
-// fails net/http's last look for more of it (smithy-go's safeWriteToReadCloser
-// returns io.EOF from WriteTo). If the answer is faster than that look, net/http
+// fails net/http's last check for more of it (smithy-go's safeWriteToReadCloser
+// returns io.EOF from WriteTo). If the answer is faster than that check, net/http
 // closes the connection in the middle of the answer, to a call that has taken
 // effect, and the SDK makes the call again. A body of net/http's own kind is
-// looked at before it is sent.
+// checked before it is sent.
 func HTTPClient(timeout time.Duration) aws.HTTPClient {
 	return wholeRequests{awshttp.NewBuildableClient().WithTimeout(timeout)}
 }

@@ -27,7 +27,7 @@ func (c lateWrites) Write(b []byte) (int, error) {
 }
 
 // TestAnswersAreNotLost holds that a call that has taken effect is made once,
-// although its answer begins before its request is looked at for the last time.
+// although its answer begins before its request is checked for the last time.
 func TestAnswersAreNotLost(t *testing.T) {
 	var calls atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,207 +1,256 @@
 package drain
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"regexp"
 	"slices"
-	"sync"
 	"time"
 
 	"deployhooks/pkg/event"
-	"deployhooks/pkg/notice"
-	"deployhooks/pkg/queue"
 )
 
-// Drainer is the handler of the function in functions/drain.
-type Drainer struct {
-	cfg     Config
-	clients Clients
-	own     queue.Own
-	drains  table
-	notices *notice.Publisher
-	log     *slog.Logger
-	now     func() time.Time
-	pace    pace
-	// complained says of which calls people were told that the function may not
-	// make them, and when.
-	complained sync.Map
-	guard      sync.Mutex // of the drains' troubles
+// continuation is what the function or the schedule sends to its queue.
+type continuation struct {
+	Tick  *tick      `json:"tick,omitempty"`
+	Sweep *sweepWork `json:"sweep,omitempty"`
 }
 
-// New makes a Drainer. It makes no calls.
-func New(cfg Config, clients Clients, notices *notice.Publisher, log *slog.Logger, now func() time.Time) *Drainer {
-	return &Drainer{cfg: cfg, clients: clients, own: queue.Own{URL: cfg.QueueURL, Client: clients.Queue}, drains: table{cfg.Table, clients.Database, log}, notices: notices, log: log, now: now}
-}
-
-// request is what an operator, the schedule, or the function itself asks for.
+// request is what an operator asks for.
 //
-//	{"action": "status"}                      the drains under way
+//	{"action": "status"}                      the drains that are open; or of one "instance"
+//	{"action": "plan"}                        what would be done now, without acting; likewise
 //	{"action": "drain", "instance": "i-…"}    drain an instance now
-//	{"action": "skip",  "instance": "i-…"}    let an instance go as it is
-//	{"action": "sweep"}                       take up what nobody carries
-//	{"action": "tick",  "slot": 1772700000}   look at all open drains; the function's own
+//	{"action": "skip",  "instance": "i-…"}    complete an instance without draining
+//	{"action": "sweep"}                       find waiting instances whose events were missed
 type request struct {
 	Action   string `json:"action"`
 	Instance string `json:"instance,omitempty"`
-	Slot     int64  `json:"slot,omitempty"` // in seconds since 1970
 }
 
-const actions = `"status", "drain", "skip" or "sweep"`
-
-// concurrency is how many calls of one kind are made at once.
-const concurrency = 8
-
-// Invoke handles one invocation, as [queue.Invoke] says. It implements the Lambda
-// runtime's Handler.
-func (r *Drainer) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	return queue.Invoke(ctx, payload, r, r.log)
+// batchOf is what the messages of one invocation come to.
+type messages struct {
+	triggers []Trigger
+	tick     time.Time // the latest, zero without one
+	by       string    // the message that brought it
+	ticks    []int
+	sweeps   []int
+	after    string // where a sweep continues
+	announce []announcement
 }
 
-// orders are what the messages of one invocation come to.
-type orders struct {
-	asks  []ask
-	tick  time.Time // the latest slot, zero without a tick
-	by    string    // the message that brought it
-	ticks []string  // the messages of all ticks
-	// ticked says that a tick for another look is under way.
-	ticked bool
-	sweeps []string // the messages that ask for a sweep
-	warn   []warning
-	// failed says which messages must come again for what concerns them alone.
-	failed map[string]error
+// announcement is something that AWS announces about an instance.
+type announcement struct {
+	instance, text string
+	message        int
 }
 
-// fail has a message come again.
-func (o *orders) fail(message string, err error) {
-	if o.failed == nil {
-		o.failed = map[string]error{}
+// maxAhead is how far a tick may be ahead: more than the longest interval between
+// ticks, and than clocks differ.
+const maxAhead = 2 * time.Minute
+
+// Handle implements [invoke.Domain]: one reconcile for all messages of a batch.
+func (r *Drainer) Handle(ctx context.Context, batch []event.Message) []error {
+	errs := make([]error, len(batch))
+	var m messages
+	for i, message := range batch {
+		errs[i] = r.add(ctx, &m, i, message)
 	}
-	o.failed[message] = errors.Join(o.failed[message], err)
-}
-
-// drains tells whether a message is about drains; others only warn, or ask for
-// nothing.
-func (o *orders) drains(message string) bool {
-	return slices.Contains(o.ticks, message) || slices.Contains(o.sweeps, message) ||
-		slices.ContainsFunc(o.asks, func(a ask) bool { return a.message == message })
-}
-
-// Handle handles messages by one look for all of them, and returns an error
-// or nil for each.
-func (r *Drainer) Handle(ctx context.Context, messages []event.Message) []error {
-	var o orders
-	errs := make([]error, len(messages))
-	for i, m := range messages {
-		if errs[i] = m.Err; m.Err == nil {
-			errs[i] = r.add(ctx, &o, m)
-		}
+	if len(m.triggers)+len(m.ticks)+len(m.sweeps) > 0 {
+		r.handle(ctx, m, errs)
 	}
-	err := r.carryOut(ctx, &o)
-	for i, m := range messages {
-		if o.ticked && slices.Contains(o.ticks, m.ID) {
-			continue // another tick has taken its place
-		}
-		errs[i] = errors.Join(errs[i], o.failed[m.ID])
-		if o.drains(m.ID) {
-			errs[i] = errors.Join(errs[i], err)
-		}
-	}
+	r.announce(ctx, m.announce, errs)
 	return errs
 }
 
-// add adds what a message asks for to the orders.
-func (r *Drainer) add(ctx context.Context, o *orders, m event.Message) error {
-	switch e := m.Event.(type) {
+// handle reconciles what the messages are about: first what they name, which may be
+// in a hurry, then what a sweep finds.
+func (r *Drainer) handle(ctx context.Context, m messages, errs []error) {
+	mine, last, budget, unclaimed := r.claim(ctx, m.tick, m.by)
+	r.complain(ctx, unclaimed)
+	if mine || len(m.triggers) > 0 {
+		done := r.Reconcile(ctx, Input{All: mine, Triggers: m.triggers, Budget: &budget})
+		for _, t := range m.triggers {
+			if t.message >= 0 {
+				errs[t.message] = cmp.Or(errs[t.message], done.Failed[t.message], done.Err)
+			}
+		}
+		for _, i := range m.ticks {
+			if !done.Requeued {
+				errs[i] = done.Err
+			}
+		}
+	}
+	if unclaimed != nil && len(m.ticks) > 0 && r.requeue(ctx, r.nextTick(false)) != nil { // in place of the one that is used up
+		for _, i := range m.ticks {
+			errs[i] = unclaimed
+		}
+	}
+	if len(m.sweeps) > 0 {
+		err := r.handleSweep(ctx, m.after, last, mine, &budget)
+		for _, i := range m.sweeps {
+			errs[i] = err
+		}
+	}
+}
+
+// handleSweep reconciles what a sweep finds, and all open drains where there are no
+// ticks any more, or none in step with this clock. Else it leaves those to a tick:
+// two reconciles at once would do everything twice.
+func (r *Drainer) handleSweep(ctx context.Context, after string, last time.Time, ticked bool, b *Budget) error {
+	found, next, err := r.sweep(ctx, after, b)
+	if err != nil {
+		r.log.ErrorContext(ctx, "sweep incomplete", "error", err)
+		r.complain(ctx, err)
+	}
+	since := r.now().Sub(last)
+	overdue := !ticked && (since < 0 || since > often+soon)
+	var done Done
+	if len(found) > 0 || overdue {
+		b.AutoScaling, b.Balancing, b.Deregister = max(b.AutoScaling, least.AutoScaling), max(b.Balancing, least.Balancing), max(b.Deregister, least.Deregister)
+		done = r.Reconcile(ctx, Input{All: overdue, Triggers: found, Budget: b})
+	}
+	if next != "" {
+		return errors.Join(done.Err, r.queue.Continue(ctx, continuation{Sweep: &sweepWork{After: next}}, soon))
+	}
+	return done.Err
+}
+
+// add adds what a message asks for.
+func (r *Drainer) add(ctx context.Context, m *messages, i int, message event.Message) error {
+	trigger := func(t Trigger) { t.message = i; m.triggers = append(m.triggers, t) }
+	switch e := message.Event.(type) {
 	case event.LifecycleAction:
 		if e.Transition == event.Terminating && r.cfg.Hooks.Match(e.Hook) {
-			o.asks = append(o.asks, ask{Instance: e.Instance, Group: e.Group, Cause: Lifecycle, ToWarmPool: e.Destination == "WarmPool", message: m.ID,
-				Began: e.Began, Actions: []Action{{Hook: e.Hook, Token: e.Token}}})
+			trigger(lifecycleTrigger(e))
 			return nil
 		}
 	case event.SpotInterruption:
-		o.asks = append(o.asks, ask{Instance: e.Instance, Cause: Spot, message: m.ID})
-		return nil
-	case event.RebalanceRecommendation:
-		if r.cfg.OnRebalance == DrainToo {
-			o.asks = append(o.asks, ask{Instance: e.Instance, Cause: Rebalance, message: m.ID})
+		if r.cfg.OnSpotInterruption != Off {
+			trigger(Trigger{Instance: e.Instance, Cause: CauseSpot})
 			return nil
 		}
-		o.warn = append(o.warn, rebalanceWarning(e, m.ID))
+	case event.StateChange:
+		if r.cfg.OnStateChange == Respond && (e.State == "stopping" || e.State == "shutting-down") {
+			trigger(Trigger{Instance: e.Instance, Cause: CauseStateChange})
+			return nil
+		}
+	case event.RebalanceRecommendation:
+		trigger(Trigger{Instance: e.Instance, Cause: CauseRebalance}) // its group may say what to do
 		return nil
 	case event.Maintenance:
-		o.warn = append(o.warn, maintenanceWarnings(e, m.ID)...)
-		if r.cfg.OnMaintenance == DrainToo && !e.Over {
-			for _, instance := range e.Instances {
-				o.asks = append(o.asks, ask{Instance: instance, Cause: Announced, message: m.ID})
+		for _, id := range e.Instances {
+			m.announce = append(m.announce, announcement{id, cmp.Or(e.Code, "EC2 maintenance") + ": " + e.Text, i})
+			if r.cfg.OnMaintenance == Respond && !e.Over {
+				trigger(Trigger{Instance: id, Cause: CauseMaintenance})
 			}
 		}
 		return nil
-	case event.Request:
-		return o.addRequest(e, m.ID)
+	case event.Continuation:
+		return r.addContinuation(ctx, m, i, message.ID, e)
 	}
-	r.log.DebugContext(ctx, "nothing to drain", "event", fmt.Sprintf("%T", m.Event))
+	r.log.DebugContext(ctx, "event out of scope", "event", fmt.Sprintf("%T", message.Event))
 	return nil
 }
 
-func (o *orders) addRequest(e event.Request, message string) error {
-	req, err := decode(e)
-	if err != nil {
+func lifecycleTrigger(e event.LifecycleAction) Trigger {
+	t := Trigger{Instance: e.Instance, Group: e.Group, Cause: CauseLifecycle, Actions: []Action{{Hook: e.Hook, Token: e.Token, Began: e.Began}}}
+	switch {
+	case e.Action == "ReplaceRootVolume":
+		t.Returns = RootVolumeReplaced
+	case e.Destination == "WarmPool":
+		t.Returns = ReturnedToWarmPool
+	case e.Origin == "WarmPool":
+		t.FromWarmPool = true
+	}
+	return t
+}
+
+func (r *Drainer) addContinuation(ctx context.Context, m *messages, i int, id string, e event.Continuation) error {
+	var c continuation
+	if err := e.Decode(&c); err != nil {
 		return err
 	}
-	switch req.Action {
-	case "tick":
-		o.ticks = append(o.ticks, message)
-		if slot := time.Unix(req.Slot, 0); slot.After(o.tick) {
-			o.tick, o.by = slot, message
+	switch {
+	case c.Tick != nil:
+		slot := time.Unix(c.Tick.Slot, 0)
+		if slot.After(r.now().Add(maxAhead)) {
+			r.log.WarnContext(ctx, "tick from the future ignored", "slot", slot)
+			return nil
 		}
-	case "sweep":
-		o.sweeps = append(o.sweeps, message)
-	case "drain", "skip":
-		o.asks = append(o.asks, ask{Instance: req.Instance, Cause: Operator, Skip: req.Action == "skip", message: message})
+		m.ticks = append(m.ticks, i)
+		if slot.After(m.tick) {
+			m.tick, m.by = slot, id
+		}
+	case c.Sweep != nil:
+		m.sweeps = append(m.sweeps, i)
+		m.after = max(m.after, c.Sweep.After)
 	default:
-		return fmt.Errorf("action %q answers whoever asks: send it by direct invocation, not through the queue", req.Action)
+		return errors.New(`a continuation needs "tick" or "sweep"`)
 	}
 	return nil
+}
+
+// announce notifies operators of announcements, those that say the same together. A
+// message whose announcement cannot be sent is delivered again.
+func (r *Drainer) announce(ctx context.Context, all []announcement, errs []error) {
+	ctx, cancel := within(ctx, notifyTime)
+	defer cancel()
+	var texts []string
+	alike := map[string][]announcement{}
+	for _, a := range all {
+		if alike[a.text] == nil {
+			texts = append(texts, a.text)
+		}
+		if !slices.ContainsFunc(alike[a.text], func(b announcement) bool { return b.instance == a.instance }) {
+			alike[a.text] = append(alike[a.text], a)
+		}
+	}
+	for _, text := range texts {
+		report := Report{Outcome: Announced, Reason: text, Count: len(alike[text]), Instances: []Instance{}}
+		for _, a := range alike[text][:min(report.Count, reportLimit)] {
+			report.Instances = append(report.Instances, Instance{ID: a.instance})
+		}
+		if err := r.publish(ctx, report); err != nil {
+			for _, a := range alike[text] {
+				errs[a.message] = cmp.Or(errs[a.message], err)
+			}
+		}
+	}
 }
 
 // instanceID is the form of an instance's ID ("Resource IDs", Amazon EC2 User
 // Guide).
 var instanceID = regexp.MustCompile(`^i-[0-9a-f]+$`)
 
-func decode(e event.Request) (request, error) {
+// Answer implements [invoke.Domain].
+func (r *Drainer) Answer(ctx context.Context, e event.Request) (any, error) {
 	var req request
 	if err := e.Decode(&req); err != nil {
-		return req, err
-	}
-	switch {
-	case !slices.Contains([]string{"status", "drain", "skip", "sweep", "tick"}, req.Action):
-		return req, fmt.Errorf("action %q is not known: give %s", req.Action, actions)
-	case (req.Action == "drain" || req.Action == "skip") && !instanceID.MatchString(req.Instance):
-		return req, fmt.Errorf(`action %q needs an "instance", such as "i-0123456789abcdef0", not %q`, req.Action, req.Instance)
-	}
-	return req, nil
-}
-
-// Answer carries out the request of an operator.
-func (r *Drainer) Answer(ctx context.Context, e event.Request) (any, error) {
-	req, err := decode(e)
-	if err != nil {
 		return nil, err
 	}
-	if req.Action == "tick" {
-		return nil, errors.New("a tick is the function's own message; give sweep")
+	switch {
+	case !slices.Contains([]string{"status", "plan", "drain", "skip", "sweep"}, req.Action):
+		return nil, fmt.Errorf(`action %q is not known: give "status", "plan", "drain", "skip" or "sweep"`, req.Action)
+	case (req.Action == "drain" || req.Action == "skip" || req.Instance != "") && !instanceID.MatchString(req.Instance):
+		return nil, fmt.Errorf(`action %q needs an "instance", such as "i-0123456789abcdef0", not %q`, req.Action, req.Instance)
 	}
-	if req.Action != "status" {
-		var o orders
-		if err := o.addRequest(e, ""); err != nil {
-			return nil, err
-		}
-		if err := errors.Join(r.carryOut(ctx, &o), o.failed[""]); err != nil {
+	_, last, budget, err := r.claim(ctx, time.Time{}, "")
+	r.complain(ctx, err)
+	switch req.Action {
+	case "drain", "skip":
+		done := r.Reconcile(ctx, Input{Budget: &budget, Triggers: []Trigger{{Instance: req.Instance, Cause: CauseOperator, Skip: req.Action == "skip", message: 0}}})
+		if err := cmp.Or(done.Failed[0], done.Err); err != nil {
 			return nil, fmt.Errorf("%s: %w", req.Action, err)
 		}
+		budget = least
+	case "sweep":
+		if err := r.handleSweep(ctx, "", last, false, &budget); err != nil {
+			return nil, fmt.Errorf("sweep: %w", err)
+		}
+		budget = least
 	}
-	return r.Status(ctx, req.Instance)
+	return r.status(ctx, req.Instance, req.Action == "plan", &budget)
 }

@@ -3,58 +3,97 @@ package drain
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
-	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"deployhooks/pkg/fleet"
 )
 
-// Observed is what AWS says now about all the drains of one look.
-type Observed struct {
+// Observation is what AWS says now about the drains of one reconcile. What could
+// not be read is missing; Failed says why.
+type Observation struct {
 	Now time.Time
-	// Groups are the Auto Scaling groups by name. One that was asked about and
-	// does not exist is nil; one that could not be asked about is not there.
-	Groups map[string]*Group
-	// TargetGroups are the target groups by ARN. One that does not exist has
-	// no targets; one that could not be asked about is not there.
-	TargetGroups map[string]TargetGroup
+	// Groups are the Auto Scaling groups by name, perhaps as an earlier reconcile
+	// saw them; nil for one that does not exist.
+	Groups map[string]*fleet.AutoScalingGroup
+	// Instances are their instances now, by group and ID.
+	Instances map[string]map[string]fleet.Instance
+	// Hooks are the lifecycle hooks by group.
+	Hooks map[string][]fleet.LifecycleHook
+	// Wanted are the load balancers that the instances of a group have to leave, by
+	// group; "" is for instances in none.
+	Wanted map[string]Wanted
+	// Balancers are the load balancers by ID, perhaps as an earlier reconcile saw
+	// them.
+	Balancers map[string]Balancer
+	// Targets are the registrations by load balancer and instance.
+	Targets map[string]map[string][]fleet.Target
+	// Found are the further load balancers that hold an instance, by instance.
+	Found map[string][]string
+	// Searched means that Found is complete.
+	Searched bool
 	// Commands are the commands' results by command ID and instance.
 	Commands map[string]map[string]Result
-	// Sent are the commands of this function that SSM lists, for drains of
-	// which it is not known whether theirs was sent: by key and instance, the
-	// command's ID. It is nil where SSM could not be asked.
-	Sent map[string]map[string]string
+	// Sent are the drain commands that SSM lists, by instance, of this installation
+	// or another; nil where they could not be listed.
+	Sent map[string][]SentCommand
+	// Failed are the questions that got no answer.
+	Failed map[Question]error
+	// Deferred means that there was no budget for a question.
+	Deferred bool
 }
 
-// Group is an Auto Scaling group.
-type Group struct {
-	Name         string
-	Tags         map[string]string
-	TargetGroups []string          // ARNs
-	Instances    map[string]string // the lifecycle state by instance
+// Question identifies what was asked of AWS.
+type Question struct{ About, Name string }
+
+// What questions are about.
+const (
+	aboutGroup    = "Auto Scaling group"
+	aboutHooks    = "lifecycle hooks of"
+	aboutWanted   = "load balancers of"
+	aboutTargets  = "targets of"
+	aboutBalancer = "attributes of"
+	aboutCommand  = "shutdown command"
+	aboutSent     = "commands sent"
+	aboutSearch   = "target groups that hold the instance"
+)
+
+// Wanted are the load balancers that instances of a group have to leave.
+type Wanted struct {
+	Balancers []string // IDs
+	Attached  []string // those that the group itself deregisters from
+	// Rejected are the names that cannot be followed, each with the reason.
+	Rejected []string
+	// Whole means that asking again brings no more: what is missing is denied.
+	Whole bool
 }
 
-// TargetGroup is who is registered in a target group, by instance. An instance
-// is there once for each port.
-type TargetGroup map[string][]Target
+// Balancer is a target group or Classic Load Balancer.
+type Balancer struct {
+	// ID is the target group's ARN, or [classicID] of the name.
+	ID string
+	// Network means that connections may come after the deregistration.
+	Network bool
+	// Delay is the deregistration delay or the connection draining timeout.
+	Delay      time.Duration
+	DelayKnown bool
+}
 
-// Target is one registration of an instance in a target group.
+// maxDelay is the longest deregistration delay and connection draining timeout.
+const maxDelay = fleet.MaxDeregistrationDelay
+
+// Target is one registration of an instance.
 type Target struct {
-	TargetGroup string // ARN
-	Port        int32
-	State       string // as in DescribeTargetHealth
+	Balancer string
+	fleet.Target
 }
 
-func (t Target) String() string { return fmt.Sprintf("%s:%d", targetGroupName(t.TargetGroup), t.Port) }
-
-// routed tells whether the load balancer may send requests to the target.
-func (t Target) routed() bool { return !t.draining() && !t.out() }
-
-// draining tells whether only requests in flight keep the target.
-func (t Target) draining() bool { return t.State == string(elbtypes.TargetHealthStateEnumDraining) }
-
-// out tells whether the target gets no requests and has none: it is not
-// registered, its target group is in no use, or the instance is stopped.
-func (t Target) out() bool { return t.State == string(elbtypes.TargetHealthStateEnumUnused) }
+func (t Target) String() string {
+	if t.Port == 0 {
+		return balancerName(t.Balancer)
+	}
+	return fmt.Sprintf("%s:%d", balancerName(t.Balancer), t.Port)
+}
 
 // Result is how a command stands on one instance.
 type Result struct {
@@ -63,48 +102,71 @@ type Result struct {
 	Output string
 }
 
-// targets are the registrations of the drain's instance that matter, and the
-// target groups of which that is not known.
-func (o *Observed) targets(d Drain) (routed, draining []Target, unknown []string) {
-	for _, arn := range d.Targets {
-		group, ok := o.TargetGroups[arn]
-		if !ok {
-			unknown = append(unknown, targetGroupName(arn))
-		}
-		for _, t := range group[d.Instance] {
-			switch {
-			case t.draining():
-				draining = append(draining, t)
-			case t.routed():
-				routed = append(routed, t)
-			}
-		}
-	}
-	return routed, draining, unknown
+// SentCommand is a command that SSM lists.
+type SentCommand struct {
+	ID, Key string
+	Asked   time.Time
 }
 
-// held tells whether the instance may still wait for somebody to complete its
-// actions. Where that is not known it may.
-func (o *Observed) held(d Drain) bool {
-	group, known := o.Groups[d.Group]
-	switch {
-	case d.Group == "" || !known:
-		return true
-	case group == nil:
-		return false
+// classicPrefix begins the IDs of Classic Load Balancers, whose names are no ARNs.
+const classicPrefix = "classic:"
+
+func classicID(name string) string { return classicPrefix + name }
+
+func isClassic(id string) bool { return strings.HasPrefix(id, classicPrefix) }
+
+func balancerName(id string) string {
+	return fleet.TargetGroupName(strings.TrimPrefix(id, classicPrefix))
+}
+
+// tags are those of the drain's group.
+func (o *Observation) tags(d Drain) map[string]string {
+	if g := o.Groups[d.Group]; g != nil {
+		return g.Tags
 	}
-	state, in := group.Instances[d.Instance]
+	return nil
+}
+
+// routed reports whether the load balancer may send the target requests.
+func routed(t fleet.Target) bool { return !t.Draining() && !t.Unused() }
+
+// waiting reports whether the instance may still wait for its actions to be
+// completed. Where that is not known it may. One that returns to its warm pool or
+// ends there may be in any state, or in no list: only the completion shows.
+func (o *Observation) waiting(d Drain) bool {
+	instances, known := o.Instances[d.Group]
+	if d.Group == "" || !known || d.Returns != "" || d.FromWarmPool {
+		return true
+	}
+	i, in := instances[d.Instance]
 	switch {
 	case !in:
 		return false
-	case len(d.Actions) == 0:
-		return true // in service, and drained all the same
+	case len(d.Actions) == 0 || waits(i.State):
+		return true
 	}
-	return waits(state) || d.ToWarmPool || state == inService && slices.ContainsFunc(d.Actions, func(a Action) bool {
-		return o.Now.Before(a.Began.Add(stateLag))
-	})
+	return i.InService() && slices.ContainsFunc(d.Actions, func(a Action) bool { return o.Now.Before(a.Began.Add(stateLag)) })
 }
 
 // stateLag is how long an event may be ahead of what DescribeAutoScalingGroups
 // says, which is eventually consistent; AWS gives no figure.
 const stateLag = 30 * time.Second
+
+// waits reports by its lifecycle state whether an instance may wait for a terminate
+// hook. Terminating comes before Terminating:Wait, and an event may be faster than
+// the state.
+func waits(state string) bool {
+	return state == fleet.Terminating || state == fleet.TerminatingWait || returnsFrom(state) != "" || state == fleet.WarmedTerminatingWait
+}
+
+// returnsFrom is what becomes of an instance that waits in this state, if it will
+// serve again.
+func returnsFrom(state string) Outcome {
+	switch state {
+	case fleet.WarmedPendingWait:
+		return ReturnedToWarmPool
+	case fleet.ReplacingRootWait:
+		return RootVolumeReplaced
+	}
+	return ""
+}

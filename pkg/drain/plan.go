@@ -1,7 +1,9 @@
 package drain
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -9,232 +11,371 @@ import (
 	"deployhooks/pkg/fault"
 )
 
-// Step is what to do next about one drain. The zero step waits for nothing.
+// Step is what is done next about one drain.
 type Step struct {
+	// Next is the drain's record after the step, before what comes of its calls.
+	Next Drain
 	// Deregister are registrations to end now.
 	Deregister []Target
-	// Beat says that the actions' timeouts must begin anew, unless the instance
-	// is let go now.
-	Beat bool
-	Do   Do
-	// WaitsFor says in words what the drain waits for.
-	WaitsFor string
-	// Outcome is how the drain ends, with [Release] and [Forget].
-	Outcome Outcome
-	// Result is the command's news: a result, a status of ours, or the ID of a
-	// command that was found to have been sent.
-	Command Command
+	// Send is the shutdown command to send now, unless it is zero.
+	Send Shutdown
+	// Timeout is how long the command may take.
+	Timeout time.Duration
+	// Heartbeat restarts the actions' timeouts. With Release, it is sent where the
+	// release fails.
+	Heartbeat bool
+	// Release completes the actions.
+	Release bool
+	// End is how the drain ends, after its release if there is one; else empty.
+	End Outcome
+	// Quiet means that nobody is notified of the end.
+	Quiet bool
+	// Drop forgets the drain: the instance is not this function's.
+	Drop bool
+	// Blockers are what the drain waits for.
+	Blockers []Blocker
 }
 
-// Do is the one thing that a step does beside deregistering.
-type Do string
+// Blocker is something that keeps a drain from its end.
+type Blocker struct {
+	// What is waited for, and Why, where a call failed.
+	What   string `json:"what"`
+	Why    string `json:"why,omitempty"`
+	Remedy string `json:"remedy,omitempty"`
+}
 
-// What a step can do.
-const (
-	// Wait looks again later.
-	Wait Do = "wait"
-	// Send sends the shutdown command.
-	Send Do = "send"
-	// Release completes the lifecycle actions and ends the drain.
-	Release Do = "release"
-	// Forget ends the drain; there is nothing to complete.
-	Forget Do = "forget"
-)
+func (s *Step) waitFor(format string, args ...any) {
+	s.Blockers = append(s.Blockers, Blocker{What: fmt.Sprintf(format, args...)})
+}
 
-// Outcome is how a drain ended.
-type Outcome string
-
-const (
-	// Drained means that nothing was in flight, and that the command, if there
-	// is one, has run.
-	Drained Outcome = "drained"
-	// CommandFailed means that the command did not succeed, or did not answer
-	// in time.
-	CommandFailed Outcome = "command failed"
-	// Late means that the deadline passed with something still in flight.
-	Late Outcome = "deadline passed"
-	// Skipped means that an operator let the instance go.
-	Skipped Outcome = "skipped"
-	// Returned means that the instance went back to its warm pool.
-	Returned Outcome = "returned to warm pool"
-	// Gone means that the instance no longer waits for anybody: it is gone, or
-	// somebody else has completed the action.
-	Gone Outcome = "gone"
-	// TimedOut means that no heartbeat came through in time, so that the
-	// instance went as it was.
-	TimedOut Outcome = "timed out"
-)
-
-// Plan is the next step of a drain, by what AWS says now. It takes no step
-// towards letting the instance go that it is not sure of, before the deadline.
-func Plan(cfg Config, d Drain, o *Observed) Step {
-	switch {
-	case !o.held(d) && d.timedOut(o.Now), len(d.Actions) > 0 && o.Now.After(d.deadline(cfg).Add(spare+maxHeartbeat)):
-		// The second where nobody may say how the instance stands: no heartbeat
-		// has gone out since the deadline, so no action can be left.
-		return Step{Do: Forget, Outcome: TimedOut}
-	case !o.held(d):
-		return Step{Do: Forget, Outcome: Gone}
-	case d.Skip:
-		return Step{Do: Release, Outcome: Skipped}
-	case d.ToWarmPool:
-		return Step{Do: Release, Outcome: Returned}
+// inFlight says in words what the step waits for.
+func (s Step) inFlight() string {
+	var all []string
+	for _, b := range s.Blockers {
+		all = append(all, b.What)
 	}
-	routed, draining, unknown := o.targets(d)
-	step := Step{Do: Wait, Deregister: routed, Command: d.Command}
-	late := !o.Now.Before(d.deadline(cfg))
-	switch {
-	case !d.Known:
-		step.WaitsFor = "an answer on which target groups the instance is in"
-	case len(unknown) > 0:
-		step.WaitsFor = "an answer on targets in " + strings.Join(unknown, ", ")
-	case len(routed)+len(draining) > 0:
-		step.WaitsFor = "requests in flight by way of " + names(append(slices.Clone(routed), draining...))
-	default:
-		planCommand(cfg, d, o, &step)
-	}
-	if late && step.Do != Release {
-		step.Do, step.Outcome = Release, Late
-		if step.Command.ID == "" && cfg.commands(d, o) != (shutdown{}) {
-			step.Command.Status = "not run"
+	return strings.Join(all, "; ")
+}
+
+// Plan decides about all drains of a reconcile, within the budget. A drain that has
+// ended has an empty step: only notifications are left of it.
+func Plan(cfg Config, drains []Drain, o *Observation, b Budget) []Step {
+	steps := make([]Step, len(drains))
+	for i, d := range drains {
+		if steps[i] = (Step{Next: d}); d.open() {
+			steps[i] = planDrain(cfg, d, o)
 		}
 	}
-	if step.Do == Release && len(d.Actions) == 0 {
-		step.Do = Forget
+	allotDeregistrations(steps, b)
+	allotReleases(steps, b)
+	return steps
+}
+
+// planDrain decides about one drain, as if there were no rates. It does not release
+// an instance that may have requests in flight before the deadline.
+func planDrain(cfg Config, d Drain, o *Observation) Step {
+	group := o.Groups[d.Group]
+	settings := cfg.settings(o.tags(d))
+	if !cfg.inScope(group) || optedOut(group) && len(d.Actions) == 0 && d.Cause != CauseOperator {
+		return Step{Next: d, Drop: true}
 	}
-	step.Beat = d.beats(cfg, o.Now)
+	d = d.learn(cfg, o)
+	step := Step{Next: d, Timeout: settings.CommandTimeout}
+	deadline := d.deadline(settings)
+	switch {
+	case !o.waiting(d) || (d.Returns != "" || d.FromWarmPool) && d.absent():
+		return step.vanished(o)
+	case d.Skip, optedOut(group):
+		return step.release(Skipped)
+	case d.Cause == CauseRebalance && !d.terminating() && settings.OnRebalance != Respond:
+		step.End = Announced
+		return step
+	case len(d.Actions) > 0 && o.Now.After(deadline.Add(completeMargin+maxHeartbeat)):
+		// Nobody may say how the instance stands. No heartbeat was sent since the
+		// deadline, so no action can be left.
+		step.End = TimedOut
+		return step
+	}
+	step.notifyFaults(o, settings)
+	step.Heartbeat = d.heartbeatDue(o.Now) && o.Now.Before(deadline.Add(completeMargin))
+	clear := step.planTargets(o)
+	switch {
+	case cfg.Mode == PlanOnly:
+		if d.Known || o.Now.Sub(d.Since) > young {
+			return step.announcePlan(settings, o)
+		}
+	case d.dead(o.Now):
+		if clear && len(step.Deregister) == 0 || o.Now.Sub(d.Since) > completeMargin {
+			return step.release(Gone)
+		}
+	case clear || d.hurries(settings, o.Now) && len(step.Deregister) == 0:
+		step.planCommand(settings, o)
+		if !clear && step.End != "" { // the command has run, and the last requests may still end
+			step.Release, step.End = false, ""
+		}
+	}
+	if step.End == "" && !o.Now.Before(deadline) && !d.dead(o.Now) {
+		if step.Next.Command.Key == "" && d.runsCommand(o) && settings.Shutdown != (Shutdown{}) {
+			step.Next.Command.Status = "not run"
+		}
+		return step.release(DeadlinePassed)
+	}
 	return step
 }
 
-// beats tells whether the actions' timeouts must begin anew. Past the deadline
-// they need not: if nobody can complete an action then its own timeout must.
-func (d Drain) beats(cfg Config, now time.Time) bool {
-	timeout := d.timeout()
-	ahead := max(beatAhead, min(timeout/2, maxBeatAhead))
-	return len(d.Actions) > 0 && !now.Add(ahead).Before(d.timesOut()) && now.Before(d.deadline(cfg).Add(spare))
+// release plans the completion of the actions, and the end.
+func (s Step) release(end Outcome) Step {
+	s.End = cmp.Or(end, Drained)
+	if s.Next.Returns != "" && end != DeadlinePassed && end != Skipped && end != Planned {
+		s.End = s.Next.Returns
+	}
+	s.Release = len(s.Next.Actions) > 0 && !s.Next.absent()
+	s.Send = Shutdown{}
+	return s
 }
 
-// timedOut tells whether an action that nobody holds any more ran out of time.
-func (d Drain) timedOut(now time.Time) bool {
-	return d.open() && len(d.Actions) > 0 && !now.Before(d.timesOut())
-}
-
-// A heartbeat goes out two looks before the timeout at the latest, so that one
-// look may be late; and, where there is time, as long before as an outage or a
-// storm may last.
-const (
-	beatAhead    = 20 * time.Second
-	maxBeatAhead = 3 * time.Minute
-)
-
-// planCommand plans what comes after the last request.
-func planCommand(cfg Config, d Drain, o *Observed, step *Step) {
-	command := cfg.commands(d, o)
-	c := &step.Command
-	if !c.Over && c.ID == "" && c.Key != "" {
-		c.ID = o.Sent[c.Key][d.Instance]
-	}
-	if result, ok := o.Commands[c.ID][d.Instance]; ok && !c.Over && c.ID != "" {
-		c.Status, c.Output, c.Over = result.Status, result.Output, result.Over
-	}
-	overdue := !c.Asked.IsZero() && !o.Now.Before(c.Asked.Add(cfg.CommandTimeout))
-	switch {
-	case c.Over:
-	case c.Key == "" && command == (shutdown{}):
-		step.Do, step.Outcome = Release, Drained
-		return
-	case c.Key == "":
-		step.Do, step.WaitsFor = Send, "the shutdown command to be sent"
-		return
-	case overdue && c.ID == "":
-		// Whether it runs cannot be known, and twice is worse than not at all.
-		c.Over, c.Status = true, "not known to have been sent"
-	case overdue:
-		c.Over, c.Status = true, fmt.Sprintf("no answer within %s, last %q", cfg.CommandTimeout, c.Status)
-	case c.ID == "" && o.Sent != nil && o.Now.After(c.Asked.Add(listed)):
-		// The process died before it sent the command.
-		*c = Command{}
-		step.Do, step.WaitsFor = Send, "the shutdown command to be sent"
-		return
-	case c.ID == "":
-		step.WaitsFor = "word of whether the shutdown command was sent"
-		return
+// vanished plans the end of a drain whose instance no longer waits.
+func (s Step) vanished(o *Observation) Step {
+	d := s.Next
+	switch c := d.Command; {
+	case d.timedOut(o):
+		s.End = TimedOut
+	case c.ID != "" && c.Over && c.Status == succeeded:
+		s.End = Drained // completed, and the function died before it was saved
+	case c.ID != "" && c.Over:
+		s.End = CommandFailed
 	default:
-		step.WaitsFor = "the shutdown command " + c.ID
-		return
+		s.End = Gone
 	}
-	step.Do, step.Outcome = Release, Drained
-	if c.Status != succeeded {
-		step.Outcome = CommandFailed
+	if d.dead(o.Now) && s.End != TimedOut {
+		s.End = Gone
 	}
+	return s
 }
 
-// listed is how long after a command may have been sent SSM is sure to list it:
-// longer than an invocation of the function lasts.
-const listed = 2 * time.Minute
-
-// succeeded is the status of a command that did what it should
-// ("Understanding command statuses", AWS Systems Manager User Guide).
-const succeeded = "Success"
-
-// goes tells whether the instance is on its way out by now. One that is only
-// recommended or announced to go may run on for weeks, and shall not be shut down
-// by the way; its lifecycle action will come.
-func (d Drain) goes() bool {
-	return len(d.Actions) > 0 || d.Cause == Operator || !d.Interrupted.IsZero()
+// timedOut reports whether an action that is there no more ended by its timeout.
+// One whose completion may have had its effect did not.
+func (d Drain) timedOut(o *Observation) bool {
+	known := o.Groups[d.Group] != nil
+	return slices.ContainsFunc(d.Actions, func(a Action) bool {
+		seen := o.Now
+		if !a.Absent.IsZero() {
+			seen = a.Absent
+			if a.Began.IsZero() && a.Heartbeat.IsZero() {
+				return false // it may never have been there
+			}
+		}
+		if a.Timeout == 0 && !known {
+			return false // the group was deleted, and its hooks with it
+		}
+		return a.Tried.IsZero() && !seen.Before(a.timesOut(d.Since))
+	})
 }
 
-// commands is the command that a drained instance is to run, if any. Without an
-// action or an order only one whose group is in our hands runs any: a Spot
-// instance may be anybody's.
-func (c Config) commands(d Drain, o *Observed) shutdown {
-	if !d.goes() || len(d.Actions) == 0 && d.Cause != Operator && !d.Ours {
-		return shutdown{}
+// dead reports whether EC2 had ended the instance before the drain began: there is
+// nothing in flight any more, and nothing to shut down.
+func (d Drain) dead(now time.Time) bool {
+	return !d.EC2EndsAt.IsZero() && !now.Before(d.EC2EndsAt) && !d.Since.Before(d.EC2EndsAt)
+}
+
+// commandReserve is what an interrupted Spot instance keeps of its last two minutes
+// for the shutdown command: a load balancer may show a target as draining although
+// nothing is in flight, until a delay ends that is longer than the instance lives.
+const commandReserve = time.Minute
+
+// hurries reports whether the shutdown command of an interrupted instance can wait
+// no longer.
+func (d Drain) hurries(s Settings, now time.Time) bool {
+	return !d.EC2EndsAt.IsZero() && !now.Before(d.EC2EndsAt.Add(-min(s.CommandTimeout, commandReserve)))
+}
+
+// announcePlan plans the end of a drain that only reports what it would do.
+func (s Step) announcePlan(settings Settings, o *Observation) Step {
+	var would []string
+	for _, t := range s.Deregister {
+		would = append(would, "deregister from "+t.String())
 	}
-	return c.shutdown(o.tags(d))
-}
-
-func (o *Observed) tags(d Drain) map[string]string {
-	if g := o.Groups[d.Group]; g != nil {
-		return g.Tags
+	for _, b := range s.Blockers {
+		would = append(would, "wait for "+b.What)
 	}
-	return nil
+	if s.Next.runsCommand(o) && settings.Shutdown != (Shutdown{}) {
+		would = append(would, "run "+settings.Shutdown.String())
+	}
+	if len(s.Next.Actions) > 0 {
+		would = append(would, "complete "+s.Next.hooks())
+	}
+	s.Blockers = []Blocker{{What: strings.Join(would, ", then ")}}
+	s.Deregister, s.Heartbeat = nil, false
+	return s.release(Planned)
 }
 
-// newsworthy tells whether people shall hear of an end.
-func (s Step) newsworthy() bool {
-	return s.Outcome == Late || s.Outcome == TimedOut || s.Outcome == CommandFailed || s.Outcome == Drained && s.Command.Key != ""
+func (s Shutdown) String() string {
+	if s.Commands != "" {
+		return fmt.Sprintf("the shell commands %q", s.Commands)
+	}
+	return fmt.Sprintf("the SSM document %q", s.Document)
 }
 
-// waits tells by its lifecycle state whether an instance may be held by a
-// terminate hook ("Amazon EC2 Auto Scaling instance lifecycle"). Terminating
-// comes before Terminating:Wait, and an event may be faster than the state.
-func waits(state string) bool { return state == terminating || state == terminatingWait }
-
-const (
-	inService       = "InService"
-	terminating     = "Terminating"
-	terminatingWait = "Terminating:Wait"
-)
-
-func names(targets []Target) string {
+func (d Drain) hooks() string {
 	var all []string
-	for _, t := range targets {
-		all = append(all, t.String())
+	for _, a := range d.Actions {
+		all = append(all, fmt.Sprintf("%q", a.Hook))
 	}
-	slices.Sort(all)
-	return strings.Join(all, ", ")
+	return "the lifecycle action of " + strings.Join(all, " and ")
 }
 
-// targetGroupName is the name in a target group's ARN
-// (arn:aws:elasticloadbalancing:…:targetgroup/<name>/<id>).
-func targetGroupName(arn string) string {
-	if parts := strings.Split(arn, "/"); len(parts) == 3 {
-		return parts[1]
+// learn is the drain with what was observed of it.
+func (d Drain) learn(cfg Config, o *Observation) Drain {
+	hooks, known := o.Hooks[d.Group]
+	if i, in := o.Instances[d.Group][d.Instance]; in && len(d.Actions) == 0 && waits(i.State) && i.State != terminating {
+		for _, h := range hooks {
+			d.Actions = append(d.Actions, Action{Hook: h.Name})
+		}
+		d.Returns = returnsFrom(i.State)
 	}
-	return arn
+	d.Actions = slices.Clone(d.Actions)
+	for i := range d.Actions {
+		for _, h := range hooks {
+			if a := &d.Actions[i]; a.Hook == h.Name {
+				a.Timeout, a.Global = int(h.Timeout), int(h.Global)
+			}
+		}
+	}
+	tags := o.tags(d)
+	d.Managed = d.Managed || known && len(hooks) > 0 || tags[TargetGroupsTag] != "" || tags[CommandTag] != ""
+	d = d.learnTargets(cfg, o)
+	if result, ok := o.Commands[d.Command.ID][d.Instance]; ok && !d.Command.Over && d.Command.ID != "" {
+		d.Command.Status, d.Command.Output, d.Command.Over = result.Status, result.Output, result.Over
+	}
+	return d
 }
 
-// over tells whether a failed call on an action says that there is no such
-// action any more.
-func over(err error) bool { return fault.Of(err) == fault.NotFound }
+// notifyFaults adds to the ledger what only operators can correct.
+func (s *Step) notifyFaults(o *Observation, settings Settings) {
+	d := s.Next
+	for _, reason := range slices.Concat(settings.Faults, o.Wanted[d.Group].Rejected) {
+		s.notify("configuration: "+reason, Report{Outcome: ActionRequired, Reason: reason, Remedy: "Correct the configuration or the group's tag. Until then the rest is drained."})
+	}
+	for _, about := range []Question{{aboutGroup, d.Group}, {aboutHooks, d.Group}, {aboutWanted, d.Group}, {aboutCommand, d.Command.ID}, {aboutSent, ""}, {aboutSearch, ""}} {
+		s.failed(o, about)
+	}
+	for _, id := range slices.Sorted(maps.Keys(d.Balancers)) {
+		s.failed(o, Question{aboutTargets, id})
+		s.failed(o, Question{aboutBalancer, id})
+	}
+	for _, a := range d.Actions {
+		if !a.Absent.IsZero() && (Drain{Actions: []Action{a}, Since: d.Since, Group: d.Group}).timedOut(o) {
+			s.notify(string(TimedOut), d.report(TimedOut, a.Absent, ""))
+		}
+	}
+}
+
+// failed adds to the ledger a question that is denied, or that AWS will never take.
+func (s *Step) failed(o *Observation, about Question) {
+	if err := o.Failed[about]; fault.Is(err, fault.Denied) || fault.Is(err, fault.Invalid) {
+		s.notify(fault.Action(err), reportFault(err))
+	}
+}
+
+// notify adds a notification to the drain's ledger.
+func (s *Step) notify(matter string, r Report) {
+	s.Next.Ledger = s.Next.Ledger.Add(matter, s.Next.about(r))
+}
+
+const terminating = "Terminating"
+
+// deregisterLimit is how many targets go into one DeregisterTargets; AWS documents
+// no limit, and the AWS Load Balancer Controller takes as many.
+const deregisterLimit = 200
+
+// allotDeregistrations leaves out the deregistrations that the budget does not
+// allow: first come interrupted instances, then new drains, then the oldest.
+func allotDeregistrations(steps []Step, b Budget) {
+	type turn struct {
+		id      string
+		urgent  bool
+		fresh   bool
+		since   time.Time
+		targets int
+	}
+	turns := map[string]*turn{}
+	for _, s := range steps {
+		for _, t := range s.Deregister {
+			at := turns[t.Balancer]
+			if at == nil {
+				at = &turn{id: t.Balancer, since: s.Next.Since}
+				turns[t.Balancer] = at
+			}
+			at.urgent = at.urgent || !s.Next.EC2EndsAt.IsZero()
+			at.fresh = at.fresh || s.Next.Balancers[t.Balancer].Times == 0
+			at.targets++
+			if s.Next.Since.Before(at.since) {
+				at.since = s.Next.Since
+			}
+		}
+	}
+	order := slices.SortedFunc(maps.Values(turns), func(x, y *turn) int {
+		return cmp.Or(compareBool(y.urgent, x.urgent), compareBool(y.fresh, x.fresh), x.since.Compare(y.since), strings.Compare(x.id, y.id))
+	})
+	left := min(b.Deregister, b.Balancing)
+	allowed := map[string]bool{}
+	for _, t := range order {
+		if calls := (t.targets + deregisterLimit - 1) / deregisterLimit; calls <= left || left > 0 && len(allowed) == 0 {
+			left -= calls
+			allowed[t.id] = true
+		}
+	}
+	for i := range steps {
+		steps[i].Deregister = slices.DeleteFunc(slices.Clone(steps[i].Deregister), func(t Target) bool { return !allowed[t.Balancer] })
+	}
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
+// allotReleases leaves out the heartbeats and releases that the budget does not
+// allow: first come drains whose actions need a heartbeat, the next to time out
+// first, then those that only wait for their release. A release costs as much as a
+// heartbeat, so an instance that can be released gets no heartbeat.
+func allotReleases(steps []Step, b Budget) {
+	var due, ready []*Step
+	for i := range steps {
+		switch s := &steps[i]; {
+		case s.Heartbeat:
+			due = append(due, s)
+		case s.Release:
+			ready = append(ready, s)
+		}
+	}
+	slices.SortStableFunc(due, func(a, b *Step) int { return a.Next.timesOut().Compare(b.Next.timesOut()) })
+	left := b.AutoScaling
+	for _, s := range append(due, ready...) {
+		if calls := s.Next.present(); calls <= left {
+			left -= calls
+			continue
+		}
+		left = 0 // nobody overtakes
+		if s.Release {
+			s.Release, s.End = false, ""
+			s.waitFor("its turn within the rate of Auto Scaling's calls")
+		}
+		s.Heartbeat = false
+	}
+}
+
+// present counts the actions that are there.
+func (d Drain) present() (n int) {
+	for _, a := range d.Actions {
+		if a.Absent.IsZero() {
+			n++
+		}
+	}
+	return n
+}

@@ -1,10 +1,14 @@
 package drain
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"time"
+
+	"deployhooks/pkg/fault"
+	"deployhooks/pkg/store"
 )
 
 // Status is how a drain stands, for an operator.
@@ -14,48 +18,107 @@ type Status struct {
 	Cause    Cause     `json:"cause"`
 	Since    time.Time `json:"since"`
 	Deadline time.Time `json:"deadline"`
-	// Next is what a look would do now, and WaitsFor what it waits for.
-	Next     Do     `json:"next"`
-	WaitsFor string `json:"waitsFor,omitempty"`
+	// Next is what a reconcile would do now: "deregister", "send-command",
+	// "complete", "end" or "wait"; WaitsFor says in words what for, and Blockers the
+	// same with the reasons.
+	Next     string    `json:"next"`
+	WaitsFor string    `json:"waitsFor,omitempty"`
+	Blockers []Blocker `json:"blockers,omitempty"`
+	// Deregister are the registrations that would be ended now, and Shutdown the
+	// command that would be run then.
+	Deregister []string `json:"deregister,omitempty"`
+	Shutdown   string   `json:"shutdown,omitempty"`
 	// Command is the ID of the shutdown command, once it is sent.
 	Command string `json:"command,omitempty"`
-	// Trouble is why AWS could not be asked.
-	Trouble string `json:"trouble,omitempty"`
-	// Ended is when the drain was over, for one that an operator asked for.
-	Ended time.Time `json:"ended,omitzero"`
+	// Faults are why AWS did not answer, and what cannot be followed.
+	Faults []string `json:"faults,omitempty"`
+	// Ended is when the drain ended, for one that an operator names, and Outcome how.
+	Ended   time.Time `json:"ended,omitzero"`
+	Outcome Outcome   `json:"outcome,omitempty"`
 }
 
-// Status tells how the open drains stand, the oldest first, or the named
-// instance's, open or ended. It changes nothing.
-func (r *Drainer) Status(ctx context.Context, instance string) ([]Status, error) {
-	known, _, err := r.drains.load(ctx)
+// status reports how the open drains stand, the oldest first, or the named
+// instance's, open or ended. With plan, a named instance without an open drain is
+// planned as if an operator drained it now. It changes nothing.
+func (r *Drainer) status(ctx context.Context, instance string, plan bool, b *Budget) ([]Status, error) {
+	drains, err := r.named(ctx, instance, plan)
 	if err != nil {
 		return nil, fmt.Errorf("status: %w", err)
 	}
-	var drains, open []*Drain
-	for id, d := range known {
-		if instance == "" && d.open() || id == instance {
-			drains = append(drains, &d)
-			if d.open() {
-				open = append(open, &d)
+	all := make([]work, len(drains))
+	for i := range drains {
+		all[i].drain = drains[i]
+	}
+	drains, unplaced := r.place(ctx, all, b)
+	o := r.observe(ctx, drains, unplaced, b)
+	answer := []Status{}
+	for i, step := range Plan(r.cfg, drains, o, *b) {
+		answer = append(answer, r.statusOf(drains[i], step, o))
+	}
+	return answer, nil
+}
+
+// named are the drains that a status is about.
+func (r *Drainer) named(ctx context.Context, instance string, plan bool) (drains []Drain, err error) {
+	ctx, cancel := within(ctx, storeTime)
+	defer cancel()
+	if instance == "" {
+		open, err := r.drains.Open(ctx)
+		for _, item := range open {
+			if item.Unreadable == nil && item.Value.open() {
+				drains = append(drains, item.Value)
 			}
 		}
+		slices.SortFunc(drains, byAge)
+		return drains, err
 	}
-	slices.SortFunc(drains, byAge)
-	o := r.observe(ctx, open)
-	all := []Status{}
-	for _, d := range drains {
-		s := Status{
-			Instance: d.Instance, Group: d.Group, Cause: d.Cause, Since: d.Since, Deadline: d.deadline(r.cfg), Command: d.Command.ID, Ended: d.Ended,
-		}
-		if d.open() {
-			step := Plan(r.cfg, *d, o)
-			s.Next, s.WaitsFor = step.Do, step.WaitsFor
-		}
-		if d.trouble != nil {
-			s.Trouble = d.trouble.Error()
-		}
-		all = append(all, s)
+	items, err := r.drains.Get(ctx, store.Key{Partition: instance})
+	d := items[store.Key{Partition: instance}].Value
+	d.Instance = instance
+	if plan && !d.open() && err == nil {
+		d = Drain{Instance: instance}.begin(Trigger{Cause: CauseOperator}, r.now())
 	}
-	return all, nil
+	if d.Since.IsZero() {
+		return nil, err
+	}
+	return []Drain{d}, err
+}
+
+func (r *Drainer) statusOf(d Drain, step Step, o *Observation) Status {
+	settings := r.cfg.settings(o.tags(step.Next))
+	s := Status{
+		Instance: d.Instance, Group: step.Next.Group, Cause: d.Cause, Since: d.Since, Deadline: step.Next.deadline(settings),
+		Command: d.Command.ID, Ended: d.Ended, Outcome: cmp.Or(d.Outcome, step.End),
+	}
+	if !d.open() {
+		return s
+	}
+	s.WaitsFor, s.Blockers = step.inFlight(), step.Blockers
+	for _, t := range step.Deregister {
+		s.Deregister = append(s.Deregister, t.String())
+	}
+	if settings.Shutdown != (Shutdown{}) && step.Next.runsCommand(o) {
+		s.Shutdown = settings.Shutdown.String()
+	}
+	s.Faults = append(s.Faults, settings.Faults...)
+	s.Faults = append(s.Faults, o.Wanted[d.Group].Rejected...)
+	for about, err := range o.Failed {
+		s.Faults = append(s.Faults, fmt.Sprintf("%s %s: %s", about.About, about.Name, fault.Message(err)))
+	}
+	slices.Sort(s.Faults)
+	switch {
+	case step.Drop:
+		s.Next = "out-of-scope"
+	case step.Release:
+		s.Next = "complete"
+	case step.End != "":
+		s.Next = "end"
+	case step.Send != (Shutdown{}):
+		s.Next = "send-command"
+	case len(step.Deregister) > 0:
+		s.Next = "deregister"
+	default:
+		s.Next = "wait"
+	}
+	return s
 }

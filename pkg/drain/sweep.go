@@ -4,86 +4,92 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"time"
+
+	"deployhooks/pkg/fleet"
 )
 
-// sweep adds to the orders what nobody carries, and forgets the ended drains of
-// instances that have left. What is under way goes on whether it succeeds or
-// not; the next sweep is a minute away.
-func (r *Drainer) sweep(ctx context.Context, o *orders, known map[string]Drain) {
-	ctx, cancel := context.WithTimeout(ctx, observeTime)
+// sweepWork is where a sweep begins.
+type sweepWork struct {
+	// After is the token of the page of groups to continue with, empty for the first.
+	After string `json:"after,omitempty"`
+}
+
+// sweep finds the instances that wait for one of our hooks and that no open drain
+// knows of: their event was lost, or the hook was added by hand. It reads the groups
+// page by page, as far as its time and the budget go, and returns where another
+// sweep is to continue; empty if it is complete.
+func (r *Drainer) sweep(ctx context.Context, after string, b *Budget) (found []Trigger, next string, err error) {
+	ctx, cancel := within(ctx, sweepTime)
 	defer cancel()
-	groups, err := r.groups(ctx, nil)
-	if err != nil {
-		r.log.ErrorContext(ctx, "sweep failed", "error", err)
-		r.complain(ctx, err)
-		return
+	var errs []error
+	known := map[string]bool{}
+	open, err := r.drains.Open(ctx)
+	if err != nil { // then what waits is read one by one
+		errs = append(errs, fmt.Errorf("sweep: %w", err))
 	}
-	found, err := r.unattended(ctx, groups, known)
-	if err != nil {
-		r.log.ErrorContext(ctx, "sweep failed", "error", err)
-		r.complain(ctx, err)
+	for _, item := range open {
+		known[item.Key.Partition] = item.Unreadable == nil && item.Value.open()
 	}
-	o.asks = append(o.asks, found...)
-	if _, err := r.drains.save(ctx, left(groups, known, r.now())); err != nil {
-		r.log.ErrorContext(ctx, "ended drains are not forgotten", "error", err)
-	}
-}
-
-// unattended are the instances that wait for one of our hooks and that no open
-// drain knows of: their event was lost, or the hook was added by hand.
-func (r *Drainer) unattended(ctx context.Context, groups map[string]*Group, known map[string]Drain) ([]ask, error) {
-	var (
-		asks []ask
-		errs []error
-	)
-	for _, name := range slices.Sorted(maps.Keys(groups)) {
-		var waiting []string
-		for instance, state := range groups[name].Instances {
-			if state == terminatingWait && !known[instance].open() {
-				waiting = append(waiting, instance)
-			}
+	for next = after; ; {
+		if !take(&b.AutoScaling) {
+			return found, next, errors.Join(errs...)
 		}
-		if len(waiting) == 0 {
-			continue
-		}
-		hooks, err := r.ourHooks(ctx, name)
+		groups, more, err := fleet.AutoScalingGroupsAfter(ctx, r.clients.Groups, next)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("sweep %s: %w", name, err)) // and on to the next group
-			continue
+			return found, "", errors.Join(append(errs, fmt.Errorf("sweep: %w", err))...)
 		}
-		if len(hooks) == 0 {
-			continue
+		for _, g := range groups {
+			triggers, err := r.sweepGroup(ctx, g, known, b)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("sweep %s: %w", g.Name, err)) // and on to the next group
+			}
+			found = append(found, triggers...)
 		}
-		slices.Sort(waiting)
-		for _, instance := range waiting {
-			asks = append(asks, ask{Instance: instance, Group: name, Cause: Swept, Actions: hooks})
+		if next = more; next == "" {
+			return found, "", errors.Join(errs...)
 		}
 	}
-	return asks, errors.Join(errs...)
 }
 
-// keptForOperators is how long an operator may ask how a drain has ended.
-const keptForOperators = time.Hour
-
-// left are the drains that ended some time ago and whose instance is in no group
-// any more: an event of theirs that still comes finds the instance gone. They are
-// returned to be deleted, so that a large fleet's past does not make looks slow.
-func left(groups map[string]*Group, known map[string]Drain, now time.Time) (drains []*Drain) {
-	in := map[string]bool{}
-	for _, g := range groups {
-		for instance := range g.Instances {
-			in[instance] = true
+// sweepGroup finds the instances of one group.
+func (r *Drainer) sweepGroup(ctx context.Context, g *fleet.AutoScalingGroup, known map[string]bool, b *Budget) ([]Trigger, error) {
+	if !r.cfg.inScope(g) {
+		return nil, nil
+	}
+	r.known.groups.put(g.Name, g, r.now())
+	instances := g.Instances
+	var errs []error
+	if g.HasWarmPool && take(&b.AutoScaling) {
+		pool, err := fleet.WarmPool(ctx, r.clients.Groups, g.Name)
+		instances, errs = append(instances[:len(instances):len(instances)], pool...), append(errs, err)
+	}
+	var found []Trigger
+	for _, i := range instances {
+		if i.State == terminating || !waits(i.State) || known[i.ID] {
+			continue
+		}
+		found = append(found, Trigger{
+			Instance: i.ID, Group: g.Name, Cause: CauseSweep, Returns: returnsFrom(i.State), FromWarmPool: i.State == fleet.WarmedTerminatingWait, message: -1,
+		})
+	}
+	if len(found) == 0 {
+		return nil, errors.Join(errs...)
+	}
+	hooks, ok := r.known.hooks.get(g.Name, r.now().Add(-rarely))
+	if !ok {
+		take(&b.AutoScaling)
+		var err error
+		if hooks, err = r.hooks(ctx, g.Name); err != nil {
+			return nil, errors.Join(append(errs, err)...)
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(known)) {
-		d := known[id]
-		if !d.Ended.IsZero() && !in[d.Instance] && now.After(d.Ended.Add(keptForOperators)) {
-			d.dropped = true
-			drains = append(drains, &d)
+	if len(hooks) == 0 {
+		return nil, errors.Join(errs...)
+	}
+	for n := range found {
+		for _, h := range hooks {
+			found[n].Actions = append(found[n].Actions, Action{Hook: h.Name, Timeout: int(h.Timeout), Global: int(h.Global)})
 		}
 	}
-	return drains
+	return found, errors.Join(errs...)
 }

@@ -7,7 +7,7 @@ func readLifecycleEvent(event, detail *object) Event {
 	action := lifecycleAction(detail)
 	action.Account = event.optional("account", maxWord)
 	action.Region = event.optional("region", maxWord)
-	action.Began = instant(event.peek("time"))
+	action.Began = instant(event.optional("time", maxWord))
 	if !action.Transition.known() {
 		return Unknown{Source: event.peek("source"), Kind: event.peek("detail-type")}
 	}
@@ -19,7 +19,7 @@ func readLifecycleEvent(event, detail *object) Event {
 func readLifecycleMessage(message *object) Event {
 	action := lifecycleAction(message)
 	action.Account = message.optional("AccountId", maxWord)
-	action.Began = instant(message.peek("Time"))
+	action.Began = instant(message.optional("Time", maxWord))
 	if !action.Transition.known() {
 		return Unknown{Source: autoScaling}
 	}
@@ -34,14 +34,13 @@ func lifecycleAction(o *object) LifecycleAction {
 		Hook:        o.name("LifecycleHookName", maxAutoScalingName),
 		Instance:    o.name("EC2InstanceId", maxInstanceID),
 		Transition:  Transition(o.name("LifecycleTransition", maxWord)),
-		Action:      cut(o.peek("Action")),
+		Action:      o.optional("Action", maxWord),
 		Origin:      o.optional("Origin", maxWord),
 		Destination: o.optional("Destination", maxWord),
 	}
 }
 
-// instant reads a time as AWS's services write it. It only ever serves
-// patience, so what cannot be read counts as not known.
+// instant reads a time as AWS's services write it; zero for anything else.
 func instant(text string) time.Time {
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
@@ -53,8 +52,8 @@ func instant(text string) time.Time {
 func (t Transition) known() bool { return t == Launching || t == Terminating }
 
 // readScalingMessage reads what Auto Scaling publishes about a group beside
-// lifecycle actions: the test of a notification target, and notices of scaling
-// that ask for nothing.
+// lifecycle actions: the test of a notification target, and notifications of
+// scaling, which request nothing.
 func readScalingMessage(message *object) Event {
 	what, service := cut(message.peek("Event")), cut(message.peek("Service"))
 	if what == "autoscaling:TEST_NOTIFICATION" {

@@ -1,16 +1,17 @@
 package event
 
-// readSpotInterruption reads EC2's warning that it takes an instance back.
+// readSpotInterruption reads EC2's warning that it takes an instance back ("Spot
+// Instance interruption notices", Amazon EC2 User Guide).
 func readSpotInterruption(event, detail *object) Event {
 	return SpotInterruption{
 		Account:  event.optional("account", maxWord),
 		Region:   event.optional("region", maxWord),
 		Instance: detail.name("instance-id", maxInstanceID),
-		Action:   detail.optional("instance-action", maxWord),
 	}
 }
 
-// readRebalanceRecommendation reads EC2's word that it may soon do so.
+// readRebalanceRecommendation reads EC2's warning that it may soon do so ("EC2
+// instance rebalance recommendations", Amazon EC2 User Guide).
 func readRebalanceRecommendation(event, detail *object) Event {
 	return RebalanceRecommendation{
 		Account:  event.optional("account", maxWord),

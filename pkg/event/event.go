@@ -7,12 +7,14 @@
 // leaves this package has one shape per kind of fact.
 //
 // A payload that cannot be read is a [MalformedError], which says what is wrong
-// and where, but never quotes it. What is well formed but nobody's business
-// here is [Unknown] and no error. What a payload can look like is in the
-// package deployhooks/events, a file each.
+// and where, but never quotes it. What is well formed but out of scope is [Unknown]
+// and no error. The package deployhooks/events has a file for each form of payload.
+//
+// Only what a function uses is read. A field that an event can do without and that
+// is damaged counts as absent: it does not make the event malformed.
 //
 // Events are hints. They come at least once, late, in any order, or never, so
-// a consumer takes the names from an event and asks AWS for everything else.
+// a consumer takes the identifiers from an event and reads everything else from AWS.
 package event
 
 import (
@@ -20,10 +22,9 @@ import (
 	"time"
 )
 
-// Event is one of the types of this package: [Deployment],
-// [DeploymentInstance], [LifecycleAction], [SpotInterruption],
-// [RebalanceRecommendation], [StateChange], [Maintenance], [Test], [Request],
-// [Continuation] or [Unknown].
+// Event is one of the types of this package: [Deployment], [LifecycleAction],
+// [SpotInterruption], [RebalanceRecommendation], [StateChange], [Maintenance],
+// [Test], [Request], [Continuation] or [Unknown].
 type Event interface{ isEvent() }
 
 // Batch is one invocation, opened.
@@ -47,7 +48,7 @@ type Message struct {
 	Err error
 	// Enveloped means that the message came in the envelope of SNS or
 	// EventBridge, whoever sent it there. A function's continuation of its own work
-	// does not.
+	// does not, and neither does an operator's request.
 	Enveloped bool
 }
 
@@ -77,25 +78,10 @@ type Deployment struct {
 	// RolledBack is the ID of the deployment that this one undoes, empty for
 	// one that is no automatic rollback, or where the event does not say.
 	RolledBack string
-	// Error is CodeDeploy's code and words on a failed deployment, at most a
-	// thousand characters, empty where the event does not say.
-	Error string
 }
 
-// DeploymentInstance says that a deployment has changed its state on one
-// instance. SNS triggers leave out the application and the deployment group.
-type DeploymentInstance struct {
-	Account     string
-	Region      string
-	Application string // empty where the event does not say
-	Group       string // the deployment group's name, empty where the event does not say
-	ID          string // of the deployment
-	Instance    string // i-…, or the name of an instance on premises
-	State       State
-}
-
-// LifecycleAction says that an instance waits in Pending:Wait or
-// Terminating:Wait for somebody to complete the action.
+// LifecycleAction says that an instance waits for somebody to complete a lifecycle
+// action.
 type LifecycleAction struct {
 	Account    string
 	Region     string // empty in a message straight to a topic or queue, which does not say
@@ -104,20 +90,26 @@ type LifecycleAction struct {
 	Hook       string
 	Instance   string
 	Transition Transition
-	// Began is when the instance began to wait, zero where the event does not
-	// say it in a form that can be read.
+	// Began is when the instance began to wait, zero where the event does not say.
 	Began time.Time
-	// Action is "ReplaceRootVolume" for an instance that is to come back with
-	// another root volume, else empty.
+	// Action is [ReplaceRootVolume] for an instance that is to come back with
+	// another root volume, else empty ("Replace root volumes during instance
+	// refresh", Amazon EC2 Auto Scaling User Guide).
 	Action string
-	// Origin and Destination are "EC2", "AutoScalingGroup" or "WarmPool", or
-	// empty where the event does not say. An instance whose destination is
-	// the warm pool does not die.
+	// Origin and Destination are "EC2", "AutoScalingGroup" or [WarmPool], or
+	// empty where the event does not say. An instance whose destination is not
+	// "EC2" comes back.
 	Origin      string
 	Destination string
 }
 
-// Transition tells which way an instance is going.
+// Values of [LifecycleAction] that the functions decide by.
+const (
+	ReplaceRootVolume = "ReplaceRootVolume"
+	WarmPool          = "WarmPool"
+)
+
+// Transition is what a lifecycle hook is for: launches or terminations.
 type Transition string
 
 // The transitions of Auto Scaling lifecycle hooks.
@@ -131,7 +123,6 @@ type SpotInterruption struct {
 	Account  string
 	Region   string
 	Instance string
-	Action   string // "terminate", "stop" or "hibernate", empty where the event does not say
 }
 
 // RebalanceRecommendation says that a Spot instance is at elevated risk.
@@ -156,20 +147,19 @@ type Maintenance struct {
 	Account   string
 	Region    string
 	Code      string   // such as AWS_EC2_INSTANCE_RETIREMENT_SCHEDULED
-	Text      string   // AWS's words, at most a thousand characters
+	Text      string   // AWS's description, at most a thousand characters
 	Instances []string // i-…
-	Over      bool     // that it is done, or called off
+	Over      bool     // done, or cancelled
 }
 
-// Test is a message that AWS sends to see whether the way is open: on the
-// creation of a CodeDeploy trigger, or of a lifecycle hook with a notification
-// target. It asks for nothing.
+// Test is the test notification that AWS sends when a CodeDeploy trigger, or a
+// lifecycle hook with a notification target, is created. It requests nothing.
 type Test struct {
 	Service string // "AWS Auto Scaling" or "AWS CodeDeploy"
 }
 
-// Request is what an operator asks of a function by direct invocation: any JSON
-// object with a string member "action".
+// Request is what an operator requests of a function by direct invocation: any
+// JSON object with a string member "action".
 type Request struct {
 	Action string
 	Body   json.RawMessage // the whole object, Action included
@@ -182,15 +172,13 @@ type Continuation struct {
 	Body json.RawMessage // the member's value
 }
 
-// Unknown is a well-formed message that this package has no type for. It is a
-// quiet no-op for every function.
+// Unknown is a well-formed message that no function reacts to.
 type Unknown struct {
 	Source string // EventBridge source, or what else names the sender, if there is one
 	Kind   string // EventBridge detail-type, or what else names the kind, if there is one
 }
 
 func (Deployment) isEvent()              {}
-func (DeploymentInstance) isEvent()      {}
 func (LifecycleAction) isEvent()         {}
 func (SpotInterruption) isEvent()        {}
 func (RebalanceRecommendation) isEvent() {}
@@ -206,8 +194,6 @@ func (Unknown) isEvent()                 {}
 func Origin(e Event) (account, region string) {
 	switch e := e.(type) {
 	case Deployment:
-		return e.Account, e.Region
-	case DeploymentInstance:
 		return e.Account, e.Region
 	case LifecycleAction:
 		return e.Account, e.Region

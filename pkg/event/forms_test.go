@@ -7,7 +7,7 @@ import (
 	"deployhooks/pkg/event"
 )
 
-func TestWellFormedButNotOurs(t *testing.T) {
+func TestEventsOutOfScope(t *testing.T) {
 	tests := map[string]struct {
 		payload string
 		want    event.Event
@@ -22,7 +22,7 @@ func TestWellFormedButNotOurs(t *testing.T) {
 		"records of another service": {`{"Records":[{"eventSource":"aws:s3","s3":{}}]}`, event.Unknown{Source: "aws:s3"}},
 		"a deployment in a state that triggers have sent once": {`{"eventTriggerName":"t","applicationName":"shop","deploymentGroupName":"web","deploymentId":"d-1","status":"unknown"}`,
 			event.Unknown{Source: "AWS CodeDeploy"}},
-		"an instance that is skipped": {`{"deploymentId":"d-1","instanceId":"i-1","instanceStatus":"SKIPPED"}`, event.Unknown{Source: "AWS CodeDeploy"}},
+		"a trigger's report on one instance": {`{"deploymentId":"d-1","deploymentGroupName":7,"instanceId":"i-1","instanceStatus":"SUCCEEDED"}`, event.Unknown{}},
 		"a deployment in a state yet to be invented": {`{"source":"aws.codedeploy","detail-type":"CodeDeploy Deployment State-change Notification","detail":{"application":"a","deploymentGroup":"g","deploymentId":"d-1","state":"BAKING"}}`,
 			event.Unknown{Source: "aws.codedeploy", Kind: "CodeDeploy Deployment State-change Notification"}},
 		"a transition yet to be invented": {`{"AutoScalingGroupName":"g","LifecycleHookName":"h","EC2InstanceId":"i-1","LifecycleTransition":"autoscaling:EC2_INSTANCE_RETAINING"}`,
@@ -48,7 +48,7 @@ func TestNoRecords(t *testing.T) {
 	}
 }
 
-func TestFormsThatAWSMayChoose(t *testing.T) {
+func TestFormsOfOneMessage(t *testing.T) {
 	message := func(more string) string {
 		return `{"accountId":"` + account + `","region":"` + region + `","eventTriggerName":"t","applicationName":"shop","deploymentGroupName":"web","deploymentId":"` + deployed + `",` + more + `}`
 	}
@@ -56,22 +56,17 @@ func TestFormsThatAWSMayChoose(t *testing.T) {
 		payload string
 		want    event.Event
 	}{
-		"an error in plain words":       {message(`"status":"FAILED","errorInformation":"no capacity"`), failedWith("no capacity")},
-		"an error without a code":       {message(`"status":"FAILED","errorInformation":{"ErrorMessage":"no capacity"}`), failedWith("no capacity")},
-		"an error that says nothing":    {message(`"status":"FAILED","errorInformation":"{}"`), failedWith("")},
-		"an error that is null":         {message(`"status":"FAILED","errorInformation":null,"rollbackInformation":""`), failedWith("")},
-		"an error as long as a novel":   {message(`"status":"FAILED","errorInformation":"` + strings.Repeat("ü", 5000) + `"`), failedWith(strings.Repeat("ü", 1000) + "…")},
-		"a rollback as an object":       {strings.Replace(message(`"status":"SUCCEEDED","rollbackInformation":{"RollbackTriggeringDeploymentId":"`+deployed+`"}`), deployed, rollback, 1), rolledBack(event.Succeeded)},
-		"ready":                         {message(`"status":"READY"`), deployment(event.Ready)},
-		"names in other scripts":        {strings.Replace(message(`"status":"READY"`), "web", "wéb_/ウェブ", 1), func() event.Event { d := deployment(event.Ready); d.Group = "wéb_/ウェブ"; return d }()},
-		"a name of two lines":           {strings.Replace(message(`"status":"READY"`), "web", `w\neb`, 1), func() event.Event { d := deployment(event.Ready); d.Group = "w\neb"; return d }()},
-		"names in escapes":              {strings.Replace(message(`"status":"READY"`), "web", `w\u0065b`, 1), deployment(event.Ready)},
-		"fields in escapes":             {strings.Replace(message(`"status":"READY"`), "deploymentId", `deployment\u0049d`, 1), deployment(event.Ready)},
-		"white space all around":        {"\r\n\t " + message("\"status\" : \"READY\"\n") + "\n", deployment(event.Ready)},
-		"an instance on premises":       {`{"deploymentId":"d-1","instanceStatus":"Failed","instanceId":"arn:aws:codedeploy:eu-west-1:123456789012:instance/rack-7"}`, event.DeploymentInstance{ID: "d-1", Instance: "rack-7", State: event.Failed}},
-		"an instance without an ARN":    {`{"deploymentId":"d-1","instanceStatus":"InProgress","instanceId":"i-1"}`, event.DeploymentInstance{ID: "d-1", Instance: "i-1", State: event.Started}},
-		"a notification straight":       {`{"Type":"Notification","TopicArn":"t","Message":"{\"Type\":\"Notification\",\"TopicArn\":\"t\",\"Message\":\"{\\\"Event\\\":\\\"autoscaling:TEST_NOTIFICATION\\\"}\"}"}`, event.Test{Service: "AWS Auto Scaling"}},
-		"a Spot warning without action": {`{"source":"aws.ec2","detail-type":"EC2 Spot Instance Interruption Warning","detail":{"instance-id":"i-1"}}`, event.SpotInterruption{Instance: "i-1"}},
+		"a rollback as an object":                {strings.Replace(message(`"status":"SUCCEEDED","rollbackInformation":{"RollbackTriggeringDeploymentId":"`+deployed+`"}`), deployed, rollback, 1), rolledBack(event.Succeeded)},
+		"a rollback cut off":                     {message(`"status":"READY","rollbackInformation":"{\"RollbackTrig"`), deployment(event.Ready)},
+		"a rollback of nothing":                  {message(`"status":"READY","rollbackInformation":{"RollbackTriggeringDeploymentId":7}`), deployment(event.Ready)},
+		"ready":                                  {message(`"status":"READY"`), deployment(event.Ready)},
+		"names in other scripts":                 {strings.Replace(message(`"status":"READY"`), "web", "wéb_/ウェブ", 1), func() event.Event { d := deployment(event.Ready); d.Group = "wéb_/ウェブ"; return d }()},
+		"a name of two lines":                    {strings.Replace(message(`"status":"READY"`), "web", `w\neb`, 1), func() event.Event { d := deployment(event.Ready); d.Group = "w\neb"; return d }()},
+		"names in escapes":                       {strings.Replace(message(`"status":"READY"`), "web", `w\u0065b`, 1), deployment(event.Ready)},
+		"fields in escapes":                      {strings.Replace(message(`"status":"READY"`), "deploymentId", `deployment\u0049d`, 1), deployment(event.Ready)},
+		"white space all around":                 {"\r\n\t " + message("\"status\" : \"READY\"\n") + "\n", deployment(event.Ready)},
+		"a notification straight":                {`{"Type":"Notification","TopicArn":"t","Message":"{\"Type\":\"Notification\",\"TopicArn\":\"t\",\"Message\":\"{\\\"Event\\\":\\\"autoscaling:TEST_NOTIFICATION\\\"}\"}"}`, event.Test{Service: "AWS Auto Scaling"}},
+		"a Spot interruption without its action": {`{"source":"aws.ec2","detail-type":"EC2 Spot Instance Interruption Warning","detail":{"instance-id":"i-1"}}`, event.SpotInterruption{Instance: "i-1"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -48,7 +48,7 @@ func TestParseHoldsAgainstDamage(t *testing.T) {
 	}
 }
 
-// damage does one thing to a payload that networks, people or tools may do.
+// damage does one thing to a payload that networks, operators or tools may do.
 func damage(random *rand.Rand, payload []byte) []byte {
 	if len(payload) < 2 {
 		return []byte(`{"Records":[{"body":"{}"}]}`)
@@ -71,16 +71,15 @@ func damage(random *rand.Rand, payload []byte) []byte {
 	case 5: // a value of another type
 		values := []string{`7`, `-1e9`, `null`, `true`, `[]`, `{}`, `""`, `[[{}]]`, `"\ud800"`, `{"action":1}`}
 		return replaceValue(random, payload, values[random.IntN(len(values))])
-	case 6: // a field's name put in place of another
-		names := []string{"action", "Records", "body", "Sns", "Message", "TopicArn", "Type", "detail", "detail-type", "deploymentId", "instanceStatus", "rollbackInformation"}
+	case 6: // a field renamed to another
+		names := []string{"action", "Records", "body", "Sns", "Message", "TopicArn", "Type", "detail", "detail-type", "deploymentId", "instanceStatus", "rollbackInformation", "continue", "LifecycleHookName"}
 		return replaceValue(random, payload, `"x","`+names[random.IntN(len(names))]+`":"x"`)
 	default: // wrapped once more
 		return []byte(queued(string(payload)))
 	}
 }
 
-// replaceValue puts something in the place of one of the strings that are
-// values.
+// replaceValue replaces one of the strings that are values.
 func replaceValue(random *rand.Rand, payload []byte, value string) []byte {
 	const mark = `": "`
 	places := bytes.Count(payload, []byte(mark))
@@ -106,7 +105,7 @@ func checkInvariants(t *testing.T, payload []byte) {
 	before := bytes.Clone(payload)
 	batch, err := event.Parse(payload)
 	if !bytes.Equal(payload, before) {
-		t.Error("Parse changes its input, so that nobody could log or keep it")
+		t.Error("Parse changes its input, so that it cannot be logged or kept")
 	}
 	again, errAgain := event.Parse(payload)
 	if !reflect.DeepEqual(batch, again) || fmt.Sprint(err) != fmt.Sprint(errAgain) {
@@ -168,15 +167,13 @@ func checkError(t *testing.T, err error) {
 var vocabulary = func() map[string]bool {
 	words := map[string]bool{}
 	for word := range strings.FieldsSeq(`
-		Records body messageId attributes Sns Message Type TopicArn action
-		source detail type account region application deploymentGroup deploymentId state instanceId instance id
-		accountId applicationName deploymentGroupName status rollbackInformation RollbackTriggeringDeploymentId
-		errorInformation ErrorCode ErrorMessage instanceStatus
-		LifecycleActionToken AutoScalingGroupName LifecycleHookName EC InstanceId LifecycleTransition NotificationMetadata
-		Origin Destination AccountId
+		Records body messageId attributes Sns Message Type TopicArn action continue
+		source detail type application deploymentGroup deploymentId state instance id
+		applicationName deploymentGroupName status
+		AutoScalingGroupName LifecycleHookName EC InstanceId LifecycleTransition
 		malformed event the payload is missing empty not an a object array string number boolean null JSON from byte on
 		it cut off after bytes UTF has more than that AWS delivers characters allowed holds character no name
-		there once wrapped times elements Lambda hands over ARN but of instance`) {
+		there once wrapped times elements Lambda hands over`) {
 		words[word] = true
 	}
 	return words
@@ -190,8 +187,6 @@ func checkEvent(t *testing.T, e event.Event) {
 	switch e := e.(type) {
 	case event.Deployment:
 		names = []string{e.Application, e.Group, e.ID, string(e.State)}
-	case event.DeploymentInstance:
-		names = []string{e.ID, e.Instance, string(e.State)}
 	case event.LifecycleAction:
 		names = []string{e.Group, e.Hook, e.Instance, string(e.Transition)}
 	case event.SpotInterruption:
@@ -208,6 +203,13 @@ func checkEvent(t *testing.T, e event.Event) {
 	case event.Request:
 		names = []string{e.Action, string(e.Body)}
 		checkDecode(t, e)
+	case event.Continuation:
+		names = []string{string(e.Body)}
+		if e.Body[0] != '{' {
+			t.Errorf("a continuation of %s", e.Body)
+		}
+	case event.StateChange:
+		names = []string{e.Instance, e.State}
 	case event.Unknown:
 	default:
 		t.Errorf("got an event of type %T", e)
@@ -219,15 +221,15 @@ func checkEvent(t *testing.T, e event.Event) {
 	}
 }
 
-// checkDecode holds that a request can be decoded or says why not.
+// checkDecode holds that a request can be decoded, or that the error says why not.
 func checkDecode(t *testing.T, r event.Request) {
 	t.Helper()
-	var order struct {
+	var req struct {
 		Action, Application, DeploymentGroup string
 	}
-	err := r.Decode(&order)
-	if err == nil && order.Action != r.Action {
-		t.Errorf("a request for %q is decoded as %q", r.Action, order.Action)
+	err := r.Decode(&req)
+	if err == nil && req.Action != r.Action {
+		t.Errorf("a request for %q is decoded as %q", r.Action, req.Action)
 	}
 	var malformed *event.MalformedError
 	if err != nil && !errors.As(err, &malformed) {

@@ -20,7 +20,7 @@ const (
 	maxRecords = 10_000
 
 	// maxEnvelopes is how deep a message may be wrapped: its SQS body, the SNS
-	// notification in that, the EventBridge event in that, and one to spare.
+	// notification in that, the EventBridge event in that, and one more.
 	maxEnvelopes = 4
 
 	// maxNesting is how deep the fields of a request may nest. It is ours.
@@ -34,11 +34,10 @@ const (
 	maxAutoScalingName = 255  // groups and hooks (EC2 Auto Scaling API Reference)
 	maxInstanceID      = 19   // EC2 instances (EC2 Auto Scaling API Reference)
 	maxToken           = 36   // lifecycle action tokens, which are UUIDs (EC2 Auto Scaling API Reference)
-	maxMetadata        = 4000 // a hook's notification metadata; it was 1,023 (EC2 Auto Scaling API Reference)
 	maxSource          = 256  // an event's source (EventBridge API Reference)
 	maxDetailType      = 128  // an event's detail-type (EventBridge API Reference)
 	maxMessageID       = 100  // SQS Developer Guide, "Queue and message identifiers"
-	maxARN             = 2048 // IAM API Reference, for any ARN
+	maxEventTypeCode   = 100  // codes of AWS Health's events (AWS Health API Reference)
 	maxWord            = 64   // ours, for accounts, regions, states, actions and the like: AWS's longest has 36
-	maxProse           = 1000 // ours, for texts made for people: the rest is cut, not refused
+	maxProse           = 1000 // ours, for texts for operators: the rest is cut, not refused
 )

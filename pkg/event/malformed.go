@@ -24,7 +24,7 @@ type Fault struct {
 	Reason string
 }
 
-// An error is bounded, because it ends in logs and notices. The fullest event
+// An error is bounded, because it ends in logs and notifications. The fullest event
 // has fewer fields than maxFaults, and the longest path of ours is half of
 // maxPath, in characters; requests bring names of their own.
 const (
@@ -56,8 +56,8 @@ func (f Fault) String() string {
 // on and the error can name everything at once.
 type faults []Fault
 
-// add records a fault at a place, unless there are enough already.
-func (f *faults) add(at *place, reason string) {
+// add records a fault, unless there are enough already.
+func (f *faults) add(at *path, reason string) {
 	if len(*f) >= maxFaults {
 		return
 	}
@@ -72,11 +72,11 @@ func (f faults) err() error {
 	return &MalformedError{Faults: f}
 }
 
-// place is where in a payload something stands: one step further than another
-// place. It is turned into words only when something is wrong there, so that a
-// good event pays nothing for it. The nil place is the payload itself.
-type place struct {
-	around *place
+// path is where in a payload something is: one step further than its parent. It is
+// turned into text only when something is wrong there, so that a good event pays
+// nothing for it. The nil path is the payload itself.
+type path struct {
+	parent *path
 	// field is a name that this package looked for, never one that the payload
 	// brought along.
 	field string
@@ -85,21 +85,21 @@ type place struct {
 	index int
 }
 
-// in returns the place of a field of what stands here.
-func (p *place) in(field string) *place { return &place{around: p, field: field} }
+// in is the path of a field of the object here.
+func (p *path) in(field string) *path { return &path{parent: p, field: field} }
 
-// at returns the place of an element of the array that stands here.
-func (p *place) at(index int) *place { return &place{around: p, index: index} }
+// at is the path of an element of the array here.
+func (p *path) at(index int) *path { return &path{parent: p, index: index} }
 
-// String returns the path, for example "Records[2].body".
-func (p *place) String() string {
+// String is the path in text, for example "Records[2].body".
+func (p *path) String() string {
 	switch {
 	case p == nil:
 		return ""
 	case p.field == "":
-		return p.around.String() + "[" + strconv.Itoa(p.index) + "]"
-	case p.around == nil:
+		return p.parent.String() + "[" + strconv.Itoa(p.index) + "]"
+	case p.parent == nil:
 		return p.field
 	}
-	return p.around.String() + "." + p.field
+	return p.parent.String() + "." + p.field
 }

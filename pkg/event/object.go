@@ -13,11 +13,11 @@ import (
 //
 // encoding/json would do that too, but would let the last of several fields of
 // one name win, would put the field's contents into its errors for some types,
-// and would read a message as often as it has envelopes. So the text is
-// checked once by encoding/json, and this finds its way in what was checked.
+// and would read a message as often as it has envelopes. So encoding/json checks
+// the text once, and this finds its way in what was checked.
 type object struct {
 	text    []byte
-	at      *place
+	at      *path
 	members []member
 	faults  *faults
 }
@@ -30,14 +30,14 @@ type member struct {
 
 // readObject reads a text that must be one JSON object. It returns nil, and
 // adds a fault, if it is not.
-func readObject(text []byte, limit int, at *place, faults *faults) *object {
+func readObject(text []byte, limit int, at *path, faults *faults) *object {
 	switch {
 	case len(text) > limit:
 		faults.add(at, "has "+strconv.Itoa(len(text))+" bytes, more than the "+strconv.Itoa(limit)+" that AWS delivers")
 		return nil
 	case !utf8.Valid(text):
-		// encoding/json would put U+FFFD in its place, and a name would
-		// quietly become another one.
+		// encoding/json would replace it by U+FFFD, and a name would silently
+		// become another one.
 		faults.add(at, "is not UTF-8")
 		return nil
 	case !json.Valid(text):
@@ -53,7 +53,7 @@ func readObject(text []byte, limit int, at *place, faults *faults) *object {
 }
 
 // newObject takes a text that is known to be a valid JSON object.
-func newObject(text []byte, at *place, faults *faults) *object {
+func newObject(text []byte, at *path, faults *faults) *object {
 	return &object{text: text, at: at, members: membersOf(text), faults: faults}
 }
 
@@ -129,7 +129,7 @@ func (o *object) find(field string) []byte {
 }
 
 // peek returns a string field, or "" where there is none or something else. It
-// is for telling what an object is, before anything can be called wrong.
+// is for finding out what an object is.
 func (o *object) peek(field string) string {
 	for _, m := range o.members {
 		if m.value != nil && m.value[0] == '"' && equalFold(m.key, field) {
@@ -139,40 +139,64 @@ func (o *object) peek(field string) string {
 	return ""
 }
 
-// optional returns a string field, or "" where there is none. The limit is in
-// characters.
+// optional returns a string field that an event can do without. One that is
+// damaged counts as absent. The limit is in characters.
 func (o *object) optional(field string, limit int) string {
-	value := o.find(field)
-	if value == nil {
-		return ""
-	}
-	if value[0] != '"' {
-		o.fault(field, mismatch(value, "a string"))
+	value := o.only(field)
+	if kindOf(value) != "a string" {
 		return ""
 	}
 	text := unquote(value)
-	if count := utf8.RuneCountInString(text); count > limit {
-		o.fault(field, "has "+strconv.Itoa(count)+" characters, more than the "+strconv.Itoa(limit)+" allowed")
+	if unfit(text, limit) != "" {
 		return ""
 	}
 	return text
 }
 
+// only returns the value of a field, or nil where there is none, or null, or more
+// than one.
+func (o *object) only(field string) []byte {
+	var ignored faults
+	lenient := *o
+	lenient.faults = &ignored
+	value := lenient.find(field)
+	if len(ignored) > 0 {
+		return nil
+	}
+	return value
+}
+
 // name returns a string field that an event is nothing without.
 func (o *object) name(field string, limit int) string {
-	before := len(*o.faults)
-	text := o.optional(field, limit)
+	value := o.find(field)
 	switch {
-	case len(*o.faults) > before:
-		return ""
-	case text == "" && !o.has(field):
+	case value == nil:
 		o.fault(field, "is missing")
-	case text == "":
-		o.fault(field, "is empty")
-	case strings.ContainsFunc(text, unfitForName):
-		o.fault(field, "holds a character that no name has")
+	case value[0] != '"':
+		o.fault(field, mismatch(value, "a string"))
+	default:
+		text := unquote(value)
+		reason := unfit(text, limit)
+		if reason == "" {
+			return text
+		}
+		o.fault(field, reason)
 	}
-	return text
+	return ""
+}
+
+// unfit says why a text cannot be a name, or is empty.
+func unfit(text string, limit int) string {
+	count := utf8.RuneCountInString(text)
+	switch {
+	case text == "":
+		return "is empty"
+	case count > limit:
+		return "has " + strconv.Itoa(count) + " characters, more than the " + strconv.Itoa(limit) + " allowed"
+	case strings.ContainsFunc(text, unfitForName):
+		return "holds a character that no name has"
+	}
+	return ""
 }
 
 // unfitForName reports the characters that no name has. Of the control
@@ -212,35 +236,33 @@ func (o *object) array(field string) [][]byte {
 	return elementsOf(value)
 }
 
-// embedded returns a field that holds an object, either as one or as a string
-// with the object's JSON in it, as CodeDeploy sends some. Where it holds plain
-// words instead, it returns those. It returns nothing where there is no such
-// field or it is empty.
-func (o *object) embedded(field string) (*object, string) {
-	value := o.find(field)
-	if value == nil {
-		return nil, ""
+// objects returns those elements of a field that are objects; none where the field
+// is no array. It is for lists that an event can do without.
+func (o *object) objects(field string) (all []*object) {
+	value := o.only(field)
+	if kindOf(value) != "an array" {
+		return nil
 	}
-	switch value[0] {
-	case '{':
-		return newObject(value, o.at.in(field), o.faults), ""
-	case '"':
-		text := strings.TrimSpace(unquote(value))
-		if strings.HasPrefix(text, "{") {
-			return readObject([]byte(text), MaxMessage, o.at.in(field), o.faults), ""
+	for _, element := range elementsOf(value) {
+		if element[0] == '{' {
+			all = append(all, newObject(element, nil, o.faults))
 		}
-		return nil, text
 	}
-	o.fault(field, mismatch(value, "an object"))
-	return nil, ""
+	return all
 }
 
-// prose returns a text for people, cut to a length that fits a notice.
-func (o *object) prose(field string) string {
-	return cut(o.optional(field, MaxMessage))
+// embedded returns a field that holds an object, either as one or as a string
+// with the object's JSON in it, as CodeDeploy sends some; nil for anything else.
+func (o *object) embedded(field string) *object {
+	value := o.only(field)
+	if kindOf(value) == "a string" {
+		value = []byte(unquote(value))
+	}
+	var ignored faults
+	return readObject(value, MaxMessage, nil, &ignored)
 }
 
-// cut shortens a text for people to [maxProse] characters.
+// cut shortens a text for operators to [maxProse] characters.
 func cut(text string) string { return cutTo(text, maxProse) }
 
 // cutTo shortens a text to a number of characters and a sign that it was

@@ -8,10 +8,10 @@ import (
 
 // Parse opens an invocation's payload.
 //
-// It fails, with a [*MalformedError], where the payload holds no message that
-// could be told from another: it is not JSON, or it is one message come
-// straight and that is malformed. In a payload of several records, a malformed
-// one spoils only its own [Message.Err].
+// It fails, with a [*MalformedError], where no message could be reported by
+// itself: the payload is not JSON, or it is one malformed message without a
+// record. In a payload of several records, a malformed one sets only its own
+// [Message.Err].
 //
 // What is well formed but of no known kind becomes [Unknown]; it is no error.
 // A payload without records gives an empty batch.
@@ -24,11 +24,12 @@ func Parse(payload []byte) (Batch, error) {
 	if root.has("Records") {
 		return openRecords(root)
 	}
-	event := openObject(root, 0)
+	var message Message
+	message.Event = message.open(root, 0)
 	if err := faults.err(); err != nil {
 		return Batch{}, err
 	}
-	return Batch{Messages: []Message{{Event: event, Enveloped: enveloped(root.text)}}}, nil
+	return Batch{Messages: []Message{message}}, nil
 }
 
 // openRecords opens the records that SQS or SNS hands to Lambda. A fault in
@@ -71,24 +72,12 @@ func openQueued(record *object) Message {
 		ID:       record.name("messageId", maxMessageID),
 		Receives: receives(record),
 	}
-	message.Event, message.Err = openApart(record, func(record *object) Event {
-		if body := record.find("body"); body != nil && body[0] == '"' {
-			message.Enveloped = enveloped([]byte(unquote(body)))
-		}
-		return openText(record, "body", "", 1)
-	})
+	message.openApart(record, func(record *object) Event { return message.openText(record, "body", "", 1) })
 	return message
 }
 
-// enveloped reports whether a message is in the envelope of SNS or EventBridge.
-func enveloped(text []byte) bool {
-	var faults faults
-	body := readObject(text, MaxMessage, nil, &faults)
-	return body != nil && (body.has("TopicArn") && body.has("Type") || body.has("detail-type"))
-}
-
-// receives reads how often SQS has handed a message out. It only ever serves
-// patience, so what cannot be read counts as not known.
+// receives reads how often SQS has handed a message out; 0 where that cannot be
+// read.
 func receives(record *object) int {
 	if value := record.find("attributes"); value != nil && value[0] == '{' {
 		attributes := newObject(value, nil, record.faults)
@@ -102,41 +91,41 @@ func receives(record *object) int {
 
 // openPublished opens an SNS notification that came straight to Lambda.
 func openPublished(record *object) Message {
-	message := Message{Enveloped: true}
-	message.Event, message.Err = openApart(record, func(record *object) Event {
+	var message Message
+	message.openApart(record, func(record *object) Event {
 		notification := record.object("Sns")
 		if notification == nil {
 			return nil
 		}
-		return openNotification(notification, 0)
+		return message.openNotification(notification, 0)
 	})
 	return message
 }
 
 // openApart opens one message of several, so that its faults are its own.
-func openApart(record *object, open func(*object) Event) (Event, error) {
+func (m *Message) openApart(record *object, open func(*object) Event) {
 	var faults faults
 	apart := *record
 	apart.faults = &faults
-	event := open(&apart)
+	m.Event = open(&apart)
 	if err := faults.err(); err != nil {
-		return nil, err
+		m.Event, m.Err = nil, err
 	}
-	return event, nil
 }
 
 // openNotification opens what SNS says about a message: the notification
 // itself, or the request to confirm a subscription.
-func openNotification(notification *object, envelopes int) Event {
+func (m *Message) openNotification(notification *object, envelopes int) Event {
+	m.Enveloped = true
 	if kind := notification.peek("Type"); kind != "" && kind != "Notification" {
 		return Unknown{Source: "aws.sns", Kind: cut(kind)}
 	}
-	return openText(notification, "Message", notification.peek("Subject"), envelopes+1)
+	return m.openText(notification, "Message", notification.peek("Subject"), envelopes+1)
 }
 
 // openText opens a message that travels as a string in a field of its
 // envelope. The subject is what the envelope says above it, if anything.
-func openText(envelope *object, field, subject string, envelopes int) Event {
+func (m *Message) openText(envelope *object, field, subject string, envelopes int) Event {
 	if envelopes > maxEnvelopes {
 		envelope.fault(field, "is wrapped more than "+strconv.Itoa(maxEnvelopes)+" times")
 		return nil
@@ -158,20 +147,22 @@ func openText(envelope *object, field, subject string, envelopes int) Event {
 	if message == nil {
 		return nil
 	}
-	return openObject(message, envelopes)
+	return m.open(message, envelopes)
 }
 
-// openObject opens a message, or the next envelope around it.
-func openObject(message *object, envelopes int) Event {
+// open opens a message, or the next envelope around it.
+func (m *Message) open(message *object, envelopes int) Event {
 	switch {
+	case message.has("TopicArn") && message.has("Type"):
+		return m.openNotification(message, envelopes)
+	case message.has("detail-type"):
+		return m.openEventBridge(message)
+	case isLifecycleAction(message): // it may have an "Action", which is no request
+		return readLifecycleMessage(message)
 	case message.has("action"):
 		return readRequest(message)
 	case message.has("continue"):
 		return readContinuation(message)
-	case message.has("TopicArn") && message.has("Type"):
-		return openNotification(message, envelopes)
-	case message.has("detail-type"):
-		return openEventBridge(message)
 	}
 	if read := readerOfShape(message); read != nil {
 		return read(message)
@@ -181,7 +172,8 @@ func openObject(message *object, envelopes int) Event {
 
 // openEventBridge opens an event in EventBridge's envelope (EventBridge User
 // Guide, "Event structure").
-func openEventBridge(event *object) Event {
+func (m *Message) openEventBridge(event *object) Event {
+	m.Enveloped = true
 	kind := eventKind{
 		source:     event.name("source", maxSource),
 		detailType: event.name("detail-type", maxDetailType),
@@ -197,8 +189,8 @@ func openEventBridge(event *object) Event {
 	return read(event, detail)
 }
 
-// readRequest reads an order to a function. What else is in it is the
-// domain's, which decodes it with [Request.Decode].
+// readRequest reads an operator's request. What else is in it is the domain's,
+// which decodes it with [Request.Decode].
 func readRequest(message *object) Event {
 	return Request{
 		Action: message.name("action", maxWord),

@@ -1,19 +1,16 @@
 package event
 
-// Everything this package can read is listed here, so that the next kind of
-// event is one more line and one more reader.
+// The next kind of event is one more line here and one more reader.
 
-// eventKind is what EventBridge tells events apart by.
+// eventKind identifies a kind of event on EventBridge.
 type eventKind struct{ source, detailType string }
 
 // readerOfEvent returns what reads an event of EventBridge, given the event
-// and its detail, or nil for a kind that nobody here asks for.
+// and its detail, or nil for a kind that is out of scope.
 func readerOfEvent(kind eventKind) func(event, detail *object) Event {
 	switch kind {
 	case eventKind{"aws.codedeploy", "CodeDeploy Deployment State-change Notification"}:
 		return readDeploymentEvent
-	case eventKind{"aws.codedeploy", "CodeDeploy Instance State-change Notification"}:
-		return readDeploymentInstanceEvent
 	case eventKind{"aws.autoscaling", "EC2 Instance-launch Lifecycle Action"},
 		eventKind{"aws.autoscaling", "EC2 Instance-terminate Lifecycle Action"}:
 		return readLifecycleEvent
@@ -31,20 +28,22 @@ func readerOfEvent(kind eventKind) func(event, detail *object) Event {
 
 // readerOfShape returns what reads a message that services publish without
 // saying its kind. It goes by fields that no other message has, and that are
-// not the ones most needed: a message that lacks its names shall be called
-// malformed, not unknown.
+// not the ones most needed: a message that lacks its names is malformed, not
+// unknown.
 func readerOfShape(message *object) func(*object) Event {
 	switch {
-	case message.has("instanceStatus"):
-		return readDeploymentInstanceMessage
+	case message.has("instanceStatus"): // a trigger's report on one instance
+		return nil
 	case message.has("eventTriggerName"), message.has("deploymentGroupName"):
 		return readDeploymentMessage
-	case message.has("LifecycleTransition"), message.has("LifecycleHookName"):
-		return readLifecycleMessage
 	case message.has("Event"):
 		return readScalingMessage
 	}
 	return nil
+}
+
+func isLifecycleAction(message *object) bool {
+	return message.has("LifecycleTransition") || message.has("LifecycleHookName")
 }
 
 // The services as their own messages name them.

@@ -10,7 +10,7 @@ import (
 
 // Decode stores the request in the value that v points to, by the rules of
 // encoding/json but strictly: a field that v does not have, or that is there
-// twice in any letter case, is a fault, because an order half understood is
+// twice in any letter case, is a fault, because a request half understood is
 // worse than one refused. The field "action" has to be among v's.
 //
 // What is wrong with the request comes as a [*MalformedError] that names the
@@ -47,10 +47,10 @@ func decodeFault(err error) error {
 		return err
 	case errors.As(err, &wrongType):
 		kind, _, _ := strings.Cut(wrongType.Value, " ") // "number 1.5" would quote it
-		faults.add(fieldPlace(wrongType.Field), "is of type "+kind+", which does not fit "+wrongType.Type.String())
+		faults.add(fieldPath(wrongType.Field), "is of type "+kind+", which does not fit "+wrongType.Type.String())
 	case strings.HasPrefix(err.Error(), unknownField):
 		name := strings.Trim(strings.TrimPrefix(err.Error(), unknownField), `"`)
-		faults.add(fieldPlace(name), "is not a field of this request")
+		faults.add(fieldPath(name), "is not a field of this request")
 	default:
 		faults.add(nil, "does not fit what the action takes")
 	}
@@ -60,19 +60,19 @@ func decodeFault(err error) error {
 // unknownField is how encoding/json begins an error that it has no type for.
 const unknownField = "json: unknown field "
 
-// fieldPlace is the place of a field that the request named, in a length that
-// fits a log.
-func fieldPlace(name string) *place {
+// fieldPath is the path of a field that the request named, in a length that fits a
+// log.
+func fieldPath(name string) *path {
 	if name == "" {
 		return nil
 	}
-	var root *place
+	var root *path
 	return root.in(cutTo(name, maxWord))
 }
 
 // findTwins adds a fault for every field that is there twice, at any depth up
 // to [maxNesting]. Deeper is a fault too.
-func findTwins(text []byte, at *place, depth int, faults *faults) {
+func findTwins(text []byte, at *path, depth int, faults *faults) {
 	if depth > maxNesting {
 		faults.add(at, "is nested more than "+strconv.Itoa(maxNesting)+" deep")
 		return

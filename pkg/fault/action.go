@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 
@@ -35,7 +36,7 @@ var renamed = map[string]string{
 // AWS's message then says which.
 func Action(err error) string {
 	var api smithy.APIError
-	if Of(err) == Denied && errors.As(err, &api) {
+	if errors.As(err, &api) {
 		if _, after, ok := strings.Cut(api.ErrorMessage(), "not authorized to perform: "); ok {
 			action, _, _ := strings.Cut(after, " ")
 			return action
@@ -54,5 +55,5 @@ func Action(err error) string {
 
 // AllowRemedy says what an operator can do about a denied call.
 func AllowRemedy(err error) string {
-	return "Allow " + Action(err) + " to the function's role. If the role's policy allows it already, a permissions boundary, a resource policy or a service control policy of the organization denies it."
+	return "Allow " + cmp.Or(Action(err), "the call") + " to the function's role. If the role's policy allows it already, a permissions boundary, a resource policy or a service control policy of the organization denies it."
 }

@@ -8,9 +8,11 @@ package fault
 
 import (
 	"errors"
+	"net/http"
 	"strings"
 
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // Kind is what a failure means for the caller.
@@ -34,7 +36,8 @@ const (
 	// Busy means that the resource is occupied with a change of its own: the call
 	// is right, but early.
 	Busy
-	// Invalid means that AWS will never accept this call.
+	// Invalid means that AWS refuses this call, whoever makes it, until something is
+	// changed.
 	Invalid
 	// Conflict means that a conditional write lost against another writer.
 	Conflict
@@ -100,8 +103,9 @@ var common = map[string]Kind{
 	"SerializationException": Invalid,
 }
 
-// byService are the codes whose meaning depends on the service (errors of each
-// operation in the services' API references).
+// byService are the codes whose meaning depends on the service, of those that the
+// operations called here document (errors of each operation in the services' API
+// references; for PutEvents also PutEventsResultEntry).
 var byService = map[string]map[string]Kind{
 	autoScaling: {
 		"ResourceContention": Busy, "ResourceContentionFault": Busy,
@@ -109,44 +113,76 @@ var byService = map[string]map[string]Kind{
 		"ScalingActivityInProgress": Busy, "ScalingActivityInProgressFault": Busy,
 		"ResourceInUse": Busy, "ResourceInUseFault": Busy,
 		"LimitExceeded": Invalid, "LimitExceededFault": Invalid,
-		"ServiceLinkedRoleFailure": Denied,
+		"ServiceLinkedRoleFailure": Busy, // "The service-linked role is not yet ready for use"
 	},
 	codeDeploy: {
 		"ApplicationDoesNotExistException": NotFound, "DeploymentGroupDoesNotExistException": NotFound,
 		"DeploymentDoesNotExistException": NotFound, "DeploymentTargetDoesNotExistException": NotFound,
 		"InvalidApplicationNameException": Invalid, "InvalidDeploymentGroupNameException": Invalid,
 		"InvalidDeploymentIdException": Invalid, "BatchLimitExceededException": Invalid,
+		"InvalidNextTokenException": Invalid, "InvalidInputException": Invalid,
+		"InvalidDeploymentInstanceTypeException": Invalid, "InvalidDeploymentTargetIdException": Invalid,
+		"DeploymentTargetListSizeExceededException": Invalid, "InstanceDoesNotExistException": NotFound,
 		"DeploymentNotStartedException": Busy,
 	},
-	dynamoDB: {"ConditionalCheckFailedException": Conflict, "ResourceNotFoundException": NotFound, "TransactionInProgressException": Busy},
+	dynamoDB: {
+		"ConditionalCheckFailedException": Conflict, "ResourceNotFoundException": NotFound,
+		"TransactionConflictException": Busy, "TransactionInProgressException": Busy, "ReplicatedWriteConflictException": Busy,
+		"IdempotentParameterMismatchException": Invalid, "ItemCollectionSizeLimitExceededException": Invalid,
+	},
 	elbv2: {
-		"TargetGroupNotFound": NotFound, "LoadBalancerNotFound": NotFound,
+		"TargetGroupNotFound": NotFound, "LoadBalancerNotFound": NotFound, "HealthUnavailable": Transient,
 		"InvalidTarget": Invalid, "TooManyTargets": Invalid, "TooManyRegistrationsForTargetId": Invalid,
 	},
-	classicELB:  {"LoadBalancerNotFound": NotFound, "InvalidInstance": Invalid, "AccessPointNotFound": NotFound},
-	eventBridge: {"ResourceNotFoundException": NotFound},
-	sns:         {"NotFound": NotFound, "KMSAccessDenied": Denied, "KMSThrottling": Throttled, "KMSDisabled": Denied},
-	sqs:         {"QueueDoesNotExist": NotFound, "AWS.SimpleQueueService.NonExistentQueue": NotFound},
+	classicELB: {"LoadBalancerNotFound": NotFound, "AccessPointNotFound": NotFound, "InvalidInstance": Invalid, "DependencyThrottle": Throttled},
+	eventBridge: {
+		"ResourceNotFoundException": NotFound, "MalformedDetail": Invalid, "InvalidArgument": Invalid, "InvalidAccountIdException": Invalid,
+		"NotAuthorizedForSourceException": Denied, "NotAuthorizedForDetailTypeException": Denied, "OperationDisabledException": Invalid,
+	},
+	sns: {
+		"NotFound": NotFound, "Throttled": Throttled, "ParameterValueInvalid": Invalid, "InvalidSecurity": Invalid, "EndpointDisabled": Invalid,
+		"KMSAccessDenied": Denied, "KMSThrottling": Throttled,
+		"KMSDisabled": Invalid, "KMSInvalidState": Invalid, "KMSNotFound": Invalid, "KMSOptInRequired": Invalid,
+	},
+	// An error of SQS has another code in the query protocol, and the SDK returns
+	// that one where the answer has both.
+	sqs: {
+		"QueueDoesNotExist": NotFound, "AWS.SimpleQueueService.NonExistentQueue": NotFound,
+		"InvalidMessageContents": Invalid, "InvalidSecurity": Invalid, "AWS.SimpleQueueService.UnsupportedOperation": Invalid,
+		"KmsAccessDenied": Denied, "KMS.AccessDeniedException": Denied, "KmsThrottled": Throttled, "KMS.ThrottlingException": Throttled,
+		"KmsDisabled": Invalid, "KMS.DisabledException": Invalid, "KmsInvalidState": Invalid, "KMS.InvalidStateException": Invalid,
+		"KmsNotFound": Invalid, "KMS.NotFoundException": Invalid,
+	},
 	ssm: {
 		"InvalidInstanceId": Invalid, "InvalidDocument": Invalid, "InvalidParameters": Invalid, "UnsupportedPlatformType": Invalid,
-		"InvalidDocumentVersion": Invalid, "InvalidCommandId": NotFound, "TooManyUpdates": Busy,
+		"InvalidDocumentVersion": Invalid, "InvalidRole": Invalid, "MaxDocumentSizeExceeded": Invalid,
+		"InvalidCommandId": NotFound, "InvocationDoesNotExist": NotFound, "ParameterNotFound": NotFound,
+		"TooManyUpdates": Busy, "ParameterLimitExceeded": Invalid, "ParameterMaxVersionLimitExceeded": Invalid,
+		"ParameterPatternMismatchException": Invalid, "HierarchyLevelLimitExceededException": Invalid, "HierarchyTypeMismatchException": Invalid,
 	},
 }
 
 // Of is the kind of an error, which may be wrapped; Transient for an error that
-// comes from no answer of AWS, such as a time-out. Of no error it is Unknown: ask
-// [Is] where the error may be nil.
+// comes from no answer of AWS, such as a time-out. Of joined errors it is the kind of
+// the first answer. Of no error it is Unknown: ask [Is] where the error may be nil.
 func Of(err error) Kind {
 	var api smithy.APIError
-	if !errors.As(err, &api) {
-		if err == nil {
-			return Unknown
-		}
-		return Transient
+	var params smithy.InvalidParamsError
+	switch {
+	case err == nil:
+		return Unknown
+	case errors.As(err, &api):
+		return ofAnswer(err, api)
+	case errors.As(err, &params): // the SDK does not send a call that lacks a parameter
+		return Invalid
 	}
+	return Transient
+}
+
+func ofAnswer(err error, api smithy.APIError) Kind {
 	service := Service(err)
 	// Auto Scaling answers with a ValidationError what others have codes for, and
-	// only its words tell them apart: "AutoScalingGroup name not found - …" for a
+	// only its words distinguish them: "AutoScalingGroup name not found - …" for a
 	// missing group, "No active Lifecycle Action found with …" for an action that
 	// is completed or has timed out (observed).
 	if api.ErrorCode() == "ValidationError" && (service == autoScaling || service == "") {
@@ -160,7 +196,16 @@ func Of(err error) Kind {
 	if kind, ok := common[api.ErrorCode()]; ok {
 		return kind
 	}
-	if api.ErrorFault() == smithy.FaultServer {
+	// An answer that a service did not write itself has no code, only a status.
+	var answer *smithyhttp.ResponseError
+	status := 0
+	if errors.As(err, &answer) {
+		status = answer.HTTPStatusCode()
+	}
+	switch {
+	case status == http.StatusTooManyRequests:
+		return Throttled
+	case status >= http.StatusInternalServerError, api.ErrorFault() == smithy.FaultServer:
 		return Transient
 	}
 	return Unknown
@@ -223,6 +268,8 @@ func Code(err error) string {
 func Message(err error) string {
 	var api smithy.APIError
 	switch {
+	case err == nil:
+		return ""
 	case !errors.As(err, &api):
 		return err.Error()
 	case api.ErrorMessage() == "":

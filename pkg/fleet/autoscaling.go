@@ -40,6 +40,24 @@ func AutoScalingGroups(ctx context.Context, api autoscaling.DescribeAutoScalingG
 	return found, nil
 }
 
+// AutoScalingGroupsAfter is one page of the Auto Scaling groups of the account and
+// region, and the token of the next page: empty after the last one, and for the
+// first one to begin with.
+func AutoScalingGroupsAfter(ctx context.Context, api autoscaling.DescribeAutoScalingGroupsAPIClient, token string) (groups []*AutoScalingGroup, next string, err error) {
+	in := &autoscaling.DescribeAutoScalingGroupsInput{MaxRecords: aws.Int32(100)}
+	if token != "" {
+		in.NextToken = &token
+	}
+	page, err := api.DescribeAutoScalingGroups(ctx, in)
+	if err != nil {
+		return nil, "", fmt.Errorf("describe all Auto Scaling groups: %w", err)
+	}
+	for _, a := range page.AutoScalingGroups {
+		groups = append(groups, autoScalingGroup(a))
+	}
+	return groups, aws.ToString(page.NextToken), nil
+}
+
 // EachAutoScalingGroup visits every Auto Scaling group of the account and region,
 // page by page, until visit returns an error, which it returns.
 func EachAutoScalingGroup(ctx context.Context, api autoscaling.DescribeAutoScalingGroupsAPIClient, visit func(*AutoScalingGroup) error) error {
@@ -72,14 +90,14 @@ func autoScalingGroup(a autoscalingtypes.AutoScalingGroup) *AutoScalingGroup {
 		g.Suspended = append(g.Suspended, aws.ToString(p.ProcessName))
 	}
 	for _, i := range a.Instances {
-		g.Instances = append(g.Instances, Instance{aws.ToString(i.InstanceId), string(i.LifecycleState), aws.ToBool(i.ProtectedFromScaleIn)})
+		g.Instances = append(g.Instances, newInstance(i.InstanceId, string(i.LifecycleState), i.ProtectedFromScaleIn, aws.ToString(i.HealthStatus)))
 	}
 	for _, t := range a.Tags {
 		g.Tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
 	}
 	// Which of the three lists a source is in depends on how it was attached.
 	for _, s := range a.TrafficSources {
-		g.Sources = append(g.Sources, TrafficSource{aws.ToString(s.Type), aws.ToString(s.Identifier)})
+		g.Sources = append(g.Sources, newTrafficSource(s.Type, s.Identifier))
 	}
 	for _, arn := range a.TargetGroupARNs {
 		g.Sources = append(g.Sources, TrafficSource{ELBV2, arn})
@@ -111,7 +129,7 @@ func TrafficSources(ctx context.Context, api autoscaling.DescribeTrafficSourcesA
 			return nil, fmt.Errorf("describe traffic sources of %s: %w", group, err)
 		}
 		for _, s := range page.TrafficSources {
-			found[TrafficSource{aws.ToString(s.Type), aws.ToString(s.Identifier)}] = aws.ToString(s.State)
+			found[newTrafficSource(s.Type, s.Identifier)] = aws.ToString(s.State)
 		}
 	}
 	return found, nil
@@ -164,8 +182,9 @@ func Members(ctx context.Context, api autoscaling.DescribeAutoScalingInstancesAP
 				return nil, fmt.Errorf("find the Auto Scaling groups of %s: %w", some(chunk), err)
 			}
 			for _, i := range page.AutoScalingInstances {
-				id := aws.ToString(i.InstanceId)
-				found[id] = Member{Instance{id, aws.ToString(i.LifecycleState), aws.ToBool(i.ProtectedFromScaleIn)}, aws.ToString(i.AutoScalingGroupName)}
+				found[aws.ToString(i.InstanceId)] = Member{
+					newInstance(i.InstanceId, aws.ToString(i.LifecycleState), i.ProtectedFromScaleIn, aws.ToString(i.HealthStatus)), aws.ToString(i.AutoScalingGroupName),
+				}
 			}
 		}
 	}
@@ -186,7 +205,7 @@ func WarmPool(ctx context.Context, api autoscaling.DescribeWarmPoolAPIClient, gr
 			return nil, fmt.Errorf("describe warm pool of %s: %w", group, err)
 		}
 		for _, i := range page.Instances {
-			found = append(found, Instance{aws.ToString(i.InstanceId), string(i.LifecycleState), aws.ToBool(i.ProtectedFromScaleIn)})
+			found = append(found, newInstance(i.InstanceId, string(i.LifecycleState), i.ProtectedFromScaleIn, aws.ToString(i.HealthStatus)))
 		}
 	}
 	return found, nil
@@ -197,8 +216,11 @@ func unique(names []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(names)))
 }
 
-// some names a few of many in an error.
+// some names a few of many in an error; all where there is no list.
 func some(names []string) string {
+	if len(names) == 0 {
+		return "(all)"
+	}
 	if len(names) > 3 {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
 	}

@@ -20,9 +20,9 @@ import (
 // the two lists (Elastic Load Balancing API Reference), so this stays far below.
 const describeTargetGroupsLimit = 100
 
-// TargetGroups finds target groups by name or by ARN, and the rest of what was
-// asked for that does not exist, sorted. One missing name fails the call for all
-// of them, so the half with the fault is searched for.
+// TargetGroups finds target groups by name or by ARN, and what of them does not
+// exist, sorted: AWS answers a list with one such name with an error, so the list is
+// halved until it is found. With an error, both answers hold what is known.
 func TargetGroups(ctx context.Context, api elb.DescribeTargetGroupsAPIClient, namesOrARNs ...string) (found []TargetGroup, missing []string, err error) {
 	var names, arns []string
 	for _, s := range unique(namesOrARNs) {
@@ -51,7 +51,7 @@ func targetGroups(ctx context.Context, api elb.DescribeTargetGroupsAPIClient, li
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		switch {
-		case fault.Is(err, fault.NotFound), fault.Is(err, fault.Invalid): // Invalid: an ARN of no target group here
+		case len(list) > 0 && (fault.Is(err, fault.NotFound) || fault.Is(err, fault.Invalid)): // Invalid: no name or ARN of a target group
 			if len(list) == 1 {
 				return nil, list, nil
 			}
@@ -72,6 +72,12 @@ func targetGroups(ctx context.Context, api elb.DescribeTargetGroupsAPIClient, li
 	return found, nil, nil
 }
 
+// EveryTargetGroup lists all target groups of the account and region.
+func EveryTargetGroup(ctx context.Context, api elb.DescribeTargetGroupsAPIClient) ([]TargetGroup, error) {
+	found, _, err := targetGroups(ctx, api, nil, func(*elb.DescribeTargetGroupsInput, []string) {})
+	return found, err
+}
+
 // Targets are all registrations in a target group, whatever their ports; exists is
 // false where there is no such target group. The question is unfiltered: an
 // instance may be registered with ports that only the whole list shows, and one
@@ -85,7 +91,10 @@ func Targets(ctx context.Context, api elb.DescribeTargetHealthAPIClient, arn str
 		return nil, false, fmt.Errorf("describe health of target group %s: %w", TargetGroupName(arn), err)
 	}
 	for _, d := range out.TargetHealthDescriptions {
-		t := Target{Instance: aws.ToString(d.Target.Id), Port: aws.ToInt32(d.Target.Port)}
+		var t Target
+		if d.Target != nil {
+			t.Instance, t.Port = aws.ToString(d.Target.Id), aws.ToInt32(d.Target.Port)
+		}
 		if d.TargetHealth != nil {
 			t.State, t.Reason = string(d.TargetHealth.State), string(d.TargetHealth.Reason)
 		}
@@ -108,7 +117,7 @@ const (
 )
 
 // DeregistrationDelay is a target group's deregistration delay, 0 to 3600 s; 0 for
-// a target group that has none.
+// a target group that has none. One that does not exist is an error.
 func DeregistrationDelay(ctx context.Context, api AttributesAPI, arn string) (time.Duration, error) {
 	out, err := api.DescribeTargetGroupAttributes(ctx, &elb.DescribeTargetGroupAttributesInput{TargetGroupArn: &arn})
 	if err != nil {

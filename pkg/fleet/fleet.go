@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
 // AutoScalingGroup is an Auto Scaling group as DescribeAutoScalingGroups shows
@@ -72,6 +74,15 @@ type Instance struct {
 	State string
 	// Protected means that a scale-in does not choose the instance.
 	Protected bool
+	// Unhealthy means that the group has found the instance unhealthy and replaces
+	// it; it may have ended already ("Health checks for instances in an Auto Scaling
+	// group", Amazon EC2 Auto Scaling User Guide).
+	Unhealthy bool
+}
+
+// newInstance is an instance as the answers of Auto Scaling show it.
+func newInstance(id *string, state string, protected *bool, health string) Instance {
+	return Instance{ID: aws.ToString(id), State: state, Protected: aws.ToBool(protected), Unhealthy: strings.EqualFold(health, "Unhealthy")}
 }
 
 // Lifecycle states that the domains decide by ("Amazon EC2 Auto Scaling instance
@@ -106,6 +117,23 @@ const (
 	ClassicELB = "elb"         // a Classic Load Balancer
 	VPCLattice = "vpc-lattice" // a target group of VPC Lattice
 )
+
+// newTrafficSource is a traffic source as the answers of Auto Scaling show it. They
+// may leave out the type where the ID says it (TrafficSourceIdentifier, Amazon EC2
+// Auto Scaling API Reference).
+func newTrafficSource(kind, id *string) TrafficSource {
+	s := TrafficSource{aws.ToString(kind), aws.ToString(id)}
+	switch {
+	case s.Type != "":
+	case strings.Contains(s.ID, ":elasticloadbalancing:"):
+		s.Type = ELBV2
+	case strings.Contains(s.ID, ":vpc-lattice:"):
+		s.Type = VPCLattice
+	default:
+		s.Type = ClassicELB
+	}
+	return s
+}
 
 // Name is the target group's name for [ELBV2], else the ID.
 func (s TrafficSource) Name() string {
@@ -236,8 +264,9 @@ func (t Target) Unregistered() bool { return t.Reason == "Target.NotRegistered" 
 // arn:aws:elasticloadbalancing:…:targetgroup/<name>/<id>, or the text itself where
 // it is no such ARN.
 func TargetGroupName(arn string) string {
-	if parts := strings.Split(arn, "/"); len(parts) == 3 {
-		return parts[1]
+	_, path, _ := strings.Cut(arn, ":targetgroup/")
+	if name, _, ok := strings.Cut(path, "/"); ok {
+		return name
 	}
 	return arn
 }

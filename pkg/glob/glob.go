@@ -1,5 +1,5 @@
-// Package glob matches names with patterns as people know them from a shell. The
-// functions' configurations use it.
+// Package glob matches names with patterns as in a shell, for the functions'
+// configurations.
 package glob
 
 import (

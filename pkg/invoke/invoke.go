@@ -2,10 +2,11 @@
 // an event or notification straight from EventBridge or SNS, or by an operator. A
 // function's handler is a [Domain] and this package.
 //
-// What an operator asks for ([event.Request]) is taken by direct invocation only:
-// who may publish to a topic or put an event on a bus must not get to give orders.
-// What the function continues of its own work ([event.Continuation]) is taken from
-// its queue only, out of any envelope.
+// An operator's request ([event.Request]) is taken by direct invocation only: whoever
+// may publish to a topic or put an event on a bus must not get to make requests. What
+// the function continues of its own work ([event.Continuation]) is taken from its
+// queue only, and without an envelope. A topic that delivers raw messages adds none:
+// whoever may publish to it can continue work.
 package invoke
 
 import (
@@ -14,7 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
+	"strings"
 
 	"deployhooks/pkg/event"
 )
@@ -22,29 +23,35 @@ import (
 // Domain is what a function does with what reaches it.
 type Domain interface {
 	// Handle handles events and continuations, those of one batch together, and
-	// returns an error or nil for each: with an error, the message is delivered
-	// again.
+	// returns an error or nil for each, in their order: with an error, the message is
+	// delivered again.
 	Handle(context.Context, []event.Message) []error
-	// Answer carries out an operator's request and returns the answer.
+	// Answer carries out an operator's request and returns the answer, which becomes
+	// JSON.
 	Answer(context.Context, event.Request) (any, error)
 }
 
-// Home is where a function looks after its fleet.
+// Home is the account and region of the fleet that a function manages.
 type Home struct {
-	// Account and Region are the function's own; empty accepts events from anywhere.
+	// Account and Region are the function's own; empty accepts events of any.
 	Account string `env:"ACCOUNT"`
 	Region  string `env:"AWS_REGION"`
-	// AcceptEventsFrom are further places, each <account>/<region>, whose events are
-	// in scope.
+	// AcceptEventsFrom are further pairs <account>/<region> whose events are in scope.
 	AcceptEventsFrom []string `env:"ACCEPT_EVENTS_FROM"`
 }
 
-// covers reports whether an event is about a place in scope. One that does not say
-// its account or region is.
+// covers reports whether an event is of an account and region in scope. What an event
+// does not say may be in scope: one that Auto Scaling sends straight to a queue does
+// not say its region.
 func (h Home) covers(e event.Event) bool {
 	account, region := event.Origin(e)
-	return (h.Account == "" || account == "" || account == h.Account) && (h.Region == "" || region == "" || region == h.Region) ||
-		slices.Contains(h.AcceptEventsFrom, account+"/"+region)
+	for _, pair := range append([]string{h.Account + "/" + h.Region}, h.AcceptEventsFrom...) {
+		a, r, _ := strings.Cut(pair, "/")
+		if (a == "" || account == "" || a == account) && (r == "" || region == "" || r == region) {
+			return true
+		}
+	}
+	return false
 }
 
 // Handler handles invocations of one function. It implements the Lambda runtime's
@@ -85,7 +92,11 @@ func (h Handler) answer(ctx context.Context, req event.Request) ([]byte, error) 
 		h.Log.ErrorContext(ctx, "request failed", "action", req.Action, "error", err)
 		return nil, err
 	}
-	return json.MarshalIndent(answer, "", "  ")
+	text, err := json.MarshalIndent(answer, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("encode the answer to %q: %w", req.Action, err)
+	}
+	return text, nil
 }
 
 // batchResponse names to SQS the messages to deliver again. The list must not be
@@ -110,8 +121,13 @@ func (h Handler) handle(ctx context.Context, batch event.Batch) ([]byte, error) 
 		}
 	}
 	if len(admitted) > 0 {
-		for j, err := range h.Domain.Handle(ctx, admitted) {
-			errs[index[j]] = err
+		results := h.Domain.Handle(ctx, admitted)
+		for j, i := range index {
+			if len(results) == len(admitted) {
+				errs[i] = results[j]
+			} else { // none may count as handled that is not
+				errs[i] = fmt.Errorf("%d results for %d messages", len(results), len(admitted))
+			}
 		}
 	}
 	response := batchResponse{Failures: []batchFailure{}}

@@ -12,7 +12,7 @@ import (
 	"deployhooks/pkg/fault"
 )
 
-// SQS is what [Queue] asks of SQS.
+// SQS is what a [Queue] calls.
 type SQS interface {
 	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
 }
@@ -32,7 +32,7 @@ const MaxDelay = 900 * time.Second
 func (q Queue) Continue(ctx context.Context, work any, delay time.Duration) error {
 	body, err := json.Marshal(map[string]any{"continue": work})
 	if err != nil {
-		return fmt.Errorf("requeue: %w", err)
+		return fault.Own(fmt.Errorf("requeue: %w", err))
 	}
 	delay = min(max(delay, 0), MaxDelay)
 	_, err = q.Client.SendMessage(ctx, &sqs.SendMessageInput{

@@ -10,9 +10,8 @@ import (
 // while it lasts, and what is still to be sent. N is what a domain needs to
 // compose the notification; it is stored with the subject.
 //
-// A notification is written to the ledger's outbox before it is sent, and leaves
-// it afterwards. So a function that dies in between sends it twice at most, and
-// never not at all.
+// A notification is stored in the ledger's outbox before it is sent, and leaves it
+// afterwards. So a function that dies in between sends it again, and none is lost.
 //
 // A Ledger is a value: its methods return the changed one and leave the receiver
 // as it was.
@@ -33,12 +32,13 @@ type Entry[N any] struct {
 	Tried  time.Time `json:"tried,omitzero"`
 }
 
-// sentLimit bounds how many matters a ledger remembers. The oldest is forgotten
-// first.
-const sentLimit = 32
+// sentLimit bounds how many matters a ledger remembers, and with them the size of
+// what it is stored in. The oldest is forgotten first, and notified again if it
+// still lasts; subjects have a few matters at a time.
+const sentLimit = 100
 
-// A notification that fails is tried at each reconcile at first, and then every
-// hour: it may have gone out although the call failed.
+// A notification that fails is due at each reconcile at first, and then every hour:
+// it may have gone out although the call failed.
 const (
 	quickTries = 5
 	retryEvery = time.Hour
@@ -59,8 +59,8 @@ func (l Ledger[N]) Add(matter string, n N) Ledger[N] {
 	return l
 }
 
-// Keep forgets the sent matters that keep does not hold on to: they are over, and
-// news if they come back. What is in the outbox stays: it happened.
+// Keep forgets the sent matters that keep does not report: they are over, and are
+// notified anew if they come back. What is in the outbox stays: it happened.
 func (l Ledger[N]) Keep(keep func(matter string) bool) Ledger[N] {
 	l.Sent = slices.DeleteFunc(slices.Clone(l.Sent), func(m string) bool { return !keep(m) })
 	return l
@@ -81,7 +81,7 @@ func (l Ledger[N]) Delivered(matter string) Ledger[N] {
 	return l
 }
 
-// Failed counts a try that failed.
+// Failed counts a failed attempt to send.
 func (l Ledger[N]) Failed(matter string, now time.Time) Ledger[N] {
 	l.Outbox = slices.Clone(l.Outbox)
 	for i := range l.Outbox {

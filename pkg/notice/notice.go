@@ -1,5 +1,5 @@
-// Package notice is the one way out to operators and other systems: it says what a
-// function has done, and why.
+// Package notice notifies operators and other systems of what a function has done,
+// and why.
 //
 // Every outcome is counted as a metric. Notifications go to an SNS topic, as text
 // for operators, and to an EventBridge bus, as JSON for machines. A [Ledger] keeps
@@ -7,6 +7,7 @@
 package notice
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	eventbridgetypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/smithy-go"
 
 	"deployhooks/pkg/fault"
 )
@@ -39,12 +41,12 @@ type Config struct {
 	EventBus string `env:"EVENT_BUS" envDefault:"default"`
 }
 
-// Topics is what a notice asks of SNS.
+// Topics is what a [Publisher] calls of SNS.
 type Topics interface {
 	Publish(context.Context, *sns.PublishInput, ...func(*sns.Options)) (*sns.PublishOutput, error)
 }
 
-// Buses is what a notice asks of EventBridge.
+// Buses is what a [Publisher] calls of EventBridge.
 type Buses interface {
 	PutEvents(context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error)
 }
@@ -58,7 +60,9 @@ type Notice struct {
 	// Text is for operators, in whole sentences.
 	Text string `json:"text"`
 	// Detail is the same for machines; it becomes the event's detail.
-	Detail json.RawMessage `json:"detail"`
+	Detail json.RawMessage `json:"detail,omitempty"`
+	// Tries is how often sending failed before: see [Entry].
+	Tries int `json:"-"`
 }
 
 // Publisher sends the notifications of one function.
@@ -81,32 +85,60 @@ func New(cfg Config, function string, topics Topics, buses Buses, metrics io.Wri
 	return &Publisher{cfg: cfg, function: function, topics: topics, buses: buses, metrics: metrics, now: now}
 }
 
-// Publish sends a notification to the bus and then to operators. If it fails it is
-// to be sent again; operators, who come last, are not notified twice then. Where
-// the function is denied one of several ways, the others carry the notification and
-// say so: no retry helps, and operators are those who can fix it. The error is
-// marked with fault.Own.
+// Publish sends a notification to the bus and then to operators: to the alarm topic
+// where it requires action, and to the topic. If it fails it is to be sent again;
+// operators, who come last, get it twice only where one of their two topics failed.
+//
+// Where one of them fails and no retry can help, such as where a call is denied, or
+// where several tries did not, the notification on the others says so, and is not
+// sent again: operators are those who can fix it. The error is marked with fault.Own.
 func (p *Publisher) Publish(ctx context.Context, n Notice) error {
-	err := p.putEvent(ctx, n)
-	switch {
-	case fault.Is(err, fault.Denied), fault.Is(err, fault.NotFound):
-		n.Text += fmt.Sprintf("\n\nThe event bus %s did not get this: %s. %s\n", p.cfg.EventBus, fault.Message(err), fault.AllowRemedy(err))
-	case err != nil:
-		return fault.Own(fmt.Errorf("notify %q: %w", n.Subject, err))
+	retry := func(err error) bool { return fault.MayPass(err) && n.Tries < waitTries }
+	if err := p.putEvent(ctx, n); err != nil {
+		if retry(err) {
+			return p.failed(n, err)
+		}
+		n.Text += missed("event bus "+p.cfg.EventBus, err)
 	}
+	topics := []string{p.cfg.TopicARN}
 	if n.ActionRequired && p.cfg.AlarmTopicARN != "" && p.cfg.AlarmTopicARN != p.cfg.TopicARN {
-		err := p.publish(ctx, p.cfg.AlarmTopicARN, n)
-		switch {
-		case fault.Is(err, fault.Denied), fault.Is(err, fault.NotFound):
-			n.Text += fmt.Sprintf("\n\nThe alarm topic %s did not get this: %s. %s\n", p.cfg.AlarmTopicARN, fault.Message(err), fault.AllowRemedy(err))
-		case err != nil:
-			return fault.Own(fmt.Errorf("notify %q: %w", n.Subject, err))
+		topics = []string{p.cfg.AlarmTopicARN, p.cfg.TopicARN}
+	}
+	var delivered string // the topic that took it
+	var err error        // of the last topic
+	for _, topic := range topics {
+		switch err = p.publish(ctx, topic, n); {
+		case err == nil:
+			delivered = topic
+		case retry(err):
+			return p.failed(n, err)
+		default:
+			n.Text += missed("topic "+topic, err)
 		}
 	}
-	if err := p.publish(ctx, p.cfg.TopicARN, n); err != nil {
-		return fault.Own(fmt.Errorf("notify %q: %w", n.Subject, err))
+	if err != nil && delivered != "" { // its subscribers do not know yet that the others do not have it
+		err = p.publish(ctx, delivered, n)
 	}
-	return nil
+	return p.failed(n, err)
+}
+
+// waitTries is how often a notification waits for a way that fails.
+const waitTries = 3
+
+func (p *Publisher) failed(n Notice, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fault.Own(fmt.Errorf("notify %q: %w", n.Subject, err))
+}
+
+// missed says in a notification what did not take it.
+func missed(what string, err error) string {
+	text := fmt.Sprintf("\n\nThe %s did not get this: %s.", what, fault.Message(err))
+	if fault.Is(err, fault.Denied) {
+		text += " " + fault.AllowRemedy(err)
+	}
+	return text + "\n"
 }
 
 func (p *Publisher) putEvent(ctx context.Context, n Notice) error {
@@ -122,27 +154,36 @@ func (p *Publisher) putEvent(ctx context.Context, n Notice) error {
 	}}})
 	if err == nil && out.FailedEntryCount > 0 {
 		// PutEvents succeeds as a call although an entry fails.
-		err = fmt.Errorf("EventBridge did not take the event: %w", failure(out.Entries))
+		err = &smithy.OperationError{ServiceID: eventbridge.ServiceID, OperationName: "PutEvents", Err: failure(out.Entries)}
 	}
 	return err
 }
 
-func (p *Publisher) publish(ctx context.Context, topic string, n Notice) error {
-	_, err := p.topics.Publish(ctx, &sns.PublishInput{TopicArn: &topic, Subject: aws.String(subject(n.Subject)), Message: aws.String(n.Text)})
-	return err
-}
-
+// failure is the error of the first entry that failed.
 func failure(entries []eventbridgetypes.PutEventsResultEntry) error {
 	for _, e := range entries {
 		if code := aws.ToString(e.ErrorCode); code != "" {
-			return errors.New(code + ": " + aws.ToString(e.ErrorMessage))
+			return &smithy.GenericAPIError{Code: code, Message: aws.ToString(e.ErrorMessage)}
 		}
 	}
 	return errors.New("no reason given")
 }
 
-// subjectLimit is what SNS takes for a subject: "less than 100 characters",
-// ASCII, without line breaks (Publish, Amazon SNS API Reference).
+func (p *Publisher) publish(ctx context.Context, topic string, n Notice) error {
+	if len(n.Text) > textLimit {
+		n.Text = strings.ToValidUTF8(n.Text[:textLimit], "")
+	}
+	_, err := p.topics.Publish(ctx, &sns.PublishInput{TopicArn: &topic, Subject: aws.String(subject(n.Subject)), Message: aws.String(n.Text)})
+	return err
+}
+
+// textLimit is how many bytes of text SNS takes: 256 KiB with the subject and the
+// rest (Publish, Amazon SNS API Reference).
+const textLimit = 255 << 10
+
+// subjectLimit is what SNS takes for a subject: "less than 100 characters", ASCII,
+// without line breaks, not empty and not begun by a space (Publish, Amazon SNS API
+// Reference).
 const subjectLimit = 99
 
 // subject makes a text fit for SNS.
@@ -152,11 +193,11 @@ func subject(text string) string {
 			return '?'
 		}
 		return r
-	}, text)
+	}, strings.TrimSpace(text))
 	if len(ascii) > subjectLimit {
 		ascii = ascii[:subjectLimit-3] + "..."
 	}
-	return ascii
+	return cmp.Or(ascii, Namespace)
 }
 
 // metric is one line of the CloudWatch embedded metric format.

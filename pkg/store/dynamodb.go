@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -21,7 +20,7 @@ type KeyedAPI interface {
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
 }
 
-// API is all that a [DynamoDB] store asks DynamoDB.
+// API is all that a [DynamoDB] store calls.
 type API interface {
 	KeyedAPI
 	dynamodb.QueryAPIClient
@@ -132,16 +131,19 @@ func (s *DynamoDB[T]) Open(ctx context.Context) ([]Item[T], error) {
 func (s *DynamoDB[T]) api() (API, error) {
 	api, ok := s.db.(API)
 	if !ok {
-		return nil, fmt.Errorf("table %s: the client can neither list nor write several items", s.layout.Table)
+		return nil, s.failed("list or write several items", errors.New("the client has no Query and no TransactWriteItems"))
 	}
 	return api, nil
 }
 
 // Put implements [Store]. Several items are written in transactions, which cost one
-// call for a hundred of them.
+// call for a hundred of them. A transaction takes 4 MB at most, an item 400 KB.
 func (s *DynamoDB[T]) Put(ctx context.Context, items ...Item[T]) (conflicts []Key, err error) {
 	if len(items) == 1 && !items[0].Delete {
-		return s.putOne(ctx, items[0])
+		conflicts, err := s.putOne(ctx, items[0])
+		if !fault.Is(err, fault.Busy) { // a transaction is at the item, and passes at once
+			return conflicts, err
+		}
 	}
 	for chunk := range slices.Chunk(items, transactLimit) {
 		lost, err := s.putChunk(ctx, chunk)
@@ -218,20 +220,33 @@ func (s *DynamoDB[T]) putChunk(ctx context.Context, chunk []Item[T]) (conflicts 
 func (s *DynamoDB[T]) write(item Item[T]) (types.TransactWriteItem, error) {
 	if item.Delete {
 		return types.TransactWriteItem{Delete: &types.Delete{
-			TableName: &s.layout.Table, Key: s.key(item.Key), ConditionExpression: aws.String(unwritten),
-			ExpressionAttributeNames:  versionName,
-			ExpressionAttributeValues: map[string]types.AttributeValue{":version": number(int64(item.Version))},
+			TableName: &s.layout.Table, Key: s.key(item.Key), ConditionExpression: unwritten(item.Version),
+			ExpressionAttributeNames: versionName, ExpressionAttributeValues: versionValue(item.Version),
 		}}, nil
 	}
 	put, err := s.put(item)
 	return types.TransactWriteItem{Put: put}, err
 }
 
-// unwritten is the condition that nobody has written an item since it was read.
-// An item that was read as never written must not exist.
-const unwritten = "attribute_not_exists(#version) OR #version = :version"
+// unwritten is the condition that nobody has written or deleted an item since it was
+// read at a version.
+func unwritten(version int) *string {
+	if version == 0 {
+		return aws.String("attribute_not_exists(#version)")
+	}
+	return aws.String("#version = :version")
+}
 
 var versionName = map[string]string{"#version": attrVersion}
+
+// versionValue is what [unwritten] compares with: DynamoDB refuses a value that an
+// expression does not use.
+func versionValue(version int) map[string]types.AttributeValue {
+	if version == 0 {
+		return nil
+	}
+	return map[string]types.AttributeValue{":version": number(int64(version))}
+}
 
 func (s *DynamoDB[T]) put(item Item[T]) (*types.Put, error) {
 	text, err := encode(item.Key, item.Value)
@@ -249,55 +264,11 @@ func (s *DynamoDB[T]) put(item Item[T]) (*types.Put, error) {
 		attributes[attrExpires] = number(item.Expires.Unix())
 	}
 	return &types.Put{
-		TableName: &s.layout.Table, Item: attributes, ConditionExpression: aws.String(unwritten),
-		ExpressionAttributeNames:  versionName,
-		ExpressionAttributeValues: map[string]types.AttributeValue{":version": number(int64(item.Version))},
+		TableName: &s.layout.Table, Item: attributes, ConditionExpression: unwritten(item.Version),
+		ExpressionAttributeNames: versionName, ExpressionAttributeValues: versionValue(item.Version),
 	}, nil
-}
-
-func (s *DynamoDB[T]) key(k Key) map[string]types.AttributeValue {
-	key := map[string]types.AttributeValue{s.layout.Partition: str(k.Partition)}
-	if s.layout.Sort != "" {
-		key[s.layout.Sort] = str(k.Sort)
-	}
-	return key
-}
-
-// item reads an item's attributes. One without a version that can be read has
-// version 0, which a write does not match: it must be deleted by hand.
-func (s *DynamoDB[T]) item(attributes map[string]types.AttributeValue) Item[T] {
-	item := Item[T]{Key: Key{text(attributes[s.layout.Partition]), text(attributes[s.layout.Sort])}}
-	version, err := strconv.Atoi(digits(attributes[attrVersion]))
-	if err != nil {
-		item.Unreadable = fmt.Errorf("item %s of table %s has no version that is a whole number: delete it", item.Key, s.layout.Table)
-		return item
-	}
-	schema, _ := strconv.Atoi(digits(attributes[attrSchema])) // 0 where it is missing
-	item.Version, item.Open = version, text(attributes[attrOpen]) != ""
-	item.Value, item.Unreadable = decode[T](item.Key, s.layout.Schema, schema, text(attributes[attrValue]))
-	return item
 }
 
 func (s *DynamoDB[T]) failed(verb string, err error) error {
 	return fault.Own(fmt.Errorf("%s in table %s: %w", verb, s.layout.Table, err))
-}
-
-func str(s string) *types.AttributeValueMemberS { return &types.AttributeValueMemberS{Value: s} }
-
-func number(n int64) *types.AttributeValueMemberN {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
-}
-
-func text(v types.AttributeValue) string {
-	if s, ok := v.(*types.AttributeValueMemberS); ok {
-		return s.Value
-	}
-	return ""
-}
-
-func digits(v types.AttributeValue) string {
-	if n, ok := v.(*types.AttributeValueMemberN); ok {
-		return n.Value
-	}
-	return ""
 }

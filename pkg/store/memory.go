@@ -15,8 +15,9 @@ type Memory[T any] struct {
 }
 
 type stored struct {
-	item Item[struct{}] // all but the value
-	text string
+	item   Item[struct{}] // all but the value
+	text   string
+	schema int
 }
 
 // NewMemory makes an empty store for values of a schema version.
@@ -53,7 +54,7 @@ func (m *Memory[T]) read(k Key) Item[T] {
 	if !ok {
 		return Item[T]{Key: k}
 	}
-	value, err := decode[T](k, m.schema, m.schema, s.text)
+	value, err := decode[T](k, m.schema, s.schema, s.text)
 	return Item[T]{Key: k, Version: s.item.Version, Open: s.item.Open, Expires: s.item.Expires, Value: value, Unreadable: err}
 }
 
@@ -66,20 +67,13 @@ func (m *Memory[T]) Put(_ context.Context, items ...Item[T]) (conflicts []Key, e
 		switch {
 		case err != nil:
 			return conflicts, err
-		case m.written(i.Key, i.Version):
+		case m.items[i.Key].item.Version != i.Version:
 			conflicts = append(conflicts, i.Key)
 		case i.Delete:
 			delete(m.items, i.Key)
 		default:
-			m.items[i.Key] = stored{Item[struct{}]{Version: i.Version + 1, Open: i.Open, Expires: i.Expires}, text}
+			m.items[i.Key] = stored{Item[struct{}]{Version: i.Version + 1, Open: i.Open, Expires: i.Expires}, text, m.schema}
 		}
 	}
 	return conflicts, nil
-}
-
-// written reports whether somebody has written an item since it was read. One that
-// has expired meanwhile is not in the way.
-func (m *Memory[T]) written(k Key, version int) bool {
-	s, exists := m.items[k]
-	return exists && s.item.Version != version
 }

@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"deployhooks/pkg/fault"
 )
 
 // Store keeps items with values of type T. Its methods may be called from several
@@ -21,10 +23,10 @@ type Store[T any] interface {
 	// in proportion to their number. The list is eventually consistent: an item
 	// may be missing, or be old, for a moment; then a write of it conflicts.
 	Open(ctx context.Context) ([]Item[T], error)
-	// Put writes items, or deletes those with Delete set, each only if nobody has
-	// written it since it was read. It returns the keys of those that somebody
-	// has: they are not written. The others are, unless there is an error; then
-	// some may be. A written item's version is one higher.
+	// Put writes items of different keys, or deletes those with Delete set, each only
+	// if nobody has written or deleted it since it was read. It returns the keys of
+	// those that somebody has: they are not written. The others are, unless there is
+	// an error; then some may be. A written item's version is one higher.
 	Put(ctx context.Context, items ...Item[T]) (conflicts []Key, err error)
 }
 
@@ -41,7 +43,7 @@ func (k Key) String() string {
 // Item is one value and what the store knows of it.
 type Item[T any] struct {
 	Key Key
-	// Version counts the writes; 0 is an item that was never written.
+	// Version counts the writes; 0 is an item that was never written, or is deleted.
 	Version int
 	// Open has [Store.Open] list the item.
 	Open bool
@@ -52,8 +54,7 @@ type Item[T any] struct {
 	Delete bool
 	Value  T
 	// Unreadable says why Value could not be read: it is damaged, or a newer
-	// version of the function has written it. Version still holds, so that it can
-	// be overwritten.
+	// version of the function has written it. The item can be overwritten.
 	Unreadable error
 }
 
@@ -62,7 +63,7 @@ type Item[T any] struct {
 func encode[T any](key Key, value T) (string, error) {
 	text, err := json.Marshal(value)
 	if err != nil {
-		return "", fmt.Errorf("encode item %s: %w", key, err)
+		return "", fault.Own(fmt.Errorf("encode item %s: %w", key, err))
 	}
 	return string(text), nil
 }

@@ -22,49 +22,65 @@ type goPackage struct {
 
 const module = "deployhooks/"
 
-// domains never import each other: what two of them need has a package of its
-// own.
+// domains are the packages of pkg that decide something. The others are shared parts.
 var domains = []string{"pkg/repair", "pkg/drain", "pkg/tenant", "pkg/deploymentgroup"}
 
+// domain is the domain that a package belongs to, empty for any other package.
+func domain(pkg string) string {
+	for _, d := range domains {
+		if in(pkg, d) {
+			return d
+		}
+	}
+	return ""
+}
+
+// A rule names what breaks it, so that the rule itself is known to work.
 var rules = []struct {
-	rule   string
-	broken func(pkg, imported string) bool
+	rule     string
+	broken   func(pkg, imported string) bool
+	examples [][2]string // of imports that break it
 }{
 	{"pkg imports neither functions, infra nor test", func(pkg, imported string) bool {
 		return in(pkg, "pkg") && (in(imported, "functions") || in(imported, "infra") || in(imported, "test"))
-	}},
+	}, [][2]string{{"pkg/store", "test/region"}, {"pkg/repair/setting", "infra/config"}, {"pkg/boot", "functions/repair"}}},
 	{"functions import neither infra nor test", func(pkg, imported string) bool {
 		return in(pkg, "functions") && (in(imported, "infra") || in(imported, "test"))
-	}},
+	}, [][2]string{{"functions/drain", "test/region"}, {"functions/drain", "infra/config"}}},
 	{"infra imports neither functions nor test", func(pkg, imported string) bool {
 		return in(pkg, "infra") && (in(imported, "functions") || in(imported, "test"))
-	}},
+	}, [][2]string{{"infra/hooks", "functions/drain"}, {"infra", "test/infra"}}},
 	{"domains do not import each other", func(pkg, imported string) bool {
-		for _, a := range domains {
-			for _, b := range domains {
-				if a != b && in(pkg, a) && in(imported, b) {
-					return true
-				}
-			}
+		return domain(pkg) != "" && domain(imported) != "" && domain(pkg) != domain(imported)
+	}, [][2]string{{"pkg/repair", "pkg/drain"}, {"pkg/drain", "pkg/repair/setting"}, {"pkg/tenant/step", "pkg/deploymentgroup"}}},
+	{"shared parts do not import domains", func(pkg, imported string) bool {
+		return in(pkg, "pkg") && domain(pkg) == "" && domain(imported) != ""
+	}, [][2]string{{"pkg/store", "pkg/repair"}, {"pkg/notice", "pkg/repair/setting"}}},
+	{"only functions import the Lambda runtime, and pkg/boot its context", func(pkg, imported string) bool {
+		switch {
+		case !strings.HasPrefix(imported, "github.com/aws/aws-lambda-go/"), in(pkg, "functions"), in(pkg, "test/bench/empty"): // the benchmarks measure an empty function
+			return false
 		}
-		return false
-	}},
-	{"only functions import the Lambda runtime", func(pkg, imported string) bool {
-		// The benchmarks measure an empty function.
-		return imported == "github.com/aws/aws-lambda-go/lambda" && !in(pkg, "functions") && !in(pkg, "test/bench/empty")
-	}},
+		return !in(pkg, "pkg/boot") || imported != "github.com/aws/aws-lambda-go/lambdacontext"
+	}, [][2]string{{"pkg/boot", "github.com/aws/aws-lambda-go/lambda"}, {"pkg/event", "github.com/aws/aws-lambda-go/events"}, {"pkg/drain", "github.com/aws/aws-lambda-go/lambdacontext"}}},
 	{"only infra and test/infra import the CDK", func(pkg, imported string) bool {
 		cdk := strings.HasPrefix(imported, "github.com/aws/aws-cdk-go/") || strings.HasPrefix(imported, "github.com/aws/constructs-go/") || strings.HasPrefix(imported, "github.com/aws/jsii-runtime-go")
 		return cdk && !in(pkg, "infra") && !in(pkg, "test/infra")
-	}},
-	{"domains do not read the environment", func(pkg, imported string) bool {
+	}, [][2]string{{"pkg/drain", "github.com/aws/aws-cdk-go/awscdk/v2"}, {"test/e2e", "github.com/aws/jsii-runtime-go"}}},
+	{"the simulated region imports nothing of ours", func(pkg, imported string) bool {
+		// The command that serves it can run the functions in it.
+		return in(pkg, "test/region") && !in(pkg, "test/region/serve") && in(imported, "") && !in(imported, "test/region")
+	}, [][2]string{{"test/region", "pkg/event"}, {"test/region/wire", "events"}, {"test/region", "test/harness"}}},
+	{"only pkg/boot reads the environment", func(pkg, imported string) bool {
 		return in(pkg, "pkg") && !in(pkg, "pkg/boot") && imported == "os"
-	}},
+	}, [][2]string{{"pkg/drain", "os"}, {"pkg/notice", "os"}}},
 }
 
-// in reports whether a package is the folder or below it.
+// in reports whether a package is the folder or below it; the empty folder is the
+// module.
 func in(pkg, folder string) bool {
-	return pkg == module+folder || strings.HasPrefix(pkg, module+folder+"/")
+	path, ours := strings.CutPrefix(pkg, module)
+	return ours && (folder == "" || path == folder || strings.HasPrefix(path, folder+"/"))
 }
 
 func TestImports(t *testing.T) {
@@ -79,8 +95,25 @@ func TestImports(t *testing.T) {
 	}
 }
 
+// TestRules holds that each rule finds what breaks it.
+func TestRules(t *testing.T) {
+	ours := func(path string) string {
+		if path == "os" || strings.HasPrefix(path, "github.com/") {
+			return path
+		}
+		return module + path
+	}
+	for _, r := range rules {
+		for _, e := range r.examples {
+			if !r.broken(ours(e[0]), ours(e[1])) {
+				t.Errorf("%s may import %s, although %s", e[0], e[1], r.rule)
+			}
+		}
+	}
+}
+
 // TestClock holds that time comes from an injected clock in pkg: a domain that
-// sleeps or looks at the clock cannot be played in a simulated region.
+// sleeps or reads the system's clock cannot run in a simulated region.
 func TestClock(t *testing.T) {
 	clock := regexp.MustCompile(`\btime\.(Now|Sleep|After|AfterFunc|Tick|NewTimer|NewTicker|Since|Until)\b`)
 	err := filepath.WalkDir("../../pkg", func(path string, _ fs.DirEntry, err error) error {

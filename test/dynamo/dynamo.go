@@ -1,5 +1,5 @@
-// Package dynamo runs the contracts of the functions' tables on every DynamoDB
-// there is: the simulated region's and, where [Endpoint] names one, another.
+// Package dynamo runs the contract of the functions' store on every DynamoDB there
+// is: the simulated region's and, where [Endpoint] names one, another.
 package dynamo
 
 import (
@@ -21,27 +21,37 @@ import (
 // names the local cloud's.
 const Endpoint = "DEPLOYHOOKS_DYNAMODB_ENDPOINT"
 
-// DB is what the functions' tables use of DynamoDB.
+// OpenIndex is the sparse index of the tables made here, and the name of its
+// partition key.
+const OpenIndex = "open"
+
+// DB is what the contract calls.
 type DB interface {
 	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
-	Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error)
+	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
 	TransactWriteItems(context.Context, *dynamodb.TransactWriteItemsInput, ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error)
 }
 
 // Each runs a contract as a subtest on each DynamoDB, in an empty table of that
-// name with string keys: the partition key and, if given, the sort key.
-// Packages whose tests run at the same time need different names.
+// name with string keys, the partition key and, if given, the sort key, and the
+// index [OpenIndex]. Packages whose tests run at the same time need different names.
 func Each(t *testing.T, table string, keys []string, contract func(*testing.T, DB)) {
 	t.Helper()
-	t.Run("the simulated region", func(t *testing.T) {
-		r := region.New(region.Options{})
-		r.AddTable(table, keys...)
-		contract(t, r.DynamoDB())
-	})
+	for name, options := range map[string]region.Options{"the simulated region": {}, "the simulated region, one item a page": {PageSize: 1}} {
+		t.Run(name, func(t *testing.T) { contract(t, Simulated(options, table, keys).DynamoDB()) })
+	}
 	if endpoint := os.Getenv(Endpoint); endpoint != "" {
 		t.Run(endpoint, func(t *testing.T) { contract(t, newTable(t, endpoint, table, keys)) })
 	}
+}
+
+// Simulated is a simulated region with such a table.
+func Simulated(options region.Options, table string, keys []string) *region.Region {
+	r := region.New(options)
+	r.AddTable(table, keys...)
+	r.AddIndex(table, region.Index{Name: OpenIndex, Keys: []string{OpenIndex}})
+	return r
 }
 
 // newTable makes the table at another endpoint. Its client tries nothing twice:
@@ -52,7 +62,14 @@ func newTable(t *testing.T, endpoint, name string, keys []string) *dynamodb.Clie
 		Region: region.Name, BaseEndpoint: &endpoint, HTTPClient: boot.HTTPClient(time.Minute), Retryer: aws.NopRetryer{},
 		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
 	})
-	in := &dynamodb.CreateTableInput{TableName: &name, BillingMode: types.BillingModePayPerRequest}
+	in := &dynamodb.CreateTableInput{
+		TableName: &name, BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String(OpenIndex), AttributeType: types.ScalarAttributeTypeS}},
+		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
+			IndexName: aws.String(OpenIndex), Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll},
+			KeySchema: []types.KeySchemaElement{{AttributeName: aws.String(OpenIndex), KeyType: types.KeyTypeHash}},
+		}},
+	}
 	for i, key := range keys {
 		kind := []types.KeyType{types.KeyTypeHash, types.KeyTypeRange}[i]
 		in.KeySchema = append(in.KeySchema, types.KeySchemaElement{AttributeName: &key, KeyType: kind})

@@ -41,7 +41,7 @@ func simulated() []string {
 
 // cloud is a running MiniStack, and the stack in it.
 type cloud struct {
-	w       *workshop
+	w       *runner
 	url     string
 	env     []string // for programs that talk to it
 	config  aws.Config
@@ -51,7 +51,7 @@ type cloud struct {
 // startCloud starts MiniStack. What its functions ask of the services that the
 // region simulates goes to regionURL: functions inherit MiniStack's
 // environment.
-func startCloud(ctx context.Context, w *workshop, regionURL string) (*cloud, error) {
+func startCloud(ctx context.Context, w *runner, regionURL string) (*cloud, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func startCloud(ctx context.Context, w *workshop, regionURL string) (*cloud, err
 	if err != nil {
 		return nil, err
 	}
-	ministack.farewell = c.endFunctions
+	ministack.beforeStop = c.endFunctions
 	return c, eventually(ctx, time.Minute, "MiniStack answers", func() (bool, error) {
 		select {
 		case <-ministack.done:
@@ -136,8 +136,8 @@ func (c *cloud) bootstrap(ctx context.Context) (string, error) {
 	return "", err
 }
 
-// deploy deploys the stack and reads its outputs. What goes leaves a target
-// group that its Auto Scaling group does not know of, and runs a command.
+// deploy deploys the stack and reads its outputs. A terminating instance leaves a
+// target group that its Auto Scaling group does not know of, and runs a command.
 func (c *cloud) deploy(ctx context.Context, sweepEveryMinutes int) (string, error) {
 	file := filepath.Join(c.w.tmp, "outputs.json")
 	said, err := c.cdk(ctx, "deploy", "deploy", "--require-approval", "never", "--progress", "events", "--outputs-file", file,

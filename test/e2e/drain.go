@@ -21,10 +21,10 @@ const (
 	// unattached is a target group that the instances are registered in and
 	// their Auto Scaling groups do not know of.
 	unattached = "admin"
-	// shutdown is what instances run before they go, and goodbye what that
-	// writes.
-	shutdown = "systemctl stop app"
-	goodbye  = "app stopped"
+	// shutdown is the command that instances run before they terminate, and
+	// shutdownOutput what it writes.
+	shutdown       = "systemctl stop app"
+	shutdownOutput = "app stopped"
 	// hookQueue is a queue, in the region, that a lifecycle hook notifies. What
 	// comes there is sent to the real queue of the stack.
 	hookQueue = "hook"
@@ -37,94 +37,94 @@ const (
 
 // addUnattached makes the target group and has the shutdown command say
 // something.
-func (p *place) addUnattached() {
-	p.region.AddTargetGroup(region.TargetGroup{Name: unattached})
-	p.region.Queue(hookQueue).Deaf()
-	p.region.OnCommand(func(region.CommandRun) region.CommandResult { return region.CommandResult{Output: goodbye} })
+func (e *environment) addUnattached() {
+	e.region.AddTargetGroup(region.TargetGroup{Name: unattached})
+	e.region.Queue(hookQueue).Deaf()
+	e.region.OnCommand(func(region.CommandRun) region.CommandResult { return region.CommandResult{Output: shutdownOutput} })
 }
 
-// scaleIn has every service lose an instance that is in a target group which
+// scaleIn has every service terminate an instance that is in a target group which
 // its Auto Scaling group does not know of, and that a hook holds.
-func (p *place) scaleIn(ctx context.Context) (string, error) {
-	for _, s := range p.services() {
+func (e *environment) scaleIn(ctx context.Context) (string, error) {
+	for _, s := range e.services() {
 		hook := &autoscaling.PutLifecycleHookInput{
-			AutoScalingGroupName: aws.String(p.green(s)), LifecycleHookName: aws.String(terminateHook),
+			AutoScalingGroupName: aws.String(e.green(s)), LifecycleHookName: aws.String(terminateHook),
 			LifecycleTransition: aws.String("autoscaling:EC2_INSTANCE_TERMINATING"), DefaultResult: aws.String("CONTINUE"), HeartbeatTimeout: aws.Int32(heartbeatSeconds),
 		}
-		if s.DeploymentGroup == p.byEvent.DeploymentGroup {
-			hook.NotificationTargetARN = aws.String(p.region.Queue(hookQueue).ARN())
+		if s.DeploymentGroup == e.byEvent.DeploymentGroup {
+			hook.NotificationTargetARN = aws.String(e.region.Queue(hookQueue).ARN())
 			hook.RoleARN = aws.String("arn:aws:iam::" + region.Account + ":role/hook")
 		}
-		if _, err := p.region.AutoScaling().PutLifecycleHook(ctx, hook); err != nil {
+		if _, err := e.region.AutoScaling().PutLifecycleHook(ctx, hook); err != nil {
 			return "", err
 		}
-		for _, instance := range p.region.InService(p.green(s)) {
-			p.region.Register(unattached, instance, 8080)
+		for _, instance := range e.region.InService(e.green(s)) {
+			e.region.Register(unattached, instance, 8080)
 		}
-		p.region.Scale(p.green(s), len(p.region.InService(p.green(s)))-1)
+		e.region.Scale(e.green(s), len(e.region.InService(e.green(s)))-1)
 	}
-	err := eventually(ctx, time.Minute, "every service has an instance that waits, and a hook has told its queue", func() (bool, error) {
-		told := slices.ContainsFunc(p.region.Queue(hookQueue).Messages(), func(m region.Message) bool { return strings.Contains(m.Body, "EC2_INSTANCE_TERMINATING") })
-		return told && p.region.ActiveActions() == len(p.services()), nil
+	err := eventually(ctx, time.Minute, "every service has an instance that waits, and a hook has notified its queue", func() (bool, error) {
+		notified := slices.ContainsFunc(e.region.Queue(hookQueue).Messages(), func(m region.Message) bool { return strings.Contains(m.Body, "EC2_INSTANCE_TERMINATING") })
+		return notified && e.region.ActiveActions() == len(e.services()), nil
 	})
 	if err != nil {
 		return "", err
 	}
-	for _, s := range p.services() {
-		if a, _ := p.leaving(s); p.region.Health(unattached)[a.Instance] == "" {
-			return "", fmt.Errorf("%s has left %s without our help, so the rest proves nothing", a.Instance, unattached)
+	for _, s := range e.services() {
+		if a, _ := e.leaving(s); e.region.Health(unattached)[a.Instance] == "" {
+			return "", fmt.Errorf("%s has left %s without the function, so the rest proves nothing", a.Instance, unattached)
 		}
 	}
-	passed, err := p.passOn(ctx)
+	passed, err := e.passOn(ctx)
 	return fmt.Sprintf("each is still in a target group that its group does not know of; %d messages passed on", passed), err
 }
 
 // leaving is the lifecycle action of the instance that a service loses.
-func (p *place) leaving(s region.Service) (region.LifecycleAction, bool) {
-	all := p.region.LifecycleActions()
-	i := slices.IndexFunc(all, func(a region.LifecycleAction) bool { return a.Group == p.green(s) && a.Hook == terminateHook })
+func (e *environment) leaving(s region.Service) (region.LifecycleAction, bool) {
+	all := e.region.LifecycleActions()
+	i := slices.IndexFunc(all, func(a region.LifecycleAction) bool { return a.Group == e.green(s) && a.Hook == terminateHook })
 	if i < 0 {
 		return region.LifecycleAction{}, false
 	}
 	return all[i], true
 }
 
-// drained waits until a service's instance is let go, and sees that it went as
-// it should and for that cause.
-func (p *place) drained(ctx context.Context, s region.Service, cause string, watch *observer, limit time.Duration) (string, error) {
+// drained waits until the lifecycle action of a service's instance is completed, and
+// checks how, and for which cause.
+func (e *environment) drained(ctx context.Context, s region.Service, cause string, watch *observer, limit time.Duration) (string, error) {
 	begin := time.Now()
-	err := eventually(ctx, limit, "the lifecycle action of "+p.green(s)+" is completed", func() (bool, error) {
-		a, ok := p.leaving(s)
+	err := eventually(ctx, limit, "the lifecycle action of "+e.green(s)+" is completed", func() (bool, error) {
+		a, ok := e.leaving(s)
 		return ok && a.Ending != region.Active, nil
 	})
 	if err != nil {
 		return "", err
 	}
 	completed := took(begin)
-	a, _ := p.leaving(s)
+	a, _ := e.leaving(s)
 	if a.Ending != region.Completed || a.Result != "CONTINUE" {
 		return "", fmt.Errorf("the lifecycle action of %s ended by itself: %s, %s", a.Instance, a.Ending, a.Result)
 	}
-	if state := p.region.Health(unattached)[a.Instance]; state != "" {
-		return "", fmt.Errorf("%s was let go and is %s in %s", a.Instance, state, unattached)
+	if state := e.region.Health(unattached)[a.Instance]; state != "" {
+		return "", fmt.Errorf("%s was released while it is %s in %s", a.Instance, state, unattached)
 	}
-	if err := p.saidGoodbye(ctx, s, a.Instance, cause, watch, limit); err != nil {
+	if err := e.notifiedOfDrain(ctx, s, a.Instance, cause, watch, limit); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("out of %s, the command run once, the action completed after %s, told by topic and bus", unattached, completed), nil
+	return fmt.Sprintf("out of %s, the command run once, the action completed after %s, notified by topic and bus", unattached, completed), nil
 }
 
-// saidGoodbye waits until everybody is told that an instance of a service is
+// notifiedOfDrain waits until everybody is notified that an instance of a service is
 // drained, and why, and sees that it has run its command once.
-func (p *place) saidGoodbye(ctx context.Context, s region.Service, instance, cause string, watch *observer, limit time.Duration) error {
-	err := eventually(ctx, limit, "people and systems are told of "+instance+", drained because of "+cause, func() (bool, error) {
-		return watch.toldOfEnd(p.green(s), instance, cause), watch.look(ctx)
+func (e *environment) notifiedOfDrain(ctx context.Context, s region.Service, instance, cause string, watch *observer, limit time.Duration) error {
+	err := eventually(ctx, limit, "operators and other systems are notified of "+instance+", drained because of "+cause, func() (bool, error) {
+		return watch.notifiedOfEnd(e.green(s), instance, cause), watch.receive(ctx)
 	})
 	if err != nil {
-		return fmt.Errorf("%w; told so far: %v, %v", err, watch.mails, watch.events)
+		return fmt.Errorf("%w; notified so far: %v, %v", err, watch.emails, watch.events)
 	}
 	var ran int
-	for _, run := range p.region.CommandRuns() {
+	for _, run := range e.region.CommandRuns() {
 		if run.Instance == instance && strings.Join(run.Parameters["commands"], "\n") == shutdown {
 			ran++
 		}
@@ -138,71 +138,71 @@ func (p *place) saidGoodbye(ctx context.Context, s region.Service, instance, cau
 // interrupted warns of the end of an instance in service, which no hook holds,
 // and sees that it leaves every target group. Its end does not come: that would
 // take it out as well.
-func (p *place) interrupted(ctx context.Context, s region.Service, watch *observer, limit time.Duration) (string, error) {
-	instance := p.region.InService(p.green(s))[0]
+func (e *environment) interrupted(ctx context.Context, s region.Service, watch *observer, limit time.Duration) (string, error) {
+	instance := e.region.InService(e.green(s))[0]
 	all := append([]string{unattached}, s.TargetGroups...)
 	in := func() []string {
-		return slices.DeleteFunc(slices.Clone(all), func(name string) bool { return p.region.Health(name)[instance] == "" })
+		return slices.DeleteFunc(slices.Clone(all), func(name string) bool { return e.region.Health(name)[instance] == "" })
 	}
 	if len(in()) != len(all) {
 		return "", fmt.Errorf("%s is only in %v before the warning, so the rest proves nothing", instance, in())
 	}
 	begin := time.Now()
-	if err := p.replay(ctx, "ec2-eventbridge-spot-interruption", instance); err != nil {
+	if err := e.replay(ctx, "ec2-eventbridge-spot-interruption", instance); err != nil {
 		return "", err
 	}
 	if err := eventually(ctx, limit, instance+" is out of every target group", func() (bool, error) { return len(in()) == 0, nil }); err != nil {
 		return "", err
 	}
 	out := took(begin)
-	if !slices.Contains(p.region.InService(p.green(s)), instance) {
+	if !slices.Contains(e.region.InService(e.green(s)), instance) {
 		return "", fmt.Errorf("%s is gone, so the rest proves nothing", instance)
 	}
-	if err := p.saidGoodbye(ctx, s, instance, "spot", watch, limit); err != nil {
+	if err := e.notifiedOfDrain(ctx, s, instance, "spot", watch, limit); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("out of %s after %s, the command run once, told by topic and bus", strings.Join(all, ", "), out), nil
+	return fmt.Sprintf("out of %s after %s, the command run once, notified by topic and bus", strings.Join(all, ", "), out), nil
 }
 
 // announced announces maintenance of an instance and waits until everybody is
-// told.
-func (p *place) announced(ctx context.Context, s region.Service, watch *observer, limit time.Duration) (string, error) {
-	instance := p.region.InService(p.green(s))[0]
-	if err := p.replay(ctx, "health-eventbridge-scheduled-change", instance); err != nil {
+// notified.
+func (e *environment) announced(ctx context.Context, s region.Service, watch *observer, limit time.Duration) (string, error) {
+	instance := e.region.InService(e.green(s))[0]
+	if err := e.replay(ctx, "health-eventbridge-scheduled-change", instance); err != nil {
 		return "", err
 	}
-	err := eventually(ctx, limit, "people and systems are told of the maintenance of "+instance, func() (bool, error) {
-		return watch.toldOfMaintenance(instance, "AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED"), watch.look(ctx)
+	err := eventually(ctx, limit, "operators and other systems are notified of the maintenance of "+instance, func() (bool, error) {
+		return watch.announcedMaintenance(instance, "AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED"), watch.receive(ctx)
 	})
 	if err != nil {
-		return "", fmt.Errorf("%w; told so far: %v, %v", err, watch.mails, watch.events)
+		return "", fmt.Errorf("%w; notified so far: %v, %v", err, watch.emails, watch.events)
 	}
-	return "told by topic and bus", nil
+	return "notified by topic and bus", nil
 }
 
 // recordedInstance is the instance that the recorded events are about.
 const recordedInstance = "i-0a1b2c3d4e5f60718"
 
 // replay puts a recorded event on the bus, with another instance put in.
-func (p *place) replay(ctx context.Context, name, instance string) error {
+func (e *environment) replay(ctx context.Context, name, instance string) error {
 	payload, err := events.Read(name)
 	if err != nil {
 		return err
 	}
-	return p.cloud.putEvent(ctx, bytes.ReplaceAll(payload, []byte(recordedInstance), []byte(instance)))
+	return e.cloud.putEvent(ctx, bytes.ReplaceAll(payload, []byte(recordedInstance), []byte(instance)))
 }
 
-// drainsOver asks the function itself whether anything is left under way.
-func (p *place) drainsOver(ctx context.Context) (string, error) {
+// drainsOver asks the function itself whether a drain is still open.
+func (e *environment) drainsOver(ctx context.Context) (string, error) {
 	var answer []map[string]any
-	if err := p.cloud.invoke(ctx, config.DrainFunctionOutput, `{"action":"status"}`, &answer); err != nil {
+	if err := e.cloud.invoke(ctx, config.DrainFunctionOutput, `{"action":"status"}`, &answer); err != nil {
 		return "", err
 	}
 	if len(answer) > 0 {
-		return "", fmt.Errorf("drains are still under way: %v", answer)
+		return "", fmt.Errorf("drains are still open: %v", answer)
 	}
-	if p.region.ActiveActions() > 0 {
+	if e.region.ActiveActions() > 0 {
 		return "", errors.New("an instance still waits")
 	}
-	return "nothing under way", nil
+	return "no drain is open", nil
 }

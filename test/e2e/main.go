@@ -1,7 +1,7 @@
 // Command e2e proves the hooks without AWS: the real CDK deploys the real
 // built function to a local cloud (MiniStack), a simulated region plays
 // CodeDeploy, Auto Scaling and Elastic Load Balancing beside it, and everything
-// goes through the front door.
+// goes through the deployed topic, bus and queues.
 //
 // It sets itself up below build/e2e, says what it does while it does it, and
 // leaves nothing running, whether it succeeds, fails or is interrupted. It
@@ -26,7 +26,7 @@ const limit = 15 * time.Minute
 func main() {
 	keep := flag.Bool("keep", false, "when all is proven, keep the local cloud and the region running until interrupted, and say how to talk to them")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "Deploys the hooks to a local cloud with the real CDK and drives them through their front door.\nNeeds Go, Node with npx and Python 3; run it from the top directory. Logs and all else go to build/e2e.")
+		fmt.Fprintln(flag.CommandLine.Output(), "Deploys the hooks to a local cloud with the real CDK and drives them through their topic, bus and queues.\nNeeds Go, Node with npx and Python 3; run it from the top directory. Logs and all else go to build/e2e.")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -62,10 +62,10 @@ func endWithParent(ctx context.Context, cancel context.CancelFunc) {
 	cancel()
 }
 
-// run is the whole story.
+// run is the whole run.
 func run(ctx context.Context, keep bool) (err error) {
 	begin := time.Now()
-	w, err := newWorkshop()
+	w, err := newRunner()
 	if err != nil {
 		return err
 	}
@@ -74,21 +74,21 @@ func run(ctx context.Context, keep bool) (err error) {
 	if err := w.setUp(ctx); err != nil {
 		return err
 	}
-	p, err := newPlace(ctx, w)
+	e, err := newEnvironment(ctx, w)
 	if err != nil {
 		return err
 	}
-	defer p.close()
-	if err := p.story(ctx); err != nil {
+	defer e.close()
+	if err := e.scenario(ctx); err != nil {
 		return fmt.Errorf("%w\n\nThe logs are in %s; what the local cloud and the function said last:\n%s", err, w.dir, tail(w.log("ministack"), 40))
 	}
 	if keep {
-		return p.keep(ctx)
+		return e.keep(ctx)
 	}
-	if err := p.destroy(ctx); err != nil {
+	if err := e.destroy(ctx); err != nil {
 		return err
 	}
-	w.say("\nAll of it works: %s in all. Logs are in %s.", took(begin), w.dir)
+	w.printf("\nAll of it works: %s in all. Logs are in %s.", took(begin), w.dir)
 	return nil
 }
 

@@ -17,19 +17,19 @@ import (
 	"deployhooks/test/region"
 )
 
-// observer is a subscriber of everything that the hooks tell: a queue behind
+// observer receives every notification of the hooks: a queue behind
 // the notices topic and behind the event bus.
 type observer struct {
 	queue  *sqs.Client
 	url    string
-	mails  []mail
+	emails []email
 	events []outcome
 }
 
-// mail is a notice as people get it.
-type mail struct{ Subject, Message string }
+// email is a notification as operators get it.
+type email struct{ Subject, Message string }
 
-// outcome is a notice as other systems get it.
+// outcome is a notification as other systems get it.
 type outcome struct {
 	Application      string  `json:"application"`
 	DeploymentGroup  string  `json:"deploymentGroup"`
@@ -67,8 +67,8 @@ func newObserver(ctx context.Context, c *cloud) (*observer, error) {
 	return o, err
 }
 
-// look takes what has come.
-func (o *observer) look(ctx context.Context) error {
+// receive takes what has arrived.
+func (o *observer) receive(ctx context.Context) error {
 	for {
 		out, err := o.queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &o.url, MaxNumberOfMessages: 10})
 		if err != nil {
@@ -90,45 +90,45 @@ func (o *observer) look(ctx context.Context) error {
 
 func (o *observer) take(body string) error {
 	var message struct {
-		mail
+		email
 		Detail *outcome `json:"detail"`
 	}
 	if err := json.Unmarshal([]byte(body), &message); err != nil {
-		return fmt.Errorf("a notice cannot be read: %q: %w", body, err)
+		return fmt.Errorf("a notification cannot be read: %q: %w", body, err)
 	}
 	if message.Detail != nil {
 		o.events = append(o.events, *message.Detail)
 	} else {
-		o.mails = append(o.mails, message.mail)
+		o.emails = append(o.emails, message.email)
 	}
 	return nil
 }
 
-// toldOf says whether people and systems have both been told that a service
-// was repaired.
-func (o *observer) toldOf(s region.Service) bool {
-	return slices.ContainsFunc(o.mails, func(m mail) bool {
+// notifiedOf says whether operators and other systems have both been notified that a
+// service was repaired.
+func (o *observer) notifiedOf(s region.Service) bool {
+	return slices.ContainsFunc(o.emails, func(m email) bool {
 		return strings.Contains(m.Subject, "repaired") && strings.Contains(m.Message, s.Application) && strings.Contains(m.Message, s.DeploymentGroup)
 	}) && slices.ContainsFunc(o.events, func(e outcome) bool {
 		return e.Application == s.Application && e.DeploymentGroup == s.DeploymentGroup && e.Outcome == "repaired"
 	})
 }
 
-// toldOfEnd says whether people and systems have both been told that an
+// notifiedOfEnd says whether operators and other systems have both been notified that an
 // instance of a group is drained, what has caused that, and that its command
 // has run.
-func (o *observer) toldOfEnd(group, instance, cause string) bool {
-	return slices.ContainsFunc(o.mails, func(m mail) bool {
-		return strings.Contains(m.Message, group) && strings.Contains(m.Message, instance+" ("+cause+")") && strings.Contains(m.Message, goodbye)
+func (o *observer) notifiedOfEnd(group, instance, cause string) bool {
+	return slices.ContainsFunc(o.emails, func(m email) bool {
+		return strings.Contains(m.Message, group) && strings.Contains(m.Message, instance+" ("+cause+")") && strings.Contains(m.Message, shutdownOutput)
 	}) && slices.ContainsFunc(o.events, func(e outcome) bool {
 		return e.AutoScalingGroup == group && e.Outcome == "drained" && slices.Contains(e.Instances, about{instance, cause})
 	})
 }
 
-// toldOfMaintenance says whether people and systems have both been told what
+// announcedMaintenance says whether operators and other systems have both been notified of what
 // AWS has announced about an instance.
-func (o *observer) toldOfMaintenance(instance, code string) bool {
-	return slices.ContainsFunc(o.mails, func(m mail) bool {
+func (o *observer) announcedMaintenance(instance, code string) bool {
+	return slices.ContainsFunc(o.emails, func(m email) bool {
 		return strings.Contains(m.Subject, "announced to go") && strings.Contains(m.Message, code) && strings.Contains(m.Message, instance)
 	}) && slices.ContainsFunc(o.events, func(e outcome) bool {
 		return e.Outcome == "warned" && strings.Contains(e.Reason, code) && slices.Contains(e.Instances, about{Instance: instance})

@@ -16,8 +16,8 @@ import (
 var requirements []byte
 
 // setUp gets the tools and builds what is deployed.
-func (w *workshop) setUp(ctx context.Context) error {
-	w.say("The hooks, end to end, without AWS.\n")
+func (w *runner) setUp(ctx context.Context) error {
+	w.printf("The hooks, end to end, without AWS.\n")
 	if runtime.GOOS != "linux" {
 		return fmt.Errorf("the functions are Linux programs and MiniStack runs them as they are: %s cannot", runtime.GOOS)
 	}
@@ -49,11 +49,11 @@ func (w *workshop) setUp(ctx context.Context) error {
 }
 
 // tool is the path of a program of the virtual environment.
-func (w *workshop) tool(name string) string { return filepath.Join(w.dir, "venv", "bin", name) }
+func (w *runner) tool(name string) string { return filepath.Join(w.dir, "venv", "bin", name) }
 
 // installTools makes the virtual environment, unless it is there with all that
 // is wanted.
-func (w *workshop) installTools(ctx context.Context) (string, error) {
+func (w *runner) installTools(ctx context.Context) (string, error) {
 	venv := filepath.Join(w.dir, "venv")
 	installed := filepath.Join(venv, "requirements.txt")
 	if have, err := os.ReadFile(installed); err == nil && string(have) == string(requirements) {
@@ -87,7 +87,7 @@ func architecture() string {
 func functions() []string { return []string{"repair", "drain"} }
 
 // buildFunctions builds as `make build` does, to the same place.
-func (w *workshop) buildFunctions(ctx context.Context) (string, error) {
+func (w *runner) buildFunctions(ctx context.Context) (string, error) {
 	var built []string
 	for _, function := range functions() {
 		program := filepath.Join("build", architecture(), function, "bootstrap")

@@ -2,11 +2,9 @@ package region
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
@@ -14,43 +12,27 @@ import (
 // DynamoDB has the methods of the SDK's dynamodb.Client.
 type DynamoDB struct{ r *Region }
 
-// DynamoDB is the region's DynamoDB. Its reads are always consistent.
+// DynamoDB is the region's DynamoDB. Reads of tables are always consistent;
+// those of indexes are as late as [Index] says.
 func (r *Region) DynamoDB() DynamoDB { return DynamoDB{r} }
-
-// table is a DynamoDB table whose keys are strings.
-type table struct {
-	name  string
-	keys  []string // HASH, and RANGE if there is one
-	items map[string]item
-}
 
 type item = map[string]ddb.AttributeValue
 
-// keysPerBatch is how many items BatchGetItem may ask for, and maxItemBytes
-// how large one may be (API reference; "Quotas").
-const (
-	keysPerBatch = 100
-	maxItemBytes = 400 << 10
-)
-
-// AddTable creates a table with string keys: the partition key and, if given,
-// the sort key. Nothing in it expires: DynamoDB deletes expired items "within a
-// few days", so nobody may rely on it ("Time to Live").
-func (r *Region) AddTable(name string, keys ...string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.tables[name] = &table{name: name, keys: keys, items: map[string]item{}}
-}
+// keysPerBatch is how many items BatchGetItem may ask for (API reference).
+const keysPerBatch = 100
 
 func ddbCall[I, O any](ctx context.Context, r *Region, operation string, in *I, simulated string, serve func(*I) (*O, error)) (*O, error) {
 	return call(ctx, r, dynamodb.ServiceID, operation, in, simulated, serve)
 }
 
-const conditionFields = " ConditionExpression ExpressionAttributeNames ExpressionAttributeValues ReturnConsumedCapacity ReturnValues ReturnValuesOnConditionCheckFailure"
+const (
+	conditionFields  = " ConditionExpression ExpressionAttributeNames ExpressionAttributeValues ReturnConsumedCapacity ReturnValues ReturnValuesOnConditionCheckFailure"
+	projectionFields = " ConsistentRead ExpressionAttributeNames ProjectionExpression ReturnConsumedCapacity"
+)
 
 // GetItem reads one item.
 func (v DynamoDB) GetItem(ctx context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
-	return ddbCall(ctx, v.r, "GetItem", in, "TableName Key ConsistentRead ReturnConsumedCapacity", v.r.getItem)
+	return ddbCall(ctx, v.r, "GetItem", in, "TableName Key"+projectionFields, v.r.getItem)
 }
 
 // BatchGetItem reads up to a hundred items.
@@ -63,49 +45,34 @@ func (v DynamoDB) PutItem(ctx context.Context, in *dynamodb.PutItemInput, _ ...f
 	return ddbCall(ctx, v.r, "PutItem", in, "TableName Item"+conditionFields, v.r.putItem)
 }
 
+// UpdateItem changes attributes of one item, and makes it where there is none.
+func (v DynamoDB) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+	return ddbCall(ctx, v.r, "UpdateItem", in, "TableName Key UpdateExpression"+conditionFields, v.r.updateItem)
+}
+
 // DeleteItem deletes one item, on a condition if there is one.
 func (v DynamoDB) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
 	return ddbCall(ctx, v.r, "DeleteItem", in, "TableName Key"+conditionFields, v.r.deleteItem)
 }
 
-func (r *Region) table(name *string) (*table, error) {
-	t := r.tables[aws.ToString(name)]
-	if t == nil {
-		return nil, &ddb.ResourceNotFoundException{Message: aws.String("Requested resource not found: Table: " + aws.ToString(name) + " not found")}
-	}
-	return t, nil
-}
-
-// key is the identity of an item within its table.
-func (t *table) key(of item, exactly bool) (string, error) {
-	bad := failure("ValidationException", "The provided key element does not match the schema")
-	if exactly && len(of) != len(t.keys) {
-		return "", bad
-	}
-	var key string
-	for _, name := range t.keys {
-		s, ok := of[name].(*ddb.AttributeValueMemberS)
-		if !ok {
-			return "", bad
-		}
-		if s.Value == "" {
-			return "", failure("ValidationException", "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: %s", name)
-		}
-		key += fmt.Sprintf("%d:%s", len(s.Value), s.Value)
-	}
-	return key, nil
-}
-
 func (r *Region) getItem(in *dynamodb.GetItemInput) (*dynamodb.GetItemOutput, error) {
+	p := newPlaceholders(in.ExpressionAttributeNames, nil)
+	part, err := p.projection(in.ProjectionExpression)
+	if err == nil {
+		err = p.check(in.ProjectionExpression != nil, "")
+	}
+	if err != nil {
+		return nil, err
+	}
 	t, err := r.table(in.TableName)
 	if err != nil {
 		return nil, err
 	}
-	key, err := t.key(in.Key, true)
+	id, err := t.idOfKey(in.Key)
 	if err != nil {
 		return nil, err
 	}
-	return &dynamodb.GetItemOutput{Item: maps.Clone(t.items[key])}, nil
+	return &dynamodb.GetItemOutput{Item: part(t.items[id])}, nil
 }
 
 func (r *Region) batchGetItem(in *dynamodb.BatchGetItemInput) (*dynamodb.BatchGetItemOutput, error) {
@@ -115,16 +82,13 @@ func (r *Region) batchGetItem(in *dynamodb.BatchGetItemInput) (*dynamodb.BatchGe
 	}
 	switch {
 	case n == 0:
-		return nil, failure("ValidationException", "The batch get request list cannot be empty")
+		return nil, validation("The batch get request list cannot be empty")
 	case n > keysPerBatch:
-		return nil, failure("ValidationException", "Too many items requested for the BatchGetItem call")
+		return nil, validation("Too many items requested for the BatchGetItem call")
 	}
 	out := &dynamodb.BatchGetItemOutput{Responses: map[string][]map[string]ddb.AttributeValue{}, UnprocessedKeys: map[string]ddb.KeysAndAttributes{}}
 	for _, name := range slices.Sorted(maps.Keys(in.RequestItems)) {
 		request := in.RequestItems[name]
-		if request.ProjectionExpression != nil || request.AttributesToGet != nil {
-			return nil, failure("NotImplemented", "the simulated region does not know projections")
-		}
 		t, err := r.table(&name)
 		if err != nil {
 			return nil, err
@@ -137,7 +101,7 @@ func (r *Region) batchGetItem(in *dynamodb.BatchGetItemInput) (*dynamodb.BatchGe
 			out.UnprocessedKeys[name] = left
 			served = served[:half]
 		}
-		out.Responses[name], err = t.get(request.Keys, len(served))
+		out.Responses[name], err = t.get(request, len(served))
 		if err != nil {
 			return nil, err
 		}
@@ -146,110 +110,113 @@ func (r *Region) batchGetItem(in *dynamodb.BatchGetItemInput) (*dynamodb.BatchGe
 }
 
 // get reads the first n of some keys, all of which must be good and distinct.
-func (t *table) get(keys []map[string]ddb.AttributeValue, n int) ([]map[string]ddb.AttributeValue, error) {
+func (t *table) get(request ddb.KeysAndAttributes, n int) ([]map[string]ddb.AttributeValue, error) {
+	if request.AttributesToGet != nil {
+		return nil, failure("NotImplemented", "the simulated region does not know AttributesToGet")
+	}
+	p := newPlaceholders(request.ExpressionAttributeNames, nil)
+	part, err := p.projection(request.ProjectionExpression)
+	if err == nil {
+		err = p.check(request.ProjectionExpression != nil, "")
+	}
+	if err != nil {
+		return nil, err
+	}
 	found := []map[string]ddb.AttributeValue{}
 	seen := map[string]bool{}
-	for i, k := range keys {
-		key, err := t.key(k, true)
+	for i, k := range request.Keys {
+		id, err := t.idOfKey(k)
 		if err != nil {
 			return nil, err
 		}
-		if seen[key] {
-			return nil, failure("ValidationException", "Provided list of item keys contains duplicates")
+		if seen[id] {
+			return nil, validation("Provided list of item keys contains duplicates")
 		}
-		seen[key] = true
-		if it := t.items[key]; it != nil && i < n {
-			found = append(found, maps.Clone(it))
+		seen[id] = true
+		if it := t.items[id]; it != nil && i < n {
+			found = append(found, part(it))
 		}
 	}
 	return found, nil
 }
 
 func (r *Region) putItem(in *dynamodb.PutItemInput) (*dynamodb.PutItemOutput, error) {
-	t, err := r.table(in.TableName)
+	if in.ReturnValues != "" && in.ReturnValues != ddb.ReturnValueNone && in.ReturnValues != ddb.ReturnValueAllOld {
+		return nil, validation("Return values set to invalid value")
+	}
+	old, _, err := r.writeOne(ddb.TransactWriteItem{Put: &ddb.Put{
+		TableName: in.TableName, Item: in.Item, ConditionExpression: in.ConditionExpression,
+		ExpressionAttributeNames: in.ExpressionAttributeNames, ExpressionAttributeValues: in.ExpressionAttributeValues,
+		ReturnValuesOnConditionCheckFailure: in.ReturnValuesOnConditionCheckFailure,
+	}})
 	if err != nil {
 		return nil, err
 	}
-	key, err := t.key(in.Item, false)
-	if err != nil {
-		return nil, err
-	}
-	if size := itemBytes(in.Item); size > maxItemBytes {
-		return nil, failure("ValidationException", "Item size has exceeded the maximum allowed size")
-	}
-	old := t.items[key]
-	err = check(condition{
-		expression: in.ConditionExpression, names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues,
-		showItem: in.ReturnValuesOnConditionCheckFailure == ddb.ReturnValuesOnConditionCheckFailureAllOld,
-	}, old)
-	if err != nil {
-		return nil, err
-	}
-	t.items[key] = maps.Clone(in.Item)
 	out := &dynamodb.PutItemOutput{}
 	if in.ReturnValues == ddb.ReturnValueAllOld {
-		out.Attributes = old
+		out.Attributes = maps.Clone(old)
 	}
 	return out, nil
 }
 
 func (r *Region) deleteItem(in *dynamodb.DeleteItemInput) (*dynamodb.DeleteItemOutput, error) {
-	t, err := r.table(in.TableName)
+	if in.ReturnValues != "" && in.ReturnValues != ddb.ReturnValueNone && in.ReturnValues != ddb.ReturnValueAllOld {
+		return nil, validation("Return values set to invalid value")
+	}
+	old, _, err := r.writeOne(ddb.TransactWriteItem{Delete: &ddb.Delete{
+		TableName: in.TableName, Key: in.Key, ConditionExpression: in.ConditionExpression,
+		ExpressionAttributeNames: in.ExpressionAttributeNames, ExpressionAttributeValues: in.ExpressionAttributeValues,
+		ReturnValuesOnConditionCheckFailure: in.ReturnValuesOnConditionCheckFailure,
+	}})
 	if err != nil {
 		return nil, err
 	}
-	key, err := t.key(in.Key, true)
-	if err != nil {
-		return nil, err
-	}
-	old := t.items[key]
-	err = check(condition{
-		expression: in.ConditionExpression, names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues,
-		showItem: in.ReturnValuesOnConditionCheckFailure == ddb.ReturnValuesOnConditionCheckFailureAllOld,
-	}, old)
-	if err != nil {
-		return nil, err
-	}
-	delete(t.items, key)
 	out := &dynamodb.DeleteItemOutput{}
 	if in.ReturnValues == ddb.ReturnValueAllOld {
-		out.Attributes = old
+		out.Attributes = maps.Clone(old)
 	}
 	return out, nil
 }
 
-// itemBytes is the size of an item's strings and numbers, names included:
-// near enough to AWS's measure to catch what is far too large.
-func itemBytes(i item) int {
-	var n int
-	for name, v := range i {
-		n += len(name) + valueBytes(v)
+// updateItem: without an UpdateExpression it makes an item of its key alone.
+func (r *Region) updateItem(in *dynamodb.UpdateItemInput) (*dynamodb.UpdateItemOutput, error) {
+	old, written, err := r.writeOne(ddb.TransactWriteItem{Update: &ddb.Update{
+		TableName: in.TableName, Key: in.Key, UpdateExpression: in.UpdateExpression, ConditionExpression: in.ConditionExpression,
+		ExpressionAttributeNames: in.ExpressionAttributeNames, ExpressionAttributeValues: in.ExpressionAttributeValues,
+		ReturnValuesOnConditionCheckFailure: in.ReturnValuesOnConditionCheckFailure,
+	}})
+	if err != nil {
+		return nil, err
 	}
-	return n
+	out := &dynamodb.UpdateItemOutput{}
+	switch in.ReturnValues {
+	case ddb.ReturnValueAllOld:
+		out.Attributes = maps.Clone(old)
+	case ddb.ReturnValueAllNew:
+		out.Attributes = maps.Clone(written.item)
+	case ddb.ReturnValueUpdatedOld:
+		out.Attributes = only(old, written.touched)
+	case ddb.ReturnValueUpdatedNew:
+		out.Attributes = only(written.item, written.touched)
+	}
+	return out, nil
 }
 
-func valueBytes(v ddb.AttributeValue) int {
-	switch v := v.(type) {
-	case *ddb.AttributeValueMemberS:
-		return len(v.Value)
-	case *ddb.AttributeValueMemberN:
-		return len(v.Value)
-	case *ddb.AttributeValueMemberB:
-		return len(v.Value)
-	case *ddb.AttributeValueMemberSS:
-		var n int
-		for _, s := range v.Value {
-			n += len(s)
-		}
-		return n
-	case *ddb.AttributeValueMemberM:
-		return 3 + itemBytes(v.Value)
-	case *ddb.AttributeValueMemberL:
-		n := 3
-		for _, e := range v.Value {
-			n += 1 + valueBytes(e)
-		}
-		return n
+// writeOne does one write outside of a transaction: its condition is told as
+// what it is.
+func (r *Region) writeOne(i ddb.TransactWriteItem) (old item, written result, err error) {
+	w, err := r.write(i)
+	if err != nil {
+		return nil, result{}, err
 	}
-	return 1
+	old = w.table.items[w.id]
+	if !w.met(old) {
+		return nil, result{}, w.cond.failed(old)
+	}
+	written, err = w.outcome(old)
+	if err != nil {
+		return nil, result{}, err
+	}
+	r.store(w.table, w.id, written.item)
+	return old, written, nil
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
 // maxPayload is how much the messages of one batch may hold ("Invocation
@@ -23,6 +25,26 @@ func (q *Queue) Serve(function func(payload []byte) ([]byte, error)) {
 	q.r.poll(q)
 }
 
+// PolledBy has Lambda poll the queue with a function's role, which takes
+// sqs:ReceiveMessage, sqs:DeleteMessage and sqs:GetQueueAttributes ("Using
+// Lambda with Amazon SQS", execution role permissions). Without them no message
+// is handed out. nil is a role that may do everything.
+func (q *Queue) PolledBy(p *Principal) *Queue {
+	q.r.mu.Lock()
+	defer q.r.mu.Unlock()
+	q.poller = p
+	return q
+}
+
+func (p *Principal) mayPoll(q *Queue) bool {
+	for _, action := range []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"} {
+		if p.authorize(Call{}, need{action: action}.on(q.ARN())[0]) != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // poll lets a served queue hand out messages soon.
 func (r *Region) poll(q *Queue) {
 	if q.serve == nil || q.polling || q.busy() {
@@ -36,6 +58,9 @@ func (r *Region) poll(q *Queue) {
 		}
 		if q.gathering() {
 			r.poll(q)
+			return
+		}
+		if q.poller != nil && !q.poller.mayPoll(q) {
 			return
 		}
 		batch := r.receive(q, q.settings.BatchSize, q.settings.VisibilityTimeout)
@@ -136,12 +161,7 @@ func (q *Queue) lambdaEvent(batch []*message) []byte {
 	for _, m := range batch {
 		event.Records = append(event.Records, record{
 			MessageID: m.ID, ReceiptHandle: q.receipt(m), Body: m.Body,
-			Attributes: map[string]string{
-				"ApproximateReceiveCount":          strconv.Itoa(m.Receives),
-				"SentTimestamp":                    strconv.FormatInt(m.Sent.UnixMilli(), 10),
-				"SenderId":                         "AIDAIENQZJOLO23YVJ4VO",
-				"ApproximateFirstReceiveTimestamp": strconv.FormatInt(m.first.UnixMilli(), 10),
-			},
+			Attributes:   m.attributes([]types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll}),
 			MessageAttrs: map[string]any{},
 			MD5OfBody:    md5Hex(m.Body),
 			EventSource:  "aws:sqs", EventSourceARN: q.ARN(), AWSRegion: Name,

@@ -73,20 +73,13 @@ func TimedOut() error {
 // itself.
 func AccessDenied(action string) error {
 	return &dressed{"access denied: " + action, func(c Call) error {
-		code := "AccessDeniedException"
-		switch {
-		case c.Service == sns.ServiceID:
-			code = "AuthorizationError"
-		case query(c.Service):
-			code = "AccessDenied"
-		}
 		action := cmp.Or(action, Action(c))
 		resource := ""
 		if !strings.Contains(action, ":Describe") { // has no resource-level permissions
 			resource = " on resource: *"
 		}
 		message := fmt.Sprintf("User: arn:aws:sts::%s:assumed-role/hooks/repair is not authorized to perform: %s%s because no identity-based policy allows the %s action", Account, action, resource, action)
-		return withStatus(http.StatusForbidden, &smithy.GenericAPIError{Code: code, Message: message, Fault: smithy.FaultClient})
+		return withStatus(http.StatusForbidden, &smithy.GenericAPIError{Code: deniedCode(c.Service), Message: message, Fault: smithy.FaultClient})
 	}}
 }
 
@@ -95,6 +88,7 @@ func Action(c Call) string {
 	prefix := map[string]string{
 		autoscaling.ServiceID: "autoscaling", elasticloadbalancing.ServiceID: "elasticloadbalancing", elasticloadbalancingv2.ServiceID: "elasticloadbalancing", codedeploy.ServiceID: "codedeploy",
 		ssm.ServiceID: "ssm", sns.ServiceID: "SNS", sqs.ServiceID: "sqs", eventbridge.ServiceID: "events", dynamodb.ServiceID: "dynamodb",
+		ec2ServiceID: "ec2",
 	}[c.Service]
 	return prefix + ":" + c.Operation
 }

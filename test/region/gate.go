@@ -28,8 +28,8 @@ type Fault struct {
 	Before error // fail without effect
 	After  error // take effect, then fail
 	// Partial makes a call on several things succeed without all of them:
-	// PutEvents fails its last entry, BatchGetItem leaves its last keys
-	// unprocessed. Other calls take no notice.
+	// PutEvents and SendMessageBatch fail their last entry, BatchGetItem and
+	// BatchWriteItem leave half unprocessed. Other calls take no notice.
 	Partial bool
 }
 
@@ -110,7 +110,8 @@ func call[I, O any](ctx context.Context, r *Region, service, operation string, i
 	return out, nil
 }
 
-// pass asks throttling, the fault hook and the service itself, in this order.
+// pass asks throttling, the fault hook, the caller's policy and the service
+// itself, in this order.
 func pass[I, O any](r *Region, c Call, in *I, simulated string, serve func(*I) (*O, error)) (*O, error) {
 	if r.gate.buckets != nil && !r.gate.buckets.take(c) {
 		return nil, dress(Throttled(), c)
@@ -122,6 +123,9 @@ func pass[I, O any](r *Region, c Call, in *I, simulated string, serve func(*I) (
 	if fault.Before != nil {
 		return nil, dress(fault.Before, c)
 	}
+	if err := r.authorizeCall(c); err != nil {
+		return nil, err
+	}
 	if field := unsimulated(in, simulated); field != "" {
 		return nil, failure("NotImplemented", "the simulated region does not know the field %s of %s %s", field, c.Service, c.Operation)
 	}
@@ -131,6 +135,24 @@ func pass[I, O any](r *Region, c Call, in *I, simulated string, serve func(*I) (
 		return nil, dress(fault.After, c)
 	}
 	return out, err
+}
+
+// authorizeCall checks everything that a call needs against the policy of the
+// caller, if it has one.
+func (r *Region) authorizeCall(c Call) error {
+	if r.caller == nil {
+		return nil
+	}
+	needs, ok := r.needs(c)
+	if !ok {
+		return failure("NotImplemented", "the simulated region does not know what IAM asks of %s %s", c.Service, c.Operation)
+	}
+	for _, n := range needs {
+		if err := r.caller.authorize(c, n); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // unsimulated is the name of an input field that is set and not simulated.

@@ -155,8 +155,8 @@ func TestUnsimulatedFieldFailsLoudly(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "DesiredCapacityType") {
 		t.Errorf("a field that would change behaviour was ignored: %v", err)
 	}
-	_, err = r.DynamoDB().GetItem(ctx, &dynamodb.GetItemInput{ProjectionExpression: aws.String("a")})
-	if err == nil || !strings.Contains(err.Error(), "ProjectionExpression") {
+	_, err = r.DynamoDB().GetItem(ctx, &dynamodb.GetItemInput{AttributesToGet: []string{"a"}})
+	if err == nil || !strings.Contains(err.Error(), "AttributesToGet") {
 		t.Errorf("a field that would change behaviour was ignored: %v", err)
 	}
 }

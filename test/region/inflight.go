@@ -17,7 +17,7 @@ type flight struct {
 func (r *Region) dropInFlight(i *instance) {
 	for _, f := range i.inFlight {
 		if f.until.After(r.clock.now) {
-			f.stream.second(r.clock.now).Failed++
+			f.stream.fail("died-in-flight", i, "the instance, or the application on it, ended while the request was in flight")
 		}
 	}
 	i.inFlight = nil
@@ -40,7 +40,6 @@ func (r *Region) cut(f flight) {
 		return
 	}
 	second := f.stream.second(now)
-	second.Failed++
 	last := f.target.leaves
 	if last.IsZero() { // nobody has deregistered it
 		last = now.Add(f.target.group.delay)
@@ -51,11 +50,17 @@ func (r *Region) cut(f flight) {
 	if since := f.target.instance.interrupted; !since.IsZero() && (!f.target.leaves.IsZero() || !f.sent.After(since)) {
 		late = late || f.until.After(since.Add(spotNotice))
 	}
+	cause, why := "cut-early", "the request was in flight when its instance left, or the deregistration delay was over"
+	if f.target.leaves.IsZero() {
+		why = "the request was in flight when its instance left; nobody had deregistered the target"
+	}
 	if late {
 		second.CutLate++
-		return
+		cause, why = "cut-late", "the request took longer than the deregistration delay, or than the notice of a Spot Instance, allows"
+	} else {
+		second.CutEarly++
 	}
-	second.CutEarly++
+	f.stream.fail(cause, f.target.instance, why)
 }
 
 // cutOff fails what is still in flight to a target when its deregistration

@@ -1,6 +1,7 @@
 package region
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -14,6 +15,7 @@ type Queue struct {
 	messages []*message
 	dead     []Message
 	serve    func([]byte) ([]byte, error)
+	poller   *Principal // whose role the event source mapping has; nil: may do everything
 	polling  bool
 	working  int       // batches that the function has not answered yet
 	gathers  time.Time // since when, for a batch; zero while there is nothing
@@ -87,12 +89,34 @@ func (s QueueSettings) orDefault() QueueSettings {
 	return s
 }
 
-// Configure sets a queue's attributes and returns it.
+// Configure sets the attributes of a queue and of its event source mapping, and
+// returns it. It panics on those that AWS would refuse.
 func (q *Queue) Configure(s QueueSettings) *Queue {
 	q.r.mu.Lock()
 	defer q.r.mu.Unlock()
 	q.settings = s.orDefault()
+	must(q.settings.check())
 	return q
+}
+
+// check holds the limits of queues (SQS API reference, SetQueueAttributes) and
+// of event source mappings (Lambda API reference, CreateEventSourceMapping).
+func (s QueueSettings) check() error {
+	switch {
+	case s.VisibilityTimeout < 0 || s.VisibilityTimeout > maxVisibility || s.VisibilityTimeout%time.Second != 0:
+		return fmt.Errorf("a visibility timeout of %s: whole seconds from 0 to 12 hours", s.VisibilityTimeout)
+	case s.MaxReceive > 1000:
+		return fmt.Errorf("a maxReceiveCount of %d: 1 to 1,000", s.MaxReceive)
+	case s.BatchSize < 1 || s.BatchSize > 10_000:
+		return fmt.Errorf("a batch size of %d: 1 to 10,000", s.BatchSize)
+	case s.Window < 0 || s.Window > 300*time.Second || s.Window%time.Second != 0:
+		return fmt.Errorf("a batching window of %s: whole seconds from 0 to 300", s.Window)
+	case s.BatchSize > 10 && s.Window < time.Second:
+		return fmt.Errorf("a batch size of %d takes a batching window of at least a second", s.BatchSize)
+	case s.Concurrency != 0 && (s.Concurrency < 2 || s.Concurrency > 1000):
+		return fmt.Errorf("a maximum concurrency of %d: 2 to 1,000", s.Concurrency)
+	}
+	return nil
 }
 
 // Deaf takes the queue off the default bus and returns it: what it gets is

@@ -177,7 +177,7 @@ func TestAWindowGathersABatch(t *testing.T) {
 		batch   int
 		batches []int
 	}{
-		{"without a window the first message goes alone", 0, 100, []int{1, 7}},
+		{"without a window the first message goes alone", 0, 10, []int{1, 7}},
 		{"a window gathers all that come in it", 20 * time.Second, 100, []int{8}},
 		{"a full batch does not wait", 20 * time.Second, 4, []int{4, 4}},
 	} {
@@ -206,7 +206,7 @@ func TestAWindowGathersABatch(t *testing.T) {
 
 func TestABatchFitsAnInvocation(t *testing.T) {
 	r := region.New(region.Options{})
-	q := r.Queue("ticks").Deaf().Configure(region.QueueSettings{BatchSize: 1000})
+	q := r.Queue("ticks").Deaf().Configure(region.QueueSettings{BatchSize: 1000, Window: time.Second})
 	var invocations int
 	q.Serve(func([]byte) ([]byte, error) {
 		invocations++

@@ -90,9 +90,15 @@ type Options struct {
 	InstanceEvents bool
 }
 
-// Region is one simulated region of one account. Its methods may be called
-// from several goroutines.
+// Region is one simulated region of one account, as one caller has it. Its
+// methods may be called from several goroutines.
 type Region struct {
+	*state
+	caller *Principal // nil for a caller that may do everything
+}
+
+// state is what all callers share.
+type state struct {
 	options Options
 	timings Timings
 
@@ -131,7 +137,7 @@ func New(o Options) *Region {
 	if o.Start.IsZero() {
 		o.Start = start
 	}
-	r := &Region{
+	r := &Region{state: &state{
 		options:      o,
 		timings:      o.Timings.orDefault(),
 		clock:        clock{now: o.Start},
@@ -150,7 +156,7 @@ func New(o Options) *Region {
 		actions:      map[string]*action{},
 		transactions: map[string]transaction{},
 		commands:     newCommands(),
-	}
+	}}
 	if o.Throttling {
 		r.gate.buckets = newBuckets(o.Start)
 	}

@@ -129,6 +129,7 @@ func (r *Region) gone(i *instance) {
 	i.lifecycle = asg.LifecycleStateTerminated
 	r.endActivity(i.ending, asg.ScalingActivityStatusCodeSuccessful, "")
 	g.instances = slices.DeleteFunc(g.instances, func(other *instance) bool { return other == i })
+	r.forgetLater(i)
 	r.reconcile(g)
 }
 

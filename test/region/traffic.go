@@ -79,6 +79,8 @@ type Stream struct {
 	sent    int
 	turn    int
 	stopped bool
+	// failures are the causes of the failed requests, oldest first.
+	failures []*Failure
 }
 
 // StartTraffic begins a stream of requests. It panics if that to which it goes
@@ -158,14 +160,14 @@ func (r *Region) send(s *Stream) {
 	targets := r.routable(s.target)
 	second.Serving = len(targets)
 	if len(targets) == 0 {
-		second.Failed++ // 503
+		s.fail("no-target", nil, r.whyNoTarget(s.target)) // 503
 		return
 	}
 	t := targets[s.turn%len(targets)]
 	s.turn++
 	i := t.instance
 	if !i.answers() {
-		second.Failed++ // 502 or 504
+		s.fail("not-answering", i, t.whyNoAnswer()) // 502 or 504
 		return
 	}
 	second.ByGroup[i.group.name]++

@@ -19,6 +19,7 @@ func ServicesOf(region any) []Service {
 		{"AutoScaling", AutoScaling},
 		{"ELB", ELB},
 		{"ELBV2", ELBV2},
+		{"EC2", EC2},
 		{"CodeDeploy", CodeDeploy},
 		{"SSM", SSM},
 		{"SNS", SNS},
@@ -63,6 +64,28 @@ func ELBV2(client any) Service {
 		ID: "Elastic Load Balancing v2", Protocol: Query, Signing: "elasticloadbalancing", Version: "2015-12-01",
 		Namespace: "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
 		Client:    client,
+	}
+}
+
+// EC2 describes Amazon EC2, as far as DescribeInstances.
+func EC2(client any) Service {
+	return Service{
+		ID: "EC2", Protocol: EC2Query, Signing: "ec2", Version: "2016-11-15",
+		Namespace:  "http://ec2.amazonaws.com/doc/2016-11-15/",
+		LowerCamel: true,
+		Renamed: map[string]string{
+			"DescribeInstancesInput.Filters":       "Filter",
+			"DescribeInstancesInput.InstanceIds":   "InstanceId",
+			"DescribeInstancesInput.MaxResults":    "MaxResults",
+			"DescribeInstancesInput.NextToken":     "NextToken",
+			"DescribeInstancesOutput.Reservations": "reservationSet",
+			"EC2Filter.Name":                       "Name",
+			"EC2Filter.Values":                     "Value",
+			"EC2Instance.State":                    "instanceState",
+			"EC2Instance.Tags":                     "tagSet",
+			"EC2Reservation.Instances":             "instancesSet",
+		},
+		Client: client,
 	}
 }
 
@@ -175,7 +198,13 @@ func SQS(client any) Service {
 			"ListDeadLetterSourceQueuesOutput.QueueUrls": "queueUrls",
 		},
 		QueryCodes: map[string]string{
-			"QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue",
+			"BatchEntryIdsNotDistinct":     "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
+			"BatchRequestTooLong":          "AWS.SimpleQueueService.BatchRequestTooLong",
+			"EmptyBatchRequest":            "AWS.SimpleQueueService.EmptyBatchRequest",
+			"InvalidBatchEntryId":          "AWS.SimpleQueueService.InvalidBatchEntryId",
+			"MessageNotInflight":           "AWS.SimpleQueueService.MessageNotInflight",
+			"QueueDoesNotExist":            "AWS.SimpleQueueService.NonExistentQueue",
+			"TooManyEntriesInBatchRequest": "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
 		},
 		Client: client,
 	}

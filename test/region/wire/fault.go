@@ -99,7 +99,7 @@ func internal(err error) fault {
 // malformed says that a request does not fit the operation's input.
 func malformed(p Protocol, operation string, err error) fault {
 	code := "SerializationException"
-	if p == Query {
+	if p.forms() {
 		code = "MalformedInput"
 	}
 	return fault{code: code, message: fmt.Sprintf("%s: %s", operation, err), client: true, status: http.StatusBadRequest}
@@ -108,7 +108,7 @@ func malformed(p Protocol, operation string, err error) fault {
 // unknownOperation says that the request names nothing that is served here.
 func (s *served) unknownOperation(operation string) fault {
 	f := fault{code: "UnknownOperationException", client: true, status: http.StatusBadRequest}
-	if s.Protocol == Query {
+	if s.Protocol.forms() {
 		f.code = "InvalidAction"
 	}
 	switch {

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -43,7 +45,8 @@ func (c jsonCodec) decode(req *request, input any) error {
 	return c.set(reflect.ValueOf(input).Elem(), document)
 }
 
-// set fills v from a JSON document. Members that v lacks are ignored, as by AWS.
+// set fills v from a JSON document. Members that v lacks are refused: AWS ignores
+// most of them, but here they are a mistake, or newer than the pinned SDK.
 func (c jsonCodec) set(v reflect.Value, document any) error {
 	if document == nil {
 		return nil
@@ -79,12 +82,14 @@ func (c jsonCodec) set(v reflect.Value, document any) error {
 func (c jsonCodec) setObject(v reflect.Value, object map[string]any) error {
 	switch v.Kind() {
 	case reflect.Struct:
+		known := make(map[string]bool, v.NumField())
 		for name, field := range c.fields(v) {
+			known[name] = true
 			if err := c.set(field, object[name]); err != nil {
 				return within(name, err)
 			}
 		}
-		return nil
+		return refuseUnknown(slices.Collect(maps.Keys(object)), known)
 	case reflect.Map:
 		v.Set(reflect.MakeMapWithSize(v.Type(), len(object)))
 		for key, document := range object {
@@ -196,6 +201,17 @@ func kindOfGo(t reflect.Type) string {
 		return "a boolean"
 	}
 	return "a number"
+}
+
+// refuseUnknown says which of the members that a caller has sent is not known.
+func refuseUnknown(sent []string, known map[string]bool) error {
+	slices.Sort(sent)
+	for _, name := range sent {
+		if !known[name] {
+			return fmt.Errorf("%s: there is no such member in the API that is served here", name)
+		}
+	}
+	return nil
 }
 
 // within adds a step to the path at which a request's document is wrong.

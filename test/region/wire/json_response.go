@@ -63,7 +63,10 @@ func (c jsonCodec) document(v reflect.Value) (any, error) {
 func (c jsonCodec) object(v reflect.Value) (any, error) {
 	object := map[string]any{}
 	for name, field := range c.fields(v) {
-		if isAbsent(field) {
+		// A list that is not set is an empty one in the answers of the services
+		// that speak JSON 1.1 (the examples of their API references and of the
+		// CLI's); DynamoDB and SQS leave it out.
+		if isAbsent(field) && (c.protocol != JSON11 || !isList(field)) {
 			continue
 		}
 		document, err := c.document(field)

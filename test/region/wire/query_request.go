@@ -25,6 +25,9 @@ type parameter struct {
 func parameters(form url.Values) (*parameter, error) {
 	root := &parameter{}
 	for name, values := range form {
+		if isCommonParameter(name) {
+			continue
+		}
 		steps := strings.Split(name, ".")
 		if len(steps) > maxParameterDepth {
 			return nil, fmt.Errorf("a parameter's name nests deeper than %d", maxParameterDepth)
@@ -42,6 +45,13 @@ func parameters(form url.Values) (*parameter, error) {
 		at.text = values[0]
 	}
 	return root, nil
+}
+
+// isCommonParameter reports whether a parameter says how to take a request
+// instead of being part of the input.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.html
+func isCommonParameter(name string) bool {
+	return name == "Action" || name == "Version" || strings.HasPrefix(name, "X-Amz-")
 }
 
 // elements returns the elements of a list or map in order. Their step is
@@ -99,7 +109,7 @@ func (c queryCodec) decode(req *request, input any) error {
 	return c.set(reflect.ValueOf(input).Elem(), root)
 }
 
-// set fills v from a parameter. Parameters that v lacks are ignored.
+// set fills v from a parameter. Parameters that v lacks are refused, as in JSON.
 func (c queryCodec) set(v reflect.Value, p *parameter) error {
 	switch {
 	case v.Kind() == reflect.Pointer:
@@ -125,7 +135,9 @@ func (c queryCodec) set(v reflect.Value, p *parameter) error {
 }
 
 func (c queryCodec) setStruct(v reflect.Value, p *parameter) error {
+	known := make(map[string]bool, v.NumField())
 	for name, field := range c.fields(v) {
+		known[name] = true
 		child, ok := p.children[name]
 		if !ok {
 			continue
@@ -134,7 +146,7 @@ func (c queryCodec) setStruct(v reflect.Value, p *parameter) error {
 			return within(name, err)
 		}
 	}
-	return nil
+	return refuseUnknown(slices.Collect(maps.Keys(p.children)), known)
 }
 
 func (c queryCodec) setList(v reflect.Value, p *parameter) error {

@@ -32,29 +32,31 @@ func meantForAWS(r *http.Request) bool {
 // answers in the protocol of the request.
 func (h *Handler) route(r *http.Request, body []byte) (*request, *served) {
 	req := &request{body: body, header: r.Header}
+	accessKeyID, signing := credential(r.Header.Get("Authorization"))
+	all := h.servicesFor(accessKeyID)
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
 		service, operation, _ := strings.Cut(target, ".")
 		req.operation = operation
-		return req, h.find(func(s *served) bool { return s.Protocol != Query && s.Target == service }, unservedJSON(service))
+		return req, find(all, func(s *served) bool { return !s.Protocol.forms() && s.Target == service }, unservedJSON(service))
 	}
 	req.form = form(r, body)
 	req.operation = req.form.Get("Action")
-	version, signing := req.form.Get("Version"), signingName(r.Header.Get("Authorization"))
-	isQuery := func(s *served) bool { return s.Protocol == Query }
-	s := h.find(func(s *served) bool { return isQuery(s) && s.Version == version && s.Signing == signing }, nil)
+	version := req.form.Get("Version")
+	isQuery := func(s *served) bool { return s.Protocol.forms() }
+	s := find(all, func(s *served) bool { return isQuery(s) && s.Version == version && s.Signing == signing }, nil)
 	if s == nil {
 		// A version alone is enough for a caller that does not sign, and a
 		// signature for one that leaves out the version.
-		s = h.find(func(s *served) bool {
+		s = find(all, func(s *served) bool {
 			return isQuery(s) && (s.Version == version || version == "" && s.Signing == signing)
 		}, unservedQuery(signing, version))
 	}
 	return req, s
 }
 
-func (h *Handler) find(is func(*served) bool, otherwise *served) *served {
-	if i := slices.IndexFunc(h.services, is); i >= 0 {
-		return h.services[i]
+func find(all []*served, is func(*served) bool, otherwise *served) *served {
+	if i := slices.IndexFunc(all, is); i >= 0 {
+		return all[i]
 	}
 	return otherwise
 }
@@ -74,19 +76,20 @@ func form(r *http.Request, body []byte) url.Values {
 	return values
 }
 
-// signingName takes the service from a SigV4 Authorization header, whose
-// credential is <key>/<date>/<region>/<service>/aws4_request.
-func signingName(authorization string) string {
+// credential takes the access key id and the service from a SigV4
+// Authorization header, whose credential is
+// <key>/<date>/<region>/<service>/aws4_request.
+func credential(authorization string) (accessKeyID, service string) {
 	_, credential, ok := strings.Cut(authorization, "Credential=")
 	if !ok {
-		return ""
+		return "", ""
 	}
 	credential, _, _ = strings.Cut(credential, ",")
 	scope := strings.Split(credential, "/")
 	if len(scope) < 5 {
-		return ""
+		return "", ""
 	}
-	return scope[len(scope)-2]
+	return scope[0], scope[len(scope)-2]
 }
 
 func unservedJSON(target string) *served {

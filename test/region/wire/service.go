@@ -13,6 +13,9 @@ const (
 	// Query is awsQuery: forms in, XML out.
 	// https://smithy.io/2.0/aws/protocols/aws-query-protocol.html
 	Query Protocol = "awsQuery"
+	// EC2Query is ec2Query: forms as in Query, XML of another shape.
+	// https://smithy.io/2.0/aws/protocols/aws-ec2-query-protocol.html
+	EC2Query Protocol = "ec2Query"
 	// JSON10 is awsJson1_0.
 	// https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 	JSON10 Protocol = "awsJson1_0"
@@ -20,6 +23,9 @@ const (
 	// https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html
 	JSON11 Protocol = "awsJson1_1"
 )
+
+// forms reports whether requests of the protocol are forms.
+func (p Protocol) forms() bool { return p == Query || p == EC2Query }
 
 // Service is one AWS API and the value that serves it. The functions
 // [AutoScaling], [CodeDeploy] and so on know everything but the client.
@@ -64,9 +70,9 @@ func (s Service) mustBeComplete() {
 		missing = "Client"
 	case s.Signing == "":
 		missing = "Signing"
-	case s.Protocol == Query && (s.Version == "" || s.Namespace == ""):
+	case s.Protocol.forms() && (s.Version == "" || s.Namespace == ""):
 		missing = "Version or Namespace"
-	case s.Protocol != Query && s.Target == "":
+	case !s.Protocol.forms() && s.Target == "":
 		missing = "Target"
 	default:
 		return
@@ -82,6 +88,9 @@ func (s Service) codec() codec {
 	switch s.Protocol {
 	case Query:
 		return queryCodec{namespace: s.Namespace, shapes: names}
+	case EC2Query:
+		names.items = "item"
+		return ec2Codec{queryCodec{namespace: s.Namespace, shapes: names}}
 	case JSON10, JSON11:
 		return jsonCodec{protocol: s.Protocol, shapes: names, queryCodes: s.QueryCodes}
 	}

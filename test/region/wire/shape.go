@@ -21,6 +21,7 @@ type shapes struct {
 	lowerCamel bool
 	renamed    map[string]string
 	members    []reflect.Type // the member types of all unions
+	items      string         // what elements of lists are called in XML; "member" unless set
 }
 
 // fields yields the fields of a struct that are on the wire, with their names
@@ -55,7 +56,7 @@ func (s shapes) name(t reflect.Type, field string) string {
 
 // item is the name of the elements of a list in XML.
 func (s shapes) item(list reflect.Type) string {
-	return cmp.Or(s.renamed["[]"+list.Elem().Name()], "member")
+	return cmp.Or(s.renamed["[]"+list.Elem().Name()], s.items, "member")
 }
 
 // A union is an interface U in Go; its member m is a struct UMemberM with one

@@ -17,8 +17,9 @@
 //
 //	handler := wire.New(wire.ServicesOf(r)...)
 //
-// Nothing is authenticated: signatures are not checked, and the credential
-// scope only helps to tell services apart.
+// Nothing is authenticated: signatures are not checked. The credential scope
+// helps to tell services apart, and the access key id in it says who calls:
+// [Handler.Attribute] gives a caller clients of its own.
 package wire
 
 import (
@@ -28,6 +29,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -58,6 +60,9 @@ type Handler struct {
 
 	services []*served
 	requests atomic.Uint64
+
+	mu      sync.RWMutex
+	callers map[string][]*served // by access key id
 }
 
 // served is a service with what is derived from it once.
@@ -82,12 +87,39 @@ type codec interface {
 // fully described or serves no operation at all, because that is a mistake in
 // the program.
 func New(services ...Service) *Handler {
-	h := &Handler{}
+	return &Handler{services: serve(services), callers: map[string][]*served{}}
+}
+
+// Attribute has the requests that are signed with an access key id answered by
+// services of their own, instead of those given to [New]. It may be called
+// while requests are served.
+//
+//	drain := r.Principal("drain", policy)
+//	handler.Attribute(drain.AccessKeyID(), wire.ServicesOf(drain)...)
+func (h *Handler) Attribute(accessKeyID string, services ...Service) {
+	own := serve(services)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.callers[accessKeyID] = own
+}
+
+// servicesFor are those of the caller who signed a request.
+func (h *Handler) servicesFor(accessKeyID string) []*served {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if own, ok := h.callers[accessKeyID]; ok {
+		return own
+	}
+	return h.services
+}
+
+func serve(services []Service) []*served {
+	var all []*served
 	for _, s := range services {
 		s.mustBeComplete()
-		h.services = append(h.services, &served{Service: s, codec: s.codec(), operations: s.operations()})
+		all = append(all, &served{Service: s, codec: s.codec(), operations: s.operations()})
 	}
-	return h
+	return all
 }
 
 // ServeHTTP answers one request.

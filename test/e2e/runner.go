@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// workshop is where a run works: its directory, its environment, and the
+// runner is where a run works: its directory, its environment, and the
 // processes that it has started.
-type workshop struct {
+type runner struct {
 	out io.Writer
 	dir string // build/e2e: the virtual environment and the logs stay
 	tmp string // what everything uses as TMPDIR; removed at the end
@@ -25,9 +25,9 @@ type workshop struct {
 	servers []*server
 }
 
-// newWorkshop prepares build/e2e below the current directory, which must be
+// newRunner prepares build/e2e below the current directory, which must be
 // the top of the repository.
-func newWorkshop() (*workshop, error) {
+func newRunner() (*runner, error) {
 	if _, err := os.Stat("cdk.json"); err != nil {
 		return nil, errors.New("no cdk.json here: run this from the top directory of the repository, or with `make e2e`")
 	}
@@ -51,12 +51,12 @@ func newWorkshop() (*workshop, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &workshop{out: os.Stdout, dir: dir, tmp: tmp, env: environment(tmp)}, nil
+	return &runner{out: os.Stdout, dir: dir, tmp: tmp, env: variables(tmp)}, nil
 }
 
-// environment is the caller's, without anything that would lead to a real AWS
+// variables are the caller's environment variables, without anything that would lead to a real AWS
 // account, and with temporary files in a place of our own.
-func environment(tmp string) []string {
+func variables(tmp string) []string {
 	var env []string
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
@@ -79,41 +79,40 @@ func environment(tmp string) []string {
 }
 
 // close stops every server, last started first, and removes temporary files.
-func (w *workshop) close() error {
+func (w *runner) close() error {
 	for i := len(w.servers) - 1; i >= 0; i-- {
 		w.servers[i].stop()
 	}
 	return os.RemoveAll(w.tmp)
 }
 
-func (w *workshop) say(format string, args ...any) { _, _ = fmt.Fprintf(w.out, format+"\n", args...) }
+func (w *runner) printf(format string, args ...any) { _, _ = fmt.Fprintf(w.out, format+"\n", args...) }
 
-// step does one thing and tells of it: what, then how it came out and how long
-// it took.
-func (w *workshop) step(what string, do func() (string, error)) error {
+// step does one thing and reports it: what, then the result and how long it took.
+func (w *runner) step(what string, do func() (string, error)) error {
 	begin := time.Now()
-	w.say("• %s", what)
+	w.printf("• %s", what)
 	result, err := do()
 	if err != nil {
-		w.say("  failed after %s", took(begin))
+		w.printf("  failed after %s", took(begin))
 		return fmt.Errorf("%s: %w", lowerFirst(what), err)
 	}
 	if result != "" {
 		result += ", "
 	}
-	w.say("  ✓ %s%s", result, took(begin))
+	w.printf("  ✓ %s%s", result, took(begin))
 	return nil
 }
 
 func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }
 
 // log is the path of a log file.
-func (w *workshop) log(name string) string { return filepath.Join(w.dir, name+".log") }
+func (w *runner) log(name string) string { return filepath.Join(w.dir, name+".log") }
 
 // run runs a command to its end and returns its standard output. All that it
 // writes is appended to the named log, and the end of that is part of the
 // error.
-func (w *workshop) run(ctx context.Context, log string, env []string, name string, args ...string) (string, error) {
+func (w *runner) run(ctx context.Context, log string, env []string, name string, args ...string) (string, error) {
 	file, err := os.OpenFile(w.log(log), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return "", err
@@ -139,7 +138,7 @@ const grace = 5 * time.Second
 
 // command is a command in a process group of its own, which is stopped as a
 // whole when the context ends. It reads nothing.
-func (w *workshop) command(ctx context.Context, env []string, name string, args ...string) *exec.Cmd {
+func (w *runner) command(ctx context.Context, env []string, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(append([]string{}, w.env...), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -150,15 +149,15 @@ func (w *workshop) command(ctx context.Context, env []string, name string, args 
 
 // server is a process that runs beside ours.
 type server struct {
-	cmd      *exec.Cmd
-	done     chan struct{}
-	err      error  // once done
-	farewell func() // before it is stopped, if set
+	cmd        *exec.Cmd
+	done       chan struct{}
+	err        error  // once done
+	beforeStop func() // before it is stopped, if set
 }
 
 // start starts a process that runs until it is stopped. Unlike a command it
 // outlives the context, so that what is left can be cleaned up through it.
-func (w *workshop) start(log string, env []string, name string, args ...string) (*server, error) {
+func (w *runner) start(log string, env []string, name string, args ...string) (*server, error) {
 	file, err := os.Create(w.log(log))
 	if err != nil {
 		return nil, err
@@ -180,8 +179,8 @@ func (w *workshop) start(log string, env []string, name string, args ...string) 
 
 // stop ends the process and all that it has started.
 func (s *server) stop() {
-	if s.farewell != nil {
-		s.farewell()
+	if s.beforeStop != nil {
+		s.beforeStop()
 	}
 	group := -s.cmd.Process.Pid
 	_ = syscall.Kill(group, syscall.SIGTERM) // it may be gone already

@@ -1,0 +1,68 @@
+package drain
+
+import (
+	"sync"
+	"time"
+
+	"deployhooks/pkg/fleet"
+)
+
+// memory is what an execution environment keeps between reconciles: what changes
+// rarely, and what it has complained of. It may be lost at any time.
+type memory struct {
+	groups      cache[*fleet.AutoScalingGroup]
+	hooks       cache[[]fleet.LifecycleHook]
+	deployments cache[[]string]
+	names       cache[resolution]
+	balancers   cache[Balancer]
+	targets     cache[map[string][]fleet.Target]
+	every       cache[[]string]
+	notified    cache[bool]
+}
+
+func newMemory() *memory {
+	return &memory{
+		groups: newCache[*fleet.AutoScalingGroup](), hooks: newCache[[]fleet.LifecycleHook](), deployments: newCache[[]string](), names: newCache[resolution](),
+		balancers: newCache[Balancer](), targets: newCache[map[string][]fleet.Target](), every: newCache[[]string](), notified: newCache[bool](),
+	}
+}
+
+// cache keeps values by name, with when they were read.
+type cache[T any] struct {
+	mu     *sync.Mutex
+	values map[string]dated[T]
+}
+
+type dated[T any] struct {
+	value T
+	at    time.Time
+}
+
+// cacheLimit bounds a cache: an environment may live for hours, and fleets change.
+const cacheLimit = 20_000
+
+func newCache[T any]() cache[T] { return cache[T]{&sync.Mutex{}, map[string]dated[T]{}} }
+
+// get is a value that was read after an instant.
+func (c cache[T]) get(name string, after time.Time) (T, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	v, ok := c.values[name]
+	return v.value, ok && v.at.After(after)
+}
+
+func (c cache[T]) put(name string, value T, at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.values) >= cacheLimit {
+		clear(c.values)
+	}
+	c.values[name] = dated[T]{value, at}
+}
+
+// at is when a value was read, zero for never.
+func (c cache[T]) at(name string) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.values[name].at
+}

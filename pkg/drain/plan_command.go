@@ -1,0 +1,111 @@
+package drain
+
+import (
+	"fmt"
+	"time"
+
+	"deployhooks/pkg/fault"
+)
+
+// runsCommand reports whether the instance is to run a shutdown command, if there is
+// one. An instance that serves again, or that is only announced to end, is not shut
+// down. Without an action or an operator only one of a managed group is: a Spot
+// instance may be anybody's.
+func (d Drain) runsCommand(o *Observation) bool {
+	switch {
+	case !d.terminating() || d.Returns != "" || d.FromWarmPool || d.dead(o.Now):
+		return false
+	}
+	return len(d.Actions) > 0 || d.Cause == CauseOperator || d.Managed
+}
+
+// mayCommand reports whether it has to be known which commands SSM lists: one is to
+// be sent, or may have been.
+func (d Drain) mayCommand(cfg Config, o *Observation) bool {
+	s := cfg.settings(o.tags(d))
+	d = d.learn(cfg, o)
+	if s.Shutdown == (Shutdown{}) || d.Command.Over || d.Command.ID != "" || !d.runsCommand(o) || d.Skip || cfg.Mode == PlanOnly {
+		return false
+	}
+	step := Step{Next: d}
+	return d.Command.Key != "" || step.planTargets(o) || d.hurries(s, o.Now)
+}
+
+// listed is how long after a command may have been sent SSM is sure to list it:
+// longer than an invocation of the function lasts.
+const listed = 2 * time.Minute
+
+// succeeded is the status of a command that succeeded ("Understanding command
+// statuses", AWS Systems Manager User Guide).
+const succeeded = "Success"
+
+// undelivered are the statuses of a command that never reached its instance, beside
+// our own (same page).
+var undelivered = map[string]bool{
+	"DeliveryTimedOut": true, "Undeliverable": true, "Terminated": true, "InvalidInstanceId": true, noAnswer: true, notKnownSent: true,
+}
+
+// Statuses of our own.
+const (
+	noAnswer     = "no answer in time"
+	notKnownSent = "not known to have been sent"
+)
+
+// planCommand plans what comes after the last request.
+func (s *Step) planCommand(settings Settings, o *Observation) {
+	d := &s.Next
+	c := &d.Command
+	if _, known := o.Hooks[d.Group]; !known && d.Group != "" && !d.Managed && !d.EC2EndsAt.IsZero() && !fault.Is(o.Failed[Question{aboutHooks, d.Group}], fault.Denied) {
+		s.Blockers = append(s.Blockers, o.blocker("an answer on the group's hooks", Question{aboutHooks, d.Group}))
+		return
+	}
+	if c.ID == "" && !c.Over {
+		// Another installation's command shuts the instance down as well.
+		for _, sent := range o.Sent[d.Instance] {
+			if !sent.Asked.Before(d.Since.Add(-time.Second)) {
+				c.ID, c.Key = sent.ID, sent.Key
+				if c.Asked.IsZero() {
+					c.Asked = sent.Asked
+				}
+			}
+		}
+	}
+	denied := fault.Is(o.Failed[Question{aboutSent, ""}], fault.Denied)
+	overdue := !c.Asked.IsZero() && !o.Now.Before(c.Asked.Add(s.Timeout))
+	switch {
+	case c.Over:
+	case c.Key == "" && (settings.Shutdown == (Shutdown{}) || !d.runsCommand(o)):
+		*s = s.release(Drained)
+		return
+	case c.Key == "" && o.Sent == nil && !denied && d.EC2EndsAt.IsZero():
+		s.Blockers = append(s.Blockers, o.blocker("an answer on whether a shutdown command was sent", Question{aboutSent, ""}))
+		return
+	case c.Key == "", c.ID == "" && o.Sent != nil && o.Now.After(c.Asked.Add(listed)) && !overdue:
+		// In the second case the process died before it sent the command.
+		*c = Command{}
+		s.Send = settings.Shutdown
+		s.waitFor("the shutdown command to be sent")
+		return
+	case overdue && c.ID == "":
+		// Whether it runs cannot be known, and twice is worse than not at all.
+		c.Over, c.Status = true, notKnownSent
+	case overdue:
+		c.Over, c.Output, c.Status = true, fmt.Sprintf("last status %q after %s", c.Status, s.Timeout), noAnswer
+	case c.ID == "":
+		s.Blockers = append(s.Blockers, o.blocker("an answer on whether the shutdown command was sent", Question{aboutSent, ""}))
+		return
+	default:
+		s.Blockers = append(s.Blockers, o.blocker("the shutdown command "+c.ID, Question{aboutCommand, c.ID}))
+		return
+	}
+	switch {
+	case c.Status == succeeded:
+		*s = s.release(Drained)
+	case undelivered[c.Status] && o.Instances[d.Group][d.Instance].Unhealthy:
+		// The group replaces an instance that EC2 has ended: nothing was left to
+		// shut down.
+		*s = s.release(Gone)
+	default:
+		*s = s.release(CommandFailed)
+	}
+}

@@ -1,0 +1,138 @@
+package drain
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"deployhooks/pkg/fault"
+)
+
+// learnTargets is the drain with what was observed of its load balancers.
+func (d Drain) learnTargets(cfg Config, o *Observation) Drain {
+	wanted := o.Wanted[d.Group]
+	d.Known = d.Known || wanted.Whole && (!cfg.FindTargetGroups || o.Searched)
+	before := d.Balancers
+	d.Balancers = maps.Clone(before)
+	if d.Balancers == nil {
+		d.Balancers = map[string]Left{}
+	}
+	delayKnown := d.Known
+	for _, id := range o.balancersOf(d) {
+		left, seen := before[id]
+		b := o.Balancers[id]
+		delayKnown = delayKnown && b.DelayKnown
+		d.Delay = max(d.Delay, int(b.Delay/time.Second))
+		if b.Network {
+			d.Delay = max(d.Delay, int(cfg.NetworkTargetWait/time.Second))
+		}
+		if registered, read := o.Targets[id]; read {
+			left.Drained = true
+			for _, t := range registered[d.Instance] {
+				left.Drained = left.Drained && t.Unused()
+			}
+			attached := slices.Contains(wanted.Attached, id)
+			if b.Network && left.Drained && o.Now.Before(d.networkUntil(b, left, seen, attached).Add(cfg.NetworkTargetWait)) {
+				left.Drained = false
+			}
+		}
+		d.Balancers[id] = left
+	}
+	if len(d.Balancers) == 0 {
+		d.Balancers = nil // as it is read again
+	}
+	d.DelayKnown = d.DelayKnown || delayKnown
+	return d
+}
+
+// networkUntil is from when on an instance that a Network Load Balancer shows no
+// more is kept: its own deregistration, or the beginning of the drain if it was
+// seen leaving then. Its group deregisters it and waits for the delay before it
+// runs the hook ("the group waits for the instance to deregister", Amazon EC2 Auto
+// Scaling User Guide).
+func (d Drain) networkUntil(b Balancer, left Left, seen, attached bool) time.Time {
+	switch {
+	case !left.At.IsZero():
+		return left.At
+	case seen && !left.Drained:
+		return d.Since
+	case attached && len(d.Actions) > 0:
+		return d.Since.Add(-b.Delay)
+	}
+	return time.Time{}
+}
+
+// registeredAgain is after how many deregistrations somebody else must be
+// registering the instance again.
+const registeredAgain = 3
+
+// planTargets plans which registrations to end, says what is in flight, and reports
+// whether nothing is.
+func (s *Step) planTargets(o *Observation) (clear bool) {
+	d := s.Next
+	var inFlight, unknown []string
+	for _, id := range slices.Sorted(maps.Keys(d.Balancers)) {
+		left := d.Balancers[id]
+		registered, read := o.Targets[id]
+		switch {
+		case !read && !d.EC2EndsAt.IsZero() && left.Times == 0 && o.Failed[Question{aboutTargets, id}] != nil:
+			// Who is registered cannot be read, and there is no time: the target
+			// group's own port is the best guess.
+			s.Deregister = append(s.Deregister, Target{Balancer: id})
+			s.Deregister[len(s.Deregister)-1].Instance = d.Instance
+			unknown = append(unknown, balancerName(id))
+		case !read && !left.Drained:
+			unknown = append(unknown, balancerName(id))
+		case read && !left.Drained:
+			n := len(inFlight)
+			for _, t := range registered[d.Instance] {
+				target := Target{id, t}
+				if !t.Unused() {
+					inFlight = append(inFlight, target.String())
+				}
+				if routed(t) {
+					s.Deregister = append(s.Deregister, target)
+				}
+			}
+			if len(inFlight) == n {
+				inFlight = append(inFlight, balancerName(id)+", which may still send connections")
+			}
+			if left.Times >= registeredAgain && len(s.Deregister) > 0 && s.Deregister[len(s.Deregister)-1].Balancer == id {
+				s.notify("registered again: "+id, Report{Outcome: ActionRequired,
+					Reason: fmt.Sprintf("somebody registers the instance with %q again, after %d deregistrations", balancerName(id), left.Times),
+					Remedy: "Find what registers it, and stop it: until then the instance gets requests up to its end."})
+			}
+		}
+	}
+	if !d.Known {
+		s.Blockers = append(s.Blockers, o.blocker("an answer on which target groups the instance is in", Question{aboutWanted, d.Group}))
+	}
+	if len(unknown) > 0 {
+		s.Blockers = append(s.Blockers, o.blocker("an answer on targets in "+strings.Join(unknown, ", "), Question{aboutTargets, unknownID(d, o)}))
+	}
+	if len(inFlight) > 0 {
+		s.waitFor("requests in flight by way of %s", strings.Join(inFlight, ", "))
+	}
+	return d.Known && len(unknown) == 0 && len(inFlight) == 0
+}
+
+// unknownID is the first load balancer whose targets could not be read.
+func unknownID(d Drain, o *Observation) string {
+	for _, id := range slices.Sorted(maps.Keys(d.Balancers)) {
+		if o.Failed[Question{aboutTargets, id}] != nil {
+			return id
+		}
+	}
+	return ""
+}
+
+// blocker is a blocker by a question that has no answer yet.
+func (o *Observation) blocker(what string, about Question) Blocker {
+	b := Blocker{What: what}
+	if err := o.Failed[about]; err != nil {
+		b.Why, b.Remedy = fault.Message(err), remedy(err)
+	}
+	return b
+}

@@ -1,0 +1,319 @@
+package drain
+
+import (
+	"slices"
+	"time"
+
+	"deployhooks/pkg/notice"
+)
+
+// Drain is what is remembered of an instance that is drained. There is one for an
+// instance, whatever started it: a Spot instance that is interrupted and then
+// terminated by its group is drained once.
+type Drain struct {
+	Instance string `json:"instance"`
+	// Group is the Auto Scaling group, empty for an instance in none.
+	Group string    `json:"autoScalingGroup,omitempty"`
+	Cause Cause     `json:"cause"`
+	Since time.Time `json:"since"`
+	// Actions are the lifecycle actions to complete in the end; none for an
+	// instance that no hook keeps.
+	Actions []Action `json:"actions,omitempty"`
+	// Returns is [ReturnedToWarmPool] or [RootVolumeReplaced] for an instance that
+	// will serve again, else empty.
+	Returns Outcome `json:"returns,omitempty"`
+	// FromWarmPool means that the instance ends in its warm pool.
+	FromWarmPool bool `json:"fromWarmPool,omitempty"`
+	// Known means that the load balancers that the instance has to leave are known.
+	Known bool `json:"known,omitempty"`
+	// Balancers are those, by the ID of a [Balancer].
+	Balancers map[string]Left `json:"balancers,omitempty"`
+	// Delay is how long leaving them may take, in seconds, and DelayKnown whether
+	// that is known.
+	Delay      int     `json:"delay,omitempty"`
+	DelayKnown bool    `json:"delayKnown,omitempty"`
+	Command    Command `json:"command,omitzero"`
+	// Skip means that the instance is completed without draining.
+	Skip bool `json:"skip,omitempty"`
+	// EC2EndsAt is when EC2 ends or has ended the instance, zero where nothing said
+	// so.
+	EC2EndsAt time.Time `json:"ec2EndsAt,omitzero"`
+	// Managed means that the group has a hook or a tag of this function.
+	Managed bool `json:"managed,omitempty"`
+	// Ledger holds the notifications about the drain.
+	Ledger notice.Ledger[Report] `json:"ledger,omitzero"`
+	// Ended is when the drain ended, zero for an open one, and Outcome how.
+	Ended   time.Time `json:"ended,omitzero"`
+	Outcome Outcome   `json:"outcome,omitempty"`
+}
+
+// Left is how far an instance has left a target group or Classic Load Balancer.
+type Left struct {
+	// At is when this function last deregistered the instance, zero for never, and
+	// Times how often.
+	At    time.Time `json:"at,omitzero"`
+	Times int       `json:"times,omitempty"`
+	// Drained means that it was last seen without requests in flight.
+	Drained bool `json:"drained,omitempty"`
+}
+
+// Action is a lifecycle action that waits for this function to complete it.
+type Action struct {
+	Hook string `json:"hook"`
+	// Token tells the action from an earlier one of the same hook; empty where no
+	// event said it.
+	Token string `json:"token,omitempty"`
+	// Began is when the instance began to wait, zero where no event said it.
+	Began time.Time `json:"began,omitzero"`
+	// Heartbeat is when Auto Scaling last accepted a heartbeat.
+	Heartbeat time.Time `json:"heartbeat,omitzero"`
+	// Timeout and Global are the hook's heartbeat timeout and the longest that the
+	// action may take with heartbeats, in seconds; 0 while not known.
+	Timeout int `json:"timeout,omitempty"`
+	Global  int `json:"global,omitempty"`
+	// Absent is when Auto Scaling said that there is no such action.
+	Absent time.Time `json:"absent,omitzero"`
+	// Tried is when a completion failed that may have had its effect.
+	Tried time.Time `json:"tried,omitzero"`
+}
+
+// Command is the state of the shutdown command.
+type Command struct {
+	// Key marks the command in its comment. It is saved before the command is sent:
+	// set without an ID, the command may have been sent or not.
+	Key string `json:"key,omitempty"`
+	// Asked is when Key was saved.
+	Asked time.Time `json:"asked,omitzero"`
+	// ID is SSM's.
+	ID string `json:"id,omitempty"`
+	// Over means that nothing more is expected of the command; Status is how it
+	// ended, as SSM or this function says, and Output the beginning of its output.
+	Over   bool   `json:"over,omitempty"`
+	Status string `json:"status,omitempty"`
+	Output string `json:"output,omitempty"`
+}
+
+func (d Drain) open() bool { return !d.Since.IsZero() && d.Ended.IsZero() }
+
+// Trigger is a reason to drain an instance.
+type Trigger struct {
+	Instance string
+	Group    string // empty where it is not known
+	Cause    Cause
+	Actions  []Action
+	Returns  Outcome
+	// FromWarmPool means that the instance ends in its warm pool.
+	FromWarmPool bool
+	Skip         bool
+	message      int // the index of the message that brought it, -1 for none
+}
+
+// merge brings a trigger into a drain that is new, open or ended, and reports
+// whether there is anything to do about it.
+func (d Drain) merge(t Trigger, now time.Time) (Drain, bool) {
+	fresh := slices.DeleteFunc(slices.Clone(t.Actions), func(a Action) bool {
+		return d.has(a) && (d.Ended.IsZero() || !a.Began.After(d.Ended))
+	})
+	if t.Cause == CauseSweep && d.mayWaitAgain(now) || t.Cause == CauseOperator && !d.Ended.IsZero() {
+		fresh = t.Actions // seen waiting now, whatever the record says
+	}
+	switch {
+	case d.Since.IsZero():
+		d = d.begin(t, now)
+	case d.Ended.IsZero():
+		d.Skip = d.Skip || t.Skip
+		if end := t.ends(now); !end.IsZero() && (d.EC2EndsAt.IsZero() || end.Before(d.EC2EndsAt)) {
+			d.EC2EndsAt = end
+		}
+		if t.Cause == CauseOperator && !d.terminating() {
+			d.Cause = CauseOperator
+		}
+	case len(fresh) == 0 && t.Cause != CauseOperator && (t.Cause != CauseSpot || !d.EC2EndsAt.IsZero()) && !(t.Cause == CauseSweep && d.mayWaitAgain(now)):
+		return d, false // it is over, and this came late
+	case len(fresh) > 0 && t.Cause == CauseLifecycle && slices.ContainsFunc(fresh, d.again):
+		// Back from the warm pool, the instance terminates another time.
+		d = Drain{Instance: d.Instance, Ledger: d.Ledger.Keep(nothing)}.begin(t, now)
+	default:
+		// The command has run already.
+		again := Drain{Instance: d.Instance, Command: d.Command, Ledger: d.Ledger, EC2EndsAt: d.EC2EndsAt}
+		if now.Sub(d.Ended) > ec2EndIsPast {
+			again.EC2EndsAt = time.Time{}
+		}
+		d = again.begin(t, now)
+	}
+	if len(fresh) > 0 {
+		d.Actions = append(slices.Clone(d.Actions), fresh...)
+		d.Returns, d.FromWarmPool = t.Returns, t.FromWarmPool
+	}
+	if d.Group == "" && t.Group != "" {
+		d.Group, d.Known = t.Group, false
+	}
+	return d, true
+}
+
+// ec2EndIsPast is how long after its drain ended an instance that EC2 was to end
+// counts as ended. One that is terminated later lives: it was stopped and started.
+const ec2EndIsPast = time.Hour
+
+// mayWaitAgain reports whether an instance whose drain has ended may wait for this
+// function all the same: no action was completed then, or it serves again.
+func (d Drain) mayWaitAgain(now time.Time) bool {
+	switch d.Outcome {
+	case Gone, TimedOut:
+		return !d.Ended.IsZero()
+	case ReturnedToWarmPool, RootVolumeReplaced:
+		return now.Sub(d.Ended) > 2*time.Minute
+	}
+	return false
+}
+
+func (d Drain) begin(t Trigger, now time.Time) Drain {
+	d.Group, d.Cause, d.Since, d.Skip = t.Group, t.Cause, now, t.Skip
+	d.Returns, d.FromWarmPool = t.Returns, t.FromWarmPool
+	if end := t.ends(now); !end.IsZero() {
+		d.EC2EndsAt = end
+	}
+	return d
+}
+
+// ends is when EC2 ends the instance by what the trigger says, zero where it says
+// nothing of that.
+func (t Trigger) ends(now time.Time) time.Time {
+	switch t.Cause {
+	case CauseSpot:
+		return now.Add(spotNotice)
+	case CauseStateChange:
+		return now
+	}
+	return time.Time{}
+}
+
+// has reports whether the drain knows of the action already.
+func (d Drain) has(a Action) bool {
+	return slices.ContainsFunc(d.Actions, func(b Action) bool {
+		return a.Hook == b.Hook && (a.Token == b.Token || a.Token == "" || b.Token == "")
+	})
+}
+
+// again reports whether an action is another one of a hook that the drain has
+// completed an action of before.
+func (d Drain) again(a Action) bool {
+	return slices.ContainsFunc(d.Actions, func(b Action) bool { return a.Hook == b.Hook })
+}
+
+// terminating reports whether the instance is on its way out by now. One that is
+// only recommended or announced to end may run for weeks, and is not shut down: its
+// lifecycle action will come.
+func (d Drain) terminating() bool {
+	return len(d.Actions) > 0 || d.Cause == CauseOperator || !d.EC2EndsAt.IsZero()
+}
+
+// timesOut is when the action ends by itself, unless a heartbeat is accepted
+// before. A timeout that is not known is taken for the shortest. An action of
+// unknown beginning may have begun a whole timeout before it was seen.
+func (a Action) timesOut(seen time.Time) time.Time {
+	timeout := minHeartbeat
+	if a.Timeout > 0 {
+		timeout = time.Duration(a.Timeout) * time.Second
+	}
+	switch {
+	case !a.Heartbeat.IsZero():
+		return a.Heartbeat.Add(timeout)
+	case !a.Began.IsZero():
+		return a.Began.Add(timeout)
+	}
+	return seen
+}
+
+// timesOut is when the first of the actions that are there ends by itself, zero
+// without any.
+func (d Drain) timesOut() (first time.Time) {
+	for _, a := range d.Actions {
+		if at := a.timesOut(d.Since); a.Absent.IsZero() && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	return first
+}
+
+// heartbeatDue reports whether the actions need a heartbeat. It is due early
+// enough that Auto Scaling may be out of reach for half the hook's timeout.
+func (d Drain) heartbeatDue(now time.Time) bool {
+	return slices.ContainsFunc(d.Actions, func(a Action) bool {
+		timeout := max(minHeartbeat, time.Duration(a.Timeout)*time.Second)
+		ahead := max(minAhead, timeout*3/5)
+		return a.Absent.IsZero() && !now.Add(ahead).Before(a.timesOut(d.Since))
+	})
+}
+
+// minAhead lets a heartbeat be two ticks late.
+const minAhead = 20 * time.Second
+
+// absent reports whether none of the actions is there any more.
+func (d Drain) absent() bool {
+	return len(d.Actions) > 0 && !slices.ContainsFunc(d.Actions, func(a Action) bool { return a.Absent.IsZero() })
+}
+
+// deadline is when the instance is released whatever is in flight: after the
+// deregistration delays and the command's time, with a margin for services that do
+// not answer. It is earlier where the configuration, the end of an action or of the
+// instance say so.
+func (d Drain) deadline(s Settings) time.Time {
+	delay := maxDelay
+	if d.DelayKnown {
+		delay = time.Duration(d.Delay) * time.Second
+	}
+	left := delay + s.CommandTimeout + outageMargin
+	if s.Deadline > 0 {
+		left = min(left, s.Deadline)
+	}
+	end := d.Since.Add(left)
+	if !d.EC2EndsAt.IsZero() && d.EC2EndsAt.Before(end) {
+		end = d.EC2EndsAt
+	}
+	for _, a := range d.Actions {
+		if last := a.last(d.Since); a.Global > 0 && last.Before(end) {
+			end = last
+		}
+	}
+	return end
+}
+
+// last is the last instant at which the action is sure to be there, less a margin
+// to complete it in.
+func (a Action) last(seen time.Time) time.Time {
+	began := a.Began
+	if began.IsZero() {
+		began = seen.Add(-time.Duration(a.Timeout) * time.Second)
+	}
+	return began.Add(time.Duration(a.Global)*time.Second - completeMargin)
+}
+
+const (
+	// completeMargin is what the end of an action leaves for retries.
+	completeMargin = 2 * time.Minute
+	// outageMargin is how long an instance is kept because a service does not say
+	// whether requests are in flight.
+	outageMargin = 15 * time.Minute
+)
+
+// kept is how long an ended drain is remembered, so that what comes late finds it:
+// longer than any lifecycle action lasts (PutLifecycleHook, Amazon EC2 Auto Scaling
+// API Reference: 48 hours).
+const kept = 49 * time.Hour
+
+// ended is the drain after its end: what tells late events from new ones, what an
+// operator may ask for, and what is still to be sent.
+func (d Drain) ended(outcome Outcome, now time.Time) Drain {
+	actions := make([]Action, len(d.Actions))
+	for i, a := range d.Actions {
+		actions[i] = Action{Hook: a.Hook, Token: a.Token}
+	}
+	return Drain{
+		Instance: d.Instance, Group: d.Group, Cause: d.Cause, Since: d.Since, Actions: actions, EC2EndsAt: d.EC2EndsAt, Ledger: d.Ledger,
+		Command: Command{Key: d.Command.Key, ID: d.Command.ID, Over: d.Command.Over, Status: d.Command.Status},
+		Ended:   now, Outcome: outcome,
+	}
+}
+
+func nothing(string) bool { return false }

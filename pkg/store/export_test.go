@@ -1,0 +1,6 @@
+package store
+
+// Reopen is the same memory to a function that knows another schema version.
+func (m *Memory[T]) Reopen(schema int) *Memory[T] {
+	return &Memory[T]{schema: schema, items: m.items}
+}
