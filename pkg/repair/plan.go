@@ -74,9 +74,9 @@ const notifyOfRelease = notifyAfter - idleRequeue - time.Minute
 // never is for what operators need not be notified of.
 const never = -1
 
-// patience is how long what is slow may only be slow: unhealthy instances to come
+// gracePeriod is how long what is slow may only be slow: unhealthy instances to come
 // round after a release, a traffic source to come into service.
-const patience = 10 * time.Minute
+const gracePeriod = 10 * time.Minute
 
 // plan is the whole thinking, without a clock or a call.
 func plan(o *Observation) Plan {
@@ -236,70 +236,6 @@ func (o *Observation) blockedFor(matter string) time.Duration {
 	return o.Now.Sub(o.Record.since(matter, o.Now))
 }
 
-// remains reports the replacement group that a failed or stopped release left, and
-// resumes what CodeDeploy left suspended there.
-func (p *Plan) remains(o *Observation) {
-	p.draft.Failed = ""
-	for _, d := range o.Deployments {
-		g := o.replacement(d)
-		if !d.failed() || g == nil || g == p.Serving.Group || !o.left(d) {
-			continue
-		}
-		p.Left = &LeftBehind{Group: g.Name, Deployment: d.ID, Instances: len(g.Instances), Serves: slices.Contains(p.Serving.Also, g)}
-		if o.Config.admits(g) && setting.SuspendedByCodeDeploy(g) {
-			p.Changes = append(p.Changes, o.resume(g)...)
-		}
-	}
-}
-
-// left reports whether the remains of a failed release are still to be reported:
-// of the last one, the one that the last undoes, and one that is remembered.
-func (o *Observation) left(d *Deployment) bool {
-	last := o.deployment(o.DeploymentGroup.Last)
-	return d.ID == o.Record.Failed || d == last || d == o.event() || last != nil && last.Undoes == d.ID ||
-		d == o.latest() || o.latest().Undoes == d.ID
-}
-
-// blueGroups reports groups that served before and still have traffic sources: what
-// they launch puts the old version back in front of users.
-func (p *Plan) blueGroups(o *Observation) {
-	for _, name := range slices.Compact(slices.Sorted(slices.Values(o.former(p.Serving.Group)))) {
-		g := o.group(name)
-		if g == nil || g == p.Serving.Group || slices.Contains(p.Serving.Also, g) || p.Serving.Deployed == "" {
-			continue
-		}
-		attached := slices.DeleteFunc(slices.Clone(g.Sources), func(s fleet.TrafficSource) bool { return !slices.Contains(o.wanted(p.Serving.Group), s) })
-		if len(attached) == 0 || p.Serving.Phase == Rerouted && g == p.Serving.Group {
-			continue
-		}
-		if o.Config.BlueGroupThatStays == Detach && o.Config.admits(g) && p.Serving.Phase == Settled && len(o.lacking(p.Serving.Group)) == 0 && o.noRollback() {
-			p.Changes = append(p.Changes, detachChanges(g.Name, attached)...)
-			continue
-		}
-		p.block(o, Blocker{Matter: "blue group " + name, notify: notifyAfter, aside: true,
-			Reason: fmt.Sprintf("%s does not serve any more and is still attached to %s: an instance that it launches puts the old version back in front of users", setting.Plain(name), names(attached)),
-			Remedy: "When no rollback to it is needed any more, detach it or delete it: " + detachCommand(g.Name, attached)})
-	}
-}
-
-// noRollback reports whether no rollback can need an earlier group any more: it is
-// kept for good, or its termination wait has ended, whether SUCCESS came before or
-// after it. After a rollback, the group that it left is not needed.
-func (o *Observation) noRollback() bool {
-	released := o.released()
-	return o.DeploymentGroup.Stays || o.latest().failed() || o.latest() != nil && o.latest().Undoes != "" ||
-		!released.IsZero() && o.Now.Sub(released) >= o.DeploymentGroup.TerminationWait
-}
-
-// former are the groups that served before a group.
-func (o *Observation) former(current *fleet.AutoScalingGroup) []string {
-	all := slices.Clone(o.Record.Former)
-	if b := o.Record.Baseline; b != nil {
-		all = append(all, b.Group)
-	}
-	return slices.DeleteFunc(all, func(name string) bool { return current != nil && name == current.Name })
-}
-
 // names are traffic sources in words.
 func names(sources []fleet.TrafficSource) string {
 	var all []string
@@ -307,97 +243,4 @@ func names(sources []fleet.TrafficSource) string {
 		all = append(all, s.String())
 	}
 	return setting.Join(all)
-}
-
-// finish draws the conclusions: the outcome, the next record with the notifications
-// in it, and when to reconcile again.
-func (p Plan) finish(o *Observation) Plan {
-	if p.Outcome == OutOfScope {
-		return p
-	}
-	p.settled = p.Serving.Phase == Settled && p.Serving.Group != nil && len(p.Changes) == 0 &&
-		!slices.ContainsFunc(p.Blockers, func(b Blocker) bool { return !b.aside })
-	if p.settled {
-		p.Done = o.Record.Pending
-	}
-	p.Outcome = p.outcome(o)
-	p.Next = p.next(o)
-	p.Next.Notices = p.notices(o)
-	p.Requeue = p.requeue(o)
-	p.Next.Due, p.Next.Requeues = time.Time{}, 0
-	if p.Requeue > 0 {
-		p.Next.Due, p.Next.Requeues = o.Now.Add(p.Requeue), o.requeues()+1
-	}
-	return p
-}
-
-func (p Plan) outcome(o *Observation) Outcome {
-	required := slices.ContainsFunc(p.Blockers, func(b Blocker) bool { return b.ActionRequired })
-	switch {
-	case len(p.Changes) > 0 && o.Config.Mode == ModePlan:
-		return Planned
-	case len(p.Changes) > 0 && !p.failed && !slices.ContainsFunc(p.Changes, func(c setting.Change) bool { return c.Kind != bridge }):
-		return Bridged
-	case len(p.Changes) > 0 && !p.failed:
-		return Applied
-	case required:
-		return ActionRequired
-	case p.settled && len(p.Done) > 0:
-		return Repaired
-	case len(p.Blockers) > 0:
-		return Waiting
-	}
-	return InOrder
-}
-
-// The reconciles after an event come 15, 30, 60, … seconds after one another, and
-// then every five minutes; every three while a release is in progress and nothing is
-// due, because no event says that traffic was rerouted.
-const (
-	firstRequeue = 15 * time.Second
-	lastRequeue  = 5 * time.Minute
-	idleRequeue  = 3 * time.Minute
-)
-
-// requeues counts the continuations in a row. An event begins a new row.
-func (o *Observation) requeues() int {
-	if len(o.Trigger.Due) == 0 && !o.Trigger.Anyway {
-		return 0
-	}
-	return o.Record.Requeues
-}
-
-// requeue is when to reconcile again: soon, while something is expected to change by
-// itself, and when a notification comes due.
-func (p Plan) requeue(o *Observation) time.Duration {
-	backoff := min(firstRequeue<<min(o.requeues(), 10), lastRequeue)
-	var next time.Duration
-	at := func(d time.Duration) {
-		if next == 0 || d < next {
-			next = max(d, time.Second)
-		}
-	}
-	if len(p.Changes) > 0 && o.Config.Mode == ModeApply || slices.ContainsFunc(p.Blockers, func(b Blocker) bool { return b.passes }) {
-		at(backoff)
-	}
-	if p.Serving.Release != nil {
-		at(idleRequeue)
-	}
-	if stood := standing - o.stood(p.Serving); stood > 0 && p.waitsForEvidence(o) {
-		at(stood)
-	}
-	for _, b := range p.Blockers {
-		if due := b.notify - o.Now.Sub(b.Since); b.notify > 0 && due > 0 {
-			at(due)
-		}
-	}
-	return next
-}
-
-// waitsForEvidence reports whether something is due as soon as the evidence has
-// stood long enough.
-func (p Plan) waitsForEvidence(o *Observation) bool {
-	s := p.Serving
-	return s.Release != nil && s.Group != nil && s.Phase != Rerouting && len(o.lacking(s.Group)) > 0 ||
-		slices.ContainsFunc(p.Blockers, func(b Blocker) bool { return b.Matter == evidenceNew })
 }

@@ -206,7 +206,7 @@ func TestPlan(t *testing.T) {
 			vary: []func(*Observation){state(web, fleet.SourceAdded)}, outcome: Waiting, reason: "no instance is healthy", again: true, harm: "a repair is called done before it works",
 		},
 		"attached for long, and nobody healthy": {
-			vary:    []func(*Observation){state(web, fleet.SourceAdded), since("unsettled "+webARN, patience)},
+			vary:    []func(*Observation){state(web, fleet.SourceAdded), since("unsettled "+webARN, gracePeriod)},
 			outcome: Waiting, reason: "no instance is healthy", told: "waiting", harm: "nobody learns that instance after instance is replaced",
 		},
 		"attached, and the group does not ask the load balancer": {
@@ -321,7 +321,7 @@ func TestPlan(t *testing.T) {
 			outcome: Waiting, reason: "2 are healthy", again: true, harm: "no time is taken for a long time, and instances are replaced at once",
 		},
 		"the time of the last release is not known, and it has lasted": {
-			vary:    []func(*Observation){func(o *Observation) { o.Deployments["d-2"].Ended = time.Time{} }, more("i-3"), unhealthy("i-3"), since("unhealthy in "+webARN, patience)},
+			vary:    []func(*Observation){func(o *Observation) { o.Deployments["d-2"].Ended = time.Time{} }, more("i-3"), unhealthy("i-3"), since("unhealthy in "+webARN, gracePeriod)},
 			outcome: Applied, changes: attachWeb, again: true, harm: "the group stays detached for good",
 		},
 		"nobody registered yet where CodeDeploy moves traffic": {

@@ -90,14 +90,11 @@ func (r *Repairer) Forget(ctx context.Context, k Key) (Status, error) {
 	if err != nil {
 		return Status{}, fmt.Errorf("forget %s: %w", k, err)
 	}
-	var drop []store.Item[Record]
 	for _, item := range items {
-		if item.Version > 0 || item.Unreadable != nil {
-			drop = append(drop, store.Item[Record]{Key: item.Key, Version: item.Version, Delete: true})
+		if item.Version == 0 && item.Unreadable == nil {
+			continue // never written
 		}
-	}
-	if len(drop) > 0 {
-		lost, err := r.records.Put(ctx, drop...)
+		lost, err := r.records.Put(ctx, store.Item[Record]{Key: item.Key, Version: item.Version})
 		if err == nil && len(lost) > 0 {
 			err = errConflict
 		}

@@ -13,17 +13,18 @@ import (
 	"deployhooks/pkg/fault"
 )
 
-// KeyedAPI is what a [DynamoDB] store calls for items whose keys it knows.
+// KeyedAPI is what a [DynamoDB] store asks DynamoDB that reads items by their keys
+// and writes one at a time.
 type KeyedAPI interface {
 	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
-	TransactWriteItems(context.Context, *dynamodb.TransactWriteItemsInput, ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error)
 }
 
 // API is all that a [DynamoDB] store calls.
 type API interface {
 	KeyedAPI
 	dynamodb.QueryAPIClient
+	TransactWriteItems(context.Context, *dynamodb.TransactWriteItemsInput, ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error)
 }
 
 // Layout is how a table holds items.
@@ -65,8 +66,9 @@ type DynamoDB[T any] struct {
 	layout Layout
 }
 
-// NewDynamoDB makes a store. It makes no call. [DynamoDB.Open] needs an [API]; a
-// function that lists nothing gets along with less, and with fewer permissions.
+// NewDynamoDB makes a store. It makes no call. Listing, deleting and writing several
+// items at once need an [API]; a function that does none of it gets along with less,
+// and with fewer permissions.
 func NewDynamoDB[T any](db KeyedAPI, layout Layout) *DynamoDB[T] {
 	return &DynamoDB[T]{db, layout}
 }
@@ -104,9 +106,9 @@ func (s *DynamoDB[T]) Get(ctx context.Context, keys ...Key) (map[Key]Item[T], er
 // Open implements [Store].
 func (s *DynamoDB[T]) Open(ctx context.Context) ([]Item[T], error) {
 	var open []Item[T]
-	db, ok := s.db.(dynamodb.QueryAPIClient)
-	if !ok {
-		return nil, s.failed("list open items", errors.New("the client has no Query"))
+	db, err := s.api()
+	if err != nil {
+		return nil, err
 	}
 	pages := dynamodb.NewQueryPaginator(db, &dynamodb.QueryInput{
 		TableName: &s.layout.Table, IndexName: aws.String(OpenIndex),
@@ -124,6 +126,14 @@ func (s *DynamoDB[T]) Open(ctx context.Context) ([]Item[T], error) {
 		}
 	}
 	return open, nil
+}
+
+func (s *DynamoDB[T]) api() (API, error) {
+	api, ok := s.db.(API)
+	if !ok {
+		return nil, s.failed("list or write several items", errors.New("the client has no Query and no TransactWriteItems"))
+	}
+	return api, nil
 }
 
 // Put implements [Store]. Several items are written in transactions, which cost one
@@ -166,6 +176,10 @@ func (s *DynamoDB[T]) putOne(ctx context.Context, item Item[T]) ([]Key, error) {
 // putChunk writes all of a chunk or nothing; then once more without those that
 // somebody else has written.
 func (s *DynamoDB[T]) putChunk(ctx context.Context, chunk []Item[T]) (conflicts []Key, err error) {
+	db, err := s.api()
+	if err != nil {
+		return nil, err
+	}
 	for rounds := maxRounds; len(chunk) > 0; rounds-- {
 		in := &dynamodb.TransactWriteItemsInput{}
 		for _, item := range chunk {
@@ -175,7 +189,7 @@ func (s *DynamoDB[T]) putChunk(ctx context.Context, chunk []Item[T]) (conflicts 
 			}
 			in.TransactItems = append(in.TransactItems, write)
 		}
-		_, err := s.db.TransactWriteItems(ctx, in)
+		_, err := db.TransactWriteItems(ctx, in)
 		if err == nil {
 			return conflicts, nil
 		}
