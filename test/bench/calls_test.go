@@ -3,19 +3,13 @@ package bench
 import (
 	"context"
 	"fmt"
-	"io"
-	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
-	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
-	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-
-	"deployhooks/pkg/notice"
 	"deployhooks/pkg/repair"
+	"deployhooks/test/harness/repairs"
+	"deployhooks/test/peers"
 	"deployhooks/test/region"
 )
 
@@ -30,7 +24,7 @@ const (
 // released group, and how many of them wait for one another, and holds them to
 // their budgets.
 func TestCallsOfARepair(t *testing.T) {
-	peer := measure(t, false, attachLikeTheOthers)
+	peer := measure(t, false, attachLikeAPeer)
 	with := measure(t, true, attachByRepair)
 	without := measure(t, false, attachByRepair)
 	if with.depth > depthWithBaseline || without.depth > depthWithoutBaseline {
@@ -77,13 +71,8 @@ func measure(t *testing.T, baseline bool, attach func(*region.Region, *repair.Re
 }
 
 func function(r *region.Region) *repair.Repairer {
-	r.AddTable("records", "application", "deploymentGroup")
-	queue, topic := r.Queue("repair").Deaf(), r.Topic("notices")
-	return repair.New(
-		repair.Config{QueueURL: queue.URL(), Table: "records", ParameterPrefix: "/deployhooks", Mode: repair.ModeApply},
-		repair.Clients{Deployments: r.CodeDeploy(), Groups: r.AutoScaling(), Balancers: r.ELBV2(), Parameters: r.SSM(), Queue: r.SQS(), Database: r.DynamoDB()},
-		notice.New(notice.Config{TopicARN: topic.ARN(), EventBus: "default"}, "repair", r.SNS(), r.EventBridge(), io.Discard, r.Now),
-		slog.New(slog.DiscardHandler), r.Now)
+	repairs.Install(r, repairs.Settings{SweepEvery: -1}).Queue.Deaf().Serve(nil)
+	return repairs.New(r, repairs.Settings{})
 }
 
 func attachByRepair(_ *region.Region, fn *repair.Repairer, id string) error {
@@ -95,31 +84,8 @@ func success(id string) []byte {
 	return fmt.Appendf(nil, `{"source":"aws.codedeploy","detail-type":"CodeDeploy Deployment State-change Notification","detail":{"application":"shop","deploymentGroup":"web","deploymentId":%q,"state":"SUCCESS"}}`, id)
 }
 
-// attachLikeTheOthers makes the calls of the functions that others publish for
-// the same purpose, in their order, each waiting for the one before: read the
-// deployment, find the target group by its name, look at the Auto Scaling
-// group, attach. They keep nothing, guard nothing, and attach one target group.
-func attachLikeTheOthers(r *region.Region, _ *repair.Repairer, id string) error {
-	ctx := context.Background()
-	d, err := r.CodeDeploy().GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &id})
-	if err != nil {
-		return err
-	}
-	found, err := r.ELBV2().DescribeTargetGroups(ctx, &elb.DescribeTargetGroupsInput{
-		Names: []string{aws.ToString(d.DeploymentInfo.LoadBalancerInfo.TargetGroupInfoList[0].Name)},
-	})
-	if err != nil {
-		return err
-	}
-	groups, err := r.AutoScaling().DescribeAutoScalingGroups(ctx, &autoscaling.DescribeAutoScalingGroupsInput{
-		AutoScalingGroupNames: d.DeploymentInfo.TargetInstances.AutoScalingGroups,
-	})
-	if err != nil {
-		return err
-	}
-	_, err = r.AutoScaling().AttachLoadBalancerTargetGroups(ctx, &autoscaling.AttachLoadBalancerTargetGroupsInput{
-		AutoScalingGroupName: groups.AutoScalingGroups[0].AutoScalingGroupName,
-		TargetGroupARNs:      []string{aws.ToString(found.TargetGroups[0].TargetGroupArn)},
-	})
-	return err
+// attachLikeAPeer makes the calls of one that others publish, each waiting for the one
+// before. It keeps nothing, checks nothing, and attaches one target group.
+func attachLikeAPeer(r *region.Region, _ *repair.Repairer, id string) error {
+	return peers.AttachLikeLinkGreen(context.Background(), r, id)
 }

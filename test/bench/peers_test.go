@@ -8,8 +8,8 @@ import (
 
 // TestPeers plays every scenario with nobody, with the functions that others
 // publish for the purpose, and with ours, and counts the requests that are not
-// answered. Ours may be worse than none of them anywhere, and has to lose nothing
-// in most.
+// answered. Ours may be worse than neither in any of them, and must lose nothing in
+// most.
 func TestPeers(t *testing.T) {
 	lossless := 0
 	for _, s := range peers.Scenarios {

@@ -72,7 +72,8 @@ drain      instances leave at once, under the request rates that the simulated r
            command: each runs one of 20 to 60 s; shortHook: the hook times out before anybody has drained;
            idle: nothing is in flight, so that all of them may go at once; half ended: after as many others
 calls      of a drain: all but heartbeats, which the hook's timeout decides, and the store included
-baseline   for repair's calls: the functions that others publish for the purpose, which keep and guard nothing;
+baseline   for repair's calls: a function that others publish for the purpose, which keeps and checks nothing;
+           for repair.failed: the better of the two functions that others publish, played beside;
            for drain's: a loop for each instance, as in the drainers that others publish;
            for the rest: an empty Go function, built and run beside
 firstPoll  process start to the first request for work; with certificates, the system's CA file is loaded too

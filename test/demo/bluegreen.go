@@ -11,13 +11,13 @@ import (
 	"deployhooks/test/region"
 )
 
-// shop is the service of the story.
+// shop is the service of the scenario.
 var shop = region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Instances: 4}
 
-// blueGreen is the story of a release, a scale-out after it, and a scale-in
+// blueGreen is the scenario of a release, a scale-out after it, and a scale-in
 // after that.
-func blueGreen(ctx context.Context, build string, log io.Writer) (Story, error) {
-	story := Story{
+func blueGreen(ctx context.Context, build string, log io.Writer) (Scenario, error) {
+	scenario := Scenario{
 		Name:  "blueGreen",
 		Title: "A release, a busy minute, a quiet minute",
 		Lead: "CodeDeploy releases shop/web blue/green by copying its Auto Scaling group. The copy comes out attached to no target group. " +
@@ -27,38 +27,38 @@ func blueGreen(ctx context.Context, build string, log io.Writer) (Story, error) 
 	s := newStage(say, shop)
 	err := s.playRelease()
 	if err != nil {
-		return story, err
+		return scenario, err
 	}
-	story.Without = s.finish()
-	story.Without.Note = "Why requests fail: the copy is attached to no target group, so Auto Scaling ends instances that the load balancer still sends requests to. " +
+	scenario.Without = s.finish()
+	scenario.Without.Note = "Why requests fail: the copy is attached to no target group, so Auto Scaling ends instances that the load balancer still sends requests to. " +
 		"The two yellow instances of the scale-out are paid for and never get a request."
-	say("  %d of %d requests failed.\n", story.Without.Failed, story.Without.Requests)
+	say("  %d of %d requests failed.\n", scenario.Without.Failed, scenario.Without.Requests)
 
 	say("The same, with the repair function listening:")
 	s = newStage(say, shop)
 	stop, err := s.addRepair(ctx, build, log)
 	if err != nil {
-		return story, err
+		return scenario, err
 	}
 	err = s.playRelease()
 	stop()
 	if err != nil {
-		return story, err
+		return scenario, err
 	}
-	story.With = s.finish()
-	story.With.Note = "The target group is attached within seconds of the release's success. The notice comes after the first look, 15 seconds later, which finds it in service."
-	story.With.Calls = int(s.calls.Load())
-	if story.With.Changes, err = s.changes(); err != nil {
-		return story, err
+	scenario.With = s.finish()
+	scenario.With.Note = "The target group is attached within seconds of the release's success. The notice comes after the first requeue, 15 seconds later, when it is found in service."
+	scenario.With.Calls = int(s.calls.Load())
+	if scenario.With.Changes, err = s.changes(); err != nil {
+		return scenario, err
 	}
-	say("  %d of %d requests failed.", story.With.Failed, story.With.Requests)
-	for _, c := range story.With.Changes {
+	say("  %d of %d requests failed.", scenario.With.Failed, scenario.With.Requests)
+	for _, c := range scenario.With.Changes {
 		say("  The hooks did: %s.", c)
 	}
-	return story, nil
+	return scenario, nil
 }
 
-// playRelease lets the story happen.
+// playRelease lets the scenario happen.
 func (s *stage) playRelease() error {
 	if err := s.play(5); err != nil {
 		return err
@@ -103,7 +103,7 @@ func (s *stage) addRepair(ctx context.Context, build string, log io.Writer) (sto
 	return stop, nil
 }
 
-// changes are what the hooks told other systems that they did.
+// changes are what the hooks notified other systems of having done.
 func (s *stage) changes() ([]string, error) {
 	var all []string
 	for _, e := range s.Events("default") {

@@ -26,13 +26,13 @@ func TestDemo(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &report); err != nil {
 		t.Fatalf("report.json: %v\n%s", err, text)
 	}
-	for _, story := range []string{"blueGreen", "scaleIn"} {
-		without, with := report[story]["without"], report[story]["with"]
+	for _, scenario := range []string{"blueGreen", "scaleIn"} {
+		without, with := report[scenario]["without"], report[scenario]["with"]
 		if without.Failed == 0 || without.Requests < 1000 {
-			t.Errorf("%s: without the hooks %d of %d requests fail: the story shows no harm", story, without.Failed, without.Requests)
+			t.Errorf("%s: without the hooks %d of %d requests fail: the scenario shows no harm", scenario, without.Failed, without.Requests)
 		}
 		if with.Failed != 0 || with.Requests != without.Requests {
-			t.Errorf("%s: with the hooks %d of %d requests fail, of %d without: users feel it", story, with.Failed, with.Requests, without.Requests)
+			t.Errorf("%s: with the hooks %d of %d requests fail, of %d without: users feel it", scenario, with.Failed, with.Requests, without.Requests)
 		}
 	}
 	with := report["blueGreen"]["with"]

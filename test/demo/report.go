@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// Story is one kind of bad day, played without the hooks and with them.
-type Story struct {
+// Scenario is what happens to a service, played without the hooks and with them.
+type Scenario struct {
 	Name    string // the key in report.json
 	Title   string
 	Lead    string // what happens, for a person
@@ -16,7 +16,7 @@ type Story struct {
 	With    Run
 }
 
-// Run is one play of a story: what an observer wrote down second by second.
+// Run is one play of a scenario: what an observer wrote down second by second.
 type Run struct {
 	Requests int
 	Failed   int
@@ -75,9 +75,9 @@ type figures struct {
 }
 
 // write writes report.html and report.json.
-func write(folder string, stories []Story) error {
+func write(folder string, scenarios []Scenario) error {
 	report := map[string]map[string]figures{}
-	for _, s := range stories {
+	for _, s := range scenarios {
 		report[s.Name] = map[string]figures{
 			"without": {s.Without.Requests, s.Without.Failed, nil},
 			"with":    {s.With.Requests, s.With.Failed, s.With.Changes},
@@ -90,7 +90,7 @@ func write(folder string, stories []Story) error {
 	if err := os.WriteFile(filepath.Join(folder, "report.json"), append(text, '\n'), 0o644); err != nil {
 		return err
 	}
-	page, err := render(stories)
+	page, err := render(scenarios)
 	if err != nil {
 		return fmt.Errorf("report.html: %w", err)
 	}

@@ -18,16 +18,16 @@ import (
 // partners is a target group that the Auto Scaling group does not know.
 const partners = "partners"
 
-// bank is the service of the story. Its group says in a tag what else its
+// bank is the service of the scenario. Its group says in a tag what else its
 // instances are registered in.
 var bank = region.Service{
 	Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Instances: 6,
 	Tags: map[string]string{"deployhooks:drain-target-groups": partners},
 }
 
-// scaleIn is the story of a scale-in and of a Spot interruption.
-func scaleIn(ctx context.Context, build string, log io.Writer) (Story, error) {
-	story := Story{
+// scaleIn is the scenario of a scale-in and of a Spot interruption.
+func scaleIn(ctx context.Context, build string, log io.Writer) (Scenario, error) {
+	scenario := Scenario{
 		Name:  "scaleIn",
 		Title: "A quiet minute, and a Spot interruption",
 		Lead: "The instances of shop/web also answer partners, on a port and in a target group that their Auto Scaling group knows nothing of. " +
@@ -36,36 +36,36 @@ func scaleIn(ctx context.Context, build string, log io.Writer) (Story, error) {
 	say("\nA scale-in and a Spot interruption, first without the hooks:")
 	s, err := newScaleIn()
 	if err != nil {
-		return story, err
+		return scenario, err
 	}
 	if err := s.playScaleIn(); err != nil {
-		return story, err
+		return scenario, err
 	}
-	story.Without = s.finish()
-	story.Without.Note = "Why requests fail: Auto Scaling takes a leaving instance only out of the target groups it knows, and nobody takes a Spot instance out before it dies."
-	say("  %d of %d requests failed.\n", story.Without.Failed, story.Without.Requests)
+	scenario.Without = s.finish()
+	scenario.Without.Note = "Why requests fail: Auto Scaling takes a leaving instance only out of the target groups it knows, and nobody takes a Spot instance out before it dies."
+	say("  %d of %d requests failed.\n", scenario.Without.Failed, scenario.Without.Requests)
 
 	say("The same, with the drain function listening:")
 	if s, err = newScaleIn(); err != nil {
-		return story, err
+		return scenario, err
 	}
 	if err := s.addHook(ctx); err != nil {
-		return story, err
+		return scenario, err
 	}
 	_, stop, err := s.add(ctx, hooks.Drain, build, log)
 	if err != nil {
-		return story, err
+		return scenario, err
 	}
 	err = s.playScaleIn()
 	stop()
 	if err != nil {
-		return story, err
+		return scenario, err
 	}
-	story.With = s.finish()
-	story.With.Note = "Each leaving instance is taken out of both target groups, finishes its requests, and is let go."
-	story.With.Calls = int(s.calls.Load())
-	say("  %d of %d requests failed.", story.With.Failed, story.With.Requests)
-	return story, nil
+	scenario.With = s.finish()
+	scenario.With.Note = "Each leaving instance is taken out of both target groups, finishes its requests, and is released."
+	scenario.With.Calls = int(s.calls.Load())
+	say("  %d of %d requests failed.", scenario.With.Failed, scenario.With.Requests)
+	return scenario, nil
 }
 
 // newScaleIn opens a region in which another tool has registered the instances
@@ -96,7 +96,7 @@ func (s *stage) addHook(ctx context.Context) error {
 	return err
 }
 
-// playScaleIn lets the story happen.
+// playScaleIn lets the scenario happen.
 func (s *stage) playScaleIn() error {
 	group := s.GroupOf(s.svc)
 	if err := s.play(10); err != nil {

@@ -93,13 +93,13 @@ func installLinkGreen(r *region.Region) {
 		if err := json.Unmarshal(body(payload), &event); err != nil || event.Detail.DeploymentID == "" {
 			return nil, nil
 		}
-		return nil, linkGreen(context.Background(), r, event.Detail.DeploymentID)
+		return nil, AttachLikeLinkGreen(context.Background(), r, event.Detail.DeploymentID)
 	})
 }
 
-// linkGreen attaches the deployment group's first target group to the replacement
+// AttachLikeLinkGreen attaches the deployment group's first target group to the replacement
 // groups that have ELB health checks.
-func linkGreen(ctx context.Context, r *region.Region, id string) error {
+func AttachLikeLinkGreen(ctx context.Context, r *region.Region, id string) error {
 	out, err := r.CodeDeploy().GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &id})
 	if _, gone := errors.AsType[*codedeploytypes.DeploymentDoesNotExistException](err); gone {
 		return nil

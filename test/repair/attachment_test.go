@@ -1,12 +1,15 @@
 package repair
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	asgtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	asgtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
@@ -207,26 +210,40 @@ func TestTargetGroupOfAnotherKind(t *testing.T) {
 	}
 }
 
+// TestUnhealthyAfterTheRelease holds that an attachment does not have a group
+// replace most of itself at once, and that it does not wait for ever for health that
+// does not come: nothing else replaces what is broken.
 func TestUnhealthyAfterTheRelease(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, setting{noSweep: true})
-	id := f.deploy(region.Deployment{})
-	f.RunUntil(func() bool { return f.StageOf(id) == region.StageTerminate || f.Deployed(id) }, time.Hour)
-	green := f.GroupOf(f.svc)
-	f.SetDelivery(func(region.Delivery) []time.Duration { return region.Late(time.Minute) })
-	instances := f.InService(green)
-	for _, i := range instances[1:] {
-		f.Crash(i)
+	for _, recover := range []bool{true, false} {
+		t.Run(fmt.Sprintf("recovers: %v", recover), func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, setting{noSweep: !recover})
+			f.SetDelivery(func(region.Delivery) []time.Duration { return region.Late(time.Minute) })
+			f.release(region.Deployment{})
+			green := f.GroupOf(f.svc)
+			instances := f.InService(green)
+			for _, i := range instances[1:] { // before SUCCESS is delivered
+				f.Crash(i)
+			}
+			f.Advance(5 * time.Minute)
+			if now := f.InService(green); !slices.Equal(now, instances) {
+				t.Errorf("attached while three of four were unhealthy, the group replaces them at once: %q, now %q", instances, now)
+			}
+			if recover {
+				for _, i := range instances[1:] {
+					f.Recover(i)
+				}
+			}
+			f.settle()
+			f.mustServe()
+			for _, i := range f.InService(green) {
+				if state := f.Health("web")[i]; state != elbtypes.TargetHealthStateEnumHealthy {
+					t.Errorf("%s is %s after 40 minutes: what is broken is not replaced", i, state)
+				}
+			}
+		})
 	}
-	f.Advance(5 * time.Minute)
-	if n := len(f.InService(green)); n != 4 {
-		t.Errorf("attached while three of four were unhealthy, the group has replaced them: %d in service", n)
-	}
-	for _, i := range instances[1:] {
-		f.Recover(i)
-	}
-	f.settle()
-	f.mustServe()
 }
 
 // addToDeploymentGroup names one more target group in the deployment group.

@@ -23,7 +23,7 @@ func TestAccessDenied(t *testing.T) {
 		"PutParameter":           "ssm:PutParameter",
 	} {
 		t.Run(action, func(t *testing.T) {
-			f := newFixture(t, setting{})
+			f := newFixture(t, setting{rate: 1})
 			f.SetFaults(region.On(operation, 0, region.Fault{Before: region.AccessDenied(action)}))
 			f.release(region.Deployment{})
 			f.settle()
@@ -47,7 +47,7 @@ func TestAccessDenied(t *testing.T) {
 
 func TestDeniedSweepIsNotifiedOnce(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, setting{})
+	f := newFixture(t, setting{rate: 1})
 	f.SetFaults(region.On("ListApplications", 0, region.Fault{Before: region.AccessDenied("codedeploy:ListApplications")}))
 	f.Advance(3 * time.Hour)
 	if subjects := f.Subjects(); len(subjects) != 1 || !strings.Contains(f.LastNotice(), "Allow codedeploy:ListApplications") {
@@ -67,7 +67,7 @@ func TestDeniedSweepIsNotifiedOnce(t *testing.T) {
 
 func TestDeniedSweepWhoseNoticeFailsOnce(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, setting{})
+	f := newFixture(t, setting{rate: 1})
 	once := region.On("Publish", 1, region.Fault{Before: region.Unavailable()})
 	f.SetFaults(func(c region.Call) region.Fault {
 		if c.Operation == "ListApplications" {
@@ -83,7 +83,7 @@ func TestDeniedSweepWhoseNoticeFailsOnce(t *testing.T) {
 
 func TestOwnTableGone(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, setting{})
+	f := newFixture(t, setting{rate: 1})
 	gone := &smithyError{code: "ResourceNotFoundException"}
 	f.SetFaults(region.On("BatchGetItem", 0, region.Fault{Before: gone}))
 	f.release(region.Deployment{})
@@ -97,7 +97,7 @@ func TestOwnTableGone(t *testing.T) {
 // can be, and not too often meanwhile.
 func TestNoticesOutlastAnOutage(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, setting{})
+	f := newFixture(t, setting{rate: 1})
 	f.SetFaults(region.On("Publish", 0, region.Fault{Before: region.Unavailable()}))
 	f.release(region.Deployment{})
 	f.Advance(5 * time.Hour)
@@ -112,7 +112,7 @@ func TestNoticesOutlastAnOutage(t *testing.T) {
 // remembered does not ask for the next one with each delivery.
 func TestTableThatCannotBeWrittenWhileWaiting(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, setting{noSweep: true})
+	f := newFixture(t, setting{noSweep: true, rate: 1})
 	f.release(region.Deployment{})
 	f.settle()
 	f.suspend(f.GroupOf(f.svc), "AddToLoadBalancer")

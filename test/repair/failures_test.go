@@ -12,7 +12,7 @@ import (
 func TestKilledAfterEachCall(t *testing.T) {
 	t.Parallel()
 	for n := 1; ; n++ {
-		f := newFixture(t, setting{noSweep: true})
+		f := newFixture(t, setting{noSweep: true, rate: 2})
 		killed := f.KillAfter(n)
 		f.release(region.Deployment{})
 		f.settle()
@@ -37,7 +37,7 @@ func TestKilledAfterEachCall(t *testing.T) {
 func TestKilledWhileResuming(t *testing.T) {
 	t.Parallel()
 	for n := 1; n < 60; n++ {
-		f := newFixture(t, setting{noSweep: true})
+		f := newFixture(t, setting{noSweep: true, rate: 2})
 		killed := f.KillAfter(n)
 		id := f.deploy(region.Deployment{LeaveSuspended: true})
 		f.RunUntil(func() bool { return f.StageOf(id) == region.StageReroute }, time.Hour)
@@ -70,7 +70,7 @@ func TestFaultsOfEveryCall(t *testing.T) {
 		for _, operation := range operations {
 			t.Run(name+" "+operation, func(t *testing.T) {
 				t.Parallel()
-				f := newFixture(t, setting{noSweep: true})
+				f := newFixture(t, setting{noSweep: true, rate: 2})
 				f.SetFaults(region.On(operation, 2, fault))
 				f.release(region.Deployment{})
 				f.settle()
@@ -100,7 +100,7 @@ func TestFaultsThatLast(t *testing.T) {
 		} {
 			t.Run(name+" "+operation, func(t *testing.T) {
 				t.Parallel()
-				f := newFixture(t, setting{})
+				f := newFixture(t, setting{rate: 1})
 				struck := 0
 				f.SetFaults(func(c region.Call) region.Fault {
 					if c.Operation != operation {

@@ -15,7 +15,7 @@ import (
 
 func TestOperatorsRequests(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, setting{noSweep: true})
+	f := newFixture(t, setting{noSweep: true, rate: 1})
 	f.SetDelivery(func(region.Delivery) []time.Duration { return region.Lost() })
 	f.release(region.Deployment{})
 	green := f.GroupOf(f.svc)
@@ -88,7 +88,7 @@ func TestForget(t *testing.T) {
 
 func TestOperatorsDecisionsStand(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, setting{})
+	f := newFixture(t, setting{rate: 1})
 	f.release(region.Deployment{})
 	f.settle()
 	f.mustServe()
@@ -130,7 +130,7 @@ func TestOperatorsDecisionsStand(t *testing.T) {
 // is what a failed release left, while an operator's decision stands.
 func TestEachRepairIsNotified(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, setting{})
+	f := newFixture(t, setting{rate: 1})
 	f.release(region.Deployment{})
 	f.settle()
 	f.AddTargetGroup(region.TargetGroup{Name: "admin"})

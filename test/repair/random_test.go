@@ -72,6 +72,7 @@ type schedule struct {
 func (s *schedule) quiet(d time.Duration) {
 	s.users.Stop()
 	s.countEarly()
+	s.ForgetCalls()
 	s.Advance(d)
 	s.users = s.StartTraffic(region.Traffic{TargetGroup: s.svc.TargetGroups[0], PerSecond: 1})
 }

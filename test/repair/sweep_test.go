@@ -114,7 +114,7 @@ func TestApplicationThatCannotBeRead(t *testing.T) {
 		} {
 			t.Run(operation+" "+name, func(t *testing.T) {
 				t.Parallel()
-				f := newFixture(t, setting{})
+				f := newFixture(t, setting{rate: 1})
 				other := f.AddService(bank())
 				f.Advance(6 * time.Minute)
 				f.loseEvents()

@@ -32,7 +32,7 @@ func TestBusyGroup(t *testing.T) {
 
 func TestInstanceRefreshThatLasts(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, setting{})
+	f := newFixture(t, setting{rate: 1})
 	id := f.deploy(region.Deployment{})
 	f.RunUntil(func() bool { return f.Deployed(id) }, time.Hour)
 	f.SetInstanceRefresh(f.GroupOf(f.svc), true)

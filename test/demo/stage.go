@@ -25,8 +25,8 @@ import (
 	"deployhooks/test/region/wire"
 )
 
-// stage is where a story is played: a region with one service, its users, and
-// an observer with a notebook.
+// stage is where a scenario is played: a region with one service, its users, and
+// an observer.
 type stage struct {
 	*region.Region
 	svc   region.Service
@@ -36,8 +36,8 @@ type stage struct {
 	lanes map[string]*Lane
 	blue  string       // the first Auto Scaling group
 	calls atomic.Int64 // of the functions to AWS
-	// told counts the notices that the observer has read.
-	told int
+	// read counts the notifications that the observer has read.
+	read int
 }
 
 // newStage opens a region whose clock is set to the present, because the built
@@ -96,13 +96,13 @@ func (s *stage) mark(ours bool, format string, args ...any) {
 	s.say("  %s  %s", m.Time(), m.Text)
 }
 
-// readNotices marks what the hooks have told since the last second.
+// readNotices marks what the hooks have notified since the last second.
 func (s *stage) readNotices() {
 	published := s.Topic(hooks.Notices).Published()
-	for _, p := range published[s.told:] {
+	for _, p := range published[s.read:] {
 		s.mark(true, "deployhooks: %s", p.Subject)
 	}
-	s.told = len(published)
+	s.read = len(published)
 }
 
 // observe adds this second to the lane of each instance.
@@ -172,7 +172,7 @@ func (l *Lane) add(second int, c Condition) {
 	l.Spans = append(l.Spans, Span{second, second + 1, c})
 }
 
-// finish is the notebook.
+// finish is what the observer has seen.
 func (s *stage) finish() Run {
 	s.run.Seconds = make([]Second, s.second())
 	for _, users := range s.users {
@@ -197,7 +197,7 @@ func (s *stage) finish() Run {
 }
 
 // recorded is the recorded EventBridge payload of a deployment's state, with
-// the IDs of this story's deployment in it.
+// the IDs of this scenario's deployment in it.
 func recorded(sent []byte) ([]byte, error) {
 	var event struct {
 		Detail struct{ DeploymentID, State string } `json:"detail"`
