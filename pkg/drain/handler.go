@@ -257,7 +257,7 @@ func (r *Drainer) Answer(ctx context.Context, e event.Request) (any, error) {
 	case (req.Action == "drain" || req.Action == "skip" || req.Instance != "") && !instanceID.MatchString(req.Instance):
 		return nil, fmt.Errorf(`action %q needs an "instance", such as "i-0123456789abcdef0", not %q`, req.Action, req.Instance)
 	}
-	budget := Budget{AutoScaling: 20, Balancing: 20}
+	budget := Budget{AutoScaling: 20, Balancing: 20, Deregister: 10}
 	var last time.Time
 	if req.Action != "status" && req.Action != "plan" {
 		var err error

@@ -81,6 +81,10 @@ func (s *Step) planCommand(settings Settings, o *Observation) {
 	denied := fault.Is(o.Failed[Question{aboutSent, ""}], fault.Denied)
 	overdue := !c.Asked.IsZero() && !o.Now.Before(c.Asked.Add(s.Timeout))
 	switch {
+	case c.ID == "" && settings.Shutdown == (Shutdown{}):
+		*c = Command{}
+		*s = s.release(Drained)
+		return
 	case c.Over:
 	case c.Key == "" && (settings.Shutdown == (Shutdown{}) || !d.runsCommand(o)):
 		*s = s.release(Drained)
