@@ -36,7 +36,7 @@ func TestRandom(t *testing.T) {
 			name := rapid.SampledFrom(happeningNames).Draw(rt, "happening")
 			played = append(played, name)
 			happenings[name](s, rt, &left)
-			s.pass(time.Duration(rapid.IntRange(1, 90).Draw(rt, "seconds"))*time.Second, o)
+			s.pass(time.Duration(rapid.IntRange(1, 200).Draw(rt, "seconds"))*time.Second, o)
 		}
 		// Everything settles.
 		s.pass(2*time.Minute, o)
