@@ -1,16 +1,21 @@
 package infra
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"deployhooks/infra/config"
+	"deployhooks/pkg/drain"
+	"deployhooks/pkg/repair"
 )
 
 // The table of configuration keys in the README is between this marker and the
@@ -144,6 +149,83 @@ func TestREADMENamesEveryOutcome(t *testing.T) {
 			if !found || !strings.Contains(table, "`"+outcome[1]+"`") {
 				t.Errorf("the README does not document the outcome %s of %s", outcome[1], domain)
 			}
+		}
+	}
+}
+
+// The README's examples of events are what the functions put on the bus: every field
+// exists, and none that is always there is left out.
+func TestREADMEShowsTheEventsThatTheFunctionsWrite(t *testing.T) {
+	t.Parallel()
+	text := readme(t)
+	for domain, detail := range map[string]any{"repair": &repair.Result{}, "drain": &drain.Report{}} {
+		_, rest, found := strings.Cut(text, "<!-- "+domain+" event: kept true by a test in test/infra -->\n\n```json\n")
+		example, _, ends := strings.Cut(rest, "```")
+		if !found || !ends {
+			t.Errorf("the README has no example of an event of %s", domain)
+			continue
+		}
+		decoder := json.NewDecoder(strings.NewReader(example))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(detail); err != nil {
+			t.Errorf("people match fields that %s does not write: %v", domain, err)
+			continue
+		}
+		written, err := json.Marshal(detail)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var shown, want any
+		if err := errors.Join(json.Unmarshal([]byte(example), &shown), json.Unmarshal(written, &want)); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, shown); diff != "" {
+			t.Errorf("the README's event of %s is not what it writes (-code +README):\n%s", domain, diff)
+		}
+		values := identifiers(t, domain, `(?:Phase|Outcome) = "([a-z-]+)"`)
+		for _, field := range []string{"phase", "outcome"} {
+			if value, ok := shown.(map[string]any)[field].(string); ok && !slices.Contains(values, value) {
+				t.Errorf("people match the %s %q, which %s never writes", field, value, domain)
+			}
+		}
+	}
+	for domain, pattern := range map[string]string{"repair": `Phase = "([a-z-]+)"`, "drain": `Cause = "([a-z-]+)"`} {
+		for _, value := range identifiers(t, domain, pattern) {
+			if !strings.Contains(text, "`"+value+"`") {
+				t.Errorf("the README does not document the value %s in events of %s", value, domain)
+			}
+		}
+	}
+}
+
+// identifiers are the values of constants in a domain's source.
+func identifiers(t *testing.T, domain, pattern string) (values []string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("..", "..", "pkg", domain, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range regexp.MustCompile(pattern).FindAllStringSubmatch(string(source), -1) {
+			values = append(values, match[1])
+		}
+	}
+	if len(values) == 0 {
+		t.Fatalf("nothing in %s matches %s", domain, pattern)
+	}
+	return values
+}
+
+// Files that the README names exist.
+func TestREADMENamesFilesThatExist(t *testing.T) {
+	t.Parallel()
+	for _, match := range regexp.MustCompile("`((?:pkg|test|infra|events|functions)/[^` ]+)`").FindAllStringSubmatch(readme(t), -1) {
+		if _, err := os.Stat(filepath.Join("..", "..", match[1])); err != nil {
+			t.Errorf("readers look for what does not exist: %v", err)
 		}
 	}
 }
