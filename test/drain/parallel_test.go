@@ -176,7 +176,7 @@ func (p *parallel) work(payload []byte) ([]byte, error) {
 	return json.Marshal(answer)
 }
 
-// batchResponse tells SQS which messages to deliver again.
+// batchResponse names to SQS the messages to deliver again.
 type batchResponse struct {
 	Failures []batchFailure `json:"batchItemFailures"`
 }

@@ -137,7 +137,7 @@ func TestCommandAfterTheWarmPool(t *testing.T) {
 	s.mustRunOnce(4)
 }
 
-// TestReturnTimesOut tells of an instance whose hook timed out on its way back to
+// TestReturnTimesOut notifies of an instance whose hook timed out on its way back to
 // the warm pool: its requests were cut off like any other's.
 func TestReturnTimesOut(t *testing.T) {
 	t.Parallel()
