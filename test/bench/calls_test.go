@@ -78,7 +78,7 @@ func measure(t *testing.T, baseline bool, attach func(*region.Region, *repair.Re
 
 func function(r *region.Region) *repair.Repairer {
 	r.AddTable("records", "application", "deploymentGroup")
-	queue, topic := r.Queue("repair").Deaf(), r.Topic("notices")
+	queue, topic := r.Queue("repair").WithoutEvents(), r.Topic("notices")
 	return repair.New(
 		repair.Config{QueueURL: queue.URL(), Table: "records", ParameterPrefix: "/deployhooks", Mode: repair.ModeApply},
 		repair.Clients{Deployments: r.CodeDeploy(), Groups: r.AutoScaling(), Balancers: r.ELBV2(), Parameters: r.SSM(), Queue: r.SQS(), Database: r.DynamoDB()},

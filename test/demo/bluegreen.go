@@ -11,55 +11,55 @@ import (
 	"deployhooks/test/region"
 )
 
-// shop is the service of the story.
+// shop is the service of the scenario.
 var shop = region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Instances: 4}
 
-// blueGreen is the story of a release, a scale-out after it, and a scale-in
+// blueGreen is the scenario of a release, a scale-out after it, and a scale-in
 // after that.
-func blueGreen(ctx context.Context, build string, log io.Writer) (Story, error) {
-	story := Story{
+func blueGreen(ctx context.Context, build string, log io.Writer) (Scenario, error) {
+	scenario := Scenario{
 		Name:  "blueGreen",
 		Title: "A release, a busy minute, a quiet minute",
 		Lead: "CodeDeploy releases shop/web blue/green by copying its Auto Scaling group. The copy comes out attached to no target group. " +
 			"Later the load rises and the group grows by two instances; then it falls and the group shrinks by two.",
 	}
 	say("A release with a scale-out and a scale-in after it, first without the hooks:")
-	s := newStage(say, shop)
+	s := newSimulation(say, shop)
 	err := s.playRelease()
 	if err != nil {
-		return story, err
+		return scenario, err
 	}
-	story.Without = s.finish()
-	story.Without.Note = "Why requests fail: the copy is attached to no target group, so Auto Scaling ends instances that the load balancer still sends requests to. " +
-		"The two yellow instances of the scale-out are paid for and never get a request."
-	say("  %d of %d requests failed.\n", story.Without.Failed, story.Without.Requests)
+	scenario.Without = s.finish()
+	scenario.Without.Note = "Why requests fail: the copy is attached to no target group, so Auto Scaling terminates instances that the load balancer still sends requests to. " +
+		"The two yellow instances of the scale-out cost money and never get a request."
+	say("  %d of %d requests failed.\n", scenario.Without.Failed, scenario.Without.Requests)
 
-	say("The same, with the repair function listening:")
-	s = newStage(say, shop)
+	say("The same, with the repair function:")
+	s = newSimulation(say, shop)
 	stop, err := s.addRepair(ctx, build, log)
 	if err != nil {
-		return story, err
+		return scenario, err
 	}
 	err = s.playRelease()
 	stop()
 	if err != nil {
-		return story, err
+		return scenario, err
 	}
-	story.With = s.finish()
-	story.With.Note = "The target group is attached within seconds of the release's success. The notice comes after the first look, 15 seconds later, which finds it in service."
-	story.With.Calls = int(s.calls.Load())
-	if story.With.Changes, err = s.changes(); err != nil {
-		return story, err
+	scenario.With = s.finish()
+	scenario.With.Note = "The target group is attached within seconds of the release's success. The notification follows after the next reconcile, 15 seconds later, which finds it in service."
+	scenario.With.Calls = int(s.calls.Load())
+	if scenario.With.Changes, err = s.changes(); err != nil {
+		return scenario, err
 	}
-	say("  %d of %d requests failed.", story.With.Failed, story.With.Requests)
-	for _, c := range story.With.Changes {
+	say("  %d of %d requests failed.", scenario.With.Failed, scenario.With.Requests)
+	for _, c := range scenario.With.Changes {
 		say("  The hooks did: %s.", c)
 	}
-	return story, nil
+	return scenario, nil
 }
 
-// playRelease lets the story happen.
-func (s *stage) playRelease() error {
+// playRelease plays the scenario.
+func (s *simulation) playRelease() error {
 	if err := s.play(5); err != nil {
 		return err
 	}
@@ -87,24 +87,24 @@ func (s *stage) playRelease() error {
 	return s.play(max(180-s.second(), 30))
 }
 
-// addRepair starts the built function, and leads CodeDeploy's events to it by
-// its queue, in the recorded form.
-func (s *stage) addRepair(ctx context.Context, build string, log io.Writer) (stop func(), err error) {
+// addRepair starts the built function, and sends CodeDeploy's events to its queue
+// in the recorded form.
+func (s *simulation) addRepair(ctx context.Context, build string, log io.Writer) (stop func(), err error) {
 	queue, stop, err := s.add(ctx, hooks.Repair, build, log)
 	if err != nil {
 		return nil, err
 	}
-	queue.Deaf()
+	queue.WithoutEvents()
 	s.OnEvent(func(sent []byte) {
-		if payload, err := recorded(sent); err == nil { // other services' events are not for us
+		if payload, err := recorded(sent); err == nil { // other services' events are out of scope
 			queue.Send(string(payload))
 		}
 	})
 	return stop, nil
 }
 
-// changes are what the hooks told other systems that they did.
-func (s *stage) changes() ([]string, error) {
+// changes are the changes in the hooks' events, in words.
+func (s *simulation) changes() ([]string, error) {
 	var all []string
 	for _, e := range s.Events("default") {
 		var result repair.Result

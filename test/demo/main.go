@@ -46,26 +46,26 @@ func demo(build, out string) error {
 		return err
 	}
 	defer log.Close()
-	var stories []Story
-	for _, play := range []func(context.Context, string, io.Writer) (Story, error){blueGreen, scaleIn} {
-		story, err := play(context.Background(), build, log)
+	var scenarios []Scenario
+	for _, play := range []func(context.Context, string, io.Writer) (Scenario, error){blueGreen, scaleIn} {
+		scenario, err := play(context.Background(), build, log)
 		if err != nil {
 			return fmt.Errorf("%w (the functions' log is in %s)", err, log.Name())
 		}
-		stories = append(stories, story)
+		scenarios = append(scenarios, scenario)
 	}
-	if err := write(out, stories); err != nil {
+	if err := write(out, scenarios); err != nil {
 		return err
 	}
-	fmt.Printf("\nSome eight minutes of it took %.1f s. Look at it: %s\nThe same figures as JSON: %s\n",
+	fmt.Printf("\nEight simulated minutes took %.1f s. The report: %s\nThe same figures as JSON: %s\n",
 		time.Since(began).Seconds(), filepath.Join(out, "report.html"), filepath.Join(out, "report.json"))
 	var failed error
-	for _, s := range stories {
+	for _, s := range scenarios {
 		if s.With.Failed > 0 {
-			failed = errors.Join(failed, fmt.Errorf("%s: %d requests failed although the hooks were there", s.Name, s.With.Failed))
+			failed = errors.Join(failed, fmt.Errorf("%s: %d requests failed with the hooks", s.Name, s.With.Failed))
 		}
 		if s.Without.Failed == 0 {
-			failed = errors.Join(failed, fmt.Errorf("%s: nothing failed without the hooks, so the story shows nothing", s.Name))
+			failed = errors.Join(failed, fmt.Errorf("%s: no request failed without the hooks, so the scenario shows nothing", s.Name))
 		}
 	}
 	return failed

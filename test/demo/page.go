@@ -31,13 +31,13 @@ type picture struct {
 }
 
 // render draws the page. It holds all it needs: no script, no network.
-func render(stories []Story) ([]byte, error) {
+func render(scenarios []Scenario) ([]byte, error) {
 	page, err := template.New("page").Funcs(template.FuncMap{"picture": newPicture, "percent": percent}).Parse(pageHTML)
 	if err != nil {
 		return nil, err
 	}
 	var out bytes.Buffer
-	err = page.Execute(&out, stories)
+	err = page.Execute(&out, scenarios)
 	return out.Bytes(), err
 }
 

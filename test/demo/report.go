@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// Story is one kind of bad day, played without the hooks and with them.
-type Story struct {
+// Scenario is a release or a scale-in, played without the hooks and with them.
+type Scenario struct {
 	Name    string // the key in report.json
 	Title   string
 	Lead    string // what happens, for a person
@@ -16,11 +16,11 @@ type Story struct {
 	With    Run
 }
 
-// Run is one play of a story: what an observer wrote down second by second.
+// Run is one run of a scenario, second by second.
 type Run struct {
 	Requests int
 	Failed   int
-	// Note says why it came so, for a person.
+	// Note explains the result, for a person.
 	Note string
 	// Changes are what the hooks say they did.
 	Changes []string
@@ -64,7 +64,7 @@ const (
 	Serving  Condition = "serving"
 	Idle     Condition = "idle"    // in service, and no load balancer sends it anything
 	Draining Condition = "leaving" // finishing its requests, taking no new ones
-	Dying    Condition = "dying"   // gone or going, and still sent requests
+	Dying    Condition = "dying"   // terminating or terminated, and still sent requests
 )
 
 // figures is a run in report.json.
@@ -75,9 +75,9 @@ type figures struct {
 }
 
 // write writes report.html and report.json.
-func write(folder string, stories []Story) error {
+func write(folder string, scenarios []Scenario) error {
 	report := map[string]map[string]figures{}
-	for _, s := range stories {
+	for _, s := range scenarios {
 		report[s.Name] = map[string]figures{
 			"without": {s.Without.Requests, s.Without.Failed, nil},
 			"with":    {s.With.Requests, s.With.Failed, s.With.Changes},
@@ -90,7 +90,7 @@ func write(folder string, stories []Story) error {
 	if err := os.WriteFile(filepath.Join(folder, "report.json"), append(text, '\n'), 0o644); err != nil {
 		return err
 	}
-	page, err := render(stories)
+	page, err := render(scenarios)
 	if err != nil {
 		return fmt.Errorf("report.html: %w", err)
 	}

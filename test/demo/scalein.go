@@ -18,16 +18,16 @@ import (
 // partners is a target group that the Auto Scaling group does not know.
 const partners = "partners"
 
-// bank is the service of the story. Its group says in a tag what else its
-// instances are registered in.
+// bank is the service of the scenario. A tag of its group names the
+// other target group of its instances.
 var bank = region.Service{
 	Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Instances: 6,
 	Tags: map[string]string{"deployhooks:drain-target-groups": partners},
 }
 
-// scaleIn is the story of a scale-in and of a Spot interruption.
-func scaleIn(ctx context.Context, build string, log io.Writer) (Story, error) {
-	story := Story{
+// scaleIn is the scenario of a scale-in and of a Spot interruption.
+func scaleIn(ctx context.Context, build string, log io.Writer) (Scenario, error) {
+	scenario := Scenario{
 		Name:  "scaleIn",
 		Title: "A quiet minute, and a Spot interruption",
 		Lead: "The instances of shop/web also answer partners, on a port and in a target group that their Auto Scaling group knows nothing of. " +
@@ -36,42 +36,42 @@ func scaleIn(ctx context.Context, build string, log io.Writer) (Story, error) {
 	say("\nA scale-in and a Spot interruption, first without the hooks:")
 	s, err := newScaleIn()
 	if err != nil {
-		return story, err
+		return scenario, err
 	}
 	if err := s.playScaleIn(); err != nil {
-		return story, err
+		return scenario, err
 	}
-	story.Without = s.finish()
-	story.Without.Note = "Why requests fail: Auto Scaling takes a leaving instance only out of the target groups it knows, and nobody takes a Spot instance out before it dies."
-	say("  %d of %d requests failed.\n", story.Without.Failed, story.Without.Requests)
+	scenario.Without = s.finish()
+	scenario.Without.Note = "Why requests fail: Auto Scaling deregisters a terminating instance only from the target groups it knows, and nothing deregisters a Spot instance before EC2 interrupts it."
+	say("  %d of %d requests failed.\n", scenario.Without.Failed, scenario.Without.Requests)
 
-	say("The same, with the drain function listening:")
+	say("The same, with the drain function:")
 	if s, err = newScaleIn(); err != nil {
-		return story, err
+		return scenario, err
 	}
 	if err := s.addHook(ctx); err != nil {
-		return story, err
+		return scenario, err
 	}
 	_, stop, err := s.add(ctx, hooks.Drain, build, log)
 	if err != nil {
-		return story, err
+		return scenario, err
 	}
 	err = s.playScaleIn()
 	stop()
 	if err != nil {
-		return story, err
+		return scenario, err
 	}
-	story.With = s.finish()
-	story.With.Note = "Each leaving instance is taken out of both target groups, finishes its requests, and is let go."
-	story.With.Calls = int(s.calls.Load())
-	say("  %d of %d requests failed.", story.With.Failed, story.With.Requests)
-	return story, nil
+	scenario.With = s.finish()
+	scenario.With.Note = "Each leaving instance is deregistered from both target groups, finishes its requests, and terminates."
+	scenario.With.Calls = int(s.calls.Load())
+	say("  %d of %d requests failed.", scenario.With.Failed, scenario.With.Requests)
+	return scenario, nil
 }
 
 // newScaleIn opens a region in which another tool has registered the instances
 // in the partners' target group.
-func newScaleIn() (*stage, error) {
-	s := newStage(say, bank)
+func newScaleIn() (*simulation, error) {
+	s := newSimulation(say, bank)
 	arn := s.AddTargetGroup(region.TargetGroup{Name: partners, Port: 8080})
 	var targets []elbtypes.TargetDescription
 	for _, id := range s.InService(s.GroupOf(s.svc)) {
@@ -87,8 +87,8 @@ func newScaleIn() (*stage, error) {
 	return s, nil
 }
 
-// addHook puts the lifecycle hook on the group that the drain function answers.
-func (s *stage) addHook(ctx context.Context) error {
+// addHook puts the lifecycle hook that the drain function completes on the group.
+func (s *simulation) addHook(ctx context.Context) error {
 	_, err := s.AutoScaling().PutLifecycleHook(ctx, &autoscaling.PutLifecycleHookInput{
 		AutoScalingGroupName: aws.String(s.GroupOf(s.svc)), LifecycleHookName: aws.String("deployhooks-drain"),
 		LifecycleTransition: aws.String("autoscaling:EC2_INSTANCE_TERMINATING"), HeartbeatTimeout: aws.Int32(900), DefaultResult: aws.String("CONTINUE"),
@@ -96,8 +96,8 @@ func (s *stage) addHook(ctx context.Context) error {
 	return err
 }
 
-// playScaleIn lets the story happen.
-func (s *stage) playScaleIn() error {
+// playScaleIn plays the scenario.
+func (s *simulation) playScaleIn() error {
 	group := s.GroupOf(s.svc)
 	if err := s.play(10); err != nil {
 		return err
@@ -111,11 +111,11 @@ func (s *stage) playScaleIn() error {
 	if len(running) != 4 {
 		return fmt.Errorf("%d instances are in service after the scale-in, not 4", len(running))
 	}
-	s.mark(false, "EC2 warns: a Spot instance goes in two minutes")
+	s.mark(false, "EC2 warns: a Spot instance will be interrupted in two minutes")
 	s.InterruptSpot(running[0])
 	if err := s.play(120); err != nil {
 		return err
 	}
-	s.mark(false, "EC2 takes the instance")
+	s.mark(false, "EC2 terminates the instance")
 	return s.play(int((45 * time.Second).Seconds()))
 }

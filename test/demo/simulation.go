@@ -25,9 +25,9 @@ import (
 	"deployhooks/test/region/wire"
 )
 
-// stage is where a story is played: a region with one service, its users, and
-// an observer with a notebook.
-type stage struct {
+// simulation is one run of a scenario: a region with one service, its users, and a
+// record of every second.
+type simulation struct {
 	*region.Region
 	svc   region.Service
 	users []*region.Stream
@@ -36,14 +36,14 @@ type stage struct {
 	lanes map[string]*Lane
 	blue  string       // the first Auto Scaling group
 	calls atomic.Int64 // of the functions to AWS
-	// told counts the notices that the observer has read.
-	told int
+	// read counts the notifications that are marked.
+	read int
 }
 
-// newStage opens a region whose clock is set to the present, because the built
-// functions look at theirs.
-func newStage(say func(string, ...any), svc region.Service) *stage {
-	s := &stage{say: say, lanes: map[string]*Lane{}}
+// newSimulation opens a region whose clock is set to the present, because the built
+// functions read the real clock.
+func newSimulation(say func(string, ...any), svc region.Service) *simulation {
+	s := &simulation{say: say, lanes: map[string]*Lane{}}
 	s.Region = region.New(region.Options{
 		Start:   time.Now().Truncate(time.Second),
 		Timings: region.Timings{Boot: 12 * time.Second, Install: 8 * time.Second, Shutdown: 6 * time.Second, Attach: 4 * time.Second, Poll: 2 * time.Second},
@@ -55,12 +55,12 @@ func newStage(say func(string, ...any), svc region.Service) *stage {
 }
 
 // addUsers begins a stream of requests, every tenth of them a slow one.
-func (s *stage) addUsers(targetGroup string) {
+func (s *simulation) addUsers(targetGroup string) {
 	s.users = append(s.users, s.StartTraffic(region.Traffic{TargetGroup: targetGroup, PerSecond: 20, Takes: 400 * time.Millisecond, Long: 3 * time.Second}))
 }
 
 // add starts a built function and gives it the region for AWS.
-func (s *stage) add(ctx context.Context, f hooks.Function, build string, log io.Writer) (queue *region.Queue, stop func(), err error) {
+func (s *simulation) add(ctx context.Context, f hooks.Function, build string, log io.Writer) (queue *region.Queue, stop func(), err error) {
 	aws := wire.New(wire.ServicesOf(s.Region)...)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.calls.Add(1)
@@ -74,8 +74,8 @@ func (s *stage) add(ctx context.Context, f hooks.Function, build string, log io.
 	return queue, func() { end(); server.Close() }, nil
 }
 
-// play lets the seconds pass and writes down what there is to see in each.
-func (s *stage) play(seconds int) error {
+// play lets seconds pass and records each.
+func (s *simulation) play(seconds int) error {
 	for range seconds {
 		if err := s.observe(); err != nil {
 			return err
@@ -87,26 +87,26 @@ func (s *stage) play(seconds int) error {
 }
 
 // second is the number of the second that begins now.
-func (s *stage) second() int { return int(s.Now().Sub(s.Start()) / time.Second) }
+func (s *simulation) second() int { return int(s.Now().Sub(s.Start()) / time.Second) }
 
-// mark writes down that something happens now.
-func (s *stage) mark(ours bool, format string, args ...any) {
+// mark records that something happens now.
+func (s *simulation) mark(ours bool, format string, args ...any) {
 	m := Mark{At: s.second(), Text: fmt.Sprintf(format, args...), Ours: ours}
 	s.run.Marks = append(s.run.Marks, m)
 	s.say("  %s  %s", m.Time(), m.Text)
 }
 
-// readNotices marks what the hooks have told since the last second.
-func (s *stage) readNotices() {
+// readNotices marks the notifications of the last second.
+func (s *simulation) readNotices() {
 	published := s.Topic(hooks.Notices).Published()
-	for _, p := range published[s.told:] {
+	for _, p := range published[s.read:] {
 		s.mark(true, "deployhooks: %s", p.Subject)
 	}
-	s.told = len(published)
+	s.read = len(published)
 }
 
 // observe adds this second to the lane of each instance.
-func (s *stage) observe() error {
+func (s *simulation) observe() error {
 	groups, err := s.AutoScaling().DescribeAutoScalingGroups(context.Background(), &autoscaling.DescribeAutoScalingGroupsInput{})
 	if err != nil {
 		return err
@@ -125,7 +125,7 @@ func (s *stage) observe() error {
 			s.lane(id, aws.ToString(g.AutoScalingGroupName)).add(s.second(), condition(i.LifecycleState, registered[id]))
 		}
 	}
-	// Those that Auto Scaling has forgotten and a load balancer has not.
+	// Those that have left Auto Scaling and are still registered.
 	for _, id := range slices.Sorted(maps.Keys(registered)) {
 		if c := condition("", registered[id]); !alive[id] && s.lanes[id] != nil && c != Starting {
 			s.lanes[id].add(s.second(), c)
@@ -152,7 +152,7 @@ func condition(life asgtypes.LifecycleState, targets []elbtypes.TargetHealthStat
 	}
 }
 
-func (s *stage) lane(instance, group string) *Lane {
+func (s *simulation) lane(instance, group string) *Lane {
 	if s.lanes[instance] == nil {
 		fleet := "green"
 		if group == s.blue {
@@ -172,8 +172,8 @@ func (l *Lane) add(second int, c Condition) {
 	l.Spans = append(l.Spans, Span{second, second + 1, c})
 }
 
-// finish is the notebook.
-func (s *stage) finish() Run {
+// finish is the record.
+func (s *simulation) finish() Run {
 	s.run.Seconds = make([]Second, s.second())
 	for _, users := range s.users {
 		began := s.second() - len(users.Seconds()) + 1 // the last has only begun
@@ -197,7 +197,7 @@ func (s *stage) finish() Run {
 }
 
 // recorded is the recorded EventBridge payload of a deployment's state, with
-// the IDs of this story's deployment in it.
+// the ID of this scenario's deployment.
 func recorded(sent []byte) ([]byte, error) {
 	var event struct {
 		Detail struct{ DeploymentID, State string } `json:"detail"`
