@@ -76,13 +76,13 @@ func repairBehaviour() []setting {
 	return []setting{{
 		Setting{
 			Key: "attachDuringTerminationWait", Default: "false", Allowed: allowedBool,
-			Purpose: "whether repair attaches the green Auto Scaling group while CodeDeploy still waits to terminate the blue one, against AWS's advice, or registers its instances one by one until the deployment has ended",
+			Purpose: "whether repair attaches the green Auto Scaling group while CodeDeploy still waits to terminate the blue one, against AWS's advice; with false, it registers the instances one by one until the deployment has ended",
 		},
 		func(h *Hooks, v any) (err error) { h.Repair.AttachDuringTerminationWait, err = boolean(v); return },
 	}, {
 		Setting{
 			Key: "instancesWithoutRevision", Default: string(NotifyOfInstances), Allowed: "notify, standby or replace",
-			Purpose: "what repair does about instances that CodeDeploy has not deployed to: notify operators; also put them in standby; or also have them replaced",
+			Purpose: "what repair does about instances that CodeDeploy has not deployed to: notify operators; also put them on standby; or also have them replaced",
 		},
 		func(h *Hooks, v any) (err error) {
 			h.Repair.InstancesWithoutRevision, err = oneOf(v, NotifyOfInstances, StandbyInstances, ReplaceInstances)
@@ -91,7 +91,7 @@ func repairBehaviour() []setting {
 	}, {
 		Setting{
 			Key: "blueGroupThatStays", Default: string(NotifyOfBlueGroup), Allowed: "notify or detach",
-			Purpose: "what repair does about a blue Auto Scaling group that is kept and still attached, so that its scale-out brings the old version back: notify operators, or also detach it",
+			Purpose: "what repair does about a blue Auto Scaling group that stays and is still attached, so that its scale-out puts the old version back in front of users: notify operators, or also detach it",
 		},
 		func(h *Hooks, v any) (err error) {
 			h.Repair.BlueGroupThatStays, err = oneOf(v, NotifyOfBlueGroup, DetachBlueGroup)
@@ -127,7 +127,7 @@ func operation() []setting {
 	return []setting{{
 		Setting{
 			Key: "notifyEmails", Allowed: "e-mail addresses" + asList,
-			Purpose: "who gets the notifications; each address confirms once, by mail",
+			Purpose: "who gets the notifications; each address has to confirm once, by mail",
 		},
 		func(h *Hooks, v any) (err error) { h.NotifyEmails, err = list(v, email); return },
 	}, {
@@ -151,7 +151,7 @@ func operation() []setting {
 	}, {
 		Setting{
 			Key: "acceptEventsFrom", Allowed: "pairs <account>/<region>" + asList,
-			Purpose: "whose events are accepted beside those of the stack's own account and region, for functions that get the events of others by a topic or a bus",
+			Purpose: "whose events are accepted besides those of the stack's own account and region, where a topic or bus forwards them",
 		},
 		func(h *Hooks, v any) (err error) { h.AcceptEventsFrom, err = list(v, eventSource); return },
 	}, {

@@ -16,7 +16,7 @@ func drainScope() []setting {
 	}, {
 		Setting{
 			Key: "drainShortestHookSeconds", Default: "300", Allowed: "a whole number from 30 to 7200",
-			Purpose: "the shortest heartbeat timeout of the lifecycle hooks that drain completes; a sweep that is too rare for it is refused",
+			Purpose: "the shortest heartbeat timeout of the lifecycle hooks that drain completes; it must be at least twice the sweep interval",
 		},
 		func(h *Hooks, v any) (err error) { h.Drain.ShortestHookSeconds, err = between(v, 30, 7200); return },
 	}, {
@@ -38,31 +38,31 @@ func drainBehaviour() []setting {
 	return []setting{{
 		Setting{
 			Key: "drainDeadlineMinutes", Allowed: "a whole number from 1 to 2880, not less than drainCommandTimeoutMinutes where a command runs",
-			Purpose: "how long an instance waits at most; none means as long as its deregistration delays and the command need, and a quarter of an hour if a service does not answer",
+			Purpose: "how long an instance waits at most; none means as long as its deregistration delays and the command take, and a quarter of an hour more for a service that does not answer",
 		},
 		func(h *Hooks, v any) (err error) { h.Drain.DeadlineMinutes, err = between(v, 1, 2880); return },
 	}, {
 		Setting{
 			Key: "drainTargetGroups", Allowed: "target group names or ARNs" + asList,
-			Purpose: "target groups that every instance leaves beside those of its Auto Scaling group",
+			Purpose: "target groups that every instance is deregistered from, besides those of its Auto Scaling group",
 		},
 		func(h *Hooks, v any) (err error) { h.Drain.TargetGroups, err = list(v, targetGroup); return },
 	}, {
 		Setting{
 			Key: "drainFindTargetGroups", Default: "false", Allowed: allowedBool,
-			Purpose: "whether drain searches all target groups of the region for the instance, beside those that are named",
+			Purpose: "whether drain searches all target groups of the region for the instance, besides those that are named",
 		},
 		func(h *Hooks, v any) (err error) { h.Drain.FindTargetGroups, err = boolean(v); return },
 	}, {
 		Setting{
 			Key: "networkTargetWaitSeconds", Default: "120", Allowed: "a whole number from 0 to 3600",
-			Purpose: "how long an instance waits at least after it left a target group of a Network Load Balancer, which may still send it connections",
+			Purpose: "how long an instance waits at least after it was deregistered from a target group of a Network Load Balancer, which may still send it connections",
 		},
 		func(h *Hooks, v any) (err error) { h.Drain.NetworkTargetWaitSeconds, err = between(v, 0, 3600); return },
 	}, {
 		Setting{
 			Key: "drainReleasesPerSecond", Default: "8", Allowed: "a whole number from 1 to 100",
-			Purpose: "how many calls of Auto Scaling drain makes a second, in the account and region",
+			Purpose: "how many calls a second drain makes to Auto Scaling, in the account and region",
 		},
 		func(h *Hooks, v any) (err error) { h.Drain.ReleasesPerSecond, err = between(v, 1, 100); return },
 	}}
@@ -100,7 +100,7 @@ func drainEvents() []setting {
 	return []setting{{
 		Setting{
 			Key: "onSpotInterruption", Default: string(DrainInstance), Allowed: "drain or off",
-			Purpose: "whether an instance is drained at its Spot interruption warning",
+			Purpose: "whether a Spot interruption warning drains the instance",
 		},
 		func(h *Hooks, v any) (err error) {
 			h.Drain.OnSpotInterruption, err = oneOf(v, DrainInstance, Off)

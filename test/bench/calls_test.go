@@ -71,7 +71,7 @@ func measure(t *testing.T, baseline bool, attach func(*region.Region, *repair.Re
 }
 
 func function(r *region.Region) *repair.Repairer {
-	repairs.Install(r, repairs.Settings{SweepEvery: -1}).Queue.Deaf().Serve(nil)
+	repairs.Install(r, repairs.Settings{SweepEvery: -1}).Queue.WithoutEvents().Serve(nil)
 	return repairs.New(r, repairs.Settings{})
 }
 

@@ -94,7 +94,7 @@ func (s *stage) addRepair(ctx context.Context, build string, log io.Writer) (sto
 	if err != nil {
 		return nil, err
 	}
-	queue.Deaf()
+	queue.WithoutEvents()
 	s.OnEvent(func(sent []byte) {
 		if payload, err := recorded(sent); err == nil { // other services' events are not for us
 			queue.Send(string(payload))

@@ -39,7 +39,7 @@ const (
 // something.
 func (e *environment) addUnattached() {
 	e.region.AddTargetGroup(region.TargetGroup{Name: unattached})
-	e.region.Queue(hookQueue).Deaf()
+	e.region.Queue(hookQueue).WithoutEvents()
 	e.region.OnCommand(func(region.CommandRun) region.CommandResult { return region.CommandResult{Output: shutdownOutput} })
 }
 

@@ -113,7 +113,7 @@ func (e *environment) refuseUnknownCallers(ctx context.Context) (string, error) 
 }
 
 // begin starts the release and waits until the function has kept the baselines
-// of the services that it hears of.
+// of the services whose events it receives.
 func (e *environment) begin(ctx context.Context) (string, error) {
 	e.release()
 	e.region.Advance(5 * time.Second)

@@ -19,7 +19,7 @@ import (
 	"deployhooks/test/region"
 )
 
-// Notices is what the region calls the topic that operators read.
+// Notices is what the region calls the topic that people read.
 const Notices = "notices"
 
 // Function is a built function with what the stack in infra puts around it. Its
@@ -29,8 +29,8 @@ type Function struct {
 	Table string
 	Keys  []string // of the table
 	Queue config.Queue
-	// Notified, if set, is called with each notice that the function publishes.
-	Notified func(region.Publication)
+	// OnNotice, if set, is called with each notification that the function publishes.
+	OnNotice func(region.Publication)
 }
 
 // The functions.
@@ -74,10 +74,10 @@ func (f Function) Settings() region.QueueSettings {
 
 // Start starts the function that is built in a folder, gives it the region,
 // which is served at url, for AWS, and has it work on the queue that it
-// returns. That queue is set up as in the stack, but hears every event on the
-// default bus. The function looks at the real clock, so the region should begin
-// in the present; where its time passes faster, drain takes a tick for one that
-// it has had, and only a sweep has it reconcile again. stop ends the function.
+// returns. That queue is set up as in the stack, but receives every event on the
+// default bus. The function uses the real clock, so the region should begin in
+// the present; where its time passes faster, drain takes a tick for one that it
+// has handled, and only a sweep makes it reconcile. stop ends the function.
 func (f Function) Start(ctx context.Context, r *region.Region, url, folder string, log io.Writer) (queue *region.Queue, stop func(), err error) {
 	binary := f.binary(folder)
 	if _, err := os.Stat(binary); errors.Is(err, fs.ErrNotExist) {
@@ -98,11 +98,11 @@ func (f Function) Start(ctx context.Context, r *region.Region, url, folder strin
 	queue.Serve(func(payload []byte) ([]byte, error) {
 		before := len(notices.Published())
 		answer, err := fn.Invoke(ctx, payload)
-		if f.Notified != nil {
+		if f.OnNotice != nil {
 			// Queues are served one after another as time passes, so what is new
 			// is this function's.
 			for _, notice := range notices.Published()[before:] {
-				f.Notified(notice)
+				f.OnNotice(notice)
 			}
 		}
 		return answer, err

@@ -24,14 +24,14 @@ import (
 	"deployhooks/test/region"
 )
 
-// Player is who looks after releases.
+// Player is what attaches load balancers in a scenario, if anything does.
 type Player struct {
 	Name string
-	// install puts the player into a region.
+	// install adds the player to a region.
 	install func(*region.Region)
 }
 
-// The players. Nobody is who most have.
+// The players. Nobody attaches nothing, as in most accounts.
 var (
 	Nobody         = Player{"nobody", func(*region.Region) {}}
 	SetTargetGroup = Player{"dmt/code-deploy-set-target-group", installSetTargetGroup}
@@ -42,7 +42,7 @@ var (
 // installSetTargetGroup subscribes the function to the deployment group's
 // trigger. It answers every error with a result, so nothing is tried again.
 func installSetTargetGroup(r *region.Region) {
-	queue := r.Queue("peer").Deaf().Configure(region.QueueSettings{BatchSize: 1, MaxReceive: 1})
+	queue := r.Queue("peer").WithoutEvents().Configure(region.QueueSettings{BatchSize: 1, MaxReceive: 1})
 	r.Topic(repairs.Triggers).Subscribe(queue, true)
 	queue.Serve(func(payload []byte) ([]byte, error) {
 		var message struct{ DeploymentID, DeploymentGroupName, Status string }
@@ -84,7 +84,7 @@ func setTargetGroup(ctx context.Context, r *region.Region, id, group string) err
 // error, and Lambda tries twice again, after a minute and after two ("Asynchronous
 // invocation", AWS Lambda Developer Guide).
 func installLinkGreen(r *region.Region) {
-	queue := r.Queue("peer").Hears(func(d region.Delivery) bool { return d.State == "SUCCESS" && d.Via == "EventBridge" })
+	queue := r.Queue("peer").Match(func(d region.Delivery) bool { return d.State == "SUCCESS" && d.Via == "EventBridge" })
 	queue.Configure(region.QueueSettings{BatchSize: 1, MaxReceive: 3, VisibilityTimeout: 90 * time.Second})
 	queue.Serve(func(payload []byte) ([]byte, error) {
 		var event struct {

@@ -8,17 +8,17 @@ import (
 
 // Scenarios are all that are played, in the order of the table.
 var Scenarios = []Scenario{
-	{Name: "release", About: "a release, and a busy time after it", Play: func(s *Stage) {
+	{Name: "release", About: "a release, and a busy time after it", Play: func(s *Simulation) {
 		_, green := s.Release(region.Deployment{})
 		s.Advance(time.Minute)
 		s.BusyTime(green)
 	}},
-	{Name: "ec2HealthCheck", About: "the same with EC2 health checks", Service: func(s *region.Service) { s.HealthCheck = "EC2" }, Play: func(s *Stage) {
+	{Name: "ec2HealthCheck", About: "the same with EC2 health checks", Service: func(s *region.Service) { s.HealthCheck = "EC2" }, Play: func(s *Simulation) {
 		_, green := s.Release(region.Deployment{})
 		s.Advance(time.Minute)
 		s.BusyTime(green)
 	}},
-	{Name: "twoTargetGroups", About: "two target groups", Service: func(s *region.Service) { s.TargetGroups = []string{"web", "admin"} }, Play: func(s *Stage) {
+	{Name: "twoTargetGroups", About: "two target groups", Service: func(s *region.Service) { s.TargetGroups = []string{"web", "admin"} }, Play: func(s *Simulation) {
 		_, green := s.Release(region.Deployment{})
 		s.Advance(time.Minute)
 		s.BusyTime(green)
@@ -29,7 +29,7 @@ var Scenarios = []Scenario{
 	{Name: "terminationWaitNamedEarly", About: "the same, and the deployment group names green at the reroute", Service: terminationWait(time.Hour), Play: duringTheWait(region.Deployment{Named: region.NamedAtReroute})},
 	{Name: "successBeforeTheWait", About: "the same, and SUCCESS comes before the wait", Service: terminationWait(time.Hour), Play: duringTheWait(region.Deployment{SucceedFirst: true})},
 	{Name: "successBeforeTheWaitNamedLast", About: "the same, and the deployment group names green at the end", Service: terminationWait(time.Hour), Play: duringTheWait(region.Deployment{SucceedFirst: true, Named: region.NamedAtEnd})},
-	{Name: "twoDaysOfWait", About: "busy times in and after a termination wait of two days", Service: terminationWait(48 * time.Hour), Play: func(s *Stage) {
+	{Name: "twoDaysOfWait", About: "busy times in and after a termination wait of two days", Service: terminationWait(48 * time.Hour), Play: func(s *Simulation) {
 		id, green := s.ReleaseTo(region.StageWait, region.Deployment{})
 		s.Advance(2 * time.Minute)
 		s.Surge(green)
@@ -39,7 +39,7 @@ var Scenarios = []Scenario{
 		s.Advance(2 * time.Minute)
 		s.BusyTime(green)
 	}},
-	{Name: "afterTheWait", About: "a busy time that begins in the termination wait and ends after it", Service: terminationWait(time.Hour), Play: func(s *Stage) {
+	{Name: "afterTheWait", About: "a busy time that begins in the termination wait and ends after it", Service: terminationWait(time.Hour), Play: func(s *Simulation) {
 		id, green := s.ReleaseTo(region.StageWait, region.Deployment{})
 		s.Advance(2 * time.Minute)
 		s.Surge(green)
@@ -47,7 +47,7 @@ var Scenarios = []Scenario{
 		s.Advance(2 * time.Minute)
 		s.Recede(green)
 	}},
-	{Name: "rolledBackOutOfTheWait", About: "a roll-back out of the termination wait, then a busy time", Service: func(s *region.Service) { s.TerminationWait, s.RollBack = time.Hour, true }, Play: func(s *Stage) {
+	{Name: "rolledBackOutOfTheWait", About: "a roll-back out of the termination wait, then a busy time", Service: func(s *region.Service) { s.TerminationWait, s.RollBack = time.Hour, true }, Play: func(s *Simulation) {
 		id, green := s.ReleaseTo(region.StageWait, region.Deployment{})
 		blue, _ := s.Groups(id)
 		s.Advance(2 * time.Minute)
@@ -57,14 +57,14 @@ var Scenarios = []Scenario{
 		s.Advance(20 * time.Minute)
 		s.BusyTime(blue)
 	}},
-	{Name: "stoppedInTheWait", About: "a release stopped in the termination wait, then a busy time", Service: terminationWait(time.Hour), Play: func(s *Stage) {
+	{Name: "stoppedInTheWait", About: "a release stopped in the termination wait, then a busy time", Service: terminationWait(time.Hour), Play: func(s *Simulation) {
 		id, green := s.ReleaseTo(region.StageWait, region.Deployment{})
 		s.Advance(2 * time.Minute)
 		s.Stop(id)
 		s.Advance(12 * time.Minute)
 		s.BusyTime(green)
 	}},
-	{Name: "nextReleaseInReady", About: "busy times while the next release waits in READY", Service: func(s *region.Service) { s.ReadyWait = 5 * time.Hour }, Play: func(s *Stage) {
+	{Name: "nextReleaseInReady", About: "busy times while the next release waits in READY", Service: func(s *region.Service) { s.ReadyWait = 5 * time.Hour }, Play: func(s *Simulation) {
 		first, old := s.ReleaseTo(region.StageReady, region.Deployment{})
 		s.Continue(first)
 		s.RunUntil(func() bool { return s.Ended(first) }, time.Hour)
@@ -72,14 +72,14 @@ var Scenarios = []Scenario{
 		s.Advance(12 * time.Minute)
 		s.BusyTime(old)
 	}},
-	{Name: "nextReleaseSoon", About: "the next release a minute after the last, and a busy time in between", Play: func(s *Stage) {
+	{Name: "nextReleaseSoon", About: "the next release a minute after the last, and a busy time in between", Play: func(s *Simulation) {
 		_, green := s.Release(region.Deployment{})
 		s.Advance(time.Minute)
 		s.Deploy(s.Service, region.Deployment{Installs: 50 * time.Minute})
 		s.Advance(time.Minute)
 		s.BusyTime(green)
 	}},
-	{Name: "launchesAllTheTime", About: "Auto Scaling deploys to one launch after the other, slowly", Options: region.Options{Timings: region.Timings{Install: 6 * time.Minute}}, Play: func(s *Stage) {
+	{Name: "launchesAllTheTime", About: "Auto Scaling deploys to one launch after the other, slowly", Options: region.Options{Timings: region.Timings{Install: 6 * time.Minute}}, Play: func(s *Simulation) {
 		_, green := s.Release(region.Deployment{})
 		for n := range 4 {
 			s.Scale(green, 5+n)
@@ -89,7 +89,7 @@ var Scenarios = []Scenario{
 		s.Scale(green, 3)
 		s.Advance(10 * time.Minute)
 	}},
-	{Name: "slowInstall", About: "an installation of forty minutes, with a busy time of the old group", Play: func(s *Stage) {
+	{Name: "slowInstall", About: "an installation of forty minutes, with a busy time of the old group", Play: func(s *Simulation) {
 		id, _ := s.ReleaseTo(region.StageInstall, region.Deployment{Installs: 40 * time.Minute})
 		blue, green := s.Groups(id)
 		s.BusyTime(blue)
@@ -97,12 +97,12 @@ var Scenarios = []Scenario{
 		s.Advance(time.Minute)
 		s.BusyTime(green)
 	}},
-	{Name: "oneByOne", About: "a reroute one instance at a time", Play: func(s *Stage) {
+	{Name: "oneByOne", About: "a reroute one instance at a time", Play: func(s *Simulation) {
 		_, green := s.Release(region.Deployment{Spacing: 3 * time.Minute})
 		s.Advance(time.Minute)
 		s.BusyTime(green)
 	}},
-	{Name: "allReplaced", About: "all instances are replaced after the release", Play: func(s *Stage) {
+	{Name: "allReplaced", About: "all instances are replaced after the release", Play: func(s *Simulation) {
 		_, green := s.Release(region.Deployment{})
 		s.Advance(2 * time.Minute)
 		s.Surge(green)
@@ -114,7 +114,7 @@ var Scenarios = []Scenario{
 		s.Advance(5 * time.Minute)
 		s.BusyTime(green)
 	}},
-	{Name: "crashes", About: "half of the instances crash as the release ends", Play: func(s *Stage) {
+	{Name: "crashes", About: "half of the instances crash as the release ends", Play: func(s *Simulation) {
 		_, green := s.Release(region.Deployment{})
 		for _, i := range s.InService(green)[:2] {
 			s.Crash(i)
@@ -122,7 +122,7 @@ var Scenarios = []Scenario{
 		s.Advance(15 * time.Minute)
 		s.BusyTime(green)
 	}},
-	{Name: "allCrash", About: "all instances crash as the release ends", Play: func(s *Stage) {
+	{Name: "allCrash", About: "all instances crash as the release ends", Play: func(s *Simulation) {
 		_, green := s.Release(region.Deployment{})
 		for _, i := range s.InService(green) {
 			s.Crash(i)
@@ -130,7 +130,7 @@ var Scenarios = []Scenario{
 		s.Advance(15 * time.Minute)
 		s.BusyTime(green)
 	}},
-	{Name: "withoutRevision", About: "two instances are launched between READY and the reroute", Service: func(s *region.Service) { s.ReadyWait = time.Hour }, Play: func(s *Stage) {
+	{Name: "withoutRevision", About: "two instances are launched between READY and the reroute", Service: func(s *region.Service) { s.ReadyWait = time.Hour }, Play: func(s *Simulation) {
 		id, green := s.ReleaseTo(region.StageReady, region.Deployment{})
 		s.Scale(green, 6)
 		s.Advance(3 * time.Minute)
@@ -139,12 +139,12 @@ var Scenarios = []Scenario{
 		s.Advance(5 * time.Minute)
 		s.BusyTime(green)
 	}},
-	{Name: "processesLeftSuspended", About: "CodeDeploy leaves the processes suspended", Play: func(s *Stage) {
+	{Name: "processesLeftSuspended", About: "CodeDeploy leaves the processes suspended", Play: func(s *Simulation) {
 		_, green := s.Release(region.Deployment{LeaveSuspended: true})
 		s.Advance(time.Minute)
 		s.BusyTime(green)
 	}},
-	{Name: "refreshAtSuccess", About: "an instance refresh holds the attachment up for ten minutes", Play: func(s *Stage) {
+	{Name: "refreshAtSuccess", About: "an instance refresh holds the attachment up for ten minutes", Play: func(s *Simulation) {
 		id := s.Deploy(s.Service, region.Deployment{})
 		s.RunUntil(func() bool { return s.Ended(id) }, time.Hour)
 		_, green := s.Groups(id)
@@ -154,13 +154,13 @@ var Scenarios = []Scenario{
 		s.Advance(6 * time.Minute)
 		s.BusyTime(green)
 	}},
-	{Name: "failedRelease", About: "a release that fails at the installation, then a busy time", Play: func(s *Stage) {
+	{Name: "failedRelease", About: "a release that fails at the installation, then a busy time", Play: func(s *Simulation) {
 		_, green := s.Release(region.Deployment{})
 		s.Advance(2 * time.Minute)
 		s.Release(region.Deployment{FailAt: region.StageInstall})
 		s.BusyTime(green)
 	}},
-	{Name: "failedReroute", About: "a release that fails in the reroute, then a busy time", Play: func(s *Stage) {
+	{Name: "failedReroute", About: "a release that fails in the reroute, then a busy time", Play: func(s *Simulation) {
 		id, _ := s.Release(region.Deployment{FailAt: region.StageReroute})
 		blue, _ := s.Groups(id)
 		s.Advance(time.Minute)
@@ -192,7 +192,7 @@ var Scenarios = []Scenario{
 	})},
 	{Name: "attachThrottled", About: "the first three calls that attach are throttled", Play: faulty(3, region.Throttled())},
 	{Name: "attachUnavailable", About: "the calls that attach answer 503 twice", Play: faulty(2, region.Unavailable())},
-	{Name: "codeDeployUnavailable", About: "CodeDeploy answers nothing for five minutes after SUCCESS", Play: func(s *Stage) {
+	{Name: "codeDeployUnavailable", About: "CodeDeploy answers nothing for five minutes after SUCCESS", Play: func(s *Simulation) {
 		id := s.Deploy(s.Service, region.Deployment{})
 		s.RunUntil(func() bool { return s.Ended(id) }, time.Hour)
 		s.SetFaults(func(c region.Call) region.Fault {
@@ -214,8 +214,8 @@ func terminationWait(d time.Duration) func(*region.Service) {
 }
 
 // duringTheWait is a busy time in the termination wait and one after it.
-func duringTheWait(how region.Deployment) func(*Stage) {
-	return func(s *Stage) {
+func duringTheWait(how region.Deployment) func(*Simulation) {
+	return func(s *Simulation) {
 		id, green := s.ReleaseTo(region.StageWait, how)
 		s.Advance(2 * time.Minute)
 		s.BusyTime(green)
@@ -227,8 +227,8 @@ func duringTheWait(how region.Deployment) func(*Stage) {
 
 // delivered is a release whose events are delivered in some way, and a busy time
 // a sweep later.
-func delivered(how func(region.Delivery) []time.Duration) func(*Stage) {
-	return func(s *Stage) {
+func delivered(how func(region.Delivery) []time.Duration) func(*Simulation) {
+	return func(s *Simulation) {
 		s.SetDelivery(how)
 		_, green := s.Release(region.Deployment{})
 		s.Advance(6 * time.Minute)
@@ -238,8 +238,8 @@ func delivered(how func(region.Delivery) []time.Duration) func(*Stage) {
 
 // faulty is a release whose attachment fails some times, and a busy time a sweep
 // later.
-func faulty(times int, err error) func(*Stage) {
-	return func(s *Stage) {
+func faulty(times int, err error) func(*Simulation) {
+	return func(s *Simulation) {
 		failed := 0
 		s.SetFaults(func(c region.Call) region.Fault {
 			switch c.Operation {
@@ -257,7 +257,7 @@ func faulty(times int, err error) func(*Stage) {
 }
 
 // stopSurge has the users of a busy time go while the group stays as large.
-func (s *Stage) stopSurge() {
+func (s *Simulation) stopSurge() {
 	for name, stream := range s.surging {
 		stream.Stop()
 		s.ended[name] = append(s.ended[name], stream)

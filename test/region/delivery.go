@@ -79,7 +79,7 @@ func (r *Region) sendToBus(payload []byte, about Delivery) {
 	about.Via = "EventBridge"
 	for _, q := range sorted(r.queues) {
 		about.Queue, about.Payload = q.name, payload
-		if !q.deaf && (q.rule == nil || q.rule(about)) {
+		if !q.noEvents && (q.rule == nil || q.rule(about)) {
 			r.deliver(q, payload, about)
 		}
 	}

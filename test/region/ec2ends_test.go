@@ -29,7 +29,7 @@ func TestInstanceThatEC2Ends(t *testing.T) {
 			if err := second(r.AutoScaling().PutLifecycleHook(ctx, putHook("drain"))); err != nil {
 				t.Fatal(err)
 			}
-			q := r.Queue("ec2").Hears(func(d region.Delivery) bool { return d.Source == "aws.ec2" })
+			q := r.Queue("ec2").Match(func(d region.Delivery) bool { return d.Source == "aws.ec2" })
 			id := r.InService(svc.Group)[0]
 			tc.end(r, id)
 			r.Advance(2 * time.Second)
@@ -93,7 +93,7 @@ func TestRootVolumeReplacement(t *testing.T) {
 	r := region.New(region.Options{})
 	svc := hooked(r, hook("drain", terminating, 600, "CONTINUE"))
 	users := r.StartTraffic(region.Traffic{TargetGroup: "web", Takes: 5 * time.Second})
-	q := r.Queue("events").Hears(func(d region.Delivery) bool { return d.Source == "aws.autoscaling" })
+	q := r.Queue("events").Match(func(d region.Delivery) bool { return d.Source == "aws.autoscaling" })
 	r.Advance(10 * time.Second)
 	id := r.InService(svc.Group)[0]
 	r.ReplaceRootVolume(id)

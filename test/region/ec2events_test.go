@@ -102,7 +102,7 @@ func TestRebalanceRecommendation(t *testing.T) {
 			r := region.New(region.Options{})
 			svc := hooked(r, hook("drain", terminating, 600, "CONTINUE"))
 			r.SetCapacityRebalance(svc.Group, tc.rebalance)
-			q := r.Queue("events").Hears(func(d region.Delivery) bool { return d.DetailType == "EC2 Instance Rebalance Recommendation" })
+			q := r.Queue("events").Match(func(d region.Delivery) bool { return d.DetailType == "EC2 Instance Rebalance Recommendation" })
 			id := r.InService(svc.Group)[0]
 			r.RecommendRebalance(id)
 			r.Advance(20 * time.Second)

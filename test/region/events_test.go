@@ -42,7 +42,7 @@ func describeHooks(r *region.Region, name string) (*autoscaling.DescribeLifecycl
 func TestShapesOfEvents(t *testing.T) {
 	r := region.New(region.Options{})
 	svc := r.AddService(region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, RollBack: true, Trigger: "deployments"})
-	bus, raw, wrapped := r.Queue("bus"), r.Queue("raw").Deaf(), r.Queue("wrapped").Deaf()
+	bus, raw, wrapped := r.Queue("bus"), r.Queue("raw").WithoutEvents(), r.Queue("wrapped").WithoutEvents()
 	r.Topic("deployments").Subscribe(raw, true)
 	r.Topic("deployments").Subscribe(wrapped, false)
 	// In the reroute, because only there a failure is rolled back.
@@ -115,7 +115,7 @@ func TestDeliveryFaults(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			r := region.New(region.Options{})
 			svc := shop(r)
-			q := r.Queue("repair").Hears(ofCodeDeploy)
+			q := r.Queue("repair").Match(ofCodeDeploy)
 			r.SetDelivery(tc.hook)
 			r.RunDeployment(svc, region.Deployment{})
 			r.Advance(2 * time.Hour)

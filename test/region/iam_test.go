@@ -57,7 +57,7 @@ func permitted() *region.Region {
 	}
 	r.AddTable("drains", "autoScalingGroup", "drain")
 	r.Topic("notices")
-	r.Queue("drain").Deaf()
+	r.Queue("drain").WithoutEvents()
 	r.AddBus("platform")
 	return r
 }

@@ -276,7 +276,7 @@ func TestLaunchHookDelaysService(t *testing.T) {
 // sent.
 func TestShapesOfLifecycleEvents(t *testing.T) {
 	r := region.New(region.Options{})
-	rule, straight, wrapped := r.Queue("rule"), r.Queue("straight").Deaf(), r.Queue("wrapped").Deaf()
+	rule, straight, wrapped := r.Queue("rule"), r.Queue("straight").WithoutEvents(), r.Queue("wrapped").WithoutEvents()
 	topic := r.Topic("hooks")
 	topic.Subscribe(wrapped, true)
 	toQueue, toTopic := hook("a-queue", terminating, 600, "CONTINUE"), hook("b-topic", terminating, 600, "CONTINUE")

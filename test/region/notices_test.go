@@ -16,7 +16,7 @@ import (
 func TestPublish(t *testing.T) {
 	r := region.New(region.Options{})
 	topic := r.Topic("notices")
-	q := r.Queue("people").Deaf()
+	q := r.Queue("people").WithoutEvents()
 	topic.Subscribe(q, true)
 	publish := func(arn, subject, message string) error {
 		return second(r.SNS().Publish(ctx, &sns.PublishInput{TopicArn: &arn, Subject: &subject, Message: &message}))

@@ -11,7 +11,7 @@ type Queue struct {
 	r        *Region
 	name     string
 	settings QueueSettings
-	deaf     bool
+	noEvents bool
 	messages []*message
 	dead     []Message
 	serve    func([]byte) ([]byte, error)
@@ -59,7 +59,7 @@ type message struct {
 
 // Queue is the queue of that name, made on first use. It receives every event
 // that AWS's services put on the default bus, as if a rule had it as its
-// target; [Queue.Deaf] ends that.
+// target; [Queue.WithoutEvents] ends that.
 func (r *Region) Queue(name string) *Queue {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -119,19 +119,19 @@ func (s QueueSettings) check() error {
 	return nil
 }
 
-// Deaf takes the queue off the default bus and returns it: what it gets is
+// WithoutEvents takes the queue off the default bus and returns it: what it gets is
 // sent to it, or published to a topic that it subscribes to.
-func (q *Queue) Deaf() *Queue {
+func (q *Queue) WithoutEvents() *Queue {
 	q.r.mu.Lock()
 	defer q.r.mu.Unlock()
-	q.deaf = true
+	q.noEvents = true
 	return q
 }
 
-// Hears has the queue receive only those events of the default bus that a rule
+// Match has the queue receive only those events of the default bus that a rule
 // lets through, and returns it. The rule is called with the region's lock
 // held, so it must not call the region.
-func (q *Queue) Hears(rule func(Delivery) bool) *Queue {
+func (q *Queue) Match(rule func(Delivery) bool) *Queue {
 	q.r.mu.Lock()
 	defer q.r.mu.Unlock()
 	q.rule = rule

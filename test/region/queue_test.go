@@ -183,7 +183,7 @@ func TestAWindowGathersABatch(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := region.New(region.Options{})
-			q := r.Queue("ticks").Deaf().Configure(region.QueueSettings{BatchSize: tc.batch, Window: tc.window})
+			q := r.Queue("ticks").WithoutEvents().Configure(region.QueueSettings{BatchSize: tc.batch, Window: tc.window})
 			var batches []int
 			q.Serve(func(payload []byte) ([]byte, error) {
 				var batch struct{ Records []struct{ Body string } }
@@ -206,7 +206,7 @@ func TestAWindowGathersABatch(t *testing.T) {
 
 func TestABatchFitsAnInvocation(t *testing.T) {
 	r := region.New(region.Options{})
-	q := r.Queue("ticks").Deaf().Configure(region.QueueSettings{BatchSize: 1000, Window: time.Second})
+	q := r.Queue("ticks").WithoutEvents().Configure(region.QueueSettings{BatchSize: 1000, Window: time.Second})
 	var invocations int
 	q.Serve(func([]byte) ([]byte, error) {
 		invocations++
@@ -224,7 +224,7 @@ func TestABatchFitsAnInvocation(t *testing.T) {
 func TestBatchesWorkedOnAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := region.New(region.Options{})
-		q := r.Queue("ticks").Deaf().Configure(region.QueueSettings{BatchSize: 1, Concurrency: 2})
+		q := r.Queue("ticks").WithoutEvents().Configure(region.QueueSettings{BatchSize: 1, Concurrency: 2})
 		var working, most, answered atomic.Int32
 		q.Serve(func([]byte) ([]byte, error) {
 			most.Store(max(most.Load(), working.Add(1)))

@@ -26,7 +26,7 @@ func TestReleaseLosesItsAttachment(t *testing.T) {
 	svc := shop(r)
 	users := r.StartTraffic(region.Traffic{TargetGroup: "web"})
 	var states []string
-	q := r.Queue("repair").Hears(ofCodeDeploy)
+	q := r.Queue("repair").Match(ofCodeDeploy)
 	q.Serve(func(payload []byte) ([]byte, error) {
 		var batch struct{ Records []struct{ Body string } }
 		if err := json.Unmarshal(payload, &batch); err != nil {

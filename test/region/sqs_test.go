@@ -82,7 +82,7 @@ func TestSQSLimits(t *testing.T) {
 		{"shown again after a longer time", hide(43201), "InvalidParameterValue"},
 	} {
 		r := region.New(region.Options{})
-		q := r.Queue("drain").Deaf()
+		q := r.Queue("drain").WithoutEvents()
 		if err := tc.call(r.SQS(), aws.String(q.URL())); code(err) != tc.code || (err == nil) != (tc.code == "") {
 			t.Errorf("%s gives %v, want %q", tc.name, err, tc.code)
 		}
@@ -93,7 +93,7 @@ func TestSQSLimits(t *testing.T) {
 // id; who does not look loses it.
 func TestBatchesSucceedInPart(t *testing.T) {
 	r := region.New(region.Options{})
-	q := r.Queue("drain").Deaf()
+	q := r.Queue("drain").WithoutEvents()
 	in := &sqs.SendMessageBatchInput{QueueUrl: aws.String(q.URL()), Entries: []types.SendMessageBatchRequestEntry{
 		{Id: aws.String("good"), MessageBody: aws.String("1")},
 		{Id: aws.String("late"), MessageBody: aws.String("2"), DelaySeconds: 901},
@@ -124,7 +124,7 @@ func TestBatchesSucceedInPart(t *testing.T) {
 // once, and a deleted one is not in flight any more.
 func TestChangedVisibility(t *testing.T) {
 	r := region.New(region.Options{})
-	q := r.Queue("drain").Deaf()
+	q := r.Queue("drain").WithoutEvents()
 	q.Send("{}")
 	url := aws.String(q.URL())
 	take := func() []types.Message {

@@ -38,7 +38,7 @@ func TestAThousandInstancesLeaveAtOnce(t *testing.T) {
 	users := r.StartTraffic(region.Traffic{
 		TargetGroup: "web", PerSecond: 100, Mix: []time.Duration{200 * time.Millisecond, 3 * time.Second, 40 * time.Second},
 	})
-	q := r.Queue("drain").Configure(region.QueueSettings{BatchSize: fleet, Window: 5 * time.Second}).Hears(func(d region.Delivery) bool {
+	q := r.Queue("drain").Configure(region.QueueSettings{BatchSize: fleet, Window: 5 * time.Second}).Match(func(d region.Delivery) bool {
 		return d.DetailType == "EC2 Instance-terminate Lifecycle Action"
 	})
 	tg := aws.String(r.TargetGroupARN("web"))

@@ -77,7 +77,7 @@ func TestReturnToTheWarmPoolWaits(t *testing.T) {
 			svc := hooked(r, hook("drain", terminating, 600, "CONTINUE"))
 			putWarmPool(t, r, svc.Group)
 			users := r.StartTraffic(region.Traffic{TargetGroup: "web"})
-			q := r.Queue("events").Hears(func(d region.Delivery) bool { return d.Source == "aws.autoscaling" })
+			q := r.Queue("events").Match(func(d region.Delivery) bool { return d.Source == "aws.autoscaling" })
 			a := scaleIn(t, r, svc.Group)
 			r.Advance(2 * time.Second)
 			if m := q.Messages(); len(m) != 1 || !strings.Contains(m[0].Body, `"Origin":"AutoScalingGroup","Destination":"WarmPool"}`) {

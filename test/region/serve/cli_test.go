@@ -167,7 +167,7 @@ func TestTheAWSCLISpeaksEveryProtocol(t *testing.T) {
 	t.Parallel()
 	bin, s := awsCLI(t), served(t)
 	s.region.AddTable("baselines", "application", "deploymentGroup")
-	queue := s.region.Queue("repair").Deaf()
+	queue := s.region.Queue("repair").WithoutEvents()
 	item := `'{"application":{"S":"shop"},"deploymentGroup":{"S":"web"},"targets":{"L":[{"S":"a"},{"N":"1.5"},{"BOOL":true},{"NULL":true}]}}'`
 	// Version 1 of the CLI calls SQS by an old name unless given the address.
 	sqs := "aws sqs send-message --endpoint-url \"$AWS_ENDPOINT_URL_SQS\" --queue-url "

@@ -39,7 +39,7 @@ func (s *sample) startHook(ctx context.Context, f hooks.Function, sweepMinutes i
 	if err != nil {
 		return nil, fmt.Errorf("%w: start this with `make region ARGS=--hooks`, which builds the functions first", err)
 	}
-	f.Notified = func(notice region.Publication) {
+	f.OnNotice = func(notice region.Publication) {
 		fmt.Fprintf(out, "%s  %s: %s\n", notice.At.Format(time.TimeOnly), f.Name, notice.Subject)
 	}
 	queue, end, err := f.Start(ctx, s.region, s.url, s.options.build, log)

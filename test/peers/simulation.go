@@ -13,9 +13,9 @@ const (
 	surge    = 15 // on top: eight are
 )
 
-// Stage is where a scenario is played with one player: a region with a service and
-// its users.
-type Stage struct {
+// Simulation is one run of a scenario: a region with a service and its users, and one
+// player.
+type Simulation struct {
 	*region.Region
 	Service region.Service
 	// steady are the users that are always there, by target group; surging are
@@ -33,7 +33,7 @@ type Scenario struct {
 	About   string
 	Options region.Options
 	Service func(*region.Service)
-	Play    func(*Stage)
+	Play    func(*Simulation)
 }
 
 // With plays the scenario with a player and counts the requests that were not
@@ -46,23 +46,23 @@ func (s Scenario) With(p Player) int {
 		s.Service(&svc)
 	}
 	p.install(r)
-	stage := &Stage{Region: r, steady: map[string]*region.Stream{}, surging: map[string]*region.Stream{}, ended: map[string][]*region.Stream{}}
-	stage.Service = r.AddService(svc)
-	stage.open()
-	stage.Advance(6 * time.Minute) // a sweep
-	s.Play(stage)
-	return stage.unanswered()
+	simulation := &Simulation{Region: r, steady: map[string]*region.Stream{}, surging: map[string]*region.Stream{}, ended: map[string][]*region.Stream{}}
+	simulation.Service = r.AddService(svc)
+	simulation.open()
+	simulation.Advance(6 * time.Minute) // a sweep
+	s.Play(simulation)
+	return simulation.unanswered()
 }
 
 // open begins the steady streams.
-func (s *Stage) open() {
+func (s *Simulation) open() {
 	for _, name := range s.Service.TargetGroups {
 		s.steady[name] = s.StartTraffic(region.Traffic{TargetGroup: name, PerSecond: usual, Long: 3 * time.Second})
 	}
 }
 
 // Rest lets a long time pass in which nothing happens, without the requests.
-func (s *Stage) Rest(d time.Duration) {
+func (s *Simulation) Rest(d time.Duration) {
 	for name, stream := range s.steady {
 		stream.Stop()
 		s.ended[name] = append(s.ended[name], stream)
@@ -73,7 +73,7 @@ func (s *Stage) Rest(d time.Duration) {
 
 // Surge has more users come to a group, which grows for them. They come when it
 // should have.
-func (s *Stage) Surge(group string) {
+func (s *Simulation) Surge(group string) {
 	s.Scale(group, 8)
 	s.Advance(8 * time.Minute)
 	for _, name := range s.Service.TargetGroups {
@@ -83,7 +83,7 @@ func (s *Stage) Surge(group string) {
 }
 
 // Recede has them go again, and the group shrink.
-func (s *Stage) Recede(group string) {
+func (s *Simulation) Recede(group string) {
 	for name, stream := range s.surging {
 		stream.Stop()
 		s.ended[name] = append(s.ended[name], stream)
@@ -95,13 +95,13 @@ func (s *Stage) Recede(group string) {
 }
 
 // BusyTime is a surge and its end.
-func (s *Stage) BusyTime(group string) {
+func (s *Simulation) BusyTime(group string) {
 	s.Surge(group)
 	s.Recede(group)
 }
 
 // Release runs a deployment to its success and returns its replacement group.
-func (s *Stage) Release(how region.Deployment) (id, green string) {
+func (s *Simulation) Release(how region.Deployment) (id, green string) {
 	id = s.Deploy(s.Service, how)
 	s.RunUntil(func() bool { return s.Ended(id) }, 72*time.Hour)
 	_, green = s.Groups(id)
@@ -109,7 +109,7 @@ func (s *Stage) Release(how region.Deployment) (id, green string) {
 }
 
 // ReleaseTo starts a deployment and lets time pass until it is in a stage.
-func (s *Stage) ReleaseTo(stage region.Stage, how region.Deployment) (id, green string) {
+func (s *Simulation) ReleaseTo(stage region.Stage, how region.Deployment) (id, green string) {
 	id = s.Deploy(s.Service, how)
 	s.RunUntil(func() bool { return s.StageOf(id) == stage || s.Ended(id) }, 72*time.Hour)
 	_, green = s.Groups(id)
@@ -117,7 +117,7 @@ func (s *Stage) ReleaseTo(stage region.Stage, how region.Deployment) (id, green 
 }
 
 // unanswered counts the requests that failed, or for which there was nobody.
-func (s *Stage) unanswered() (n int) {
+func (s *Simulation) unanswered() (n int) {
 	for name, stream := range s.steady {
 		all := append(append([]*region.Stream{stream}, s.ended[name]...), streams(s.surging[name])...)
 		type second struct{ requests, serving int }
