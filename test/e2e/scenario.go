@@ -231,14 +231,12 @@ func (e *environment) deployAgain(ctx context.Context) (string, error) {
 // same behaviour.
 func (e *environment) contract(ctx context.Context) (string, error) {
 	env := append([]string{dynamo.Endpoint + "=" + e.cloud.url}, e.cloud.env...)
-	for _, function := range functions() {
-		said, err := e.w.run(ctx, "contract", env, "go", "test", "-count=1", "-v", "-run", "Contract", "./pkg/"+function)
-		if err != nil {
-			return "", err
-		}
-		if !strings.Contains(said, "/"+e.cloud.url) {
-			return "", fmt.Errorf("no contract test of %s ran against %s:\n%s", function, e.cloud.url, said)
-		}
+	said, err := e.w.run(ctx, "contract", env, "go", "test", "-count=1", "-v", "-run", "Contract", "./pkg/store")
+	if err != nil {
+		return "", err
+	}
+	if !strings.Contains(said, "/"+e.cloud.url) {
+		return "", fmt.Errorf("no contract test ran against %s:\n%s", e.cloud.url, said)
 	}
 	return "they hold", nil
 }
