@@ -54,7 +54,7 @@ func TestTheHooksRepairByThemselves(t *testing.T) {
 	}
 	s.region.RecommendRebalance(s.region.InService(s.region.GroupOf(s.service))[0])
 	s.get(t, "POST", "advance?seconds=60", nil)
-	for _, want := range []string{`(?m)^[0-9:]{8}  repair: .* repaired: shop/web$`, `(?m)^[0-9:]{8}  drain: Instances announced to go: i-`} {
+	for _, want := range []string{`(?m)^[0-9:]{8}  repair: .* repaired: shop/web$`, `(?m)^[0-9:]{8}  drain: Interruption or maintenance announced: i-`} {
 		if !regexp.MustCompile(want).MatchString(said.String()) {
 			t.Errorf("whoever watches the terminal does not see who did what: no %s in\n%s", want, said)
 		}
