@@ -1,7 +1,7 @@
-// Package event is the one door into the functions: it turns the bytes of an
-// invocation into typed events, whatever envelopes they came in.
+// Package event parses what the functions are invoked with: it turns the bytes of
+// an invocation into typed events, whatever envelopes they came in.
 //
-// Every function calls [Parse] once per invocation. Envelopes nest (an
+// Package invoke calls [Parse] once per invocation, for every function. Envelopes nest (an
 // EventBridge event in an SQS message, an SNS notification in an SQS message,
 // SNS straight to Lambda), and the same fact comes in several shapes; what
 // leaves this package has one shape per kind of fact.
@@ -39,7 +39,7 @@ type Batch struct {
 type Message struct {
 	// ID is the SQS message ID, empty for messages that came another way.
 	ID string
-	// Receives is how often SQS has handed this message out, this time
+	// Receives is how often SQS has delivered this message, this time
 	// included; 0 where it is not known.
 	Receives int
 	Event    Event

@@ -97,8 +97,9 @@ func success(id string) []byte {
 
 // attachLikeTheOthers makes the calls of the functions that others publish for
 // the same purpose, in their order, each waiting for the one before: read the
-// deployment, find the target group by its name, look at the Auto Scaling
-// group, attach. They keep nothing, guard nothing, and attach one target group.
+// deployment, find the target group by its name, read the Auto Scaling
+// group, attach. They remember nothing, have no preconditions, and attach one
+// target group.
 func attachLikeTheOthers(r *region.Region, _ *repair.Repairer, id string) error {
 	ctx := context.Background()
 	d, err := r.CodeDeploy().GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &id})
