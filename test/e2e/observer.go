@@ -129,8 +129,8 @@ func (o *observer) notifiedOfEnd(group, instance, cause string) bool {
 // AWS has announced about an instance.
 func (o *observer) announcedMaintenance(instance, code string) bool {
 	return slices.ContainsFunc(o.emails, func(m email) bool {
-		return strings.Contains(m.Subject, "announced to go") && strings.Contains(m.Message, code) && strings.Contains(m.Message, instance)
+		return strings.Contains(m.Subject, "maintenance announced") && strings.Contains(m.Message, code) && strings.Contains(m.Message, instance)
 	}) && slices.ContainsFunc(o.events, func(e outcome) bool {
-		return e.Outcome == "warned" && strings.Contains(e.Reason, code) && slices.Contains(e.Instances, about{Instance: instance})
+		return e.Outcome == "announced" && strings.Contains(e.Reason, code) && slices.Contains(e.Instances, about{Instance: instance})
 	})
 }
