@@ -172,7 +172,7 @@ var vocabulary = func() map[string]bool {
 		applicationName deploymentGroupName status
 		AutoScalingGroupName LifecycleHookName EC InstanceId LifecycleTransition
 		malformed event the payload is missing empty not an a object array string number boolean null JSON from byte on
-		it cut off after bytes UTF has more than that AWS delivers characters allowed holds character no name
+		appears it cut off after bytes UTF has more than that AWS delivers characters allowed holds character no name
 		there once wrapped times elements Lambda hands over`) {
 		words[word] = true
 	}
