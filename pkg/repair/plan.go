@@ -74,9 +74,9 @@ const notifyOfRelease = notifyAfter - idleRequeue - time.Minute
 // never is for what operators need not be notified of.
 const never = -1
 
-// patience is how long what is slow may only be slow: unhealthy instances to come
-// round after a release, a traffic source to come into service.
-const patience = 10 * time.Minute
+// gracePeriod is how long unhealthy instances may block an attachment after a release,
+// and how long a traffic source may take to come into service before it counts as late.
+const gracePeriod = 10 * time.Minute
 
 // plan is the whole thinking, without a clock or a call.
 func plan(o *Observation) Plan {

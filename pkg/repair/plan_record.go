@@ -83,10 +83,10 @@ func (p Plan) pending(o *Observation, n *Record) {
 		case bridge:
 			n.Bridged = n.Bridged.with(c)
 			continue
-		case deregister, letServe:
+		case deregister, exitStandby:
 			continue
-		case holdBack:
-			n.HeldBack = append(slices.Clone(n.HeldBack), c.Items...)
+		case enterStandby:
+			n.OnStandby = append(slices.Clone(n.OnStandby), c.Items...)
 		}
 		if !slices.ContainsFunc(n.Pending, func(other setting.Change) bool { return say(other) == say(c) }) {
 			if len(n.Pending) == 0 {

@@ -194,8 +194,8 @@ func (o *Observation) unhealthy(g *fleet.AutoScalingGroup, s fleet.TrafficSource
 		}
 	}
 	matter := "unhealthy in " + s.ID
-	late := o.blockedFor(matter) >= patience
-	if released := o.released(); !released.IsZero() && o.Now.Sub(released) >= patience {
+	late := o.blockedFor(matter) >= gracePeriod
+	if released := o.released(); !released.IsZero() && o.Now.Sub(released) >= gracePeriod {
 		late = true
 	}
 	rerouted := well > 0 || !o.names(s.Name())
@@ -235,7 +235,7 @@ func (p *Plan) unsettled(o *Observation, g *fleet.AutoScalingGroup, sources []fl
 	states := o.states(g)
 	for _, s := range sources {
 		b := Blocker{Matter: "unsettled " + s.ID, notify: notifyAfter}
-		b.passes = o.blockedFor(b.Matter) < patience
+		b.passes = o.blockedFor(b.Matter) < gracePeriod
 		switch {
 		case states[s] == fleet.SourceAdding:
 			b.Reason = fmt.Sprintf("Auto Scaling is still registering the instances of %s in %s", setting.Plain(g.Name), s)

@@ -53,7 +53,7 @@ func (r *Repairer) reconcile(ctx context.Context, k Key, trigger Trigger) (Resul
 		return r.report(ctx, o, p), nil
 	}
 	record := o.Item
-	p, err := r.carryOut(ctx, o, p, &record)
+	p, err := r.execute(ctx, o, p, &record)
 	if err != nil {
 		return Result{}, err
 	}
@@ -63,11 +63,11 @@ func (r *Repairer) reconcile(ctx context.Context, k Key, trigger Trigger) (Resul
 	return r.report(ctx, o, p), nil
 }
 
-// carryOut applies a plan, saves its record and requeues, all at once: each may
+// execute applies a plan, saves its record and requeues, all at once: each may
 // happen without the others, and the next reconcile completes it. But once processes
 // are resumed, nothing in AWS shows that instances launched meanwhile are still to be
 // registered, so then the record comes first.
-func (r *Repairer) carryOut(ctx context.Context, o *Observation, p Plan, record *store.Item[Record]) (Plan, error) {
+func (r *Repairer) execute(ctx context.Context, o *Observation, p Plan, record *store.Item[Record]) (Plan, error) {
 	if slices.ContainsFunc(p.Changes, func(c setting.Change) bool { return c.Kind == setting.Resume }) {
 		if err := r.save(ctx, record, p.Next); err != nil {
 			return p, err
