@@ -186,9 +186,9 @@ func checkEvent(t *testing.T, e event.Event) {
 	var names []string
 	switch e := e.(type) {
 	case event.Deployment:
-		names = []string{e.Application, e.Group, e.ID, string(e.State)}
+		names = []string{e.Application, e.DeploymentGroup, e.ID, string(e.State)}
 	case event.LifecycleAction:
-		names = []string{e.Group, e.Hook, e.Instance, string(e.Transition)}
+		names = []string{e.AutoScalingGroup, e.Hook, e.Instance, string(e.Transition)}
 	case event.SpotInterruption:
 		names = []string{e.Instance}
 	case event.RebalanceRecommendation:
