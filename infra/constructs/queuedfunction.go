@@ -42,7 +42,7 @@ type QueuedFunctionProps struct {
 	// Default: - one minute.
 	Timeout awscdk.Duration
 
-	// Environment variables of the function, beside QUEUE_URL, which is the URL
+	// Environment variables of the function, besides QUEUE_URL, which is the URL
 	// of its own queue.
 	//
 	// Default: - none.

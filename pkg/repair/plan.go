@@ -78,7 +78,7 @@ const never = -1
 // and how long a traffic source may take to come into service before it counts as late.
 const gracePeriod = 10 * time.Minute
 
-// plan is the whole thinking, without a clock or a call.
+// plan makes every decision, without a clock or a call.
 func plan(o *Observation) Plan {
 	return decide(o).finish(o)
 }

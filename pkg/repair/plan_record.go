@@ -181,7 +181,7 @@ func (p *Plan) fail(o *Observation, err error) {
 	p.failed = true
 	action := fault.Action(err)
 	b := Blocker{Matter: "failed " + action + " " + fault.Code(err), notify: notifyAfter, passes: true, failure: true,
-		Reason: setting.Plain(fault.Message(err)), Remedy: "Nothing, if it passes: the function tries again."}
+		Reason: setting.Plain(fault.Message(err)), Remedy: "None is needed if it passes: the function tries again."}
 	if action != "" {
 		b.Reason = fmt.Sprintf("%s failed: %s", action, b.Reason)
 	}
