@@ -1,5 +1,5 @@
-# deployhooks: `make help` lists what can be done. `make demo` and `make test`
-# need only Go and Node; `make e2e` also needs Python 3.
+# deployhooks: `make help` lists what can be done. `make demo` and `make region`
+# need Go; most else also needs Node, and `make e2e` Python 3.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -12,7 +12,7 @@ CDK       := npx --yes aws-cdk@2.1148.1
 # An ARCH that is given is the one that is deployed, whatever cdk.json says.
 CONTEXT    = $(if $(filter file,$(origin ARCH)),,-c deployhooks:architecture=$(ARCH))
 
-# Node says that its version is old; jsii says nothing of use about it.
+# jsii's warnings about the Node version, on every start. README.md says which to use.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 18,20,22,24
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
@@ -81,7 +81,7 @@ bench: need-go need-node ## Measure the budgets; writes build/bench/report.json
 	@cd test/bench && go test -count=1 -report $(CURDIR)/build/bench/report.json
 
 .PHONY: e2e
-e2e: need-go need-node need-python3 ## Deploy to a local cloud with the real CDK and drive it through its front door
+e2e: need-go need-node need-python3 ## Deploy to a local cloud with the real CDK and drive it by topic, bus, queue and schedule
 	$(call first-run,Building the functions and what drives them, and the CDK)
 	@$(MAKE) --no-print-directory functions ARCH=$(HOST_ARCH)
 	@go run ./test/e2e
@@ -102,7 +102,7 @@ help: ## Show this
 
 .PHONY: need-arch need-go need-node need-python3
 need-arch:
-	@case "$(ARCH)" in arm64 | x86_64) ;; *) echo "ARCH=$(ARCH) is none of Lambda's architectures: give arm64 or x86_64" >&2; exit 1 ;; esac
+	@case "$(ARCH)" in arm64 | x86_64) ;; *) echo "ARCH=$(ARCH) is not an architecture of Lambda: give arm64 or x86_64" >&2; exit 1 ;; esac
 need-go:
 	$(call need,go,install Go 1.26 or later from https://go.dev/dl)
 need-node:

@@ -25,9 +25,8 @@ func main() {
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "deployhooks: %v\n", err)
 	}
-	// Closing waits twice at once for the Node process, and says of one of the two
-	// that there is no child process, without a line's end. What is worth reading
-	// has been written.
+	// jsii.Close waits for the Node process twice at once, and prints of one of the
+	// two that there is no child process. Everything worth reading is written by now.
 	_ = os.Stderr.Close()
 	jsii.Close()
 	if err != nil {

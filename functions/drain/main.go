@@ -1,5 +1,5 @@
-// The function drain takes instances out of service before they end. What it
-// does is in pkg/drain; this only wires it.
+// Command drain is the Lambda function that takes instances out of service before
+// they terminate. It only wires pkg/drain to AWS.
 package main
 
 import (

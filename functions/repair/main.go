@@ -1,5 +1,5 @@
-// The function repair gives the Auto Scaling groups of blue/green deployments
-// their load balancing back. What it does is in pkg/repair; this only wires it.
+// Command repair is the Lambda function that restores the load balancing of Auto
+// Scaling groups after blue/green deployments. It only wires pkg/repair to AWS.
 package main
 
 import (

@@ -26,7 +26,7 @@ type Hooks struct {
 	// always come on the default bus.
 	EventBus string
 	// AcceptEventsFrom are further <account>/<region> pairs whose events are in
-	// scope, beside the stack's own.
+	// scope, besides the stack's own.
 	AcceptEventsFrom []string
 	// LogLevel is the least severe level that is logged.
 	LogLevel string
@@ -136,7 +136,7 @@ const (
 // InstancesWithoutRevision says what becomes of instances that got no revision.
 type InstancesWithoutRevision string
 
-// What may become of them, beside the notification that there always is.
+// What may become of them, besides the notification that there always is.
 const (
 	NotifyOfInstances InstancesWithoutRevision = "notify"
 	StandbyInstances  InstancesWithoutRevision = "standby"
@@ -146,7 +146,7 @@ const (
 // BlueGroupThatStays says what becomes of a blue Auto Scaling group that is kept.
 type BlueGroupThatStays string
 
-// What may become of it, beside the notification that there always is.
+// What may become of it, besides the notification that there always is.
 const (
 	NotifyOfBlueGroup BlueGroupThatStays = "notify"
 	DetachBlueGroup   BlueGroupThatStays = "detach"

@@ -7,7 +7,7 @@ import (
 )
 
 // RepairEnvironment are the environment variables that the repair function gets
-// of its configuration, beside the names of resources (QUEUE_URL, TABLE,
+// of its configuration, besides the names of resources (QUEUE_URL, TABLE,
 // TOPIC_ARN, ALARM_TOPIC_ARN) and ACCOUNT.
 func (h Hooks) RepairEnvironment() map[string]string {
 	r := h.Repair

@@ -20,8 +20,8 @@ type alarm struct {
 	silence bool
 }
 
-// silentPeriods is after how many periods of its sweep a function counts as
-// silent: one may be late, and one at the edge of a period.
+// silentPeriods is after how many periods of its sweep, five minutes each at least,
+// a function counts as silent: one may be late, and one at the edge of a period.
 const silentPeriods = 3
 
 // addAlarms adds the alarms that every function has.
@@ -54,7 +54,7 @@ func (f *QueuedFunction) addAlarms(to awssns.ITopic) {
 	if f.settings.sweep > 0 {
 		alarms = append(alarms, alarm{
 			id:          "SilenceAlarm",
-			description: "The function was not invoked for three periods of its schedule: missed events are not reconciled. Check the schedule and the event source mapping.",
+			description: "The function was not invoked for three periods of its schedule, and for 15 minutes at least: missed events are not reconciled. Check the schedule and the event source mapping.",
 			metric: f.Function.MetricInvocations(&awscloudwatch.MetricOptions{
 				Period: duration(max(f.settings.sweep, 300)), Statistic: jsii.String("Sum"),
 			}),

@@ -51,7 +51,7 @@ func (f *QueuedFunction) graphs(name string) [][]awscloudwatch.IWidget {
 }
 
 // outcomes is a line per outcome that the function has had. A search finds them,
-// because which outcomes there are is the function's business.
+// because the function decides which outcomes there are.
 func outcomes(function string) awscloudwatch.IMetric {
 	search := "SEARCH('{" + MetricNamespace + `,Function,Outcome} Function="` + function + `"', 'Sum', 300)`
 	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{

@@ -141,7 +141,7 @@ func NewDrainHook(scope constructs.Construct, id *string, props *DrainHookProps)
 	constructs.NewConstruct_Override(h, scope, id)
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		value := tags[key]
-		// The instances do not get the tag: it is the group's business.
+		// The instances do not get the tag, which concerns the group only.
 		awscdk.Tags_Of(props.AutoScalingGroup).Add(&key, &value, &awscdk.TagProps{
 			ApplyToLaunchedInstances: jsii.Bool(false),
 			IncludeResourceTypes:     jsii.Strings("AWS::AutoScaling::AutoScalingGroup"),

@@ -42,7 +42,7 @@ type QueuedFunctionProps struct {
 	// Default: - one minute.
 	Timeout awscdk.Duration
 
-	// Environment variables of the function, beside QUEUE_URL, which is the URL
+	// Environment variables of the function, besides QUEUE_URL, which is the URL
 	// of its own queue.
 	//
 	// Default: - none.
@@ -70,7 +70,7 @@ type QueuedFunctionProps struct {
 	// BatchingWindow is how long Lambda waits for a batch to fill, at most five
 	// minutes. A BatchSize of more than 10 needs a second at least.
 	//
-	// Default: - none, a batch is what is there.
+	// Default: - none: a batch is what is in the queue.
 	BatchingWindow awscdk.Duration
 
 	// MaxConcurrency bounds how many batches are processed at once, 2 to 1,000.

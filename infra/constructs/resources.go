@@ -103,9 +103,8 @@ func (h *DeploymentHooks) addBaselines() {
 }
 
 // addDrains makes the table of the drains. It is deleted with the stack: it holds
-// what is in progress and, for an hour or two, what has ended, and without the
-// function nothing acts on either; the hooks' own timeouts then end the lifecycle
-// actions. So it needs no backup. The index holds open drains only, because only
+// what is in progress and, for two days, what has ended, and without the function
+// nothing acts on either; the hooks' own timeouts then end the lifecycle actions. So it needs no backup. The index holds open drains only, because only
 // they have its key, so that reading them does not read what has ended.
 func (h *DeploymentHooks) addDrains() {
 	props := h.table("instance")

@@ -34,8 +34,8 @@ func Synthesise(ctx context.Context, programs string) error {
 	return nil
 }
 
-// NewStack adds the hooks stack. It knows neither account nor region, so that one
-// template goes anywhere.
+// NewStack adds the hooks stack. It names neither account nor region, so that one
+// template can be deployed anywhere.
 func NewStack(scope constructs.Construct, id *string, props *deployhooks.DeploymentHooksProps) awscdk.Stack {
 	stack := awscdk.NewStack(scope, id, &awscdk.StackProps{
 		Description: jsii.String("Repairs what a CodeDeploy blue/green deployment leaves broken, and drains instances before they terminate"),

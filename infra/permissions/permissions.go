@@ -31,8 +31,8 @@ type Location struct {
 }
 
 // everything is the resource of the actions that AWS offers no resource-level
-// permission for. Which those are stands in AWS's service authorization
-// reference, and in the test that allows "*" for them alone.
+// permission for. AWS's Service Authorization Reference lists them, and
+// a test allows "*" for them alone.
 func everything() []string { return []string{"*"} }
 
 // arn is the ARN of a resource of the account, as the service writes it after the

@@ -176,7 +176,7 @@ func (r *Drainer) add(ctx context.Context, m *messages, i int, message event.Mes
 }
 
 func lifecycleTrigger(e event.LifecycleAction) Trigger {
-	t := Trigger{Instance: e.Instance, Group: e.Group, Cause: CauseLifecycle, Actions: []Action{{Hook: e.Hook, Token: e.Token, Began: e.Began}}}
+	t := Trigger{Instance: e.Instance, Group: e.AutoScalingGroup, Cause: CauseLifecycle, Actions: []Action{{Hook: e.Hook, Token: e.Token, Began: e.Began}}}
 	switch {
 	case e.Action == "ReplaceRootVolume":
 		t.Returns = RootVolumeReplaced

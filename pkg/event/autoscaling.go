@@ -29,14 +29,14 @@ func readLifecycleMessage(message *object) Event {
 // lifecycleAction reads the fields that both forms share.
 func lifecycleAction(o *object) LifecycleAction {
 	return LifecycleAction{
-		Token:       o.optional("LifecycleActionToken", maxToken),
-		Group:       o.name("AutoScalingGroupName", maxAutoScalingName),
-		Hook:        o.name("LifecycleHookName", maxAutoScalingName),
-		Instance:    o.name("EC2InstanceId", maxInstanceID),
-		Transition:  Transition(o.name("LifecycleTransition", maxWord)),
-		Action:      o.optional("Action", maxWord),
-		Origin:      o.optional("Origin", maxWord),
-		Destination: o.optional("Destination", maxWord),
+		Token:            o.optional("LifecycleActionToken", maxToken),
+		AutoScalingGroup: o.name("AutoScalingGroupName", maxAutoScalingName),
+		Hook:             o.name("LifecycleHookName", maxAutoScalingName),
+		Instance:         o.name("EC2InstanceId", maxInstanceID),
+		Transition:       Transition(o.name("LifecycleTransition", maxWord)),
+		Action:           o.optional("Action", maxWord),
+		Origin:           o.optional("Origin", maxWord),
+		Destination:      o.optional("Destination", maxWord),
 	}
 }
 

@@ -5,12 +5,12 @@ import "strings"
 // readDeploymentEvent reads a deployment's state from EventBridge.
 func readDeploymentEvent(event, detail *object) Event {
 	deployment := Deployment{
-		Account:     event.optional("account", maxWord),
-		Region:      event.optional("region", maxWord),
-		Application: detail.name("application", maxCodeDeployName),
-		Group:       detail.name("deploymentGroup", maxCodeDeployName),
-		ID:          detail.name("deploymentId", maxDeploymentID),
-		State:       stateOf(detail.name("state", maxWord)),
+		Account:         event.optional("account", maxWord),
+		Region:          event.optional("region", maxWord),
+		Application:     detail.name("application", maxCodeDeployName),
+		DeploymentGroup: detail.name("deploymentGroup", maxCodeDeployName),
+		ID:              detail.name("deploymentId", maxDeploymentID),
+		State:           stateOf(detail.name("state", maxWord)),
 	}
 	if deployment.State == "" {
 		return Unknown{Source: event.peek("source"), Kind: event.peek("detail-type")}
@@ -23,13 +23,13 @@ func readDeploymentEvent(event, detail *object) Event {
 // time proves nothing.
 func readDeploymentMessage(message *object) Event {
 	deployment := Deployment{
-		Account:     message.optional("accountId", maxWord),
-		Region:      message.optional("region", maxWord),
-		Application: message.name("applicationName", maxCodeDeployName),
-		Group:       message.name("deploymentGroupName", maxCodeDeployName),
-		ID:          message.name("deploymentId", maxDeploymentID),
-		State:       stateOf(message.name("status", maxWord)),
-		RolledBack:  rolledBack(message),
+		Account:         message.optional("accountId", maxWord),
+		Region:          message.optional("region", maxWord),
+		Application:     message.name("applicationName", maxCodeDeployName),
+		DeploymentGroup: message.name("deploymentGroupName", maxCodeDeployName),
+		ID:              message.name("deploymentId", maxDeploymentID),
+		State:           stateOf(message.name("status", maxWord)),
+		RolledBack:      rolledBack(message),
 	}
 	if deployment.State == "" {
 		return Unknown{Source: codeDeploy}

@@ -1,7 +1,7 @@
-// Package event is the one door into the functions: it turns the bytes of an
-// invocation into typed events, whatever envelopes they came in.
+// Package event parses what the functions are invoked with: it turns the bytes of
+// an invocation into typed events, whatever envelopes they came in.
 //
-// Every function calls [Parse] once per invocation. Envelopes nest (an
+// Package invoke calls [Parse] once per invocation, for every function. Envelopes nest (an
 // EventBridge event in an SQS message, an SNS notification in an SQS message,
 // SNS straight to Lambda), and the same fact comes in several shapes; what
 // leaves this package has one shape per kind of fact.
@@ -39,7 +39,7 @@ type Batch struct {
 type Message struct {
 	// ID is the SQS message ID, empty for messages that came another way.
 	ID string
-	// Receives is how often SQS has handed this message out, this time
+	// Receives is how often SQS has delivered this message, this time
 	// included; 0 where it is not known.
 	Receives int
 	Event    Event
@@ -69,12 +69,12 @@ const (
 
 // Deployment says that a CodeDeploy deployment has changed its state.
 type Deployment struct {
-	Account     string
-	Region      string
-	Application string
-	Group       string // the deployment group's name
-	ID          string // d-…
-	State       State
+	Account         string
+	Region          string
+	Application     string
+	DeploymentGroup string // its name
+	ID              string // d-…
+	State           State
 	// RolledBack is the ID of the deployment that this one undoes, empty for
 	// one that is no automatic rollback, or where the event does not say.
 	RolledBack string
@@ -83,13 +83,13 @@ type Deployment struct {
 // LifecycleAction says that an instance waits for somebody to complete a lifecycle
 // action.
 type LifecycleAction struct {
-	Account    string
-	Region     string // empty in a message straight to a topic or queue, which does not say
-	Token      string // empty where the event does not say; the instance's ID completes the action as well
-	Group      string // the Auto Scaling group's name
-	Hook       string
-	Instance   string
-	Transition Transition
+	Account          string
+	Region           string // empty in a message straight to a topic or queue, which does not say
+	Token            string // empty where the event does not say; the instance's ID completes the action as well
+	AutoScalingGroup string // its name
+	Hook             string
+	Instance         string
+	Transition       Transition
 	// Began is when the instance began to wait, zero where the event does not say.
 	Began time.Time
 	// Action is [ReplaceRootVolume] for an instance that is to come back with

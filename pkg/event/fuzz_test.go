@@ -172,7 +172,7 @@ var vocabulary = func() map[string]bool {
 		applicationName deploymentGroupName status
 		AutoScalingGroupName LifecycleHookName EC InstanceId LifecycleTransition
 		malformed event the payload is missing empty not an a object array string number boolean null JSON from byte on
-		it cut off after bytes UTF has more than that AWS delivers characters allowed holds character no name
+		appears it cut off after bytes UTF has more than that AWS delivers characters allowed holds character no name
 		there once wrapped times elements Lambda hands over`) {
 		words[word] = true
 	}
@@ -186,9 +186,9 @@ func checkEvent(t *testing.T, e event.Event) {
 	var names []string
 	switch e := e.(type) {
 	case event.Deployment:
-		names = []string{e.Application, e.Group, e.ID, string(e.State)}
+		names = []string{e.Application, e.DeploymentGroup, e.ID, string(e.State)}
 	case event.LifecycleAction:
-		names = []string{e.Group, e.Hook, e.Instance, string(e.Transition)}
+		names = []string{e.AutoScalingGroup, e.Hook, e.Instance, string(e.Transition)}
 	case event.SpotInterruption:
 		names = []string{e.Instance}
 	case event.RebalanceRecommendation:

@@ -120,7 +120,7 @@ func (o *object) find(field string) []byte {
 			continue
 		}
 		if found != nil {
-			o.fault(field, "is there more than once")
+			o.fault(field, "appears more than once")
 			return found
 		}
 		found = m.value

@@ -26,7 +26,7 @@ const (
 
 // deployment is what every notification about the deployment comes to.
 func deployment(state event.State) event.Deployment {
-	return event.Deployment{Account: account, Region: region, Application: "shop", Group: "web", ID: deployed, State: state}
+	return event.Deployment{Account: account, Region: region, Application: "shop", DeploymentGroup: "web", ID: deployed, State: state}
 }
 
 func rolledBack(state event.State) event.Deployment {
@@ -38,7 +38,7 @@ func rolledBack(state event.State) event.Deployment {
 // terminating and launching are lifecycle actions as EventBridge delivers them.
 func terminating(origin, destination string) event.LifecycleAction {
 	return event.LifecycleAction{
-		Account: account, Region: region, Token: token, Group: group, Hook: "deployhooks-drain", Instance: instance,
+		Account: account, Region: region, Token: token, AutoScalingGroup: group, Hook: "deployhooks-drain", Instance: instance,
 		Transition: event.Terminating, Origin: origin, Destination: destination,
 		Began: time.Date(2026, 3, 5, 10, 20, 1, 0, time.UTC),
 	}

@@ -84,7 +84,7 @@ func findTwins(text []byte, at *path, depth int, faults *faults) {
 			name := string(m.key)
 			here := at.in(cutTo(name, maxWord))
 			if folded := fold(name); seen[folded] {
-				faults.add(here, "is there more than once")
+				faults.add(here, "appears more than once")
 			} else {
 				seen[folded] = true
 			}

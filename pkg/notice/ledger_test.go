@@ -37,7 +37,7 @@ func TestLedger(t *testing.T) {
 		"delivered once more":      {ledger([]string{"a", "b"}, a).Delivered("a"), ledger([]string{"b", "a"}), "the ledger grows"},
 		"failed":                   {ledger(nil, a, b).Failed("b", noon), ledger(nil, a, failed(b, 1)), "a failing notification is tried with each reconcile for ever"},
 		"a matter that lasts":      {ledger([]string{"a", "b"}).Keep(func(m string) bool { return m == "b" }), ledger([]string{"b"}), "it is notified again while it lasts, or not when it comes back"},
-		"over before it was sent":  {ledger(nil, a).Keep(none), ledger(nil, a), "operators never hear of it"},
+		"over before it was sent":  {ledger(nil, a).Keep(none), ledger(nil, a), "operators are never notified"},
 		"all are over":             {ledger([]string{"a"}).Keep(none).Add("a", "text"), ledger([]string{}, a), "what comes back is not notified"},
 	} {
 		if !gocmp.Equal(c.got, c.want, cmpopts.EquateEmpty()) {

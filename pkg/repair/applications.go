@@ -26,9 +26,9 @@ func (r *Repairer) inScope(ctx context.Context) ([]Key, error) {
 	if len(found) == 0 && len(unread) > 0 {
 		return nil, errors.Join(unread...)
 	}
-	glances, _, err := r.glances(ctx, found)
-	keys := make([]Key, len(glances))
-	for i, g := range glances {
+	summaries, _, err := r.summaries(ctx, found)
+	keys := make([]Key, len(summaries))
+	for i, g := range summaries {
 		keys[i] = g.Key
 	}
 	return keys, err

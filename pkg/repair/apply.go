@@ -24,13 +24,13 @@ type work struct {
 
 // apply carries out the changes of a plan, all at once, after those that keep
 // instances without the revision out of reach, and publishes the group's name. A
-// failed step stops no other. In plan mode nothing is changed.
+// failed step stops no other. In plan mode it only publishes the name.
 func (r *Repairer) apply(ctx context.Context, o *Observation, p Plan) []work {
 	var first, rest []work
 	for _, c := range p.Changes {
 		switch {
 		case o.Config.Mode == ModePlan:
-		case isHoldBack(c):
+		case isolates(c):
 			first = append(first, work{change: &c})
 		default:
 			rest = append(rest, work{change: &c})
@@ -76,15 +76,15 @@ func (r *Repairer) applyOne(ctx context.Context, c setting.Change) error {
 		}
 		_, err := r.clients.Groups.DetachTrafficSources(ctx, in)
 		return err
-	case holdBack:
+	case enterStandby:
 		_, err := r.clients.Groups.EnterStandby(ctx, &autoscaling.EnterStandbyInput{
 			AutoScalingGroupName: &c.Group, InstanceIds: c.Items, ShouldDecrementDesiredCapacity: aws.Bool(true),
 		})
 		return err
-	case letServe:
+	case exitStandby:
 		_, err := r.clients.Groups.ExitStandby(ctx, &autoscaling.ExitStandbyInput{AutoScalingGroupName: &c.Group, InstanceIds: c.Items})
 		return err
-	case replaceThem:
+	case replaceInstances:
 		for _, id := range c.Items {
 			if _, err := r.clients.Groups.SetInstanceHealth(ctx, &autoscaling.SetInstanceHealthInput{
 				InstanceId: &id, HealthStatus: aws.String("Unhealthy"), ShouldRespectGracePeriod: aws.Bool(false),

@@ -13,20 +13,20 @@ import (
 	"deployhooks/pkg/store"
 )
 
-// Deployments is what a repair asks CodeDeploy.
+// Deployments are the CodeDeploy calls of the function.
 type Deployments interface {
 	GetDeployment(context.Context, *codedeploy.GetDeploymentInput, ...func(*codedeploy.Options)) (*codedeploy.GetDeploymentOutput, error)
 	BatchGetDeployments(context.Context, *codedeploy.BatchGetDeploymentsInput, ...func(*codedeploy.Options)) (*codedeploy.BatchGetDeploymentsOutput, error)
 	GetDeploymentGroup(context.Context, *codedeploy.GetDeploymentGroupInput, ...func(*codedeploy.Options)) (*codedeploy.GetDeploymentGroupOutput, error)
 	ListDeployments(context.Context, *codedeploy.ListDeploymentsInput, ...func(*codedeploy.Options)) (*codedeploy.ListDeploymentsOutput, error)
 	ListDeploymentTargets(context.Context, *codedeploy.ListDeploymentTargetsInput, ...func(*codedeploy.Options)) (*codedeploy.ListDeploymentTargetsOutput, error)
-	// The rest is what a sweep asks.
+	// Only the sweep makes the rest.
 	ListApplications(context.Context, *codedeploy.ListApplicationsInput, ...func(*codedeploy.Options)) (*codedeploy.ListApplicationsOutput, error)
 	ListDeploymentGroups(context.Context, *codedeploy.ListDeploymentGroupsInput, ...func(*codedeploy.Options)) (*codedeploy.ListDeploymentGroupsOutput, error)
 	BatchGetDeploymentGroups(context.Context, *codedeploy.BatchGetDeploymentGroupsInput, ...func(*codedeploy.Options)) (*codedeploy.BatchGetDeploymentGroupsOutput, error)
 }
 
-// Groups is what a repair asks Auto Scaling, and has it do.
+// Groups are the Auto Scaling calls of the function.
 type Groups interface {
 	setting.API
 	autoscaling.DescribeAutoScalingGroupsAPIClient
@@ -37,7 +37,7 @@ type Groups interface {
 	SetInstanceHealth(context.Context, *autoscaling.SetInstanceHealthInput, ...func(*autoscaling.Options)) (*autoscaling.SetInstanceHealthOutput, error)
 }
 
-// Balancers is what a repair asks Elastic Load Balancing, and has it do.
+// Balancers are the Elastic Load Balancing calls of the function.
 type Balancers interface {
 	elb.DescribeTargetGroupsAPIClient
 	elb.DescribeTargetHealthAPIClient
@@ -45,7 +45,7 @@ type Balancers interface {
 	DeregisterTargets(context.Context, *elb.DeregisterTargetsInput, ...func(*elb.Options)) (*elb.DeregisterTargetsOutput, error)
 }
 
-// Parameters is where the current group's name is published.
+// Parameters publishes the name of the current Auto Scaling group.
 type Parameters interface {
 	PutParameter(context.Context, *ssm.PutParameterInput, ...func(*ssm.Options)) (*ssm.PutParameterOutput, error)
 }

@@ -63,15 +63,15 @@ type WithoutRevision string
 // What becomes of instances without the revision, besides a notification.
 const (
 	NotifyOnly WithoutRevision = "notify"
-	// HoldBack puts them on standby until CodeDeploy has deployed to them.
-	HoldBack WithoutRevision = "standby"
+	// PutOnStandby puts them on standby until CodeDeploy has deployed to them.
+	PutOnStandby WithoutRevision = "standby"
 	// Replace has Auto Scaling replace them.
 	Replace WithoutRevision = "replace"
 )
 
 // UnmarshalText reads the choice from the environment.
 func (w *WithoutRevision) UnmarshalText(text []byte) error {
-	return oneOf(w, "instances without the revision", text, NotifyOnly, HoldBack, Replace)
+	return oneOf(w, "instances without the revision", text, NotifyOnly, PutOnStandby, Replace)
 }
 
 // BlueGroup says what becomes of a blue group that stays.

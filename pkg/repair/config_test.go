@@ -37,7 +37,7 @@ func TestConfigFromTheEnvironment(t *testing.T) {
 			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want …%s…", err, c.want)
 			}
-			if name == "everything" && (len(cfg.Applications) != 2 || cfg.InstancesWithoutRevision != HoldBack || cfg.BlueGroupThatStays != Detach || !cfg.AttachDuringTerminationWait || cfg.Account == "") {
+			if name == "everything" && (len(cfg.Applications) != 2 || cfg.InstancesWithoutRevision != PutOnStandby || cfg.BlueGroupThatStays != Detach || !cfg.AttachDuringTerminationWait || cfg.Account == "") {
 				t.Errorf("the environment is not heeded: %+v", cfg)
 			}
 		})

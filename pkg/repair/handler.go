@@ -132,7 +132,7 @@ func (t Trigger) and(u Trigger) Trigger {
 func (r *Repairer) subject(e event.Event) (Key, Trigger, *sweepWork, error) {
 	switch e := e.(type) {
 	case event.Deployment:
-		k := Key{e.Application, e.Group}
+		k := Key{e.Application, e.DeploymentGroup}
 		if !r.cfg.covers(k) {
 			return Key{}, Trigger{}, nil, nil
 		}

@@ -74,11 +74,11 @@ const notifyOfRelease = notifyAfter - idleRequeue - time.Minute
 // never is for what operators need not be notified of.
 const never = -1
 
-// gracePeriod is how long what is slow may only be slow: unhealthy instances to come
-// round after a release, a traffic source to come into service.
+// gracePeriod is how long unhealthy instances may block an attachment after a release,
+// and how long a traffic source may take to come into service before it counts as late.
 const gracePeriod = 10 * time.Minute
 
-// plan is the whole thinking, without a clock or a call.
+// plan makes every decision, without a clock or a call.
 func plan(o *Observation) Plan {
 	return decide(o).finish(o)
 }

@@ -11,13 +11,13 @@ import (
 
 // The kinds of changes that restore no setting.
 const (
-	register    = "register-targets"
-	bridge      = "bridge-targets" // registers, and remembers it
-	deregister  = "deregister-targets"
-	detach      = "detach-traffic-sources"
-	holdBack    = "enter-standby"
-	letServe    = "exit-standby"
-	replaceThem = "replace-instances"
+	register         = "register-targets"
+	bridge           = "bridge-targets" // registers, and remembers it
+	deregister       = "deregister-targets"
+	detach           = "detach-traffic-sources"
+	enterStandby     = "enter-standby"
+	exitStandby      = "exit-standby"
+	replaceInstances = "replace-instances"
 )
 
 // registerLimit keeps a call on targets small: its API reference names no limit.
@@ -176,13 +176,13 @@ const launchedLimit = 50
 // since.
 func (o *Observation) openRevision(s Serving) (revised []string, launched *Deployment) {
 	maker := o.maker(s.Group)
-	if maker == nil || s.Phase == Rerouting || len(o.lacking(s.Group)) == 0 && !o.settles(s.Group) && len(o.Record.HeldBack) == 0 {
+	if maker == nil || s.Phase == Rerouting || len(o.lacking(s.Group)) == 0 && !o.settles(s.Group) && len(o.Record.OnStandby) == 0 {
 		return nil, nil
 	}
 	if _, asked := o.Revised[maker.ID]; !asked {
 		return []string{maker.ID}, nil
 	}
-	held := slices.ContainsFunc(o.Record.HeldBack, func(id string) bool { return !o.hasRevision(id) })
+	held := slices.ContainsFunc(o.Record.OnStandby, func(id string) bool { return !o.hasRevision(id) })
 	switch {
 	case len(o.suspects(s.Group)) == 0 && !held:
 		return nil, nil
@@ -198,16 +198,16 @@ func (o *Observation) openRevision(s Serving) (revised []string, launched *Deplo
 func (p *Plan) withoutRevision(o *Observation, g *fleet.AutoScalingGroup) {
 	without := o.suspects(g)
 	switch o.Config.InstancesWithoutRevision {
-	case HoldBack:
-		p.Changes = append(p.Changes, chunks(holdBack, g.Name, "", without, standbyLimit)...)
+	case PutOnStandby:
+		p.Changes = append(p.Changes, chunks(enterStandby, g.Name, "", without, standbyLimit)...)
 	case Replace:
-		p.Changes = append(p.Changes, chunks(replaceThem, g.Name, "", without, standbyLimit)...)
+		p.Changes = append(p.Changes, chunks(replaceInstances, g.Name, "", without, standbyLimit)...)
 	}
-	p.Changes = slices.DeleteFunc(p.Changes, func(c setting.Change) bool { return isHoldBack(c) && p.refused(o, c) })
+	p.Changes = slices.DeleteFunc(p.Changes, func(c setting.Change) bool { return isolates(c) && p.refused(o, c) })
 	p.reportWithout(o, g, without)
 }
 
-func isHoldBack(c setting.Change) bool { return c.Kind == holdBack || c.Kind == replaceThem }
+func isolates(c setting.Change) bool { return c.Kind == enterStandby || c.Kind == replaceInstances }
 
 // reportWithout names instances without the revision, and says so where CodeDeploy
 // does not answer who has it.
@@ -222,7 +222,7 @@ func (p *Plan) reportWithout(o *Observation, g *fleet.AutoScalingGroup, without 
 	}
 	remedy := "Deploy again, or have Auto Scaling replace them: " + replaceCommand(without[0])
 	switch o.Config.InstancesWithoutRevision {
-	case HoldBack:
+	case PutOnStandby:
 		remedy = "They are put on standby until CodeDeploy has deployed to them."
 	case Replace:
 		remedy = "Auto Scaling replaces them."
@@ -235,7 +235,7 @@ func (p *Plan) reportWithout(o *Observation, g *fleet.AutoScalingGroup, without 
 // serveAgain ends the standby of instances that CodeDeploy has deployed to since.
 func (p *Plan) serveAgain(o *Observation, g *fleet.AutoScalingGroup) {
 	var ready, held []string
-	for _, id := range o.Record.HeldBack {
+	for _, id := range o.Record.OnStandby {
 		i, exists := g.Instance(id)
 		switch {
 		case !exists, i.InService():
@@ -245,8 +245,8 @@ func (p *Plan) serveAgain(o *Observation, g *fleet.AutoScalingGroup) {
 			held = append(held, id)
 		}
 	}
-	p.draft.HeldBack = held
-	p.Changes = append(p.Changes, chunks(letServe, g.Name, "", ready, standbyLimit)...)
+	p.draft.OnStandby = held
+	p.Changes = append(p.Changes, chunks(exitStandby, g.Name, "", ready, standbyLimit)...)
 }
 
 // detachChanges detach traffic sources from a group.
@@ -273,11 +273,11 @@ func say(c setting.Change) string {
 		return fmt.Sprintf("deregister %s of %s from %s", items, group, target)
 	case detach:
 		return fmt.Sprintf("detach %s from %s", items, group)
-	case holdBack:
+	case enterStandby:
 		return fmt.Sprintf("put %s of %s on standby", items, group)
-	case letServe:
+	case exitStandby:
 		return fmt.Sprintf("end the standby of %s of %s", items, group)
-	case replaceThem:
+	case replaceInstances:
 		return fmt.Sprintf("have Auto Scaling replace %s of %s", items, group)
 	}
 	return c.String()

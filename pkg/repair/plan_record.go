@@ -83,10 +83,10 @@ func (p Plan) pending(o *Observation, n *Record) {
 		case bridge:
 			n.Bridged = n.Bridged.with(c)
 			continue
-		case deregister, letServe:
+		case deregister, exitStandby:
 			continue
-		case holdBack:
-			n.HeldBack = append(slices.Clone(n.HeldBack), c.Items...)
+		case enterStandby:
+			n.OnStandby = append(slices.Clone(n.OnStandby), c.Items...)
 		}
 		if !slices.ContainsFunc(n.Pending, func(other setting.Change) bool { return say(other) == say(c) }) {
 			if len(n.Pending) == 0 {
@@ -181,7 +181,7 @@ func (p *Plan) fail(o *Observation, err error) {
 	p.failed = true
 	action := fault.Action(err)
 	b := Blocker{Matter: "failed " + action + " " + fault.Code(err), notify: notifyAfter, passes: true, failure: true,
-		Reason: setting.Plain(fault.Message(err)), Remedy: "Nothing, if it passes: the function tries again."}
+		Reason: setting.Plain(fault.Message(err)), Remedy: "None is needed if it passes: the function tries again."}
 	if action != "" {
 		b.Reason = fmt.Sprintf("%s failed: %s", action, b.Reason)
 	}

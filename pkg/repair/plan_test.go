@@ -170,13 +170,13 @@ func TestPlan(t *testing.T) {
 		return g
 	}
 	for name, c := range map[string]struct {
-		vary    []func(*Observation)
-		outcome Outcome
-		changes []string
-		reason  string // part of what blocks
-		again   bool
-		told    string // part of the subjects of what is to be sent; empty for nothing
-		harm    string
+		vary     []func(*Observation)
+		outcome  Outcome
+		changes  []string
+		reason   string // part of what blocks
+		again    bool
+		notifies string // part of the subjects of what is to be sent; empty for nothing
+		harm     string
 	}{
 		"a copy without its target group": {
 			outcome: Applied, changes: attachWeb, again: true, harm: "the group stays detached",
@@ -191,13 +191,13 @@ func TestPlan(t *testing.T) {
 			harm: "part of the load balancing is lost at the first release",
 		},
 		"attached already, by CodeDeploy or a person": {
-			vary: []func(*Observation){state(web, fleet.SourceInService)}, outcome: InOrder, told: "in order", harm: "a group in order is changed",
+			vary: []func(*Observation){state(web, fleet.SourceInService)}, outcome: InOrder, notifies: "in order", harm: "a group in order is changed",
 		},
 		"our attachment is now in service": {
 			vary: []func(*Observation){state(web, fleet.SourceInService), func(o *Observation) {
 				o.Record.Pending = []setting.Change{{Kind: setting.TrafficSources, Group: green, Items: []string{"target group web"}}}
 			}},
-			outcome: Repaired, told: "repaired", changes: attachWeb, harm: "nobody learns of the repair",
+			outcome: Repaired, notifies: "repaired", changes: attachWeb, harm: "nobody learns of the repair",
 		},
 		"our attachment is being made": {
 			vary: []func(*Observation){state(web, fleet.SourceAdding)}, outcome: Waiting, reason: "still registering", again: true, harm: "a repair is called done before it works",
@@ -207,15 +207,15 @@ func TestPlan(t *testing.T) {
 		},
 		"attached for long, and nobody healthy": {
 			vary:    []func(*Observation){state(web, fleet.SourceAdded), since("unsettled "+webARN, gracePeriod)},
-			outcome: Waiting, reason: "no instance is healthy", told: "waiting", harm: "nobody learns that instance after instance is replaced",
+			outcome: Waiting, reason: "no instance is healthy", notifies: "waiting", harm: "nobody learns that instance after instance is replaced",
 		},
 		"attached, and the group does not ask the load balancer": {
 			vary:    []func(*Observation){state(web, fleet.SourceAdded), func(o *Observation) { o.Groups[green].ELBChecked = false }},
-			outcome: InOrder, told: "in order", harm: "the function waits for a state that cannot come",
+			outcome: InOrder, notifies: "in order", harm: "the function waits for a state that cannot come",
 		},
 		"a target group that no load balancer uses": {
 			vary:    []func(*Observation){state(web, fleet.SourceAdded), extra(targetGroup(webARN, "web", fleet.TargetUnused, "i-1", "i-2"))},
-			outcome: InOrder, told: "in order", harm: "the function waits for a health that cannot come",
+			outcome: InOrder, notifies: "in order", harm: "the function waits for a health that cannot come",
 		},
 		"an instance launched while the process was suspended": {
 			vary: []func(*Observation){state(web, fleet.SourceInService), more("i-3"), func(o *Observation) {
@@ -224,10 +224,10 @@ func TestPlan(t *testing.T) {
 			outcome: Applied, changes: []string{"register i-3 of " + green + " in target group web"}, again: true, harm: "an instance serves nobody",
 		},
 		"an instance taken out by hand of a group that was complete": {
-			vary: []func(*Observation){state(web, fleet.SourceInService), verified(web), more("i-3")}, outcome: InOrder, told: "in order", harm: "a person's decision is undone",
+			vary: []func(*Observation){state(web, fleet.SourceInService), verified(web), more("i-3")}, outcome: InOrder, notifies: "in order", harm: "a person's decision is undone",
 		},
 		"an extra target group taken off a group that was complete": {
-			vary: []func(*Observation){state(web, fleet.SourceInService), verified(web, classic)}, outcome: InOrder, told: "in order", harm: "a person's decision is undone",
+			vary: []func(*Observation){state(web, fleet.SourceInService), verified(web, classic)}, outcome: InOrder, notifies: "in order", harm: "a person's decision is undone",
 		},
 		"no deployment has ever succeeded": {
 			vary:    []func(*Observation){undeployed, func(o *Observation) { o.Deployments = map[string]*Deployment{} }},
@@ -238,7 +238,7 @@ func TestPlan(t *testing.T) {
 		},
 		"named by hand, and for ten minutes": {
 			vary:    []func(*Observation){undeployed, since("not deployed", notifyAfter)},
-			outcome: Waiting, reason: "no deployment to " + green, told: "waiting", harm: "nobody learns that the group is not attached",
+			outcome: Waiting, reason: "no deployment to " + green, notifies: "waiting", harm: "nobody learns that the group is not attached",
 		},
 		"named by hand, and only a launching instance was deployed to": {
 			vary: []func(*Observation){undeployed, byAutoScaling, extra(targetGroup(webARN, "web", fleet.TargetHealthy, "i-blue")),
@@ -251,7 +251,7 @@ func TestPlan(t *testing.T) {
 				o.Deployments["d-1"] = &Deployment{ID: "d-1", Over: true, Succeeded: true, Replacement: []string{blue}}
 				o.DeploymentGroup.Success = "d-1"
 			}},
-			outcome: ActionRequired, reason: "did not succeed", told: "action required", harm: "the replacement group of a failed deployment takes traffic",
+			outcome: ActionRequired, reason: "did not succeed", notifies: "action required", harm: "the replacement group of a failed deployment takes traffic",
 		},
 		"a late event of a release before the last": {
 			vary: []func(*Observation){extra(targetGroup(webARN, "web", "")), func(o *Observation) {
@@ -259,7 +259,7 @@ func TestPlan(t *testing.T) {
 				o.Deployments["d-3"] = &Deployment{ID: "d-3", Over: true, Created: noon, Replacement: []string{green}}
 				o.Groups[green].Tags, o.DeploymentGroup.Last = map[string]string{fleet.ProvisioningTag: "d-3"}, "d-3"
 			}},
-			outcome: ActionRequired, reason: "deployment d-3, which did not succeed", told: "action required", harm: "an old event decides, and the replacement group of a failed deployment takes traffic",
+			outcome: ActionRequired, reason: "deployment d-3, which did not succeed", notifies: "action required", harm: "an old event decides, and the replacement group of a failed deployment takes traffic",
 		},
 		"a rollback to the group failed, and an earlier release to it succeeded": {
 			vary: []func(*Observation){func(o *Observation) {
@@ -344,32 +344,32 @@ func TestPlan(t *testing.T) {
 			vary: []func(*Observation){func(o *Observation) {
 				o.DeploymentGroup.TargetGroups, o.Missing = []string{"web", "gone"}, []string{"gone"}
 			}},
-			outcome: Applied, changes: attachWeb, reason: "do not exist: gone", again: true, told: "action required", harm: "a target group that is gone keeps the others from being attached",
+			outcome: Applied, changes: attachWeb, reason: "do not exist: gone", again: true, notifies: "action required", harm: "a target group that is gone keeps the others from being attached",
 		},
 		"all that exists is attached, and one target group was deleted": {
 			vary: []func(*Observation){state(web, fleet.SourceInService), func(o *Observation) {
 				o.DeploymentGroup.TargetGroups, o.Missing = []string{"web", "gone"}, []string{"gone"}
 			}},
-			outcome: ActionRequired, reason: "do not exist: gone", told: "action required", harm: "nobody learns that the deployment group names what does not exist",
+			outcome: ActionRequired, reason: "do not exist: gone", notifies: "action required", harm: "nobody learns that the deployment group names what does not exist",
 		},
 		"a target group of addresses": {
 			vary:    []func(*Observation){also(TargetGroup{TargetGroup: fleet.TargetGroup{ARN: adminARN, Name: "admin", TargetType: "ip"}}), state(web, fleet.SourceInService)},
-			outcome: ActionRequired, reason: "admin (type ip)", told: "action required", harm: "a call that cannot succeed is made forever",
+			outcome: ActionRequired, reason: "admin (type ip)", notifies: "action required", harm: "a call that cannot succeed is made forever",
 		},
 		"only a target group of addresses": {
 			vary:    []func(*Observation){extra(TargetGroup{TargetGroup: fleet.TargetGroup{ARN: webARN, Name: "web", TargetType: "ip"}})},
-			outcome: ActionRequired, reason: "web (type ip)", told: "action required", harm: "nobody learns that nothing can be attached",
+			outcome: ActionRequired, reason: "web (type ip)", notifies: "action required", harm: "nobody learns that nothing can be attached",
 		},
 		"an extra target group remade for addresses": {
 			vary:    []func(*Observation){state(web, fleet.SourceInService), extra(TargetGroup{TargetGroup: fleet.TargetGroup{ARN: adminARN, Name: "admin", TargetType: "ip"}})},
-			outcome: InOrder, told: "in order", harm: "operators are sent to settings that do not name it",
+			outcome: InOrder, notifies: "in order", harm: "operators are sent to settings that do not name it",
 		},
 		"the Auto Scaling group is gone": {
-			vary: []func(*Observation){func(o *Observation) { o.Groups[green] = nil }}, outcome: Waiting, reason: "does not exist", told: "waiting", harm: "a nil group",
+			vary: []func(*Observation){func(o *Observation) { o.Groups[green] = nil }}, outcome: Waiting, reason: "does not exist", notifies: "waiting", harm: "a nil group",
 		},
 		"two Auto Scaling groups": {
 			vary:    []func(*Observation){func(o *Observation) { o.DeploymentGroup.Groups = []string{blue, green} }},
-			outcome: ActionRequired, reason: "2 Auto Scaling groups", told: "action required", harm: "one of them is guessed",
+			outcome: ActionRequired, reason: "2 Auto Scaling groups", notifies: "action required", harm: "one of them is guessed",
 		},
 		"the deployment group is gone": {
 			vary: []func(*Observation){func(o *Observation) { o.Gone = true }}, outcome: OutOfScope, harm: "noise",
@@ -394,23 +394,23 @@ func TestPlan(t *testing.T) {
 		},
 		"a failed deployment left its copy, suspended": {
 			vary:    []func(*Observation){failedRelease(&fleet.AutoScalingGroup{Name: "CodeDeploy_web_d-3", Suspended: trio})},
-			outcome: Applied, again: true, told: "left a group running", changes: []string{"resume AddToLoadBalancer, AlarmNotification, ScheduledActions of CodeDeploy_web_d-3"}, harm: "the processes stay suspended for good",
+			outcome: Applied, again: true, notifies: "left a group running", changes: []string{"resume AddToLoadBalancer, AlarmNotification, ScheduledActions of CodeDeploy_web_d-3"}, harm: "the processes stay suspended for good",
 		},
 		"a failed deployment left its copy": {
 			vary:    []func(*Observation){failedRelease(&fleet.AutoScalingGroup{Name: "CodeDeploy_web_d-3"})},
-			outcome: InOrder, told: "left a group running", harm: "nobody learns of a group that costs money",
+			outcome: InOrder, notifies: "left a group running", harm: "nobody learns of a group that costs money",
 		},
 		"a failed deployment's copy that serves": {
 			vary: []func(*Observation){failedRelease(&fleet.AutoScalingGroup{Name: "CodeDeploy_web_d-3", Instances: inService("i-7")}),
 				extra(targetGroup(webARN, "web", fleet.TargetHealthy, "i-1", "i-2", "i-7")), stands},
-			outcome: Applied, again: true, told: "left a group running", changes: []string{"attach target group web to CodeDeploy_web_d-3"}, harm: "its users are cut off at its next scale-in",
+			outcome: Applied, again: true, notifies: "left a group running", changes: []string{"attach target group web to CodeDeploy_web_d-3"}, harm: "its users are cut off at its next scale-in",
 		},
 		"a copy left behind that is tagged to be left alone": {
 			vary:    []func(*Observation){failedRelease(optOut(&fleet.AutoScalingGroup{Name: "CodeDeploy_web_d-3", Suspended: trio}))},
-			outcome: InOrder, told: "left a group running", harm: "a person's decision is undone",
+			outcome: InOrder, notifies: "left a group running", harm: "a person's decision is undone",
 		},
 		"a named target group taken off a group that was complete": {
-			vary: []func(*Observation){verified(web)}, outcome: Waiting, reason: "somebody has detached target group web", told: "waiting", harm: "a person's decision is undone",
+			vary: []func(*Observation){verified(web)}, outcome: Waiting, reason: "somebody has detached target group web", notifies: "waiting", harm: "a person's decision is undone",
 		},
 		"and an operator wants it back": {
 			vary:    []func(*Observation){verified(web), func(o *Observation) { o.Trigger.Confirmed = true }},
@@ -418,11 +418,11 @@ func TestPlan(t *testing.T) {
 		},
 		"and an operator wanted it back a while ago": {
 			vary:    []func(*Observation){verified(web), func(o *Observation) { o.Record.Confirmed = noon.Add(-confirmation) }},
-			outcome: Waiting, reason: "somebody has detached target group web", told: "waiting", harm: "an old request undoes a new decision",
+			outcome: Waiting, reason: "somebody has detached target group web", notifies: "waiting", harm: "an old request undoes a new decision",
 		},
 		"load-balancer settings that changed without a release": {
 			vary:    []func(*Observation){verified(web), state(web, fleet.SourceInService), also(two(fleet.TargetHealthy))},
-			outcome: ActionRequired, reason: "name target group admin since the last release", told: "action required", harm: "a mistake in the settings takes effect at once",
+			outcome: ActionRequired, reason: "name target group admin since the last release", notifies: "action required", harm: "a mistake in the settings takes effect at once",
 		},
 		"settings that changed, and an operator confirms them": {
 			vary:    []func(*Observation){verified(web), state(web, fleet.SourceInService), also(two(fleet.TargetHealthy)), func(o *Observation) { o.Trigger.Confirmed = true }},
@@ -430,7 +430,7 @@ func TestPlan(t *testing.T) {
 		},
 		"the deployment group was deleted and created anew": {
 			vary:    []func(*Observation){verified(web), func(o *Observation) { o.DeploymentGroup.ID = "dg-2"; o.Record.Baseline.Taken = noon }},
-			outcome: ActionRequired, reason: "created anew", told: "action required", harm: "what nobody asked for is attached",
+			outcome: ActionRequired, reason: "created anew", notifies: "action required", harm: "what nobody asked for is attached",
 		},
 		"created anew, and released since": {
 			vary:    []func(*Observation){verified(web), func(o *Observation) { o.DeploymentGroup.ID = "dg-2" }},
@@ -438,7 +438,7 @@ func TestPlan(t *testing.T) {
 		},
 		"the Auto Scaling group was deleted and created anew": {
 			vary:    []func(*Observation){verified(web), func(o *Observation) { o.Groups[green].ARN = "arn:other"; o.Record.Baseline.Taken = noon }},
-			outcome: ActionRequired, reason: "created anew", told: "action required", harm: "a group that nothing was deployed to takes traffic",
+			outcome: ActionRequired, reason: "created anew", notifies: "action required", harm: "a group that nothing was deployed to takes traffic",
 		},
 		"one target group of two has unhealthy instances": {
 			vary:    []func(*Observation){also(two(fleet.TargetUnhealthy))},
@@ -448,13 +448,13 @@ func TestPlan(t *testing.T) {
 			vary: []func(*Observation){verified(web, admin), also(two(fleet.TargetHealthy)), state(admin, fleet.SourceInService), func(o *Observation) {
 				o.Record.Pending = []setting.Change{{Kind: setting.TrafficSources, Group: green, Items: []string{"target group admin"}}}
 			}},
-			outcome: Repaired, reason: "somebody has detached target group web", told: "repaired", changes: []string{"attach target group admin to " + green}, harm: "what a person has detached hides what was repaired",
+			outcome: Repaired, reason: "somebody has detached target group web", notifies: "repaired", changes: []string{"attach target group admin to " + green}, harm: "what a person has detached hides what was repaired",
 		},
 		"an instance launched while a person had the process suspended": {
 			vary:    []func(*Observation){state(web, fleet.SourceInService), verified(web), more("i-3"), func(o *Observation) { o.Record.Settle = true }},
 			outcome: Applied, changes: []string{"register i-3 of " + green + " in target group web"}, again: true, harm: "an instance serves nobody",
 		},
-		"a swept group in order is no news": {
+		"a swept group in order is not notified": {
 			vary:    []func(*Observation){state(web, fleet.SourceInService), func(o *Observation) { o.Trigger = Trigger{Anyway: true} }},
 			outcome: InOrder, harm: "a notification for every group at every sweep",
 		},
@@ -462,7 +462,7 @@ func TestPlan(t *testing.T) {
 			vary: []func(*Observation){baseline(blue, web), state(web, fleet.SourceInService), func(o *Observation) {
 				o.Record.Refused = []string{"put lifecycle hook drain back on " + green}
 			}},
-			outcome: InOrder, told: "in order", harm: "a call that is denied is made for ever",
+			outcome: InOrder, notifies: "in order", harm: "a call that is denied is made for ever",
 		},
 		"a hook that AWS refuses, and an operator has allowed it": {
 			vary: []func(*Observation){baseline(blue, web), state(web, fleet.SourceInService), func(o *Observation) {
@@ -471,7 +471,7 @@ func TestPlan(t *testing.T) {
 			outcome: Applied, changes: []string{"put lifecycle hook drain back on " + green}, again: true, harm: "an operator's request is not carried out",
 		},
 		"plan mode": {
-			vary: []func(*Observation){func(o *Observation) { o.Config.Mode = ModePlan }}, outcome: Planned, changes: attachWeb, told: "planned", harm: "a dry run acts, or says nothing",
+			vary: []func(*Observation){func(o *Observation) { o.Config.Mode = ModePlan }}, outcome: Planned, changes: attachWeb, notifies: "planned", harm: "a dry run acts, or says nothing",
 		},
 		"AWS answers with an error": {
 			vary:    []func(*Observation){func(o *Observation) { o.Err = failure("Throttling") }},
@@ -479,19 +479,19 @@ func TestPlan(t *testing.T) {
 		},
 		"AWS answers with an unknown error for ten minutes": {
 			vary:    []func(*Observation){func(o *Observation) { o.Err = failure("Surprise") }, since("failed autoscaling:DescribeAutoScalingGroups Surprise", notifyAfter)},
-			outcome: Waiting, reason: "Surprise", again: true, told: "waiting", harm: "nobody learns of a failure that lasts",
+			outcome: Waiting, reason: "Surprise", again: true, notifies: "waiting", harm: "nobody learns of a failure that lasts",
 		},
 		"AWS denies a question": {
 			vary:    []func(*Observation){func(o *Observation) { o.Err = failure("AccessDenied") }},
-			outcome: ActionRequired, reason: "AccessDenied", again: true, told: "action required", harm: "nobody learns which permission is missing",
+			outcome: ActionRequired, reason: "AccessDenied", again: true, notifies: "action required", harm: "nobody learns which permission is missing",
 		},
 		"the record cannot be read": {
 			vary:    []func(*Observation){state(web, fleet.SourceInService), func(o *Observation) { o.Unreadable = errors.New("damaged") }},
-			outcome: ActionRequired, reason: "damaged", told: "action required", harm: "a record is lost, and nobody knows",
+			outcome: ActionRequired, reason: "damaged", notifies: "action required", harm: "a record is lost, and nobody knows",
 		},
 		"the record cannot be read, and the copy is detached": {
 			vary:    []func(*Observation){func(o *Observation) { o.Unreadable = errors.New("damaged") }},
-			outcome: Applied, changes: attachWeb, reason: "damaged", again: true, told: "action required", harm: "a damaged record keeps the group detached",
+			outcome: Applied, changes: attachWeb, reason: "damaged", again: true, notifies: "action required", harm: "a damaged record keeps the group detached",
 		},
 		"an earlier group that stays is still attached": {
 			vary:    []func(*Observation){state(web, fleet.SourceInService), verified(web), staying(web)},
@@ -515,7 +515,7 @@ func TestPlan(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			check(t, c.harm, plan(observed(c.vary...)), c.outcome, c.changes, c.reason, c.again, c.told)
+			check(t, c.harm, plan(observed(c.vary...)), c.outcome, c.changes, c.reason, c.again, c.notifies)
 		})
 	}
 }
@@ -532,7 +532,7 @@ func failure(code string) error {
 	return &smithy.OperationError{ServiceID: "Auto Scaling", OperationName: "DescribeAutoScalingGroups", Err: &smithy.GenericAPIError{Code: code}}
 }
 
-func check(t *testing.T, harm string, p Plan, outcome Outcome, changes []string, reason string, again bool, told string) {
+func check(t *testing.T, harm string, p Plan, outcome Outcome, changes []string, reason string, again bool, notifies string) {
 	t.Helper()
 	var got, reasons, subjects []string
 	for _, c := range slices.Concat(p.Changes, p.Done) {
@@ -546,9 +546,9 @@ func check(t *testing.T, harm string, p Plan, outcome Outcome, changes []string,
 	}
 	said, sent := strings.Join(reasons, "; "), strings.Join(subjects, "; ")
 	if p.Outcome != outcome || !slices.Equal(got, changes) || !strings.Contains(said, reason) || reason == "" && said != "" ||
-		(p.Requeue > 0) != again || !strings.Contains(sent, told) || told == "" && sent != "" {
+		(p.Requeue > 0) != again || !strings.Contains(sent, notifies) || notifies == "" && sent != "" {
 		t.Errorf("%s\n got %s, requeue %v, changes %q, because %q, notifications %q\nwant %s, requeue %t, changes %q, because …%s…, notifications …%s…",
-			harm, p.Outcome, p.Requeue, got, said, sent, outcome, again, changes, reason, told)
+			harm, p.Outcome, p.Requeue, got, said, sent, outcome, again, changes, reason, notifies)
 	}
 }
 

@@ -31,7 +31,7 @@ func (o *Observation) open() (q questions) {
 	q.groups = unasked(o.Groups, o.openGroups())
 	q.details = unasked(o.Details, []string{o.DeploymentGroup.name()})
 	q.targets, q.targetGroups = o.openTargetGroups()
-	if len(o.Groups) == 0 { // a guess that spares a round
+	if len(o.Groups) == 0 { // a guess that saves a round
 		if b := o.Record.Baseline; b == nil || b.Group != o.DeploymentGroup.name() {
 			id := o.DeploymentGroup.Success
 			if d := o.event(); d != nil {

@@ -14,11 +14,11 @@ import (
 	"deployhooks/pkg/store"
 )
 
-// Reconcile brings one deployment group's load balancing in order, as far as that
-// does no harm now. It is idempotent. An error is one of what the function itself
+// Reconcile restores one deployment group's load balancing, as far as that does no
+// harm now. It is idempotent. An error is one of what the function itself
 // runs on: the message is delivered again. Everything else that fails concerns the
 // deployment group: it is in the record and in the result, operators are notified,
-// and the function comes back by itself.
+// and the function requeues.
 func (r *Repairer) Reconcile(ctx context.Context, k Key, trigger Trigger) (Result, error) {
 	for try := 1; ; try++ {
 		result, err := r.reconcile(ctx, k, trigger)
@@ -33,10 +33,10 @@ func (r *Repairer) Reconcile(ctx context.Context, k Key, trigger Trigger) (Resul
 	}
 }
 
-// conflicts is how often a reconcile is begun whose record somebody else writes.
+// conflicts is how often a reconcile is begun whose record another one writes.
 const conflicts = 3
 
-var errConflict = errors.New("somebody else wrote the record meanwhile")
+var errConflict = errors.New("another reconcile has written the record meanwhile")
 
 func (r *Repairer) reconcile(ctx context.Context, k Key, trigger Trigger) (Result, error) {
 	o := r.observe(ctx, k, trigger)
@@ -53,7 +53,7 @@ func (r *Repairer) reconcile(ctx context.Context, k Key, trigger Trigger) (Resul
 		return r.report(ctx, o, p), nil
 	}
 	record := o.Item
-	p, err := r.carryOut(ctx, o, p, &record)
+	p, err := r.execute(ctx, o, p, &record)
 	if err != nil {
 		return Result{}, err
 	}
@@ -63,11 +63,11 @@ func (r *Repairer) reconcile(ctx context.Context, k Key, trigger Trigger) (Resul
 	return r.report(ctx, o, p), nil
 }
 
-// carryOut applies a plan, saves its record and requeues, all at once: each may
+// execute applies a plan, saves its record and requeues, all at once: each may
 // happen without the others, and the next reconcile completes it. But once processes
 // are resumed, nothing in AWS shows that instances launched meanwhile are still to be
 // registered, so then the record comes first.
-func (r *Repairer) carryOut(ctx context.Context, o *Observation, p Plan, record *store.Item[Record]) (Plan, error) {
+func (r *Repairer) execute(ctx context.Context, o *Observation, p Plan, record *store.Item[Record]) (Plan, error) {
 	if slices.ContainsFunc(p.Changes, func(c setting.Change) bool { return c.Kind == setting.Resume }) {
 		if err := r.save(ctx, record, p.Next); err != nil {
 			return p, err
@@ -133,7 +133,7 @@ func (r *Repairer) postpone(ctx context.Context, o *Observation) error {
 	if err := r.save(ctx, &record, p.Next); !errors.Is(err, errConflict) {
 		return err
 	}
-	return nil // somebody else is at it
+	return nil // another reconcile is at work
 }
 
 // save writes the record if it has changed, in the place of the one that was read or

@@ -198,7 +198,7 @@ func TestTerminationWait(t *testing.T) {
 
 func TestInstancesWithoutTheRevision(t *testing.T) {
 	t.Parallel()
-	for choice, operation := range map[repair.WithoutRevision]string{repair.NotifyOnly: "", repair.HoldBack: "EnterStandby", repair.Replace: "SetInstanceHealth"} {
+	for choice, operation := range map[repair.WithoutRevision]string{repair.NotifyOnly: "", repair.PutOnStandby: "EnterStandby", repair.Replace: "SetInstanceHealth"} {
 		t.Run(string(choice), func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, region.Service{ReadyWait: time.Hour, BareAnswers: true}, func(cfg *repair.Config) { cfg.InstancesWithoutRevision = choice })
@@ -307,7 +307,7 @@ func TestOperatorsRequests(t *testing.T) {
 	if f.ask(`{"action":"sweep"}`, &swept); swept.InOrder != 1 || len(swept.HandedOver) > 0 || len(f.Calls()) > 10 {
 		t.Errorf("a sweep over a group in order makes %d calls and finds %+v", len(f.Calls()), swept)
 	}
-	for _, bad := range []string{`{"action":"dance"}`, `{"action":"plan","application":"shop"}`, `{"action":"repair"}`, `{"action":"sweep","application":"shop","deploymentGroup":"web"}`, `{"continue":{"sweep":{}}}`, `{"action":"repair","application":"shop","deploymentGroup":"web","due":"2026-01-01T00:00:00Z"}`} {
+	for _, bad := range []string{`{"action":"unknown"}`, `{"action":"plan","application":"shop"}`, `{"action":"repair"}`, `{"action":"sweep","application":"shop","deploymentGroup":"web"}`, `{"continue":{"sweep":{}}}`, `{"action":"repair","application":"shop","deploymentGroup":"web","due":"2026-01-01T00:00:00Z"}`} {
 		if _, err := f.repairer.Invoke(t.Context(), []byte(bad)); err == nil {
 			t.Errorf("%s is answered as if it made sense", bad)
 		}

@@ -36,9 +36,9 @@ type Record struct {
 	Former []string `json:"former,omitempty"`
 	// Bridged are the instances that were registered one by one.
 	Bridged *Bridge `json:"bridged,omitempty"`
-	// HeldBack are instances that were put on standby until CodeDeploy has deployed
+	// OnStandby are instances that were put on standby until CodeDeploy has deployed
 	// to them.
-	HeldBack []string `json:"heldBack,omitempty"`
+	OnStandby []string `json:"onStandby,omitempty"`
 	// Pending are changes that were made and are not yet seen to work, and
 	// PendingSince is when the first of them was made.
 	Pending      []setting.Change `json:"pending,omitempty"`

@@ -1,5 +1,5 @@
-// Package repair gives the Auto Scaling group of a CodeDeploy blue/green
-// deployment its load balancing back. The function in functions/repair calls it on
+// Package repair restores the load balancing of the Auto Scaling group of a
+// CodeDeploy blue/green deployment. The function in functions/repair calls it on
 // every notification of CodeDeploy and on a schedule.
 //
 // A deployment with COPY_AUTO_SCALING_GROUP replaces the blue group by a copy, the

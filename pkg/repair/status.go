@@ -34,7 +34,7 @@ type Status struct {
 	Baseline    *Baseline        `json:"baseline,omitempty"`
 	Pending     []setting.Change `json:"pending,omitempty"`
 	Bridged     *Bridge          `json:"bridged,omitempty"`
-	HeldBack    []string         `json:"heldBack,omitempty"`
+	OnStandby   []string         `json:"onStandby,omitempty"`
 	Notified    []string         `json:"notified,omitempty"`
 	RecordError string           `json:"recordError,omitempty"`
 	// Next is what a reconcile would come to now.
@@ -57,7 +57,7 @@ func (r *Repairer) Status(ctx context.Context, k Key) (Status, error) {
 	p := plan(o)
 	s := Status{
 		Key: k, AutoScalingGroup: o.DeploymentGroup.name(), LastDeployment: o.DeploymentGroup.Last, Serving: p.Serving.Deployed, Sources: []SourceState{},
-		Baseline: o.Record.Baseline, Pending: o.Record.Pending, Bridged: o.Record.Bridged, HeldBack: o.Record.HeldBack,
+		Baseline: o.Record.Baseline, Pending: o.Record.Pending, Bridged: o.Record.Bridged, OnStandby: o.Record.OnStandby,
 		Notified: o.Record.Notices.Sent, Next: p.result(o),
 	}
 	for _, d := range o.releasesInProgress() {

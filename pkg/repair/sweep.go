@@ -101,15 +101,15 @@ func before(ctx context.Context, margin time.Duration) (context.Context, context
 
 // check hands over the deployment groups that are not plainly in order.
 func (s *sweeper) check(ctx context.Context, found map[Key]DeploymentGroup) error {
-	glances, own, err := s.glances(ctx, found)
+	summaries, own, err := s.summaries(ctx, found)
 	if err != nil {
 		return err
 	}
 	s.own = own
-	s.closer(ctx, glances)
+	s.readDetails(ctx, summaries)
 	sending, ctx := errgroup.WithContext(ctx)
 	sending.SetLimit(concurrency)
-	for _, g := range glances {
+	for _, g := range summaries {
 		s.swept.InScope++
 		switch {
 		case g.inOrder():
@@ -126,21 +126,21 @@ func (s *sweeper) check(ctx context.Context, found map[Key]DeploymentGroup) erro
 	return sending.Wait()
 }
 
-// closerLook is how many groups of a batch a sweep asks for the settings that no
+// detailsBatch is how many groups of a batch a sweep asks for the settings that no
 // question about many groups shows, such as lifecycle hooks; of a larger batch, a
 // quarter each time.
-const closerLook = 12
+const detailsBatch = 12
 
-// closer asks more about groups that are in order otherwise. Which ones depends on
+// readDetails asks more about groups that are in order otherwise. Which ones depends on
 // the time, so that each has its turn.
-func (s *sweeper) closer(ctx context.Context, glances []glance) {
+func (s *sweeper) readDetails(ctx context.Context, summaries []summary) {
 	reads, ctx := errgroup.WithContext(ctx)
 	reads.SetLimit(concurrency)
-	for i := range glances {
-		g := &glances[i]
+	for i := range summaries {
+		g := &summaries[i]
 		turn := fnv.New32a()
 		fmt.Fprint(turn, g.Key, s.now().Unix()/60)
-		if !g.inOrder() || len(glances) > closerLook && turn.Sum32()%4 != 0 {
+		if !g.inOrder() || len(summaries) > detailsBatch && turn.Sum32()%4 != 0 {
 			continue
 		}
 		reads.Go(func() error {
@@ -152,8 +152,8 @@ func (s *sweeper) closer(ctx context.Context, glances []glance) {
 	_ = reads.Wait()
 }
 
-// glance is what a sweep knows of a deployment group.
-type glance struct {
+// summary is what a sweep knows of a deployment group.
+type summary struct {
 	Key
 	DeploymentGroup
 	group      *fleet.AutoScalingGroup
@@ -162,12 +162,12 @@ type glance struct {
 	fetched    setting.Fetched
 }
 
-// inOrder reports whether the group has, by all that is seen at a glance, what a
+// inOrder reports whether the group has, by all that a summary shows, what a
 // reconcile would want, and whether the baseline is up to date.
-func (g glance) inOrder() bool {
+func (g summary) inOrder() bool {
 	r := g.record
 	if g.unreadable != nil || g.group == nil || r.Baseline == nil || r.Published != g.group.Name || r.Deployment != g.Last ||
-		r.Failed != "" || len(r.Notices.Outbox) > 0 || len(r.Pending) > 0 || r.Settle || len(r.Blocked) > 0 || r.Bridged != nil || len(r.HeldBack) > 0 ||
+		r.Failed != "" || len(r.Notices.Outbox) > 0 || len(r.Pending) > 0 || r.Settle || len(r.Blocked) > 0 || r.Bridged != nil || len(r.OnStandby) > 0 ||
 		len(r.Former) > 0 || r.Baseline.Group != g.group.Name || r.Baseline.ARN != g.group.ARN || r.Baseline.DeploymentGroupID != g.ID {
 		return false
 	}
@@ -180,9 +180,9 @@ func (g glance) inOrder() bool {
 		setting.Take(g.group, g.fetched).Seen(g.fetched).Equal(r.Baseline.Settings.Seen(g.fetched))
 }
 
-// glances reads the records and Auto Scaling groups of deployment groups, and leaves
+// summaries reads the records and Auto Scaling groups of deployment groups, and leaves
 // out those whose tags take them out of scope. It reads the sweep's own record along.
-func (r *Repairer) glances(ctx context.Context, found map[Key]DeploymentGroup) (glances []glance, own store.Item[Record], err error) {
+func (r *Repairer) summaries(ctx context.Context, found map[Key]DeploymentGroup) (summaries []summary, own store.Item[Record], err error) {
 	keys := sorted(found)
 	var names []string
 	recordKeys := []store.Key{everything.key()}
@@ -205,13 +205,13 @@ func (r *Repairer) glances(ctx context.Context, found map[Key]DeploymentGroup) (
 	}
 	for _, k := range keys {
 		item := records[k.key()]
-		g := glance{Key: k, DeploymentGroup: found[k], record: item.Value, unreadable: item.Unreadable, group: groups[found[k].name()]}
+		g := summary{Key: k, DeploymentGroup: found[k], record: item.Value, unreadable: item.Unreadable, group: groups[found[k].name()]}
 		balanced := len(g.TargetGroups)+len(g.Classic) > 0 || g.record.Baseline != nil || g.unreadable != nil
 		if balanced && r.cfg.admits(g.group) {
-			glances = append(glances, g)
+			summaries = append(summaries, g)
 		}
 	}
-	return glances, records[everything.key()], nil
+	return summaries, records[everything.key()], nil
 }
 
 // report notifies operators of what the sweep cannot read, once it has lasted, and

@@ -69,15 +69,15 @@ func writeReport(file string) error {
 depth      calls that wait for one another, the store included
 drain      instances leave at once, under the request rates that the simulated region knows: 1000 and 10000 of one
            target group; 400x100: 400 in 100 Auto Scaling groups with a target group each, retries: with the SDK's;
-           command: each runs one of 20 to 60 s; shortHook: the hook times out before anybody has drained;
-           idle: nothing is in flight, so that all of them may go at once; half ended: after as many others
+           command: each runs one of 20 to 60 s; shortHook: the hook times out before any instance has drained;
+           idle: nothing is in flight, so that all of them may terminate at once; half ended: after as many others
 calls      of a drain: all but heartbeats, which the hook's timeout decides, and the store included
 baseline   for repair's calls: a function that others publish for the purpose, which keeps and checks nothing;
            for repair.failed: the better of the two functions that others publish, played beside;
            for drain's: a loop for each instance, as in the drainers that others publish;
-           for the rest: an empty Go function, built and run beside
+           for the rest: an empty Go function, built and run in the same test
 firstPoll  process start to the first request for work; with certificates, the system's CA file is loaded too
-warm       a look at a group in order, against the simulated region on this machine
+warm       a reconcile of a group in order, against the simulated region on this machine
 The same figures as JSON: %s
 `, file)
 	return nil

@@ -1,7 +1,7 @@
 # Starts MiniStack 1.5.19 so that it enforces IAM and resource policies
 # (AUTH=true) as AWS does, where it would not:
 #
-# It never tells its policy evaluation how a request came, which makes "TLS only"
+# It does not pass on to its policy evaluation how a request came, which makes "TLS only"
 # policies, as all queues and topics of the stack have, deny everything. So every
 # connection is taken for TLS.
 import json

@@ -168,7 +168,7 @@ func (f fleet) tags(t *testing.T) map[string]string {
 		if key := words(at(tag, "Key")); strings.HasPrefix(key, "deployhooks:") {
 			tags[key] = words(at(tag, "Value"))
 			if at(tag, "PropagateAtLaunch") != false {
-				t.Errorf("the instances get the tag %s, which is the group's business", key)
+				t.Errorf("the instances get the tag %s, which concerns the group only", key)
 			}
 		}
 	}

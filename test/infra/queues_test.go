@@ -45,7 +45,7 @@ func TestQueuesAreEncryptedTLSOnlyAndHaveDeadLetters(t *testing.T) {
 		}
 		redrives[name(id)] = words(orEmpty(q.Properties["RedrivePolicy"]))
 		if strings.Contains(id, "DeadLetters") && q.Properties["MessageRetentionPeriod"] != 1209600.0 {
-			t.Errorf("%s deletes messages before anybody is back from a holiday", id)
+			t.Errorf("%s deletes messages within days, before operators can read them", id)
 		}
 	}
 	want := map[string]string{

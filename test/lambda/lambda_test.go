@@ -191,7 +191,7 @@ func TestTheTimeoutKills(t *testing.T) {
 	}
 	var ended *lambda.ExitError
 	if _, err := fn.Invoke(t.Context(), request("echo", "")); !errors.As(err, &ended) && !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("fails with %v: the process lives on and works for nobody", err)
+		t.Errorf("fails with %v: the process goes on after its invocation has ended", err)
 	}
 }
 

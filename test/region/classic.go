@@ -169,7 +169,7 @@ func (r *Region) describeClassicAttributes(in *classic.DescribeLoadBalancerAttri
 
 const notRegistered = "Instance is not currently registered with the LoadBalancer"
 
-// describeInstanceHealth tells of a named instance that is not registered that
+// describeInstanceHealth reports of a named instance that is not registered that
 // it is not ("Configure connection draining for your Classic Load Balancer").
 func (r *Region) describeInstanceHealth(in *classic.DescribeInstanceHealthInput) (*classic.DescribeInstanceHealthOutput, error) {
 	b, err := r.classicNamed(in.LoadBalancerName)

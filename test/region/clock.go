@@ -109,7 +109,7 @@ func (r *Region) step(until time.Time) bool {
 	return fired || len(outbox) > 0
 }
 
-// RunUntil lets time pass until the condition holds, looking after each thing
+// RunUntil lets time pass until the condition holds, checking after each thing
 // that happens and at least once a second, but not longer than limit. It says
 // whether the condition came to hold. The condition is called without the
 // region's lock and may ask the region anything.

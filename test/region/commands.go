@@ -75,7 +75,7 @@ type CommandResult struct {
 	// Lost is an instance whose agent does not answer: the command stays
 	// Pending until the delivery timeout, an hour unless the call says less.
 	Lost bool
-	// Silent is an agent that begins and is never heard of again: the command
+	// Silent is an agent that begins and never reports a result: the command
 	// stays InProgress until its execution timeout.
 	Silent bool
 }

@@ -24,7 +24,7 @@ func deregister(t *testing.T, r *region.Region, targetGroup, instance string) {
 	}
 }
 
-func TestSpotInterruptionWaitsForNobody(t *testing.T) {
+func TestSpotInterruptionComesWithTwoMinutes(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		act   bool // on the warning

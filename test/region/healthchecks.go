@@ -7,7 +7,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 )
 
-// firstProbe is when a new target is first looked at (assumed: at once, but
+// firstProbe is when a new target is first probed (assumed: at once, but
 // not before the load balancer knows of it).
 const firstProbe = time.Second
 

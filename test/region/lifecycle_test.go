@@ -128,7 +128,7 @@ func TestHeartbeatsAndTimeouts(t *testing.T) {
 	for _, tc := range []struct {
 		name          string
 		defaultResult string
-		beats         int // one every 20 seconds
+		heartbeats    int // one every 20 seconds
 		want          region.Ending
 		after         time.Duration
 	}{
@@ -143,7 +143,7 @@ func TestHeartbeatsAndTimeouts(t *testing.T) {
 			r.Scale(svc.Group, 3)
 			r.RunUntil(func() bool { return r.ActiveActions() > 0 }, time.Minute)
 			a := r.LifecycleActions()[0]
-			for range tc.beats {
+			for range tc.heartbeats {
 				r.Advance(20 * time.Second)
 				_, err := r.AutoScaling().RecordLifecycleActionHeartbeat(context.Background(), &autoscaling.RecordLifecycleActionHeartbeatInput{
 					AutoScalingGroupName: aws.String(a.Group), LifecycleHookName: aws.String(a.Hook), LifecycleActionToken: aws.String(a.Token),

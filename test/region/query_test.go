@@ -176,7 +176,7 @@ func TestUpdates(t *testing.T) {
 		{"a value", "SET holder = :v", nil, item{":v": str("me")}, item{"holder": str("me")}, ""},
 		{"a sum", "SET version = version + :v", nil, item{":v": num("0.5")}, item{"version": num("7.5")}, ""},
 		{"a difference", "SET version = version - :v", nil, item{":v": num(8)}, item{"version": num(-1)}, ""},
-		{"a value if there is none", "SET version = if_not_exists(version, :v), beats = if_not_exists(beats, :v) + :v", nil, item{":v": num(1)}, item{"version": num(7), "beats": num(2)}, ""},
+		{"a value if there is none", "SET version = if_not_exists(version, :v), heartbeats = if_not_exists(heartbeats, :v) + :v", nil, item{":v": num(1)}, item{"version": num(7), "heartbeats": num(2)}, ""},
 		{"an element", "SET hooks = list_append(hooks, :v)", nil, item{":v": &ddb.AttributeValueMemberL{Value: []ddb.AttributeValue{num(2)}}},
 			item{"hooks": &ddb.AttributeValueMemberL{Value: []ddb.AttributeValue{str("drain"), num(1), num(2)}}}, ""},
 		{"two sections", "REMOVE holder, #s ADD version :v", map[string]string{"#s": "status"}, item{":v": num(1)}, item{"version": num(8)}, ""},
@@ -184,7 +184,7 @@ func TestUpdates(t *testing.T) {
 		{"all elements of a set", "DELETE zones :v", nil, item{":v": &ddb.AttributeValueMemberSS{Value: []string{"b", "a"}}}, item{}, ""},
 		{"the old values", "SET version = holder, holder = version", nil, nil, item{"version": str("ops"), "holder": num(7)}, ""},
 		{"a key", "SET application = :v", nil, item{":v": str("x")}, nil, "This attribute is part of the key"},
-		{"an attribute that is not there", "SET version = beats", nil, nil, nil, "does not exist in the item"},
+		{"an attribute that is not there", "SET version = heartbeats", nil, nil, nil, "does not exist in the item"},
 		{"a sum of texts", "SET holder = holder + :v", nil, item{":v": num(1)}, nil, "incorrect data type"},
 		{"a text added", "ADD holder :v", nil, item{":v": str("x")}, nil, "operator: ADD, operand type: S"},
 		{"a number deleted", "DELETE version :v", nil, item{":v": num(1)}, nil, "operator: DELETE, operand type: N"},
@@ -284,7 +284,7 @@ func TestUpdatesInTransactions(t *testing.T) {
 	if err := write(claim("a"), update("b", "ADD version :v", item{":v": num(3)})); err != nil {
 		t.Fatal(err)
 	}
-	err := write(update("b", "ADD version :v", item{":v": num(1)}), update("a", "SET beats = beats + :v", item{":v": num(1)}))
+	err := write(update("b", "ADD version :v", item{":v": num(1)}), update("a", "SET heartbeats = heartbeats + :v", item{":v": num(1)}))
 	var cancelled *ddb.TransactionCanceledException
 	if !errors.As(err, &cancelled) {
 		t.Fatalf("an update of what is not there gives %v", err)

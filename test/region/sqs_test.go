@@ -90,7 +90,7 @@ func TestSQSLimits(t *testing.T) {
 }
 
 // TestBatchesSucceedInPart: an entry that is refused, or fails, is named by its
-// id; who does not look loses it.
+// id; who does not check that loses it.
 func TestBatchesSucceedInPart(t *testing.T) {
 	r := region.New(region.Options{})
 	q := r.Queue("drain").WithoutEvents()

@@ -26,7 +26,7 @@ type Timings struct {
 	// Replace is how long Auto Scaling takes to notice that an instance has
 	// become unhealthy.
 	Replace time.Duration // 30 s
-	// Poll is how often a deployment looks whether its step is done.
+	// Poll is how often a deployment checks whether its step is done.
 	Poll time.Duration // 5 s
 	// Deliver is how long an event is under way to a queue.
 	Deliver time.Duration // 1 s

@@ -65,7 +65,7 @@ func TestScaleInAndOutAfterARelease(t *testing.T) {
 		t.Errorf("%d requests failed", failed)
 	}
 	if subjects := f.Subjects(); len(subjects) != 1 {
-		t.Errorf("scaling is notified as news: %q", subjects)
+		t.Errorf("scaling is notified: %q", subjects)
 	}
 }
 
@@ -171,7 +171,7 @@ func TestSecondDeploymentBeforeTheFirstIsRepaired(t *testing.T) {
 	svc.LatticeTargetGroups = []string{lattice}
 	f := newFixture(t, setting{service: svc})
 	f.Advance(6 * time.Minute)
-	// Everything that the function hears comes too late for the first.
+	// Every event comes too late for the first.
 	f.SetDelivery(func(region.Delivery) []time.Duration { return region.Late(30 * time.Second) })
 	f.release(region.Deployment{})
 	f.release(region.Deployment{})

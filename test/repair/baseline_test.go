@@ -13,7 +13,7 @@ import (
 const repairShop = `{"action":"repair","application":"shop","deploymentGroup":"web"}`
 
 // TestBaselineOutlivesALostStart holds that what was on the group for more than
-// one sweep comes back after a release of whose START nothing was heard.
+// one sweep comes back after a release whose START was lost.
 func TestBaselineOutlivesALostStart(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -45,7 +45,7 @@ func TestMalformedMessageIsKept(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, setting{noSweep: true})
 	f.Queue.Send(`{"detail-type":"CodeDeploy Deployment State-change Notification","source":"aws.codedeploy","detail":{"deploymentId":7}}`)
-	f.Queue.Send(`{"action":"dance"}`)
+	f.Queue.Send(`{"action":"unknown"}`)
 	f.settle()
 	if n := len(f.Queue.DeadLetters()); n != 2 {
 		t.Errorf("%d of 2 messages that nobody can understand were kept", n)

@@ -50,7 +50,7 @@ func TestOperatorsRequests(t *testing.T) {
 	if n := len(f.Calls()); n > 6 {
 		t.Errorf("a sweep over a group in order takes %d calls", n)
 	}
-	for _, bad := range []string{`{"action":"dance"}`, `{"action":"plan","application":"shop"}`, `{"action":"repair"}`, `{"action":"sweep","group":"web"}`} {
+	for _, bad := range []string{`{"action":"unknown"}`, `{"action":"plan","application":"shop"}`, `{"action":"repair"}`, `{"action":"sweep","group":"web"}`} {
 		if _, err := f.Function.Invoke(context.Background(), []byte(bad)); err == nil {
 			t.Errorf("%s is answered as if it made sense", bad)
 		}

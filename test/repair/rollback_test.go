@@ -61,7 +61,7 @@ func TestRollbackReportsWhatTheFailureLeft(t *testing.T) {
 	svc.RollBack = true
 	f := newFixture(t, setting{service: svc})
 	f.Advance(6 * time.Minute)
-	// The failure itself is never heard of.
+	// The event of the failure is lost.
 	f.SetDelivery(func(d region.Delivery) []time.Duration {
 		if d.State == "FAILURE" {
 			return region.Lost()

@@ -13,9 +13,9 @@ import (
 	"deployhooks/test/region"
 )
 
-// patience is how long a group that serves may be without what it needs while
+// gracePeriod is how long a group that serves may be without what it needs while
 // AWS answers.
-const patience = 10 * time.Minute
+const gracePeriod = 10 * time.Minute
 
 // rule watches a fixture and holds the rule of the function: of a group that
 // serves users, no instance with the revision stays unregistered for ten minutes
@@ -135,7 +135,7 @@ func (r *rule) check() {
 			r.since[what] = now
 		}
 		// As long as AWS answers, and an operator does not stand in the way.
-		if now.Sub(r.since[what]) > patience && now.Sub(r.answering) > patience {
+		if now.Sub(r.since[what]) > gracePeriod && now.Sub(r.answering) > gracePeriod {
 			r.lasts(strings.Fields(what), group, r.since[what])
 		}
 	}

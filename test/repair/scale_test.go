@@ -51,7 +51,7 @@ func TestManyLaunchesAtOnce(t *testing.T) {
 	f.mustRegisterAll(f.GroupOf(f.svc), "after 140 launches")
 }
 
-// TestEventsOfManyDeploymentGroups holds that a batch costs a look for each group
+// TestEventsOfManyDeploymentGroups holds that a batch costs one observation for each group
 // in it and no more.
 func TestEventsOfManyDeploymentGroups(t *testing.T) {
 	t.Parallel()
@@ -144,7 +144,7 @@ func TestSweepInOrderIsCheap(t *testing.T) {
 		f.AddService(region.Service{Application: "shop", DeploymentGroup: fmt.Sprintf("web-%02d", n), TargetGroups: []string{"web"}, Instances: 1})
 	}
 	f.AddService(region.Service{Application: "lambda", DeploymentGroup: "x", Platform: codedeploytypes.ComputePlatformLambda})
-	f.Advance(31 * time.Minute) // what is new is looked at
+	f.Advance(31 * time.Minute) // what is new is reconciled
 	f.ForgetCalls()
 	f.Advance(60 * time.Minute)
 	// A call for each group: its lifecycle hooks, which no call reads of several

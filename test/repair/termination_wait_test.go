@@ -43,7 +43,7 @@ func TestTerminationWait(t *testing.T) {
 		{"an hour, green named last", time.Hour, region.Deployment{Named: region.NamedAtEnd}, nil, bridged},
 		{"an hour, the wait flag unset, green named last", time.Hour, region.Deployment{WaitFlagUnset: true, Named: region.NamedAtEnd}, nil, bridged},
 		{"an hour, START lost", time.Hour, region.Deployment{}, []string{"START"}, bridged},
-		{"an hour, nothing heard", time.Hour, region.Deployment{WaitFlagUnset: true, Named: region.NamedAtEnd}, []string{"START", "READY", "SUCCESS"}, bridged},
+		{"an hour, no sign of the reroute", time.Hour, region.Deployment{WaitFlagUnset: true, Named: region.NamedAtEnd}, []string{"START", "READY", "SUCCESS"}, bridged},
 		{"an hour, rerouted one by one", time.Hour, region.Deployment{Spacing: 2 * time.Minute}, nil, bridged},
 		{"two days", 48 * time.Hour, region.Deployment{}, nil, bridged},
 		{"two days, SUCCESS before it", 48 * time.Hour, region.Deployment{SucceedFirst: true}, nil, attached},
@@ -171,7 +171,7 @@ func TestReleaseLeftInReady(t *testing.T) {
 			svc.ReadyWait = ready
 			f := newFixture(t, setting{service: svc, rate: 1})
 			r := watch(f)
-			// Nothing is heard of the first release, and the next begins before any
+			// The events of the first release are lost, and the next begins before any
 			// sweep could see to it.
 			f.loseEvents()
 			first := f.deploy(region.Deployment{})

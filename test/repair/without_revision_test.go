@@ -71,7 +71,7 @@ func TestInstancesWithoutRevision(t *testing.T) {
 				t.Errorf("%s, to which nothing was deployed, is %s: users get what is in its image", i, state)
 			}
 			if f.mentions(i) == 0 {
-				t.Errorf("%s is held back, and operators do not know: %q", i, f.Subjects())
+				t.Errorf("%s is on standby, and operators do not know: %q", i, f.Subjects())
 			}
 		}
 		f.mustNotHaveBeenUnvalidated()

@@ -133,7 +133,7 @@ func TestEveryKind(t *testing.T) {
 			}
 		})
 	}
-	if err := Apply(t.Context(), &api{}, Change{Kind: "dance"}); err == nil {
+	if err := Apply(t.Context(), &api{}, Change{Kind: "unknown"}); err == nil {
 		t.Error("a change of no kind is taken for done")
 	}
 	if _, err := Fetch(t.Context(), &api{err: errors.New("no")}, "green"); err == nil {

@@ -29,7 +29,7 @@ func Read(name string, names map[string]string) []byte {
 	}
 	resolved := strings.NewReplacer(pairs...).Replace(string(text))
 	if _, left, found := strings.Cut(resolved, "${"); found {
-		panic("policy " + name + ": nobody says what ${" + strings.SplitAfter(left, "}")[0] + " is")
+		panic("policy " + name + ": there is no value for ${" + strings.SplitAfter(left, "}")[0])
 	}
 	return []byte(resolved)
 }

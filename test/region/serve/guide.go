@@ -16,7 +16,7 @@ func (s *sample) guide() string {
 	fmt.Fprintf(&b, "The simulated AWS region %s of the account %s is served at %s\n\n", region.Name, region.Account, s.url)
 	fmt.Fprintf(&b, "In it, CodeDeploy releases the application %s, deployment group %s, blue/green: %d instances of the\n"+
 		"Auto Scaling group %s in the target group %s. %s\n"+
-		"Other software has them registered in the target group %s too, of which their group does not know.\n%s\n\n",
+		"Other software has also registered them in the target group %s, which their Auto Scaling group does not know.\n%s\n\n",
 		s.service.Application, s.service.DeploymentGroup, s.service.Instances, s.service.Group, s.service.TargetGroups[0], s.aboutUsers(), partners, s.aboutTime())
 	b.WriteString(s.aboutHooks())
 	b.WriteString("Point the AWS CLI, an SDK or a function at it, in a second terminal:\n\n" +
@@ -24,8 +24,8 @@ func (s *sample) guide() string {
 	for _, line := range s.exports() {
 		b.WriteString("  export " + line + "\n")
 	}
-	b.WriteString("\nVersion 1 of the AWS CLI does not heed these for sqs: give its sqs commands --endpoint-url \"$AWS_ENDPOINT_URL_SQS\",\n" +
-		"or they go to AWS. No other command does, and the credentials above are none that AWS knows.\n\nThen try:\n")
+	b.WriteString("\nVersion 1 of the AWS CLI ignores these for sqs: give its sqs commands --endpoint-url \"$AWS_ENDPOINT_URL_SQS\",\n" +
+		"or they go to AWS, which refuses the credentials above. No other command goes there.\n\nThen try:\n")
 	for _, t := range s.trials() {
 		fmt.Fprintf(&b, "\n  # %s\n  %s\n", t.about, strings.ReplaceAll(t.command, "\n", "\n  "))
 	}
@@ -162,7 +162,7 @@ func (s *sample) drainTrials() []trial {
 	arn := s.region.TargetGroupARN(partners)
 	instances := "aws autoscaling describe-auto-scaling-groups \\\n    --query 'AutoScalingGroups[].Instances[].[InstanceId,LifecycleState]' --output text"
 	targets := "aws elbv2 describe-target-health --target-group-arn " + arn + " \\\n    --query 'TargetHealthDescriptions[].[Target.Id,TargetHealth.State]' --output text"
-	scaleIn := trial{"have instances wait for drain before they go, and scale in by one", "group=\"" + s.current() + "\"\n" +
+	scaleIn := trial{"have instances wait for drain before they terminate, and scale in by one", "group=\"" + s.current() + "\"\n" +
 		"aws autoscaling put-lifecycle-hook --auto-scaling-group-name \"$group\" --lifecycle-hook-name " + drainHook + " \\\n" +
 		"    --lifecycle-transition autoscaling:EC2_INSTANCE_TERMINATING --heartbeat-timeout 900 --default-result CONTINUE\n" +
 		fmt.Sprintf("aws autoscaling set-desired-capacity --auto-scaling-group-name \"$group\" --desired-capacity %d\n", s.service.Instances-1) +
@@ -171,13 +171,13 @@ func (s *sample) drainTrials() []trial {
 		return []trial{
 			scaleIn,
 			{"the instance: in Terminating:Wait, and draining in " + partners, instances + "\n" + targets},
-			{"ten minutes later: drained, let go and gone, by drain", s.pass(600) + "\n" + instances + "\ngrep 'drain ended' " + s.log(hooks.Drain)},
+			{"ten minutes later: drained by drain, and terminated", s.pass(600) + "\n" + instances + "\ngrep 'drain ended' " + s.log(hooks.Drain)},
 		}
 	}
 	return []trial{
 		scaleIn,
 		{"the instance: in Terminating:Wait, and healthy in " + partners + ", which still sends it requests", instances + "\n" + targets},
-		{"drain it and let it go by hand, as drain does", "instance=$(aws autoscaling describe-auto-scaling-instances \\\n" +
+		{"drain it and complete its lifecycle action by hand, as drain does", "instance=$(aws autoscaling describe-auto-scaling-instances \\\n" +
 			"    --query \"AutoScalingInstances[?LifecycleState=='Terminating:Wait'].InstanceId\" --output text)\n" +
 			"aws elbv2 deregister-targets --target-group-arn " + arn + " --targets \"Id=$instance\"\n" +
 			s.pass(300) + "\n" +

@@ -42,10 +42,10 @@ func parse(args []string, out io.Writer) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("region", flag.ContinueOnError)
 	flags.SetOutput(out)
-	flags.IntVar(&o.port, "port", 4599, "the port on 127.0.0.1; 0 takes any free one")
+	flags.IntVar(&o.port, "port", 4599, "the port on 127.0.0.1; 0 for any free one")
 	flags.Float64Var(&o.speed, "speed", 60, "how many times as fast as real time the region's passes; 0 lets it\npass only on request, by POST "+controlPath+"advance")
 	flags.IntVar(&o.perSecond, "traffic", 10, "how many requests users send to the service a second; 0 for none")
-	flags.BoolVar(&o.hooks, "hooks", false, "run the built functions in the region, so that they repair every release and drain\nevery instance that a hook of theirs holds")
+	flags.BoolVar(&o.hooks, "hooks", false, "run the built functions in the region, so that they repair every release and drain\nevery instance with one of their lifecycle hooks")
 	flags.StringVar(&o.build, "build", hooks.Folder(), "the folder of the built functions")
 	flags.Usage = func() {
 		fmt.Fprint(out, "Serves a simulated AWS region, for the AWS CLI and the SDKs.\n\n")
@@ -58,9 +58,9 @@ func parse(args []string, out io.Writer) (options, error) {
 	case flags.NArg() > 0:
 		return o, fmt.Errorf("%q is not understood: all options begin with --, see --help", flags.Arg(0))
 	case o.speed < 0:
-		return o, fmt.Errorf("--speed %g: time does not pass backwards", o.speed)
+		return o, fmt.Errorf("--speed %g: it must not be negative", o.speed)
 	case o.perSecond < 0:
-		return o, fmt.Errorf("--traffic %d: there cannot be fewer than no requests", o.perSecond)
+		return o, fmt.Errorf("--traffic %d: it must not be negative", o.perSecond)
 	}
 	return o, nil
 }

@@ -34,9 +34,9 @@ type sample struct {
 	users   []*region.Stream // none without traffic
 	partner map[string]bool  // the instances that were registered in partners
 
-	// passing is held while time passes. With it, time stands still while a
+	// passMu is locked while time passes: with it, time stands still while a
 	// function works, however fast it passes otherwise.
-	passing sync.Mutex
+	passMu sync.Mutex
 
 	mu     sync.Mutex
 	events []json.RawMessage
@@ -122,8 +122,8 @@ func (s *sample) passTime(ctx context.Context, speed float64) {
 // region's record of calls, which only tests read and which a server that runs
 // for days would drown in.
 func (s *sample) advance(d time.Duration) {
-	s.passing.Lock()
-	defer s.passing.Unlock()
+	s.passMu.Lock()
+	defer s.passMu.Unlock()
 	s.region.Advance(d)
 	s.registerPartners()
 	s.region.ForgetCalls()

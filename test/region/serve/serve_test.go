@@ -305,7 +305,7 @@ func TestControlRefuses(t *testing.T) {
 	}
 	for _, path := range []string{"advance", "deploy"} {
 		if status := s.get(t, "GET", path, nil); status != http.StatusMethodNotAllowed {
-			t.Errorf("GET %s is answered %d: a look must change nothing", path, status)
+			t.Errorf("GET %s is answered %d: a GET must change nothing", path, status)
 		}
 	}
 }
@@ -354,9 +354,9 @@ func TestCommandLine(t *testing.T) {
 		{"an option that is none", "--prot 1", "flag provided but not defined", "-port"},
 		{"a word", "start", `"start" is not understood`, ""},
 		{"a port that is none", "--port 99999", "choose another with --port", ""},
-		{"time backwards", "--speed -1", "time does not pass backwards", ""},
+		{"time backwards", "--speed -1", "must not be negative", ""},
 		{"hooks that are not built", "--port 0 --hooks --build nothing", "make region ARGS=--hooks", ""},
-		{"fewer than no users", "--traffic -1", "fewer than no requests", ""},
+		{"fewer than no users", "--traffic -1", "must not be negative", ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

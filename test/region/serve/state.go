@@ -100,8 +100,8 @@ func (s *sample) state(ctx context.Context) (state, error) {
 // addRequests adds what users felt. No time passes meanwhile, so that the
 // failures add up.
 func (s *sample) addRequests(now *state) {
-	s.passing.Lock()
-	defer s.passing.Unlock()
+	s.passMu.Lock()
+	defer s.passMu.Unlock()
 	now.Requests.Failures = []failureState{}
 	for _, users := range s.users {
 		total := users.Total()
