@@ -160,7 +160,7 @@ func (c *cloud) deploy(ctx context.Context, sweepEveryMinutes int) (string, erro
 	return said, nil
 }
 
-// lint has cfn-lint look at the template, which knows CloudFormation's schemas
+// lint has cfn-lint check the template, which knows CloudFormation's schemas
 // and which IAM actions take which resources.
 func (c *cloud) lint(ctx context.Context) (string, error) {
 	_, err := c.w.run(ctx, "cfn-lint", nil, c.w.tool("cfn-lint"),

@@ -225,7 +225,7 @@ func TestREADMENamesFilesThatExist(t *testing.T) {
 	t.Parallel()
 	for _, match := range regexp.MustCompile("`((?:pkg|test|infra|events|functions)/[^` ]+)`").FindAllStringSubmatch(readme(t), -1) {
 		if _, err := os.Stat(filepath.Join("..", "..", match[1])); err != nil {
-			t.Errorf("readers look for what does not exist: %v", err)
+			t.Errorf("the README names a file that does not exist: %v", err)
 		}
 	}
 }

@@ -139,7 +139,7 @@ func randomService(rt *rapid.T) region.Service {
 	return s
 }
 
-// randomWait is a wait that CodeDeploy can be told: usually none or minutes, at
+// randomWait is a termination wait that CodeDeploy accepts: usually none or minutes, at
 // times an hour, seldom the longest of all.
 func randomWait(rt *rapid.T, label string) time.Duration {
 	minutes := rapid.SampledFrom([]int{0, 0, 1, 3, 5, 12, 60, 60, 60, 48 * 60}).Draw(rt, label)

@@ -23,7 +23,7 @@ func deployed() region.QueueSettings {
 }
 
 // TestManyLaunchesAtOnce holds that the events of one deployment group share one
-// look at AWS: Auto Scaling deploys to each launched instance, with a START and a
+// observation: Auto Scaling deploys to each launched instance, with a START and a
 // SUCCESS for each.
 func TestManyLaunchesAtOnce(t *testing.T) {
 	t.Parallel()

@@ -97,7 +97,7 @@ func TestRepairWithAnUnreadableRecord(t *testing.T) {
 	f.release(region.Deployment{})
 	f.settle()
 	if f.mentions("shop/web", "forget") == 0 {
-		t.Errorf("the record cannot be read, and operators are not told the remedy: %q", f.Texts())
+		t.Errorf("the record cannot be read, and operators are not notified of the remedy: %q", f.Texts())
 	}
 }
 

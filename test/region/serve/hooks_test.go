@@ -101,7 +101,7 @@ func TestTheHooksDrainByThemselves(t *testing.T) {
 	s.get(t, "POST", "advance?seconds=600", nil)
 	actions := s.region.LifecycleActions()
 	if len(actions) != 1 || actions[0].Instance != *instances[i].InstanceId || actions[0].Ending != region.Completed {
-		t.Errorf("the instance is not let go by drain, but at the hook's timeout if at all: %+v", actions)
+		t.Errorf("drain does not complete the lifecycle action, which ends at its timeout if at all: %+v", actions)
 	}
 	var after state
 	s.get(t, "GET", "state", &after)

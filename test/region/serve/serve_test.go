@@ -373,7 +373,7 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
-func TestTheGuideTellsTheTruth(t *testing.T) {
+func TestTheGuideIsTrue(t *testing.T) {
 	t.Parallel()
 	cases := map[string]options{
 		"passes only on request":               {speed: 0, perSecond: 1},

@@ -9,7 +9,7 @@ import (
 
 // ServicesOf describes all services of a region: a value with methods such as
 // AutoScaling and ELBV2, each without parameters and with one result, the
-// client that serves that API. Methods with other names are not looked at.
+// client that serves that API. Methods with other names are ignored.
 func ServicesOf(region any) []Service {
 	var services []Service
 	for _, known := range []struct {
