@@ -10,13 +10,13 @@ import (
 // held is an instance that was put on standby because it had not got the revision.
 func held(deployedTo ...string) func(*Observation) {
 	return func(o *Observation) {
-		o.Record.HeldBack = []string{"i-3"}
+		o.Record.OnStandby = []string{"i-3"}
 		o.Groups[green].Instances = append(o.Groups[green].Instances, fleet.Instance{ID: "i-3", State: fleet.Standby})
 		o.Revised["d-9"] = Revised{Instances: deployedTo}
 	}
 }
 
-func TestHeldBack(t *testing.T) {
+func TestInstancesOnStandby(t *testing.T) {
 	attached := []func(*Observation){state(web, fleet.SourceInService), verified(web)}
 	check(t, "an instance without the revision serves", plan(observed(append(attached, held())...)), InOrder, nil, "", false, "in order")
 	p := plan(observed(append(attached, held("i-3"))...))
