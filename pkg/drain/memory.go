@@ -12,6 +12,7 @@ import (
 // rarely, and what it has complained of. It may be lost at any time.
 type memory struct {
 	clock       cache[store.Item[Clock]]
+	open        cache[openAt]
 	groups      cache[*fleet.AutoScalingGroup]
 	hooks       cache[[]fleet.LifecycleHook]
 	deployments cache[[]string]
@@ -22,9 +23,15 @@ type memory struct {
 	notified    cache[bool]
 }
 
+// openAt are all open items at a version of the clock.
+type openAt struct {
+	clock int
+	items []store.Item[Drain]
+}
+
 func newMemory() *memory {
 	return &memory{
-		clock: newCache[store.Item[Clock]](), groups: newCache[*fleet.AutoScalingGroup](), hooks: newCache[[]fleet.LifecycleHook](), deployments: newCache[[]string](), names: newCache[resolution](),
+		clock: newCache[store.Item[Clock]](), open: newCache[openAt](), groups: newCache[*fleet.AutoScalingGroup](), hooks: newCache[[]fleet.LifecycleHook](), deployments: newCache[[]string](), names: newCache[resolution](),
 		balancers: newCache[Balancer](), targets: newCache[map[string][]fleet.Target](), every: newCache[[]string](), notified: newCache[bool](),
 	}
 }

@@ -71,7 +71,7 @@ func parallel(ctx context.Context, ask ...func(context.Context)) {
 }
 
 // groupsFor is how long the states of a group's instances are taken for known.
-const groupsFor = 15 * time.Second
+const groupsFor = 25 * time.Second
 
 // describeGroups is how many groups one question names, and rarely how long what
 // seldom changes is taken for known.
@@ -85,7 +85,7 @@ func (q *questions) askGroups(ctx context.Context, drains []Drain) {
 	names, sent := map[string]bool{}, map[string]bool{}
 	for _, d := range drains {
 		if d.Group != "" {
-			// Seen just now, and the drain with it: every second tick is enough.
+			// Seen just now, and the drain with it: every third tick is enough.
 			group, ok := q.r.known.groups.get(d.Group, q.o.Now.Add(-groupsFor))
 			if ok && q.o.Instances[d.Group] == nil {
 				q.keepGroup(q.o, d.Group, group, true)

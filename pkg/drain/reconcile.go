@@ -21,6 +21,8 @@ type Input struct {
 	Triggers []Trigger
 	// Budget is what the reconcile may use, and takes from.
 	Budget *Budget
+	// Clock is the version of the clock at which the budget was claimed, 0 for none.
+	Clock int
 }
 
 // work is one drain in a reconcile.
@@ -54,12 +56,12 @@ func (r *Drainer) Reconcile(ctx context.Context, in Input) (done Done) {
 	all, unread := r.load(ctx, in)
 	if done.Err = unread; len(all) == 0 {
 		if in.All && fault.MayPass(unread) { // another tick, in place of the one that is used up
-			done.Requeued = r.requeue(ctx, r.nextTick(false)) == nil
+			done.Requeued = r.requeue(ctx, r.nextTick(often)) == nil
 		}
 		return done
 	}
 	// A function that dies in the middle must not be the last to reconcile.
-	next := r.nextTick(slices.ContainsFunc(all, func(w work) bool { return r.now().Sub(w.drain.Since) < young }))
+	next := r.nextTick(interval(r.now().Sub(all[len(all)-1].drain.Since), false))
 	requeued := r.requeue(ctx, next)
 
 	drains, unplaced := r.place(ctx, all, in.Budget)
@@ -72,8 +74,8 @@ func (r *Drainer) Reconcile(ctx context.Context, in Input) (done Done) {
 	unsaved := r.save(ctx, all, seen)
 	unsent := r.notify(ctx, all)
 
-	open, hurry := remaining(all, seen)
-	if again := r.nextTick(hurry); open && (requeued != nil || again.Before(next)) {
+	open, soonest := remaining(all, seen)
+	if again := r.nextTick(soonest); open && (requeued != nil || again.Before(next)) {
 		requeued = errors.Join(r.requeue(ctx, again), ignore(requeued))
 	}
 	done.Requeued = requeued == nil
@@ -83,6 +85,9 @@ func (r *Drainer) Reconcile(ctx context.Context, in Input) (done Done) {
 	}
 	done.Err = errors.Join(done.Err, unsaved)
 	done.fail(all, unplaced, unsent)
+	if in.All && done.Err == nil {
+		r.keepOpen(all, in.Clock)
+	}
 	return done
 }
 
@@ -110,20 +115,22 @@ func (done Done) fail(all []work, unplaced error, unsent map[int]error) {
 	}
 }
 
-// remaining reports whether drains are open or have notifications to send, and
-// whether one may be done soon.
-func remaining(all []work, o *Observation) (open, hurry bool) {
+// remaining reports whether drains are open or have notifications to send, and how
+// soon one may be done.
+func remaining(all []work, o *Observation) (open bool, next time.Duration) {
+	next = often
 	for _, w := range all {
 		switch {
 		case w.dropped:
 		case w.drain.open():
 			open = true
-			hurry = hurry || o.Deferred || o.Now.Sub(w.drain.Since) < young || w.step.Send != (Shutdown{}) || w.step.End != "" || !w.drain.EC2EndsAt.IsZero()
+			hurry := o.Deferred || w.step.Send != (Shutdown{}) || w.step.End != "" || !w.drain.EC2EndsAt.IsZero()
+			next = min(next, interval(o.Now.Sub(w.drain.Since), hurry))
 		case len(due(w.drain.Ledger, o.Now.Add(resendAfter))) > 0:
 			open = true
 		}
 	}
-	return open, hurry
+	return open, next
 }
 
 // load reads the drains that an input concerns, with its triggers merged, the oldest
@@ -135,7 +142,7 @@ func (r *Drainer) load(ctx context.Context, in Input) (found []work, err error) 
 	defer cancel()
 	items := map[string]store.Item[Drain]{}
 	if in.All {
-		open, unlisted := r.drains.Open(ctx)
+		open, unlisted := r.open(ctx, in.Clock)
 		err = unlisted
 		for _, item := range open {
 			if item.Unreadable != nil {
@@ -165,6 +172,38 @@ func (r *Drainer) load(ctx context.Context, in Input) (found []work, err error) 
 	}
 	r.complain(ctx, err)
 	return merge(items, in.Triggers, in.All, r.now()), err
+}
+
+// openFor is how long the open items are taken for known that nobody else can have
+// written.
+const openFor = 2 * time.Minute
+
+// open lists the open items. Who writes them claims the clock before, so if nobody
+// has since this environment read or wrote them all, they are as it knows them.
+func (r *Drainer) open(ctx context.Context, clock int) ([]store.Item[Drain], error) {
+	if known, ok := r.known.open.get("", r.now().Add(-openFor)); ok && clock > 0 && known.clock == clock-1 {
+		r.known.open.put("", openAt{clock, known.items}, r.known.open.at(""))
+		return known.items, nil
+	}
+	items, err := r.drains.Open(ctx)
+	if err == nil && clock > 0 {
+		r.known.open.put("", openAt{clock, items}, r.now())
+	}
+	return items, err
+}
+
+// keepOpen remembers the open items after a reconcile of all of them.
+func (r *Drainer) keepOpen(all []work, clock int) {
+	var items []store.Item[Drain]
+	for _, w := range all {
+		if w.lost {
+			return
+		}
+		if w.item.Open && !w.item.Delete {
+			items = append(items, w.item)
+		}
+	}
+	r.known.open.put("", openAt{clock, items}, r.known.open.at(""))
 }
 
 // merge brings triggers into the drains that were read, and leaves out those that
@@ -293,6 +332,7 @@ func (r *Drainer) write(ctx context.Context, changed []*work) error {
 	if len(changed) == 0 {
 		return nil
 	}
+	r.known.open.put("", openAt{}, r.known.open.at(""))
 	ctx, cancel := within(context.WithoutCancel(ctx), storeTime+time.Duration(len(changed)/500)*time.Second)
 	defer cancel()
 	items := make([]store.Item[Drain], len(changed))

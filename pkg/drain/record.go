@@ -236,15 +236,19 @@ func (d Drain) timesOut() (first time.Time) {
 	return first
 }
 
-// heartbeatDue reports whether the actions need a heartbeat. It is due early
-// enough that Auto Scaling may be out of reach for half the hook's timeout.
+// heartbeatDue reports whether the actions need a heartbeat. It is due early enough
+// that every service may be out of reach for half the hook's timeout, and the first
+// to reconcile then be the next sweep.
 func (d Drain) heartbeatDue(now time.Time) bool {
 	return slices.ContainsFunc(d.Actions, func(a Action) bool {
 		timeout := max(minHeartbeat, time.Duration(a.Timeout)*time.Second)
-		ahead := max(minAhead, timeout*3/5)
+		ahead := max(minAhead, min(timeout*3/4, timeout/2+sweepAhead))
 		return a.Absent.IsZero() && !now.Add(ahead).Before(a.timesOut(d.Since))
 	})
 }
+
+// sweepAhead is the time between two sweeps, and what reconciles take.
+const sweepAhead = 75 * time.Second
 
 // minAhead lets a heartbeat be two ticks late.
 const minAhead = 20 * time.Second
