@@ -14,6 +14,16 @@
 // A drain is one item of a table (record.go), not the message: a message delivered
 // twice starts nothing twice, and whatever comes next (a tick, an event, the sweep)
 // continues where any other reconcile has stopped.
+//
+// A lifecycle event's way to CompleteLifecycleAction is handler.go, clock.go (the
+// call budget), reconcile.go, drains.go, observe.go (and groups.go, wanted.go and
+// targets.go, one question each), plan.go, plan_targets.go, plan_command.go, apply.go.
+//
+// One thing is notified to nobody: an action whose event is lost, and that times out
+// before the next sweep because every service is out of reach. Nothing lists it
+// afterwards: a scaling activity has no field for the hooks that ran, nor for how they
+// ended (Activity, Amazon EC2 Auto Scaling API Reference). An event that is only late
+// is enough: an action whose time is over when its event is read is notified.
 package drain
 
 import (
@@ -112,7 +122,7 @@ func New(cfg Config, clients Clients, notices *notice.Publisher, log *slog.Logge
 	r := &Drainer{
 		cfg: cfg, clients: clients, queue: invoke.Queue{URL: cfg.QueueURL, Client: clients.Queue},
 		drains: store.NewDynamoDB[Drain](clients.Database, layout), clock: store.NewDynamoDB[Clock](clients.Database, layout),
-		notices: notices, log: log, now: now, known: newMemory(),
+		notices: notices, log: log, now: now, known: &memory{},
 	}
 	r.Handler = invoke.Handler{Domain: r, Home: cfg.Home, Log: log}
 	return r

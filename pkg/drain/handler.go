@@ -214,34 +214,6 @@ func (r *Drainer) addContinuation(ctx context.Context, m *messages, i int, id st
 	return nil
 }
 
-// announce notifies operators of announcements, those that say the same together. A
-// message whose announcement cannot be sent is delivered again.
-func (r *Drainer) announce(ctx context.Context, all []announcement, errs []error) {
-	ctx, cancel := within(ctx, notifyTime)
-	defer cancel()
-	var texts []string
-	alike := map[string][]announcement{}
-	for _, a := range all {
-		if alike[a.text] == nil {
-			texts = append(texts, a.text)
-		}
-		if !slices.ContainsFunc(alike[a.text], func(b announcement) bool { return b.instance == a.instance }) {
-			alike[a.text] = append(alike[a.text], a)
-		}
-	}
-	for _, text := range texts {
-		report := Report{Outcome: Announced, Reason: text, Count: len(alike[text]), Instances: []Instance{}}
-		for _, a := range alike[text][:min(report.Count, reportLimit)] {
-			report.Instances = append(report.Instances, Instance{ID: a.instance})
-		}
-		if err := r.publish(ctx, report); err != nil {
-			for _, a := range alike[text] {
-				errs[a.message] = cmp.Or(errs[a.message], err)
-			}
-		}
-	}
-}
-
 // instanceID is the form of an instance's ID ("Resource IDs", Amazon EC2 User
 // Guide).
 var instanceID = regexp.MustCompile(`^i-[0-9a-f]+$`)

@@ -49,8 +49,7 @@ func (r *Drainer) status(ctx context.Context, instance string, plan bool, b *Bud
 	for i := range drains {
 		all[i].drain = drains[i]
 	}
-	drains, unplaced := r.place(ctx, all, b)
-	o := r.observe(ctx, drains, unplaced, b)
+	drains, o := r.observe(ctx, all, b)
 	answer := []Status{}
 	for i, step := range Plan(r.cfg, drains, o, *b) {
 		answer = append(answer, r.statusOf(drains[i], step, o))
