@@ -52,7 +52,7 @@ func (r *applying) note(w *work, keep func(*did)) {
 // apply carries the steps out. Each call is idempotent but the sending of a command,
 // which is saved before: of several reconciles that would send it, one does.
 func (r *Drainer) apply(ctx context.Context, all []work, o *Observation) {
-	ctx, cancel := within(ctx, applyTime)
+	ctx, cancel := context.WithTimeout(ctx, applyTime)
 	defer cancel()
 	run := &applying{Drainer: r, all: all, o: o}
 	parallel(ctx, run.deregister,
@@ -162,7 +162,7 @@ func (r *Drainer) leave(ctx context.Context, id string, targets []Target) error 
 // the rest waits for the next tick.
 func (r *applying) callAutoScaling(ctx context.Context, whose func(*work) bool) {
 	// A handler that is cancelled must not keep the instances.
-	ctx, cancel := within(context.WithoutCancel(ctx), applyTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTime)
 	defer cancel()
 	var turns []*work
 	for i := range r.all {

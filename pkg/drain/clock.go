@@ -41,7 +41,7 @@ type claim struct {
 // is older than the last one taken, is not its own. A message delivered again keeps
 // its tick.
 func (r *Drainer) claim(ctx context.Context, at time.Time, message string, want Budget) (c claim, err error) {
-	ctx, cancel := within(ctx, storeTime)
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	for range 3 { // again where another environment was at the clock
 		item, known := r.known.clock.get("", time.Time{})
@@ -121,7 +121,7 @@ type tick struct {
 
 // requeue sends the function a tick. Everything depends on it, so it is tried twice.
 func (r *Drainer) requeue(ctx context.Context, at time.Time) error {
-	ctx, cancel := within(context.WithoutCancel(ctx), queueTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queueTime)
 	defer cancel()
 	work := map[string]any{"tick": tick{at.Unix()}}
 	err := r.queue.Continue(ctx, work, at.Sub(r.now()))

@@ -27,7 +27,6 @@
 package drain
 
 import (
-	"context"
 	"log/slog"
 	"time"
 
@@ -128,13 +127,9 @@ func New(cfg Config, clients Clients, notices *notice.Publisher, log *slog.Logge
 	return r
 }
 
-// within bounds a part of a reconcile, so that a service that hangs keeps neither
-// the others from being called nor the function from its end. Two reconciles fit
-// into the 60 s that the stack gives an invocation.
-func within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, d)
-}
-
+// The bounds of a reconcile's parts, so that a service that hangs keeps neither the
+// others from being called nor the function from its end. Two reconciles fit into the
+// 60 s that the stack gives an invocation.
 const (
 	storeTime   = 2 * time.Second // each read and each write
 	observeTime = 2 * time.Second // each round of questions

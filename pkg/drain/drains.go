@@ -1,11 +1,13 @@
 package drain
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"deployhooks/pkg/store"
@@ -16,7 +18,7 @@ import (
 // new: deregistering it twice does no harm, and nothing else is done before it is
 // saved.
 func (r *Drainer) load(ctx context.Context, in Input) (found []work, err error) {
-	ctx, cancel := within(ctx, 2*storeTime)
+	ctx, cancel := context.WithTimeout(ctx, 2*storeTime)
 	defer cancel()
 	items := map[string]store.Item[Drain]{}
 	if in.All {
@@ -78,17 +80,12 @@ func merge(items map[string]store.Item[Drain], triggers []Trigger, all bool, now
 			found = append(found, *w)
 		}
 	}
-	slices.SortFunc(found, func(a, b work) int {
-		return byAge(a.drain, b.drain)
-	})
+	slices.SortFunc(found, func(a, b work) int { return byAge(a.drain, b.drain) })
 	return found
 }
 
 func byAge(a, b Drain) int {
-	if c := a.Since.Compare(b.Since); c != 0 {
-		return c
-	}
-	return slices.Compare([]string{a.Instance}, []string{b.Instance})
+	return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.Instance, b.Instance))
 }
 
 // openFor is how long the open items are taken for known that nobody else can have
@@ -155,7 +152,7 @@ func (r *Drainer) write(ctx context.Context, changed []*work) error {
 		return nil
 	}
 	r.known.open.put("", openAt{}, r.known.open.at(""))
-	ctx, cancel := within(context.WithoutCancel(ctx), storeTime+time.Duration(len(changed)/500)*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime+time.Duration(len(changed)/500)*time.Second)
 	defer cancel()
 	items := make([]store.Item[Drain], len(changed))
 	for i, w := range changed {

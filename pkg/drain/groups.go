@@ -39,7 +39,7 @@ func (r *Drainer) place(ctx context.Context, all []work, b *Budget) (drains []Dr
 // the list of all groups.
 func (r *Drainer) groupsOf(ctx context.Context, ids []string) (map[string]string, error) {
 	groups := map[string]string{}
-	asking, cancel := within(ctx, observeTime)
+	asking, cancel := context.WithTimeout(ctx, observeTime)
 	members, err := fleet.Members(asking, r.clients.Groups, ids...)
 	cancel()
 	for id, m := range members {
@@ -49,7 +49,7 @@ func (r *Drainer) groupsOf(ctx context.Context, ids []string) (map[string]string
 		return groups, nil
 	}
 	r.complain(ctx, err)
-	asking, cancel = within(ctx, observeTime)
+	asking, cancel = context.WithTimeout(ctx, observeTime)
 	defer cancel()
 	second := fleet.EachAutoScalingGroup(asking, r.clients.Groups, func(g *fleet.AutoScalingGroup) error {
 		for _, i := range g.Instances {

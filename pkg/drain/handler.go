@@ -30,7 +30,7 @@ type request struct {
 	Instance string `json:"instance,omitempty"`
 }
 
-// batchOf is what the messages of one invocation come to.
+// messages is what the messages of one invocation come to.
 type messages struct {
 	triggers []Trigger
 	tick     time.Time // the latest, zero without one
@@ -85,11 +85,7 @@ func (r *Drainer) handle(ctx context.Context, m messages, errs []error) {
 	if claimed.mine || len(m.triggers) > 0 {
 		done := r.Reconcile(ctx, Input{All: claimed.mine, Triggers: m.triggers, Budget: budget, Clock: claimed.clock})
 		for _, t := range m.triggers {
-			if failed, ok := done.Failed[t.message]; ok {
-				errs[t.message] = cmp.Or(errs[t.message], failed)
-			} else if !done.Settled[t.message] {
-				errs[t.message] = cmp.Or(errs[t.message], done.Err)
-			}
+			errs[t.message] = cmp.Or(errs[t.message], done.message(t.message))
 		}
 		for _, i := range m.ticks {
 			if !done.Requeued {
@@ -241,7 +237,7 @@ func (r *Drainer) Answer(ctx context.Context, e event.Request) (any, error) {
 	switch req.Action {
 	case "drain", "skip":
 		done := r.Reconcile(ctx, Input{Budget: &budget, Triggers: []Trigger{{Instance: req.Instance, Cause: CauseOperator, Skip: req.Action == "skip", message: 0}}})
-		if err := cmp.Or(done.Failed[0], done.Err); err != nil {
+		if err := done.message(0); err != nil {
 			return nil, fmt.Errorf("%s: %w", req.Action, err)
 		}
 		budget = least

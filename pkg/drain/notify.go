@@ -26,7 +26,7 @@ func due(l notice.Ledger[Report], now time.Time) []notice.Entry[Report] {
 // announcements, which no record holds: why those could not be sent is returned by
 // drain. It comes last: no instance waits for a notification.
 func (r *Drainer) notify(ctx context.Context, all []work) map[int]error {
-	ctx, cancel := within(context.WithoutCancel(ctx), notifyTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notifyTime)
 	defer cancel()
 	var mail letters
 	for i, w := range all {
@@ -72,7 +72,7 @@ func attempted(l notice.Ledger[Report], matter string, err error, now time.Time)
 // announce notifies operators of announcements. A message whose announcement cannot
 // be sent is delivered again.
 func (r *Drainer) announce(ctx context.Context, all []announcement, errs []error) {
-	ctx, cancel := within(ctx, notifyTime)
+	ctx, cancel := context.WithTimeout(ctx, notifyTime)
 	defer cancel()
 	var mail letters
 	seen := map[announcement]bool{}
@@ -160,7 +160,7 @@ func unjoined(err error) []error {
 }
 
 func (r *Drainer) complainOnce(ctx context.Context, matter string, report Report) {
-	ctx, cancel := within(context.WithoutCancel(ctx), notifyTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notifyTime)
 	defer cancel()
 	report.Instances = []Instance{}
 	_ = r.deliver(ctx, letter{matter: matter, report: report}) // logged, and tried again at the next occasion

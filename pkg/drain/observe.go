@@ -28,7 +28,7 @@ func (r *Drainer) observe(ctx context.Context, all []work, b *Budget) ([]Drain, 
 	}
 	open := slices.DeleteFunc(slices.Clone(drains), func(d Drain) bool { return !d.open() })
 	for _, round := range []func(context.Context, []Drain){q.askGroupsAndResults, q.askHooks, q.askWanted, q.askTargets, q.askSent} {
-		ctx, cancel := within(ctx, observeTime)
+		ctx, cancel := context.WithTimeout(ctx, observeTime)
 		round(ctx, open)
 		cancel()
 	}

@@ -103,7 +103,7 @@ func planDrain(cfg Config, d Drain, o *Observation) Step {
 func (s Step) draining(cfg Config, settings Settings, deadline time.Time, o *Observation) Step {
 	step, d := s, s.Next
 	step.notifyFaults(o, settings)
-	step.Heartbeat = d.heartbeatDue(o.Now) && o.Now.Before(deadline.Add(completeMargin))
+	step.Heartbeat = d.heartbeatDue(o.Now, cfg.SweepInterval) && o.Now.Before(deadline.Add(completeMargin))
 	clear, read := step.planTargets(o)
 	switch {
 	case cfg.Mode == PlanOnly:

@@ -3,6 +3,8 @@ package drain
 import (
 	"slices"
 	"time"
+
+	"deployhooks/pkg/fleet"
 )
 
 // timesOut is when the action ends by itself, unless a heartbeat is accepted
@@ -36,16 +38,13 @@ func (d Drain) timesOut() (first time.Time) {
 // heartbeatDue reports whether the actions need a heartbeat. It is due early enough
 // that every service may be out of reach for half the hook's timeout, and the first
 // to reconcile then be the next sweep.
-func (d Drain) heartbeatDue(now time.Time) bool {
+func (d Drain) heartbeatDue(now time.Time, sweepInterval time.Duration) bool {
 	return slices.ContainsFunc(d.Actions, func(a Action) bool {
 		timeout := max(minHeartbeat, time.Duration(a.Timeout)*time.Second)
-		ahead := max(minAhead, min(timeout*3/4, timeout/2+sweepAhead))
+		ahead := max(minAhead, timeout*3/5, min(timeout*3/4, timeout/2+sweepInterval+minAhead))
 		return a.Absent.IsZero() && !now.Add(ahead).Before(a.timesOut(d.Since))
 	})
 }
-
-// sweepAhead is the time between two sweeps, and what reconciles take.
-const sweepAhead = 75 * time.Second
 
 // minAhead lets a heartbeat be two ticks late.
 const minAhead = 20 * time.Second
@@ -55,7 +54,7 @@ const minAhead = 20 * time.Second
 // not answer. It is earlier where the configuration, the end of an action or of the
 // instance say so.
 func (d Drain) deadline(s Settings) time.Time {
-	delay := maxDelay
+	delay := fleet.MaxDeregistrationDelay
 	if d.DelayKnown {
 		delay = time.Duration(d.Delay) * time.Second
 	}

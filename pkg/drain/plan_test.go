@@ -30,7 +30,7 @@ type scenario struct {
 // for a minute and has requests in flight by way of web, under a hook of five minutes.
 func waiting(vary ...func(*scenario)) *scenario {
 	s := &scenario{
-		cfg: Config{CommandTimeout: 5 * time.Minute, NetworkTargetWait: 2 * time.Minute},
+		cfg: Config{SweepInterval: time.Minute, CommandTimeout: 5 * time.Minute, NetworkTargetWait: 2 * time.Minute},
 		d: Drain{
 			Instance: "i-1", Group: "shop", Cause: CauseLifecycle, Since: noon.Add(-time.Minute), Known: true, DelayKnown: true, Delay: 120,
 			Actions:   []Action{{Hook: "deployhooks-drain", Token: "t-1", Began: noon.Add(-time.Minute), Timeout: 300, Global: 30000}},

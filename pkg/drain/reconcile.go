@@ -36,10 +36,9 @@ type work struct {
 type Done struct {
 	// Requeued means that another tick is under way.
 	Requeued bool
-	// Failed are the messages to deliver again for what concerns them alone, and
-	// Settled those that nothing is left to do about.
-	Failed  map[int]error
-	Settled map[int]bool
+	// messages are those that something concerns alone: why they are to be delivered
+	// again, nil where nothing is left to do about them.
+	messages map[int]error
 	// Err is what concerns all drains.
 	Err error
 }
@@ -91,22 +90,27 @@ func untilNext(all []work, now time.Time) time.Duration {
 // errLost has a trigger come again, to no effect if the other reconcile had it.
 var errLost = errors.New("another reconcile wrote the drain at the same time")
 
-// of says which messages are to be delivered again, as their triggers are not taken
-// care of, and which are settled.
+// message is why a message is to be delivered again.
+func (done Done) message(i int) error {
+	if err, alone := done.messages[i]; alone {
+		return err
+	}
+	return done.Err
+}
+
+// of adds the messages that brought triggers which are not taken care of, or settled.
 func (done Done) of(all []work, o *Observation, unsent map[int]error) Done {
-	done.Failed, done.Settled = map[int]error{}, map[int]bool{}
+	done.messages = map[int]error{}
 	unplaced := o.Failed[Question{aboutGroup, ""}]
 	for i, w := range all {
 		for _, m := range w.messages {
 			switch {
 			case w.lost:
-				done.Failed[m] = errors.Join(done.Failed[m], fmt.Errorf("drain %s: %w", w.drain.Instance, errLost))
-			case unsent[i] != nil:
-				done.Failed[m] = errors.Join(done.Failed[m], unsent[i])
-			case w.step.End == Announced:
-				done.Settled[m] = true
+				done.messages[m] = errors.Join(done.messages[m], fmt.Errorf("drain %s: %w", w.drain.Instance, errLost))
+			case unsent[i] != nil, w.step.End == Announced:
+				done.messages[m] = errors.Join(done.messages[m], unsent[i])
 			case w.drain.Group == "" && fault.MayPass(unplaced):
-				done.Failed[m] = errors.Join(done.Failed[m], unplaced)
+				done.messages[m] = errors.Join(done.messages[m], unplaced)
 			}
 		}
 	}

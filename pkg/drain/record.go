@@ -132,7 +132,7 @@ func (d Drain) merge(t Trigger, now time.Time) (Drain, bool) {
 		return d, false // it is over, and this came late
 	case len(fresh) > 0 && t.Cause == CauseLifecycle && slices.ContainsFunc(fresh, d.again):
 		// Back from the warm pool, the instance terminates another time.
-		d = Drain{Instance: d.Instance, Ledger: d.Ledger.Keep(nothing)}.begin(t, now)
+		d = Drain{Instance: d.Instance, Ledger: d.Ledger.Keep(func(string) bool { return false })}.begin(t, now)
 	default:
 		// The command has run already.
 		again := Drain{Instance: d.Instance, Command: d.Command, Ledger: d.Ledger, EC2EndsAt: d.EC2EndsAt}
@@ -210,7 +210,7 @@ func (d Drain) terminating() bool {
 
 // absent reports whether none of the actions is there any more.
 func (d Drain) absent() bool {
-	return len(d.Actions) > 0 && !slices.ContainsFunc(d.Actions, func(a Action) bool { return a.Absent.IsZero() })
+	return len(d.Actions) > 0 && d.present() == 0
 }
 
 // kept is how long an ended drain is remembered, so that what comes late finds it:
@@ -231,5 +231,3 @@ func (d Drain) ended(outcome Outcome, now time.Time) Drain {
 		Ended:   now, Outcome: outcome,
 	}
 }
-
-func nothing(string) bool { return false }

@@ -59,7 +59,7 @@ func (r *Drainer) status(ctx context.Context, instance string, plan bool, b *Bud
 
 // named are the drains that a status is about.
 func (r *Drainer) named(ctx context.Context, instance string, plan bool) (drains []Drain, err error) {
-	ctx, cancel := within(ctx, storeTime)
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	if instance == "" {
 		if plan {

@@ -19,7 +19,7 @@ type sweepWork struct {
 // page by page, as far as its time and the budget go, and returns how many items are
 // open, and where another sweep is to continue; empty if it is complete.
 func (r *Drainer) sweep(ctx context.Context, after string, clock int, b *Budget) (found []Trigger, open int, next string, err error) {
-	ctx, cancel := within(ctx, sweepTime)
+	ctx, cancel := context.WithTimeout(ctx, sweepTime)
 	defer cancel()
 	var errs []error
 	known := map[string]bool{}

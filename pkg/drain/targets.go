@@ -115,7 +115,7 @@ func (q *questions) askDelay(ctx context.Context, id string) {
 		case err == nil, fault.Is(err, fault.NotFound): // nobody can be in it
 			known.ID, known.Delay, known.DelayKnown = id, delay, true
 		case fault.Is(err, fault.Denied): // it is as long as it can be
-			known.ID, known.Delay, known.DelayKnown = id, maxDelay, true
+			known.ID, known.Delay, known.DelayKnown = id, fleet.MaxDeregistrationDelay, true
 		default:
 			return
 		}

@@ -51,15 +51,14 @@ func (r *Drainer) resolved(name string) (resolution, bool) {
 	return known, ok && known.id != ""
 }
 
-// unresolved reports whether there is a name that AWS has to be asked about.
-func (q *questions) unresolved(names []string) bool {
-	return slices.ContainsFunc(names, func(name string) bool { _, ok := q.r.resolved(name); return !ok })
+// unresolved are the names that AWS has to be asked about.
+func (r *Drainer) unresolved(names []string) []string {
+	return slices.DeleteFunc(names, func(name string) bool { _, ok := r.resolved(name); return ok })
 }
 
 // resolve asks what names stand for. What cannot be read stays as it was.
 func (r *Drainer) resolve(ctx context.Context, names []string) error {
-	ask := slices.DeleteFunc(slices.Clone(names), func(name string) bool { _, ok := r.resolved(name); return ok })
-	found, missing, err := fleet.TargetGroups(ctx, r.clients.Balancers, ask...)
+	found, missing, err := fleet.TargetGroups(ctx, r.clients.Balancers, names...)
 	for _, t := range found {
 		r.keep(t)
 	}
@@ -107,8 +106,8 @@ func (q *questions) askWanted(ctx context.Context, drains []Drain) {
 		all = append(all, n.targetGroups...)
 	}
 	var failed error
-	if q.unresolved(all) && take(&q.b.Balancing) {
-		failed = q.r.resolve(ctx, all)
+	if ask := q.r.unresolved(all); len(ask) > 0 && take(&q.b.Balancing) {
+		failed = q.r.resolve(ctx, ask)
 	}
 	for group, n := range named {
 		w, err := q.wanted(n, failed)
