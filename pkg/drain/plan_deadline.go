@@ -37,11 +37,11 @@ func (d Drain) timesOut() (first time.Time) {
 
 // heartbeatDue reports whether the actions need a heartbeat. It is due early enough
 // that every service may be out of reach for half the hook's timeout, and the first
-// to reconcile then be the next sweep.
+// to reconcile then be the next sweep. It is sent at the tick that follows.
 func (d Drain) heartbeatDue(now time.Time, sweepInterval time.Duration) bool {
 	return slices.ContainsFunc(d.Actions, func(a Action) bool {
 		timeout := max(minHeartbeat, time.Duration(a.Timeout)*time.Second)
-		ahead := max(minAhead, timeout*3/5, min(timeout*3/4, timeout/2+sweepInterval+minAhead))
+		ahead := max(minAhead, timeout*3/5, min(timeout*3/4, timeout/2+sweepInterval+often+soon))
 		return a.Absent.IsZero() && !now.Add(ahead).Before(a.timesOut(d.Since))
 	})
 }
