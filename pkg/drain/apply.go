@@ -5,13 +5,13 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"time"
 
-	"deployhooks/pkg/fault"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"deployhooks/pkg/fault"
 )
 
 // did is what became of the calls of one step.
@@ -52,7 +52,7 @@ func (r *applying) note(w *work, keep func(*did)) {
 // apply carries the steps out. Each call is idempotent but the sending of a command,
 // which is saved before: of several reconciles that would send it, one does.
 func (r *Drainer) apply(ctx context.Context, all []work, o *Observation) {
-	ctx, cancel := within(ctx, applyTime)
+	ctx, cancel := context.WithTimeout(ctx, applyTime)
 	defer cancel()
 	run := &applying{Drainer: r, all: all, o: o}
 	parallel(ctx, run.deregister,
@@ -112,18 +112,21 @@ func (r *applying) deregister(ctx context.Context) {
 			byBalancer[t.Balancer] = append(byBalancer[t.Balancer], registration{t, &r.all[i]})
 		}
 	}
-	var leave func(ctx context.Context, id string, chunk []registration)
-	leave = func(ctx context.Context, id string, chunk []registration) {
-		var targets []Target
-		for _, t := range chunk {
-			targets = append(targets, t.Target)
+	var chunks [][]registration
+	for _, registrations := range byBalancer {
+		chunks = slices.AppendSeq(chunks, slices.Chunk(registrations, deregisterLimit))
+	}
+	var leave func(ctx context.Context, chunk []registration)
+	leave = func(ctx context.Context, chunk []registration) {
+		id, targets := chunk[0].Balancer, make([]Target, len(chunk))
+		for i, t := range chunk {
+			targets[i] = t.Target
 		}
 		err := r.leave(ctx, id, targets)
-		if fault.Is(err, fault.Invalid) && len(chunk) > 1 {
+		if half := len(chunk) / 2; fault.Is(err, fault.Invalid) && half > 0 {
 			// One target that AWS does not take must not keep the others registered.
-			half := len(chunk) / 2
-			leave(ctx, id, chunk[:half])
-			leave(ctx, id, chunk[half:])
+			leave(ctx, chunk[:half])
+			leave(ctx, chunk[half:])
 			return
 		}
 		for _, t := range chunk {
@@ -136,13 +139,7 @@ func (r *applying) deregister(ctx context.Context) {
 			})
 		}
 	}
-	var ask []func(context.Context)
-	for id, registrations := range byBalancer {
-		for chunk := range slices.Chunk(registrations, deregisterLimit) {
-			ask = append(ask, func(ctx context.Context) { leave(ctx, id, chunk) })
-		}
-	}
-	parallel(ctx, ask...)
+	each(ctx, chunks, leave)
 }
 
 func (r *Drainer) leave(ctx context.Context, id string, targets []Target) error {
@@ -165,23 +162,21 @@ func (r *Drainer) leave(ctx context.Context, id string, targets []Target) error 
 // the rest waits for the next tick.
 func (r *applying) callAutoScaling(ctx context.Context, whose func(*work) bool) {
 	// A handler that is cancelled must not keep the instances.
-	ctx, cancel := within(context.WithoutCancel(ctx), applyTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTime)
 	defer cancel()
-	var ask []func(context.Context)
+	var turns []*work
 	for i := range r.all {
-		w := &r.all[i]
-		if w.lost || !w.step.Release && !w.step.Heartbeat || !whose(w) {
-			continue
+		if w := &r.all[i]; !w.lost && (w.step.Release || w.step.Heartbeat) && whose(w) {
+			turns = append(turns, w)
 		}
-		ask = append(ask, func(ctx context.Context) {
-			var answers []answer
-			for _, a := range w.step.Next.Actions {
-				answers = append(answers, r.callAction(ctx, w.step, a))
-			}
-			r.note(w, func(d *did) { d.actions = answers })
-		})
 	}
-	parallel(ctx, ask...)
+	each(ctx, turns, func(ctx context.Context, w *work) {
+		var answers []answer
+		for _, a := range w.step.Next.Actions {
+			answers = append(answers, r.callAction(ctx, w.step, a))
+		}
+		r.note(w, func(d *did) { d.actions = answers })
+	})
 }
 
 // throttledLimit is how many calls may be throttled before the others wait for the
@@ -254,72 +249,4 @@ func (r *Drainer) heartbeat(ctx context.Context, d Drain, a Action) error {
 		AutoScalingGroupName: &d.Group, LifecycleHookName: &a.Hook, InstanceId: &d.Instance,
 	})
 	return err
-}
-
-// record is the drain's record after a step and what came of its calls.
-func (s Step) record(did *did, o *Observation) Drain {
-	d := s.Next
-	if !d.open() {
-		return d
-	}
-	if len(did.left) > 0 {
-		balancers := map[string]Left{}
-		for id, left := range d.Balancers {
-			if slices.Contains(did.left, id) {
-				left.At, left.Times = o.Now, left.Times+1
-			}
-			balancers[id] = left
-		}
-		d.Balancers = balancers
-	}
-	if did.command != nil {
-		d.Command = *did.command
-	}
-	completed, released := false, !s.Release || did.actions != nil
-	d.Actions = slices.Clone(d.Actions)
-	errs := slices.Clone(did.errs)
-	for i, got := range did.actions {
-		a := &d.Actions[i]
-		switch {
-		case got.completed:
-			completed = true
-		case got.absent && a.Absent.IsZero():
-			a.Absent = o.Now
-		case got.heartbeat:
-			a.Heartbeat = o.Now
-		}
-		if got.err != nil {
-			errs = append(errs, got.err)
-			if s.Release && got.err != errThrottled && fault.Of(got.err) == fault.Transient && a.Tried.IsZero() {
-				a.Tried = o.Now
-			}
-		}
-		released = released && (got.completed || got.absent)
-	}
-	for _, err := range errs {
-		if kind := fault.Of(err); kind == fault.Denied || kind == fault.Invalid {
-			d.Ledger = d.Ledger.Add(fault.Action(err), d.about(reportFault(err)))
-		}
-	}
-	if s.End == "" || !released {
-		return d
-	}
-	outcome := s.End
-	if s.Release && !completed && d.timedOut(o) {
-		outcome = TimedOut
-	}
-	return d.end(outcome, s.inFlight(), o.Now)
-}
-
-// end is the drain ended, with the notification of its end if there is one.
-func (d Drain) end(outcome Outcome, inFlight string, now time.Time) Drain {
-	switch outcome {
-	case TimedOut, DeadlinePassed, CommandFailed, Planned:
-		d.Ledger = d.Ledger.Add(string(outcome), d.report(outcome, now, inFlight))
-	case Drained:
-		if d.Command.Key != "" {
-			d.Ledger = d.Ledger.Add(string(outcome), d.report(outcome, now, inFlight))
-		}
-	}
-	return d.ended(outcome, now)
 }

@@ -25,63 +25,84 @@ type Clock struct {
 // clockKey is a key that no instance has.
 var clockKey = store.Key{Partition: "clock"}
 
-// claim grants an invocation its budget, at most what it wants of what has accrued, and reports whether the tick, unless it is
-// zero, is its own: a tick that another message has taken, or that is older than
-// the last one taken, is not. A message delivered again keeps its tick.
-func (r *Drainer) claim(ctx context.Context, tick time.Time, message string, want Budget) (mine bool, last time.Time, b Budget, err error) {
-	ctx, cancel := within(ctx, storeTime)
+// claim is what an invocation may do.
+type claim struct {
+	// mine means that the invocation's tick is its own to reconcile.
+	mine bool
+	// last is the last tick that was taken before.
+	last time.Time
+	// clock is the version of the clock after the claim, 0 where it was not written.
+	clock  int
+	budget Budget
+}
+
+// claim grants an invocation its budget, at most what it wants of what has accrued,
+// and its tick, unless that is zero: a tick that another message has taken, or that
+// is older than the last one taken, is not its own. A message delivered again keeps
+// its tick.
+func (r *Drainer) claim(ctx context.Context, at time.Time, message string, want Budget) (c claim, err error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	for range 3 { // again where another environment was at the clock
 		item, known := r.known.clock.get("", time.Time{})
 		if !known {
 			items, err := r.clock.Get(ctx, clockKey)
 			if err != nil {
-				return false, last, least, fmt.Errorf("claim the tick of %s: %w", tick.Format(time.TimeOnly), err)
+				return claim{last: c.last, budget: least}, fmt.Errorf("claim the tick of %s: %w", at.Format(time.TimeOnly), err)
 			}
 			item = items[clockKey]
 		}
-		c := item.Value
-		mine = tick.After(c.Tick) || !tick.IsZero() && tick.Equal(c.Tick) && message == c.Message
-		if !tick.IsZero() && !mine {
-			return false, c.Tick, Budget{}, nil
+		clock := &item.Value
+		c = claim{last: clock.Tick, clock: item.Version + 1}
+		c.mine = at.After(clock.Tick) || !at.IsZero() && at.Equal(clock.Tick) && message == clock.Message
+		if !at.IsZero() && !c.mine {
+			return claim{last: c.last}, nil
 		}
-		last = c.Tick
-		b, c.Left = c.Left.grant(r.cfg, r.now().Sub(c.Granted), want)
-		if mine {
-			c.Tick, c.Message = tick, message
+		c.budget, clock.Left = clock.Left.grant(r.cfg, r.now().Sub(clock.Granted), want)
+		if c.mine {
+			clock.Tick, clock.Message = at, message
 		}
-		c.Granted = r.now()
-		item.Value = c
+		clock.Granted = r.now()
 		conflicts, err := r.clock.Put(ctx, item)
 		if r.known.clock.forget(); err != nil {
-			return false, last, least, fmt.Errorf("claim the tick of %s: %w", tick.Format(time.TimeOnly), err)
+			return claim{last: c.last, budget: least}, fmt.Errorf("claim the tick of %s: %w", at.Format(time.TimeOnly), err)
 		}
 		if len(conflicts) == 0 {
 			item.Version++
 			r.known.clock.put("", item, r.now())
-			return mine, last, b, nil
+			return c, nil
 		}
 	}
-	return false, last, least, nil
+	return claim{last: c.last, budget: least}, nil
 }
 
 // Ticks happen at full multiples of these intervals, so that those that several
 // reconciles send meet, and continue as one. A new drain is looked after more often:
 // with nothing in flight it is over at once.
 const (
-	soon  = 5 * time.Second
-	often = 10 * time.Second
-	// young is how old a drain is at most that is reconciled soon again.
+	atOnce = 2 * time.Second
+	soon   = 5 * time.Second
+	often  = 10 * time.Second
+	// fresh and young are how old drains are at most that are reconciled at once and
+	// soon again.
+	fresh = 5 * time.Second
 	young = 20 * time.Second
 )
 
+// interval is how soon drains of that age are reconciled again.
+func interval(age time.Duration, hurry bool) time.Duration {
+	switch {
+	case age < fresh:
+		return atOnce
+	case age < young || hurry:
+		return soon
+	}
+	return often
+}
+
 // nextTick is the instant of the next tick. Installations in one region tick at
 // different seconds, so that each sees the commands that another has sent.
-func (r *Drainer) nextTick(hurry bool) time.Time {
-	interval := often
-	if hurry {
-		interval = soon
-	}
+func (r *Drainer) nextTick(interval time.Duration) time.Time {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(r.cfg.QueueURL))
 	phase := time.Duration(h.Sum32()%uint32(soon/time.Second)) * time.Second
@@ -100,7 +121,7 @@ type tick struct {
 
 // requeue sends the function a tick. Everything depends on it, so it is tried twice.
 func (r *Drainer) requeue(ctx context.Context, at time.Time) error {
-	ctx, cancel := within(context.WithoutCancel(ctx), queueTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queueTime)
 	defer cancel()
 	work := map[string]any{"tick": tick{at.Unix()}}
 	err := r.queue.Continue(ctx, work, at.Sub(r.now()))
@@ -108,4 +129,61 @@ func (r *Drainer) requeue(ctx context.Context, at time.Time) error {
 		err = r.queue.Continue(ctx, work, at.Sub(r.now()))
 	}
 	return err
+}
+
+// Budget is how many calls a reconcile may make of each API, for everything that
+// it reads and changes. All execution environments share it: a reconcile gets what
+// has accrued since the one before, whoever did that (clock.go).
+type Budget struct {
+	AutoScaling int `json:"autoScaling"` // every call
+	Balancing   int `json:"balancing"`   // every call, DeregisterTargets included
+	Deregister  int `json:"deregister"`  // DeregisterTargets
+}
+
+// The share of AWS's token buckets that drains take: burst, and calls a second. The
+// rest is for the account's other callers. Elastic Load Balancing documents 40 and
+// 10 over all actions, and 20 and 4 for DeregisterTargets ("API throttling", Elastic
+// Load Balancing User Guide); Auto Scaling documents no figures.
+const (
+	defaultReleases  = 8
+	releaseBurst     = 10 // seconds' worth
+	balancingBurst   = 30
+	balancingRate    = 8
+	deregisterBurst  = 15
+	deregisterRate   = 3
+	describeFraction = 3 // at most two of three balancing calls describe
+)
+
+// least is what a reconcile may use that has accrued nothing, so that an
+// interrupted Spot instance waits for no tick.
+var least = Budget{AutoScaling: 3, Balancing: 6, Deregister: 2}
+
+// everything is what a tick wants: it is about all drains.
+var everything = Budget{AutoScaling: 1000, Balancing: 1000, Deregister: 1000}
+
+// grant adds what accrues in an interval, and divides it into what is wanted and what
+// is left. At least [least] is granted.
+func (b Budget) grant(cfg Config, since time.Duration, want Budget) (granted, left Budget) {
+	rate := cfg.ReleasesPerSecond
+	if rate == 0 {
+		rate = defaultReleases
+	}
+	share := func(had, burst, rate, want, least int) (granted, left int) {
+		accrued := int(min(float64(burst), float64(had)+float64(rate)*max(0, since.Seconds())))
+		granted = min(accrued, want)
+		return max(granted, least), accrued - granted
+	}
+	granted.AutoScaling, left.AutoScaling = share(b.AutoScaling, releaseBurst*rate, rate, want.AutoScaling, least.AutoScaling)
+	granted.Balancing, left.Balancing = share(b.Balancing, balancingBurst, balancingRate, want.Balancing, least.Balancing)
+	granted.Deregister, left.Deregister = share(b.Deregister, deregisterBurst, deregisterRate, want.Deregister, least.Deregister)
+	return granted, left
+}
+
+// take takes a call from a budget if there is one.
+func take(n *int) bool {
+	if *n < 1 {
+		return false
+	}
+	*n--
+	return true
 }

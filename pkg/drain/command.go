@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -71,14 +72,12 @@ func commandKey(work []*work, now time.Time) string {
 
 // send sends the shutdown commands that were reserved.
 func (r *applying) send(ctx context.Context, batches []batch) {
-	var ask []func(context.Context)
-	for _, b := range batches {
-		b.work = slices.DeleteFunc(slices.Clone(b.work), func(w *work) bool { return w.lost })
+	each(ctx, batches, func(ctx context.Context, b batch) {
+		b.work = slices.DeleteFunc(b.work, func(w *work) bool { return w.lost })
 		if len(b.work) > 0 {
-			ask = append(ask, func(ctx context.Context) { r.sendBatch(ctx, b) })
+			r.sendBatch(ctx, b)
 		}
-	}
-	parallel(ctx, ask...)
+	})
 }
 
 // sendBatch sends one command to several instances. SSM refuses all of them for one
@@ -152,6 +151,20 @@ func (r *Drainer) sentSince(ctx context.Context, since time.Time) (map[string][]
 	return found, nil
 }
 
+// askResults reads how the commands stand that were sent.
+func (q *questions) askResults(ctx context.Context, drains []Drain) {
+	sent := map[string]bool{}
+	for _, d := range drains {
+		if c := d.Command; c.ID != "" && !c.Over {
+			sent[c.ID] = true
+		}
+	}
+	each(ctx, slices.Collect(maps.Keys(sent)), func(ctx context.Context, id string) {
+		results, err := q.r.results(ctx, id)
+		keep(q, aboutCommand, id, err, q.o.Commands, results)
+	})
+}
+
 // results reads how a command stands on all its instances.
 func (r *Drainer) results(ctx context.Context, id string) (map[string]Result, error) {
 	found := map[string]Result{}
@@ -189,4 +202,21 @@ func resultFrom(i ssmtypes.CommandInvocation) Result {
 		Over:   !slices.Contains(under, i.Status),
 		Output: strings.ToValidUTF8(output.String()[:min(output.Len(), outputLimit)], ""),
 	}
+}
+
+// askSent lists the drain commands that SSM has, where a drain may be about to send
+// one, or does not know whether it has: another installation, or a function that
+// died, may have sent it.
+func (q *questions) askSent(ctx context.Context, drains []Drain) {
+	since := time.Time{}
+	for _, d := range drains {
+		if d.mayCommand(q.r.cfg, q.o) && (since.IsZero() || d.Since.Before(since)) {
+			since = d.Since
+		}
+	}
+	if since.IsZero() {
+		return
+	}
+	sent, err := q.r.sentSince(ctx, since)
+	q.note(aboutSent, "", err, func(o *Observation) { o.Sent = sent })
 }

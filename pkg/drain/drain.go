@@ -14,10 +14,19 @@
 // A drain is one item of a table (record.go), not the message: a message delivered
 // twice starts nothing twice, and whatever comes next (a tick, an event, the sweep)
 // continues where any other reconcile has stopped.
+//
+// A lifecycle event's way to CompleteLifecycleAction is handler.go, clock.go (the
+// call budget), reconcile.go, drains.go, observe.go (and groups.go, wanted.go and
+// targets.go, one question each), plan.go, plan_targets.go, plan_command.go, apply.go.
+//
+// One thing is notified to nobody: an action whose event is lost, and that times out
+// before the next sweep because every service is out of reach. Nothing lists it
+// afterwards: a scaling activity has no field for the hooks that ran, nor for how they
+// ended (Activity, Amazon EC2 Auto Scaling API Reference). An event that is only late
+// is enough: an action whose time is over when its event is read is notified.
 package drain
 
 import (
-	"context"
 	"log/slog"
 	"time"
 
@@ -112,19 +121,15 @@ func New(cfg Config, clients Clients, notices *notice.Publisher, log *slog.Logge
 	r := &Drainer{
 		cfg: cfg, clients: clients, queue: invoke.Queue{URL: cfg.QueueURL, Client: clients.Queue},
 		drains: store.NewDynamoDB[Drain](clients.Database, layout), clock: store.NewDynamoDB[Clock](clients.Database, layout),
-		notices: notices, log: log, now: now, known: newMemory(),
+		notices: notices, log: log, now: now, known: &memory{},
 	}
 	r.Handler = invoke.Handler{Domain: r, Home: cfg.Home, Log: log}
 	return r
 }
 
-// within bounds a part of a reconcile, so that a service that hangs keeps neither
-// the others from being called nor the function from its end. Two reconciles fit
-// into the 60 s that the stack gives an invocation.
-func within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, d)
-}
-
+// The bounds of a reconcile's parts, so that a service that hangs keeps neither the
+// others from being called nor the function from its end. Two reconciles fit into the
+// 60 s that the stack gives an invocation.
 const (
 	storeTime   = 2 * time.Second // each read and each write
 	observeTime = 2 * time.Second // each round of questions

@@ -30,7 +30,7 @@ type request struct {
 	Instance string `json:"instance,omitempty"`
 }
 
-// batchOf is what the messages of one invocation come to.
+// messages is what the messages of one invocation come to.
 type messages struct {
 	triggers []Trigger
 	tick     time.Time // the latest, zero without one
@@ -75,20 +75,17 @@ func (r *Drainer) handle(ctx context.Context, m messages, errs []error) {
 	if !m.tick.IsZero() {
 		want = everything
 	}
-	mine, last, budget, unclaimed := r.claim(ctx, m.tick, m.by, want)
+	claimed, unclaimed := r.claim(ctx, m.tick, m.by, want)
+	budget := &claimed.budget
 	r.complain(ctx, unclaimed)
 	forSweep := Budget{AutoScaling: sweepCalls}
 	if len(m.sweeps) > 0 {
 		budget.AutoScaling -= min(budget.AutoScaling, forSweep.AutoScaling)
 	}
-	if mine || len(m.triggers) > 0 {
-		done := r.Reconcile(ctx, Input{All: mine, Triggers: m.triggers, Budget: &budget})
+	if claimed.mine || len(m.triggers) > 0 {
+		done := r.Reconcile(ctx, Input{All: claimed.mine, Triggers: m.triggers, Budget: budget, Clock: claimed.clock})
 		for _, t := range m.triggers {
-			if failed, ok := done.Failed[t.message]; ok {
-				errs[t.message] = cmp.Or(errs[t.message], failed)
-			} else if !done.Settled[t.message] {
-				errs[t.message] = cmp.Or(errs[t.message], done.Err)
-			}
+			errs[t.message] = cmp.Or(errs[t.message], done.message(t.message))
 		}
 		for _, i := range m.ticks {
 			if !done.Requeued {
@@ -96,13 +93,13 @@ func (r *Drainer) handle(ctx context.Context, m messages, errs []error) {
 			}
 		}
 	}
-	if unclaimed != nil && len(m.ticks) > 0 && r.requeue(ctx, r.nextTick(false)) != nil { // in place of the one that is used up
+	if unclaimed != nil && len(m.ticks) > 0 && r.requeue(ctx, r.nextTick(often)) != nil { // in place of the one that is used up
 		for _, i := range m.ticks {
 			errs[i] = unclaimed
 		}
 	}
 	if len(m.sweeps) > 0 {
-		err := r.handleSweep(ctx, m.after, last, mine, &forSweep)
+		err := r.handleSweep(ctx, m.after, claimed, forSweep)
 		for _, i := range m.sweeps {
 			errs[i] = err
 		}
@@ -119,18 +116,18 @@ const (
 // handleSweep reconciles what a sweep finds, and all open drains where there are no
 // ticks any more, or none in step with this clock. Else it leaves those to a tick:
 // two reconciles at once would do everything twice.
-func (r *Drainer) handleSweep(ctx context.Context, after string, last time.Time, ticked bool, b *Budget) error {
-	found, open, next, err := r.sweep(ctx, after, b)
+func (r *Drainer) handleSweep(ctx context.Context, after string, claimed claim, b Budget) error {
+	found, open, next, err := r.sweep(ctx, after, claimed.clock, &b)
 	if err != nil {
 		r.log.ErrorContext(ctx, "sweep incomplete", "error", err)
 		r.complain(ctx, err)
 	}
-	since := r.now().Sub(last)
-	overdue := open > 0 && !ticked && (since < 0 || since > often+soon)
+	since := r.now().Sub(claimed.last)
+	overdue := open > 0 && !claimed.mine && (since < 0 || since > often+soon)
 	var done Done
 	if len(found) > 0 || overdue {
 		b.AutoScaling, b.Balancing, b.Deregister = max(b.AutoScaling, least.AutoScaling), max(b.Balancing, least.Balancing), max(b.Deregister, least.Deregister)
-		done = r.Reconcile(ctx, Input{All: overdue, Triggers: found, Budget: b})
+		done = r.Reconcile(ctx, Input{All: overdue, Triggers: found, Budget: &b, Clock: claimed.clock})
 	}
 	if next != "" {
 		return errors.Join(done.Err, r.queue.Continue(ctx, continuation{Sweep: &sweepWork{After: next}}, soon))
@@ -213,34 +210,6 @@ func (r *Drainer) addContinuation(ctx context.Context, m *messages, i int, id st
 	return nil
 }
 
-// announce notifies operators of announcements, those that say the same together. A
-// message whose announcement cannot be sent is delivered again.
-func (r *Drainer) announce(ctx context.Context, all []announcement, errs []error) {
-	ctx, cancel := within(ctx, notifyTime)
-	defer cancel()
-	var texts []string
-	alike := map[string][]announcement{}
-	for _, a := range all {
-		if alike[a.text] == nil {
-			texts = append(texts, a.text)
-		}
-		if !slices.ContainsFunc(alike[a.text], func(b announcement) bool { return b.instance == a.instance }) {
-			alike[a.text] = append(alike[a.text], a)
-		}
-	}
-	for _, text := range texts {
-		report := Report{Outcome: Announced, Reason: text, Count: len(alike[text]), Instances: []Instance{}}
-		for _, a := range alike[text][:min(report.Count, reportLimit)] {
-			report.Instances = append(report.Instances, Instance{ID: a.instance})
-		}
-		if err := r.publish(ctx, report); err != nil {
-			for _, a := range alike[text] {
-				errs[a.message] = cmp.Or(errs[a.message], err)
-			}
-		}
-	}
-}
-
 // instanceID is the form of an instance's ID ("Resource IDs", Amazon EC2 User
 // Guide).
 var instanceID = regexp.MustCompile(`^i-[0-9a-f]+$`)
@@ -258,21 +227,22 @@ func (r *Drainer) Answer(ctx context.Context, e event.Request) (any, error) {
 		return nil, fmt.Errorf(`action %q needs an "instance", such as "i-0123456789abcdef0", not %q`, req.Action, req.Instance)
 	}
 	budget := Budget{AutoScaling: 20, Balancing: 20, Deregister: 10}
-	var last time.Time
+	var claimed claim
 	if req.Action != "status" && req.Action != "plan" {
 		var err error
-		_, last, budget, err = r.claim(ctx, time.Time{}, "", Budget{AutoScaling: 20, Balancing: 10, Deregister: 4})
+		claimed, err = r.claim(ctx, time.Time{}, "", Budget{AutoScaling: 20, Balancing: 10, Deregister: 4})
+		budget = claimed.budget
 		r.complain(ctx, err)
 	}
 	switch req.Action {
 	case "drain", "skip":
 		done := r.Reconcile(ctx, Input{Budget: &budget, Triggers: []Trigger{{Instance: req.Instance, Cause: CauseOperator, Skip: req.Action == "skip", message: 0}}})
-		if err := cmp.Or(done.Failed[0], done.Err); err != nil {
+		if err := done.message(0); err != nil {
 			return nil, fmt.Errorf("%s: %w", req.Action, err)
 		}
 		budget = least
 	case "sweep":
-		if err := r.handleSweep(ctx, "", last, false, &budget); err != nil {
+		if err := r.handleSweep(ctx, "", claimed, budget); err != nil {
 			return nil, fmt.Errorf("sweep: %w", err)
 		}
 		budget = least

@@ -12,6 +12,7 @@ import (
 // rarely, and what it has complained of. It may be lost at any time.
 type memory struct {
 	clock       cache[store.Item[Clock]]
+	open        cache[openAt]
 	groups      cache[*fleet.AutoScalingGroup]
 	hooks       cache[[]fleet.LifecycleHook]
 	deployments cache[[]string]
@@ -22,16 +23,15 @@ type memory struct {
 	notified    cache[bool]
 }
 
-func newMemory() *memory {
-	return &memory{
-		clock: newCache[store.Item[Clock]](), groups: newCache[*fleet.AutoScalingGroup](), hooks: newCache[[]fleet.LifecycleHook](), deployments: newCache[[]string](), names: newCache[resolution](),
-		balancers: newCache[Balancer](), targets: newCache[map[string][]fleet.Target](), every: newCache[[]string](), notified: newCache[bool](),
-	}
+// openAt are all open items at a version of the clock.
+type openAt struct {
+	clock int
+	items []store.Item[Drain]
 }
 
 // cache keeps values by name, with when they were read.
 type cache[T any] struct {
-	mu     *sync.Mutex
+	mu     sync.Mutex // protects values
 	values map[string]dated[T]
 }
 
@@ -43,33 +43,31 @@ type dated[T any] struct {
 // cacheLimit bounds a cache: an environment may live for hours, and fleets change.
 const cacheLimit = 20_000
 
-func newCache[T any]() cache[T] { return cache[T]{&sync.Mutex{}, map[string]dated[T]{}} }
-
 // get is a value that was read after an instant.
-func (c cache[T]) get(name string, after time.Time) (T, bool) {
+func (c *cache[T]) get(name string, after time.Time) (T, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	v, ok := c.values[name]
 	return v.value, ok && v.at.After(after)
 }
 
-func (c cache[T]) put(name string, value T, at time.Time) {
+func (c *cache[T]) put(name string, value T, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.values) >= cacheLimit {
-		clear(c.values)
+	if c.values == nil || len(c.values) >= cacheLimit {
+		c.values = map[string]dated[T]{}
 	}
 	c.values[name] = dated[T]{value, at}
 }
 
-func (c cache[T]) forget() {
+func (c *cache[T]) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	clear(c.values)
 }
 
 // at is when a value was read, zero for never.
-func (c cache[T]) at(name string) time.Time {
+func (c *cache[T]) at(name string) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.values[name].at

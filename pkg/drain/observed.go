@@ -79,9 +79,6 @@ type Balancer struct {
 	DelayKnown bool
 }
 
-// maxDelay is the longest deregistration delay and connection draining timeout.
-const maxDelay = fleet.MaxDeregistrationDelay
-
 // Target is one registration of an instance.
 type Target struct {
 	Balancer string

@@ -28,8 +28,6 @@ type Step struct {
 	Release bool
 	// End is how the drain ends, after its release if there is one; else empty.
 	End Outcome
-	// Quiet means that nobody is notified of the end.
-	Quiet bool
 	// Drop forgets the drain: the instance is not this function's.
 	Drop bool
 	// Blockers are what the drain waits for.
@@ -98,8 +96,14 @@ func planDrain(cfg Config, d Drain, o *Observation) Step {
 		step.End = TimedOut
 		return step
 	}
+	return step.draining(cfg, settings, deadline, o)
+}
+
+// draining plans what is next about an instance that is to be drained.
+func (s Step) draining(cfg Config, settings Settings, deadline time.Time, o *Observation) Step {
+	step, d := s, s.Next
 	step.notifyFaults(o, settings)
-	step.Heartbeat = d.heartbeatDue(o.Now) && o.Now.Before(deadline.Add(completeMargin))
+	step.Heartbeat = d.heartbeatDue(o.Now, cfg.SweepInterval) && o.Now.Before(deadline.Add(completeMargin))
 	clear, read := step.planTargets(o)
 	switch {
 	case cfg.Mode == PlanOnly:
@@ -153,25 +157,6 @@ func (s Step) vanished(o *Observation) Step {
 		s.End = Gone
 	}
 	return s
-}
-
-// timedOut reports whether an action that is there no more ended by its timeout.
-// One whose completion may have had its effect did not.
-func (d Drain) timedOut(o *Observation) bool {
-	known := o.Groups[d.Group] != nil
-	return slices.ContainsFunc(d.Actions, func(a Action) bool {
-		seen := o.Now
-		if !a.Absent.IsZero() {
-			seen = a.Absent
-			if a.Began.IsZero() && a.Heartbeat.IsZero() {
-				return false // it may never have been there
-			}
-		}
-		if a.Timeout == 0 && !known {
-			return false // the group was deleted, and its hooks with it
-		}
-		return a.Tried.IsZero() && !seen.Before(a.timesOut(d.Since))
-	})
 }
 
 // dead reports whether EC2 had ended the instance before the drain began: there is
@@ -286,99 +271,3 @@ func (s *Step) notify(matter string, r Report) {
 }
 
 const terminating = "Terminating"
-
-// deregisterLimit is how many targets go into one DeregisterTargets; AWS documents
-// no limit, and the AWS Load Balancer Controller takes as many.
-const deregisterLimit = 200
-
-// allotDeregistrations leaves out the deregistrations that the budget does not
-// allow: first come interrupted instances, then new drains, then the oldest.
-func allotDeregistrations(steps []Step, b Budget) {
-	type turn struct {
-		id      string
-		urgent  bool
-		fresh   bool
-		since   time.Time
-		targets int
-	}
-	turns := map[string]*turn{}
-	for _, s := range steps {
-		for _, t := range s.Deregister {
-			at := turns[t.Balancer]
-			if at == nil {
-				at = &turn{id: t.Balancer, since: s.Next.Since}
-				turns[t.Balancer] = at
-			}
-			at.urgent = at.urgent || !s.Next.EC2EndsAt.IsZero()
-			at.fresh = at.fresh || s.Next.Balancers[t.Balancer].Times == 0
-			at.targets++
-			if s.Next.Since.Before(at.since) {
-				at.since = s.Next.Since
-			}
-		}
-	}
-	order := slices.SortedFunc(maps.Values(turns), func(x, y *turn) int {
-		return cmp.Or(compareBool(y.urgent, x.urgent), compareBool(y.fresh, x.fresh), x.since.Compare(y.since), strings.Compare(x.id, y.id))
-	})
-	left := min(b.Deregister, b.Balancing)
-	allowed := map[string]bool{}
-	for _, t := range order {
-		if calls := (t.targets + deregisterLimit - 1) / deregisterLimit; calls <= left || left > 0 && len(allowed) == 0 {
-			left -= calls
-			allowed[t.id] = true
-		}
-	}
-	for i := range steps {
-		steps[i].Deregister = slices.DeleteFunc(slices.Clone(steps[i].Deregister), func(t Target) bool { return !allowed[t.Balancer] })
-	}
-}
-
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return 1
-	}
-	return -1
-}
-
-// allotReleases leaves out the heartbeats and releases that the budget does not
-// allow: first come drains whose actions need a heartbeat, the next to time out
-// first, then those that only wait for their release. A release costs as much as a
-// heartbeat, so an instance that can be released gets no heartbeat.
-func allotReleases(steps []Step, b Budget) {
-	var due, ready []*Step
-	for i := range steps {
-		switch s := &steps[i]; {
-		case s.Heartbeat:
-			due = append(due, s)
-		case s.Release:
-			ready = append(ready, s)
-		}
-	}
-	slices.SortStableFunc(due, func(a, b *Step) int { return a.Next.timesOut().Compare(b.Next.timesOut()) })
-	left := b.AutoScaling
-	for _, s := range append(due, ready...) {
-		if calls := s.Next.present(); calls <= left {
-			left -= calls
-			continue
-		}
-		left = 0 // nobody overtakes
-		if s.Release {
-			s.Release, s.End = false, ""
-			s.waitFor("its turn within the rate of Auto Scaling's calls")
-		}
-		s.Heartbeat = false
-	}
-}
-
-// present counts the actions that are there.
-func (d Drain) present() (n int) {
-	for _, a := range d.Actions {
-		if a.Absent.IsZero() {
-			n++
-		}
-	}
-	return n
-}

@@ -12,8 +12,7 @@ import (
 // down. Without an action or an operator only one of a managed group is: a Spot
 // instance may be anybody's.
 func (d Drain) runsCommand(o *Observation) bool {
-	switch {
-	case !d.terminating() || d.Returns != "" || d.FromWarmPool || d.dead(o.Now):
+	if !d.terminating() || d.Returns != "" || d.FromWarmPool || d.dead(o.Now) {
 		return false
 	}
 	return len(d.Actions) > 0 || d.Cause == CauseOperator || d.Managed
@@ -64,20 +63,10 @@ func (s *Step) planCommand(settings Settings, o *Observation) {
 	d := &s.Next
 	c := &d.Command
 	if _, known := o.Hooks[d.Group]; !known && d.Group != "" && !d.Managed && !d.EC2EndsAt.IsZero() && !fault.Is(o.Failed[Question{aboutHooks, d.Group}], fault.Denied) {
-		s.Blockers = append(s.Blockers, o.blocker("an answer on the group's hooks", Question{aboutHooks, d.Group}))
+		s.waitForAnswer(o, "an answer on the group's hooks", Question{aboutHooks, d.Group})
 		return
 	}
-	if c.ID == "" && !c.Over {
-		// Another installation's command shuts the instance down as well.
-		for _, sent := range o.Sent[d.Instance] {
-			if !sent.Asked.Before(d.Since.Add(-time.Second)) {
-				c.ID, c.Key = sent.ID, sent.Key
-				if c.Asked.IsZero() {
-					c.Asked = sent.Asked
-				}
-			}
-		}
-	}
+	c.adopt(o.Sent[d.Instance], d.Since)
 	denied := fault.Is(o.Failed[Question{aboutSent, ""}], fault.Denied)
 	overdue := !c.Asked.IsZero() && !o.Now.Before(c.Asked.Add(s.Timeout))
 	switch {
@@ -90,7 +79,7 @@ func (s *Step) planCommand(settings Settings, o *Observation) {
 		*s = s.release(Drained)
 		return
 	case c.Key == "" && o.Sent == nil && !denied && d.EC2EndsAt.IsZero():
-		s.Blockers = append(s.Blockers, o.blocker("an answer on whether a shutdown command was sent", Question{aboutSent, ""}))
+		s.waitForAnswer(o, "an answer on whether a shutdown command was sent", Question{aboutSent, ""})
 		return
 	case c.Key == "", c.ID == "" && o.Sent != nil && o.Now.After(c.Asked.Add(listed)) && !overdue:
 		// In the second case the process died before it sent the command.
@@ -104,22 +93,42 @@ func (s *Step) planCommand(settings Settings, o *Observation) {
 	case overdue:
 		c.Over, c.Output, c.Status = true, fmt.Sprintf("last status %q after %s", c.Status, s.Timeout), noAnswer
 	case c.ID == "":
-		s.Blockers = append(s.Blockers, o.blocker("an answer on whether the shutdown command was sent", Question{aboutSent, ""}))
+		s.waitForAnswer(o, "an answer on whether the shutdown command was sent", Question{aboutSent, ""})
 		return
 	case o.Instances[d.Group][d.Instance].Unhealthy && undeliveredYet[c.Status] && o.Now.After(c.Asked.Add(delivery)):
 		c.Over = true
 	default:
-		s.Blockers = append(s.Blockers, o.blocker("the shutdown command "+c.ID, Question{aboutCommand, c.ID}))
+		s.waitForAnswer(o, "the shutdown command "+c.ID, Question{aboutCommand, c.ID})
 		return
 	}
+	*s = s.release(c.outcome(o.Instances[d.Group][d.Instance].Unhealthy))
+}
+
+// adopt takes a command that another installation has sent since the drain began, or
+// that a function sent which died, for the drain's: it shuts the instance down as
+// well.
+func (c *Command) adopt(all []SentCommand, since time.Time) {
+	if c.ID != "" || c.Over {
+		return
+	}
+	for _, sent := range all {
+		if !sent.Asked.Before(since.Add(-time.Second)) {
+			c.ID, c.Key = sent.ID, sent.Key
+			if c.Asked.IsZero() {
+				c.Asked = sent.Asked
+			}
+		}
+	}
+}
+
+// outcome is how a drain ends whose command is over. A group replaces an instance
+// that EC2 has ended as unhealthy: there was nothing left to shut down.
+func (c Command) outcome(unhealthy bool) Outcome {
 	switch {
 	case c.Status == succeeded:
-		*s = s.release(Drained)
-	case undelivered[c.Status] && o.Instances[d.Group][d.Instance].Unhealthy:
-		// The group replaces an instance that EC2 has ended: nothing was left to
-		// shut down.
-		*s = s.release(Gone)
-	default:
-		*s = s.release(CommandFailed)
+		return Drained
+	case undelivered[c.Status] && unhealthy:
+		return Gone
 	}
+	return CommandFailed
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"deployhooks/pkg/fault"
+	"deployhooks/pkg/fleet"
 )
 
 // learnTargets is the drain with what was observed of its load balancers.
@@ -80,43 +81,50 @@ func (s *Step) planTargets(o *Observation) (clear, read bool) {
 		case !read && !d.EC2EndsAt.IsZero() && left.Times == 0 && o.Failed[Question{aboutTargets, id}] != nil:
 			// Who is registered cannot be read, and there is no time: the target
 			// group's own port is the best guess.
-			s.Deregister = append(s.Deregister, Target{Balancer: id})
-			s.Deregister[len(s.Deregister)-1].Instance = d.Instance
+			s.Deregister = append(s.Deregister, Target{id, fleet.Target{Instance: d.Instance}})
 			unknown = append(unknown, balancerName(id))
 		case !read && !left.Drained:
 			unknown = append(unknown, balancerName(id))
 		case read && !left.Drained:
-			n := len(inFlight)
-			for _, t := range registered[d.Instance] {
-				target := Target{id, t}
-				if !t.Unused() {
-					inFlight = append(inFlight, target.String())
-				}
-				if routed(t) {
-					s.Deregister = append(s.Deregister, target)
-				}
-			}
-			if len(inFlight) == n {
-				inFlight = append(inFlight, balancerName(id)+", which may still send connections")
-			}
-			if left.Times >= registeredAgain && len(s.Deregister) > 0 && s.Deregister[len(s.Deregister)-1].Balancer == id {
-				s.notify("registered again: "+id, Report{Outcome: ActionRequired,
-					Reason: fmt.Sprintf("somebody registers the instance with %q again, after %d deregistrations", balancerName(id), left.Times),
-					Remedy: "Find what registers it, and stop it: until then the instance gets requests up to its end."})
-			}
+			inFlight = append(inFlight, s.leave(id, left, registered[d.Instance])...)
 		}
 	}
 	if !d.Known {
-		s.Blockers = append(s.Blockers, o.blocker("an answer on which target groups the instance is in", Question{aboutWanted, d.Group}))
+		s.waitForAnswer(o, "an answer on which target groups the instance is in", Question{aboutWanted, d.Group})
 	}
 	if len(unknown) > 0 {
-		s.Blockers = append(s.Blockers, o.blocker("an answer on targets in "+strings.Join(unknown, ", "), Question{aboutTargets, unknownID(d, o)}))
+		s.waitForAnswer(o, "an answer on targets in "+strings.Join(unknown, ", "), Question{aboutTargets, unknownID(d, o)})
 	}
 	if len(inFlight) > 0 {
 		s.waitFor("requests in flight by way of %s", strings.Join(inFlight, ", "))
 	}
 	read = d.Known && len(unknown) == 0
 	return read && len(inFlight) == 0, read
+}
+
+// leave plans to end an instance's registrations in a load balancer, and says what is
+// in flight by way of it.
+func (s *Step) leave(id string, left Left, registered []fleet.Target) (inFlight []string) {
+	routes := false
+	for _, t := range registered {
+		target := Target{id, t}
+		if !t.Unused() {
+			inFlight = append(inFlight, target.String())
+		}
+		if routed(t) {
+			s.Deregister = append(s.Deregister, target)
+			routes = true
+		}
+	}
+	if routes && left.Times >= registeredAgain {
+		s.notify("registered again: "+id, Report{Outcome: ActionRequired,
+			Reason: fmt.Sprintf("somebody registers the instance with %q again, after %d deregistrations", balancerName(id), left.Times),
+			Remedy: "Find what registers it, and stop it: until then the instance gets requests up to its end."})
+	}
+	if len(inFlight) == 0 {
+		inFlight = []string{balancerName(id) + ", which may still send connections"}
+	}
+	return inFlight
 }
 
 // unknownID is the first load balancer whose targets could not be read.
@@ -129,11 +137,11 @@ func unknownID(d Drain, o *Observation) string {
 	return ""
 }
 
-// blocker is a blocker by a question that has no answer yet.
-func (o *Observation) blocker(what string, about Question) Blocker {
+// waitForAnswer adds a question that has no answer yet to the blockers.
+func (s *Step) waitForAnswer(o *Observation, what string, about Question) {
 	b := Blocker{What: what}
 	if err := o.Failed[about]; err != nil {
 		b.Why, b.Remedy = fault.Message(err), remedy(err)
 	}
-	return b
+	s.Blockers = append(s.Blockers, b)
 }

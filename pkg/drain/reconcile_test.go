@@ -35,6 +35,8 @@ type fleet struct {
 	topic   *region.Topic
 	drainer *drain.Drainer
 	metrics bytes.Buffer
+	// settings are the function's, beside those that all need.
+	settings map[string]string
 }
 
 func newFleet(t *testing.T, o region.Options, settings, tags map[string]string) *fleet {
@@ -59,20 +61,27 @@ func newFleet(t *testing.T, o region.Options, settings, tags map[string]string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	environment := map[string]string{"QUEUE_URL": f.queue.URL(), "TABLE": "drains", "ACCOUNT": region.Account, "AWS_REGION": region.Name}
-	maps.Copy(environment, settings)
-	cfg, err := env.ParseAsWithOptions[drain.Config](env.Options{Environment: environment})
-	if err != nil {
-		t.Fatal(err)
-	}
-	publisher := notice.New(notice.Config{TopicARN: f.topic.ARN(), EventBus: "default"}, "drain", r.SNS(), r.EventBridge(), &f.metrics, r.Now)
-	f.drainer = drain.New(cfg, drain.Clients{
-		Groups: r.AutoScaling(), Balancers: r.ELBV2(), Classic: r.ELB(), Deployments: r.CodeDeploy(), Commands: r.SSM(), Queue: r.SQS(), Database: r.DynamoDB(),
-	}, publisher, slog.New(slog.NewTextHandler(io.Discard, nil)), r.Now)
+	f.settings = settings
+	f.drainer = f.environment()
 	f.queue.Serve(func(payload []byte) ([]byte, error) { return f.drainer.Invoke(t.Context(), payload) })
 	r.Advance(2 * time.Minute)
 	r.ForgetCalls()
 	return f
+}
+
+// environment is an execution environment of the function, which remembers nothing yet.
+func (f *fleet) environment() *drain.Drainer {
+	f.t.Helper()
+	environment := map[string]string{"QUEUE_URL": f.queue.URL(), "TABLE": "drains", "ACCOUNT": region.Account, "AWS_REGION": region.Name}
+	maps.Copy(environment, f.settings)
+	cfg, err := env.ParseAsWithOptions[drain.Config](env.Options{Environment: environment})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	publisher := notice.New(notice.Config{TopicARN: f.topic.ARN(), EventBus: "default"}, "drain", f.SNS(), f.EventBridge(), &f.metrics, f.Now)
+	return drain.New(cfg, drain.Clients{
+		Groups: f.AutoScaling(), Balancers: f.ELBV2(), Classic: f.ELB(), Deployments: f.CodeDeploy(), Commands: f.SSM(), Queue: f.SQS(), Database: f.DynamoDB(),
+	}, publisher, slog.New(slog.NewTextHandler(io.Discard, nil)), f.Now)
 }
 
 // ask is an operator's request.
@@ -166,6 +175,23 @@ func TestMissedEvents(t *testing.T) {
 	f.sweep()
 	f.Advance(2 * time.Minute)
 	f.mustEnd("an instance whose event was lost waits for its timeout", "drained", "drained")
+}
+
+// TestAnotherEnvironment holds that an environment which knows the open drains sees
+// those that another has opened since.
+func TestAnotherEnvironment(t *testing.T) {
+	f := newFleet(t, region.Options{}, nil, nil)
+	first, second := f.drainer, f.environment()
+	f.Scale(f.group, 2)
+	f.RunUntil(func() bool { return f.ActiveActions() > 0 }, 2*time.Minute)
+	f.Advance(10 * time.Second)
+	f.drainer = second
+	f.Scale(f.group, 1)
+	f.RunUntil(func() bool { return len(f.LifecycleActions()) > 1 }, 2*time.Minute)
+	f.Advance(2 * time.Second)
+	f.drainer = first
+	f.Advance(75 * time.Second)
+	f.mustEnd("nobody reconciles a drain that another environment opened", "drained", "drained")
 }
 
 func TestSpotWhateverFails(t *testing.T) {

@@ -132,7 +132,7 @@ func (d Drain) merge(t Trigger, now time.Time) (Drain, bool) {
 		return d, false // it is over, and this came late
 	case len(fresh) > 0 && t.Cause == CauseLifecycle && slices.ContainsFunc(fresh, d.again):
 		// Back from the warm pool, the instance terminates another time.
-		d = Drain{Instance: d.Instance, Ledger: d.Ledger.Keep(nothing)}.begin(t, now)
+		d = Drain{Instance: d.Instance, Ledger: d.Ledger.Keep(func(string) bool { return false })}.begin(t, now)
 	default:
 		// The command has run already.
 		again := Drain{Instance: d.Instance, Command: d.Command, Ledger: d.Ledger, EC2EndsAt: d.EC2EndsAt}
@@ -208,94 +208,10 @@ func (d Drain) terminating() bool {
 	return len(d.Actions) > 0 || d.Cause == CauseOperator || !d.EC2EndsAt.IsZero()
 }
 
-// timesOut is when the action ends by itself, unless a heartbeat is accepted
-// before. A timeout that is not known is taken for the shortest. An action of
-// unknown beginning may have begun a whole timeout before it was seen.
-func (a Action) timesOut(seen time.Time) time.Time {
-	timeout := minHeartbeat
-	if a.Timeout > 0 {
-		timeout = time.Duration(a.Timeout) * time.Second
-	}
-	switch {
-	case !a.Heartbeat.IsZero():
-		return a.Heartbeat.Add(timeout)
-	case !a.Began.IsZero():
-		return a.Began.Add(timeout)
-	}
-	return seen
-}
-
-// timesOut is when the first of the actions that are there ends by itself, zero
-// without any.
-func (d Drain) timesOut() (first time.Time) {
-	for _, a := range d.Actions {
-		if at := a.timesOut(d.Since); a.Absent.IsZero() && (first.IsZero() || at.Before(first)) {
-			first = at
-		}
-	}
-	return first
-}
-
-// heartbeatDue reports whether the actions need a heartbeat. It is due early
-// enough that Auto Scaling may be out of reach for half the hook's timeout.
-func (d Drain) heartbeatDue(now time.Time) bool {
-	return slices.ContainsFunc(d.Actions, func(a Action) bool {
-		timeout := max(minHeartbeat, time.Duration(a.Timeout)*time.Second)
-		ahead := max(minAhead, timeout*3/5)
-		return a.Absent.IsZero() && !now.Add(ahead).Before(a.timesOut(d.Since))
-	})
-}
-
-// minAhead lets a heartbeat be two ticks late.
-const minAhead = 20 * time.Second
-
 // absent reports whether none of the actions is there any more.
 func (d Drain) absent() bool {
-	return len(d.Actions) > 0 && !slices.ContainsFunc(d.Actions, func(a Action) bool { return a.Absent.IsZero() })
+	return len(d.Actions) > 0 && d.present() == 0
 }
-
-// deadline is when the instance is released whatever is in flight: after the
-// deregistration delays and the command's time, with a margin for services that do
-// not answer. It is earlier where the configuration, the end of an action or of the
-// instance say so.
-func (d Drain) deadline(s Settings) time.Time {
-	delay := maxDelay
-	if d.DelayKnown {
-		delay = time.Duration(d.Delay) * time.Second
-	}
-	left := delay + s.CommandTimeout + outageMargin
-	if s.Deadline > 0 {
-		left = min(left, s.Deadline)
-	}
-	end := d.Since.Add(left)
-	if !d.EC2EndsAt.IsZero() && d.EC2EndsAt.Before(end) {
-		end = d.EC2EndsAt
-	}
-	for _, a := range d.Actions {
-		if last := a.last(d.Since); a.Global > 0 && last.Before(end) {
-			end = last
-		}
-	}
-	return end
-}
-
-// last is the last instant at which the action is sure to be there, less a margin
-// to complete it in.
-func (a Action) last(seen time.Time) time.Time {
-	began := a.Began
-	if began.IsZero() {
-		began = seen.Add(-time.Duration(a.Timeout) * time.Second)
-	}
-	return began.Add(time.Duration(a.Global)*time.Second - completeMargin)
-}
-
-const (
-	// completeMargin is what the end of an action leaves for retries.
-	completeMargin = 2 * time.Minute
-	// outageMargin is how long an instance is kept because a service does not say
-	// whether requests are in flight.
-	outageMargin = 15 * time.Minute
-)
 
 // kept is how long an ended drain is remembered, so that what comes late finds it:
 // longer than any lifecycle action lasts (PutLifecycleHook, Amazon EC2 Auto Scaling
@@ -315,5 +231,3 @@ func (d Drain) ended(outcome Outcome, now time.Time) Drain {
 		Ended:   now, Outcome: outcome,
 	}
 }
-
-func nothing(string) bool { return false }

@@ -49,8 +49,7 @@ func (r *Drainer) status(ctx context.Context, instance string, plan bool, b *Bud
 	for i := range drains {
 		all[i].drain = drains[i]
 	}
-	drains, unplaced := r.place(ctx, all, b)
-	o := r.observe(ctx, drains, unplaced, b)
+	drains, o := r.observe(ctx, all, b)
 	answer := []Status{}
 	for i, step := range Plan(r.cfg, drains, o, *b) {
 		answer = append(answer, r.statusOf(drains[i], step, o))
@@ -60,7 +59,7 @@ func (r *Drainer) status(ctx context.Context, instance string, plan bool, b *Bud
 
 // named are the drains that a status is about.
 func (r *Drainer) named(ctx context.Context, instance string, plan bool) (drains []Drain, err error) {
-	ctx, cancel := within(ctx, storeTime)
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	if instance == "" {
 		if plan {
@@ -89,7 +88,7 @@ func (r *Drainer) named(ctx context.Context, instance string, plan bool) (drains
 
 // missed are drains of the instances that the sweep would find now.
 func (r *Drainer) missed(ctx context.Context) (drains []Drain) {
-	found, _, _, err := r.sweep(ctx, "", &Budget{AutoScaling: 20})
+	found, _, _, err := r.sweep(ctx, "", 0, &Budget{AutoScaling: 20})
 	r.complain(ctx, err)
 	for _, t := range found {
 		if d, ok := (Drain{Instance: t.Instance}).merge(t, r.now()); ok {

@@ -18,12 +18,12 @@ type sweepWork struct {
 // knows of: their event was lost, or the hook was added by hand. It reads the groups
 // page by page, as far as its time and the budget go, and returns how many items are
 // open, and where another sweep is to continue; empty if it is complete.
-func (r *Drainer) sweep(ctx context.Context, after string, b *Budget) (found []Trigger, open int, next string, err error) {
-	ctx, cancel := within(ctx, sweepTime)
+func (r *Drainer) sweep(ctx context.Context, after string, clock int, b *Budget) (found []Trigger, open int, next string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, sweepTime)
 	defer cancel()
 	var errs []error
 	known := map[string]bool{}
-	items, err := r.drains.Open(ctx)
+	items, err := r.open(ctx, clock)
 	if err != nil { // then what waits is read one by one
 		errs = append(errs, fmt.Errorf("sweep: %w", err))
 	}

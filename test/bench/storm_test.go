@@ -11,6 +11,7 @@ import (
 const (
 	calls1000        = 1.2
 	calls10000       = 1.15
+	callsShortHook   = 1.25 // the reconciles that send the heartbeats are there for them: see the test
 	callsWithCommand = 3.0  // where each instance runs a command: to reserve, send, follow and notify of it
 	waitP99          = 15.0 // seconds that a drained instance waits for its release
 	throttledShare   = 5.0  // percent of all calls
@@ -123,7 +124,9 @@ func TestStormAfterAnother(t *testing.T) {
 	first, firstCalls := wave(half)
 	second, secondCalls := wave(0)
 	t.Logf("items read: %d, then %d; calls: %d, then %d", first, second, firstCalls, secondCalls)
-	if second > first+first/5+half/10 {
+	// Open drains are listed every two minutes at most while one environment handles
+	// them all, so one list more may fall into either wave.
+	if second > first+first/5+half {
 		t.Errorf("%d items were read for %d instances, and %d for as many after them: reads grow with the drains that ended", first, half, second)
 	}
 	report(
@@ -156,17 +159,19 @@ func TestStormWithCommand(t *testing.T) {
 // done. Drain takes 80 calls and 8 more a second, and begins when half of the
 // timeout is over. Of that half, one reconcile, 10 s, may be lost. So it gets to 4
 // instances for each second of the timeout: a thousand need 250 s. Up to ten
-// more may pass before the first reconcile sees who is due.
+// more may pass before the first reconcile sees who is due. The thirteen reconciles
+// that only send heartbeats make four calls each for it; without them the other
+// storms' budget holds.
 func TestStormWithShortHook(t *testing.T) {
 	s := storm{instances: 1000, heartbeat: 270, mix: []time.Duration{stormDelay - 15*time.Second}, perSecond: 50}
 	f := s.play(t, s.drainTogether)
 	wait := paced(2000) + waitP99 // a heartbeat and a release each
-	f.mustHold(t, calls1000, wait)
+	f.mustHold(t, callsShortHook, wait)
 	if f.heartbeats < 1 {
 		t.Errorf("%.2f heartbeats per instance: not all needed one", f.heartbeats)
 	}
 	report(
-		figure{"drain.calls.1000.shortHook", f.calls, otherCalls, calls1000, 0},
+		figure{"drain.calls.1000.shortHook", f.calls, otherCalls, callsShortHook, 0},
 		figure{"drain.heartbeats.1000.shortHook", f.heartbeats, "heartbeats", 0, 0},
 		figure{"drain.waitP99.1000.shortHook", f.p99, "s", wait, 0},
 	)

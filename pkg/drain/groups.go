@@ -1,0 +1,164 @@
+package drain
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"deployhooks/pkg/fleet"
+)
+
+// placeFor is how long the group of an instance is looked for that is in none.
+const placeFor = 2 * time.Minute
+
+// place returns the drains, those of instances whose group is not known with the
+// group that they are found in. The error is why some could not be looked up.
+func (r *Drainer) place(ctx context.Context, all []work, b *Budget) (drains []Drain, err error) {
+	var ids []string
+	for _, w := range all {
+		if w.drain.open() && w.drain.Group == "" && r.now().Sub(w.drain.Since) < placeFor {
+			ids = append(ids, w.drain.Instance)
+		}
+		drains = append(drains, w.drain)
+	}
+	if len(ids) == 0 {
+		return drains, nil
+	}
+	b.AutoScaling = max(0, b.AutoScaling-(len(ids)+49)/50)
+	groups, err := r.groupsOf(ctx, ids)
+	for i, d := range drains {
+		drains[i].Group = cmp.Or(d.Group, groups[d.Instance])
+	}
+	return drains, err
+}
+
+// groupsOf finds the groups of instances: by the instances or, where that fails, in
+// the list of all groups.
+func (r *Drainer) groupsOf(ctx context.Context, ids []string) (map[string]string, error) {
+	groups := map[string]string{}
+	asking, cancel := context.WithTimeout(ctx, observeTime)
+	members, err := fleet.Members(asking, r.clients.Groups, ids...)
+	cancel()
+	for id, m := range members {
+		groups[id] = m.AutoScalingGroup
+	}
+	if err == nil {
+		return groups, nil
+	}
+	r.complain(ctx, err)
+	asking, cancel = context.WithTimeout(ctx, observeTime)
+	defer cancel()
+	second := fleet.EachAutoScalingGroup(asking, r.clients.Groups, func(g *fleet.AutoScalingGroup) error {
+		for _, i := range g.Instances {
+			if slices.Contains(ids, i.ID) {
+				groups[i.ID] = g.Name
+			}
+		}
+		return nil
+	})
+	if second == nil {
+		return groups, nil
+	}
+	return groups, errors.Join(err, second)
+}
+
+// groupsFor is how long the states of a group's instances are taken for known.
+const groupsFor = 25 * time.Second
+
+// describeGroups is how many groups one question names, and rarely how long what
+// seldom changes is taken for known.
+const (
+	describeGroups = 50
+	rarely         = 10 * time.Minute
+)
+
+// askGroups reads the drains' groups.
+func (q *questions) askGroups(ctx context.Context, drains []Drain) {
+	names := map[string]bool{}
+	for _, d := range drains {
+		if d.Group == "" {
+			continue
+		}
+		// Seen just now, and the drain with it: every third tick is enough.
+		group, ok := q.r.known.groups.get(d.Group, q.o.Now.Add(-groupsFor))
+		if ok && q.o.Instances[d.Group] == nil {
+			q.keepGroup(q.o, d.Group, group, true)
+		}
+		if !ok || q.r.known.groups.at(d.Group).Before(d.Since.Add(stateLag)) {
+			names[d.Group] = true
+		}
+	}
+	chunks := slices.Collect(slices.Chunk(slices.Sorted(maps.Keys(names)), describeGroups))
+	n := min(len(chunks), q.b.AutoScaling)
+	q.b.AutoScaling -= n
+	q.o.Deferred = n < len(chunks)
+	each(ctx, chunks[:n], func(ctx context.Context, chunk []string) {
+		found, err := fleet.AutoScalingGroups(ctx, q.r.clients.Groups, chunk...)
+		for _, name := range chunk {
+			group, _ := q.r.known.groups.get(name, time.Time{})
+			if err == nil {
+				group = found[name]
+				q.r.known.groups.put(name, group, q.o.Now)
+			}
+			q.note(aboutGroup, name, err, func(o *Observation) { q.keepGroup(o, name, group, err == nil) })
+		}
+	})
+}
+
+func (q *questions) keepGroup(o *Observation, name string, group *fleet.AutoScalingGroup, now bool) {
+	if now || group != nil {
+		o.Groups[name] = group
+	}
+	if !now {
+		return
+	}
+	o.Instances[name] = map[string]fleet.Instance{}
+	if group != nil {
+		for _, i := range group.Instances {
+			o.Instances[name][i.ID] = i
+		}
+	}
+}
+
+// askHooks reads the hooks of groups whose instances wait. It leaves half of the
+// budget to heartbeats and releases.
+func (q *questions) askHooks(ctx context.Context, drains []Drain) {
+	names := map[string]bool{}
+	for _, d := range drains {
+		if hooks, ok := q.r.known.hooks.get(d.Group, q.o.Now.Add(-rarely)); ok {
+			q.o.Hooks[d.Group] = hooks
+		} else if d.Group != "" {
+			names[d.Group] = true
+		}
+	}
+	ask := slices.Sorted(maps.Keys(names))
+	n := min(len(ask), q.b.AutoScaling, max(1, q.b.AutoScaling/2))
+	q.b.AutoScaling -= n
+	q.o.Deferred = q.o.Deferred || n < len(ask)
+	each(ctx, ask[:n], func(ctx context.Context, name string) {
+		hooks, err := q.r.hooks(ctx, name)
+		keep(q, aboutHooks, name, err, q.o.Hooks, hooks)
+	})
+}
+
+// hooks are a group's terminate hooks that are this function's, from what is known
+// of them if that is no older than [rarely].
+func (r *Drainer) hooks(ctx context.Context, group string) ([]fleet.LifecycleHook, error) {
+	all, err := fleet.LifecycleHooks(ctx, r.clients.Groups, group)
+	if err != nil {
+		if hooks, ok := r.known.hooks.get(group, time.Time{}); ok {
+			return hooks, nil
+		}
+		return nil, err
+	}
+	ours := slices.DeleteFunc(all, func(h fleet.LifecycleHook) bool {
+		return h.Transition != terminateTransition || !r.cfg.Hooks.Match(h.Name)
+	})
+	r.known.hooks.put(group, ours, r.now())
+	return ours, nil
+}
+
+const terminateTransition = "autoscaling:EC2_INSTANCE_TERMINATING"

@@ -1,0 +1,98 @@
+package drain
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// deregisterLimit is how many targets go into one DeregisterTargets; AWS documents
+// no limit, and the AWS Load Balancer Controller takes as many.
+const deregisterLimit = 200
+
+// allotDeregistrations leaves out the deregistrations that the budget does not
+// allow: first come interrupted instances, then new drains, then the oldest.
+func allotDeregistrations(steps []Step, b Budget) {
+	type turn struct {
+		id      string
+		rank    int // 0 for an interrupted instance, 1 for a new drain, 2 for the rest
+		since   time.Time
+		targets int
+	}
+	turns := map[string]turn{}
+	for _, s := range steps {
+		for _, t := range s.Deregister {
+			at, ok := turns[t.Balancer]
+			if !ok {
+				at = turn{t.Balancer, 2, s.Next.Since, 0}
+			}
+			switch {
+			case !s.Next.EC2EndsAt.IsZero():
+				at.rank = 0
+			case s.Next.Balancers[t.Balancer].Times == 0:
+				at.rank = min(at.rank, 1)
+			}
+			if s.Next.Since.Before(at.since) {
+				at.since = s.Next.Since
+			}
+			at.targets++
+			turns[t.Balancer] = at
+		}
+	}
+	order := slices.SortedFunc(maps.Values(turns), func(x, y turn) int {
+		return cmp.Or(cmp.Compare(x.rank, y.rank), x.since.Compare(y.since), strings.Compare(x.id, y.id))
+	})
+	left := min(b.Deregister, b.Balancing)
+	allowed := map[string]bool{}
+	for _, t := range order {
+		if calls := (t.targets + deregisterLimit - 1) / deregisterLimit; calls <= left || left > 0 && len(allowed) == 0 {
+			left -= calls
+			allowed[t.id] = true
+		}
+	}
+	for i := range steps {
+		steps[i].Deregister = slices.DeleteFunc(slices.Clone(steps[i].Deregister), func(t Target) bool { return !allowed[t.Balancer] })
+	}
+}
+
+// allotReleases leaves out the heartbeats and releases that the budget does not
+// allow: first come drains whose actions need a heartbeat, the next to time out
+// first, then those that only wait for their release. A release costs as much as a
+// heartbeat, so an instance that can be released gets no heartbeat.
+func allotReleases(steps []Step, b Budget) {
+	var due, ready []*Step
+	for i := range steps {
+		switch s := &steps[i]; {
+		case s.Heartbeat:
+			due = append(due, s)
+		case s.Release:
+			ready = append(ready, s)
+		}
+	}
+	slices.SortStableFunc(due, func(a, b *Step) int { return a.Next.timesOut().Compare(b.Next.timesOut()) })
+	left := b.AutoScaling
+	for _, s := range append(due, ready...) {
+		if calls := s.Next.present(); calls <= left {
+			left -= calls
+			continue
+		}
+		left = 0 // nobody overtakes
+		if s.Release {
+			s.Release, s.End = false, ""
+			s.waitFor("its turn within the rate of Auto Scaling's calls")
+		}
+		s.Heartbeat = false
+	}
+}
+
+// present counts the actions that are there.
+func (d Drain) present() (n int) {
+	for _, a := range d.Actions {
+		if a.Absent.IsZero() {
+			n++
+		}
+	}
+	return n
+}
