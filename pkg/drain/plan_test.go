@@ -64,7 +64,8 @@ func targets(id string, states ...string) func(*scenario) {
 			group["i-1"] = append(group["i-1"], fleet.Target{Instance: "i-1", Port: int32(80 + n), State: state})
 		}
 		s.o.Targets[id] = group
-		s.d.Balancers[id] = s.d.Balancers[id]
+		left := s.d.Balancers[id] // the zero value where the drain does not name it yet
+		s.d.Balancers[id] = left
 		if _, known := s.o.Balancers[id]; !known {
 			s.o.Balancers[id] = Balancer{ID: id, Delay: 2 * time.Minute, DelayKnown: true}
 		}

@@ -272,11 +272,3 @@ func (s *scenario) mustMention(text, harm string) {
 		s.t.Errorf("no notification says %q: %s; operators got %q:\n%s", text, harm, s.Subjects(), s.texts())
 	}
 }
-
-// mustNotMention fails if a notification to operators holds the text.
-func (s *scenario) mustNotMention(text, harm string) {
-	s.t.Helper()
-	if strings.Contains(s.texts(), text) {
-		s.t.Errorf("a notification says %q: %s:\n%s", text, harm, s.texts())
-	}
-}

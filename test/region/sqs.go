@@ -137,7 +137,7 @@ func (r *Region) receiveMessage(in *sqs.ReceiveMessageInput) (*sqs.ReceiveMessag
 		visibility = time.Duration(in.VisibilityTimeout) * time.Second
 	}
 	wanted := slices.Clone(in.MessageSystemAttributeNames)
-	for _, name := range in.AttributeNames {
+	for _, name := range in.AttributeNames { //lint:ignore SA1019 older clients send it
 		wanted = append(wanted, types.MessageSystemAttributeName(name))
 	}
 	out := &sqs.ReceiveMessageOutput{}
@@ -169,7 +169,7 @@ func goodReceive(in *sqs.ReceiveMessageInput) error {
 			return &types.InvalidAttributeName{Message: aws.String("Unknown Attribute " + string(name) + ".")}
 		}
 	}
-	for _, name := range in.AttributeNames {
+	for _, name := range in.AttributeNames { //lint:ignore SA1019 older clients send it
 		if !slices.Contains(known, types.MessageSystemAttributeName(name)) {
 			return &types.InvalidAttributeName{Message: aws.String("Unknown Attribute " + string(name) + ".")}
 		}
