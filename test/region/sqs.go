@@ -137,7 +137,8 @@ func (r *Region) receiveMessage(in *sqs.ReceiveMessageInput) (*sqs.ReceiveMessag
 		visibility = time.Duration(in.VisibilityTimeout) * time.Second
 	}
 	wanted := slices.Clone(in.MessageSystemAttributeNames)
-	for _, name := range in.AttributeNames { //lint:ignore SA1019 older clients send it
+	//lint:ignore SA1019 older clients send it
+	for _, name := range in.AttributeNames {
 		wanted = append(wanted, types.MessageSystemAttributeName(name))
 	}
 	out := &sqs.ReceiveMessageOutput{}
@@ -169,7 +170,8 @@ func goodReceive(in *sqs.ReceiveMessageInput) error {
 			return &types.InvalidAttributeName{Message: aws.String("Unknown Attribute " + string(name) + ".")}
 		}
 	}
-	for _, name := range in.AttributeNames { //lint:ignore SA1019 older clients send it
+	//lint:ignore SA1019 older clients send it
+	for _, name := range in.AttributeNames {
 		if !slices.Contains(known, types.MessageSystemAttributeName(name)) {
 			return &types.InvalidAttributeName{Message: aws.String("Unknown Attribute " + string(name) + ".")}
 		}
