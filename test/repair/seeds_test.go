@@ -42,3 +42,28 @@ func TestOperatorsKnowOfAQuietWait(t *testing.T) {
 		}
 	}
 }
+
+// TestSuspendedWhileAReleaseWaits holds that instances that were launched while an
+// operator had AddToLoadBalancer suspended are registered afterwards, although the
+// next release stands in READY all the time.
+func TestSuspendedWhileAReleaseWaits(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setting{region: region.Options{Timings: region.Timings{Install: 6 * time.Minute}}, rate: 1})
+	r := watch(f)
+	f.loseEvents("START")
+	f.release(region.Deployment{})
+	f.settle()
+	group := f.GroupOf(f.svc)
+	f.releaseTo(region.StageReady, region.Deployment{HangAt: region.StageReady})
+	f.Advance(15 * time.Minute)
+	f.Scale(group, 6) // in service seven minutes later
+	f.Advance(5 * time.Minute)
+	r.excused = true
+	f.suspend(group, "AddToLoadBalancer")
+	f.Advance(12 * time.Minute)
+	f.resume(group)
+	r.excused = false
+	f.Advance(15 * time.Minute)
+	f.mustRegisterAll(group, "they were launched while the process was suspended")
+	r.mustHold(t)
+}

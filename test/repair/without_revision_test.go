@@ -152,3 +152,26 @@ func (f *fixture) lifecycle(instance string) asgtypes.LifecycleState {
 	}
 	return "gone"
 }
+
+// TestBridgeLeavesInstancesWithoutRevision holds that a bridge does not put before
+// users what nobody has deployed to.
+func TestBridgeLeavesInstancesWithoutRevision(t *testing.T) {
+	t.Parallel()
+	svc := waiting(2 * time.Hour)
+	svc.ReadyWait, svc.BareAnswers, svc.OutdatedInstances = time.Hour, true, codedeploytypes.OutdatedInstancesStrategyIgnore
+	f := newFixture(t, setting{service: svc})
+	r := watch(f)
+	id := f.releaseTo(region.StageReady, region.Deployment{})
+	f.Scale(f.green(id), 6)
+	f.Advance(3 * time.Minute)
+	f.Continue(id)
+	f.until(region.StageWait, id)
+	f.Advance(2 * time.Minute)
+	f.Scale(f.green(id), 8) // these are deployed to, and bridged
+	f.Advance(12 * time.Minute)
+	if n := f.Made("RegisterTargets"); n == 0 {
+		t.Error("the two that were deployed to were not bridged: they serve nobody")
+	}
+	r.mustHold(t)
+	f.mustNotHaveBeenUnvalidated()
+}
