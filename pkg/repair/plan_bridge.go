@@ -37,20 +37,17 @@ func (p *Plan) bridge(o *Observation) {
 	if o.stood(p.Serving) < standing || !o.Config.admits(g) {
 		return
 	}
-	without := o.suspects(g)
-	for _, s := range o.lacking(g) {
-		if s.Type != fleet.ELBV2 {
-			continue
-		}
-		var absent []string
-		for _, i := range g.Instances {
-			if i.InService() && !o.Targets[s.ID].known(i.ID) && !slices.Contains(without, i.ID) {
-				absent = append(absent, i.ID)
-			}
-		}
-		p.Changes = append(p.Changes, chunks(bridge, g.Name, s.ID, absent, registerLimit)...)
+	sources := o.lacking(g)
+	settle := o.Record.Settle && !g.IsSuspended(setting.AddToLoadBalancer)
+	if settle { // an attached source does not register what launched while the process was suspended
+		sources = o.wanted(g)
 	}
-	p.reportWithout(o, g, without)
+	changes := o.absent(bridge, g, sources)
+	if settle && changes == nil {
+		p.draft.Settle = false
+	}
+	p.Changes = append(p.Changes, changes...)
+	p.reportWithout(o, g, o.suspects(g))
 }
 
 // takeBack deregisters what was bridged of a group that does not serve any more: the
@@ -81,10 +78,18 @@ func (p *Plan) takeBack(o *Observation) {
 // that ("Suspend and resume Amazon EC2 Auto Scaling processes"). A source still to
 // be attached registers them itself.
 func (o *Observation) register(g *fleet.AutoScalingGroup, sources []fleet.TrafficSource) []setting.Change {
-	var changes []setting.Change
-	states, without := o.states(g), o.suspects(g)
+	states := o.states(g)
+	return o.absent(register, g, slices.DeleteFunc(slices.Clone(sources), func(s fleet.TrafficSource) bool {
+		return !fleet.Attached(states[s]) || states[s] == fleet.SourceAdding
+	}))
+}
+
+// absent makes changes of a kind for the instances in service of a group that have the
+// revision, as far as is known, and that target groups do not know.
+func (o *Observation) absent(kind string, g *fleet.AutoScalingGroup, sources []fleet.TrafficSource) (changes []setting.Change) {
+	without := o.suspects(g)
 	for _, s := range sources {
-		if s.Type != fleet.ELBV2 || !fleet.Attached(states[s]) || states[s] == fleet.SourceAdding {
+		if s.Type != fleet.ELBV2 {
 			continue
 		}
 		var absent []string
@@ -93,7 +98,7 @@ func (o *Observation) register(g *fleet.AutoScalingGroup, sources []fleet.Traffi
 				absent = append(absent, i.ID)
 			}
 		}
-		changes = append(changes, chunks(register, g.Name, s.ID, absent, registerLimit)...)
+		changes = append(changes, chunks(kind, g.Name, s.ID, absent, registerLimit)...)
 	}
 	return changes
 }

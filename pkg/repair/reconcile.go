@@ -170,7 +170,9 @@ func (r *Repairer) notify(ctx context.Context, record *store.Item[Record]) error
 	next := record.Value
 	var errs []error
 	for _, entry := range next.Notices.Due(r.now()) {
-		if err := r.notices.Publish(ctx, entry.Notice); err != nil {
+		n := entry.Notice
+		n.Tries = entry.Tries
+		if err := r.notices.Publish(ctx, n); err != nil {
 			next.Notices = next.Notices.Failed(entry.Matter, r.now())
 			errs = append(errs, err)
 			continue
