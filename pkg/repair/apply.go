@@ -76,6 +76,11 @@ func (r *Repairer) applyOne(ctx context.Context, c setting.Change) error {
 		}
 		_, err := r.clients.Groups.DetachTrafficSources(ctx, in)
 		return err
+	case protect, unprotect:
+		_, err := r.clients.Groups.SetInstanceProtection(ctx, &autoscaling.SetInstanceProtectionInput{
+			AutoScalingGroupName: &c.Group, InstanceIds: c.Items, ProtectedFromScaleIn: aws.Bool(c.Kind == protect),
+		})
+		return err
 	case holdBack:
 		_, err := r.clients.Groups.EnterStandby(ctx, &autoscaling.EnterStandbyInput{
 			AutoScalingGroupName: &c.Group, InstanceIds: c.Items, ShouldDecrementDesiredCapacity: aws.Bool(true),

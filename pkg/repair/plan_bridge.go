@@ -18,13 +18,16 @@ const (
 	holdBack    = "enter-standby"
 	letServe    = "exit-standby"
 	replaceThem = "replace-instances"
+	protect     = "protect-from-scale-in"
+	unprotect   = "end-protection-from-scale-in"
 )
 
 // registerLimit keeps a call on targets small: its API reference names no limit.
-// standbyLimit is how many instances EnterStandby and ExitStandby are given.
+// namedLimit is how many instances EnterStandby and ExitStandby are given, and
+// SetInstanceProtection, which takes 50 (Amazon EC2 Auto Scaling API Reference).
 const (
 	registerLimit = 100
-	standbyLimit  = 20
+	namedLimit    = 20
 )
 
 // bridge registers the instances of the group that serves, one by one, while a
@@ -37,6 +40,11 @@ func (p *Plan) bridge(o *Observation) {
 	if o.stood(p.Serving) < standing || !o.Config.admits(g) {
 		return
 	}
+	if b := o.Record.Bridged; b != nil && b.Group != g.Name { // that one serves no more
+		if p.unprotect(o); len(p.Changes) > 0 {
+			return
+		}
+	}
 	sources := o.lacking(g)
 	settle := o.Record.Settle && !g.IsSuspended(setting.AddToLoadBalancer)
 	if settle { // an attached source does not register what launched while the process was suspended
@@ -47,26 +55,59 @@ func (p *Plan) bridge(o *Observation) {
 		p.draft.Settle = false
 	}
 	p.Changes = append(p.Changes, changes...)
+	p.protect(o, g)
 	p.reportWithout(o, g, o.suspects(g))
+}
+
+// protect keeps scale-in from the instances that serve users while their group is
+// not attached: Auto Scaling would end them without deregistering them, and cut off
+// their requests ("Use instance scale-in protection", Amazon EC2 Auto Scaling User
+// Guide). The group shrinks when it is attached. Where a terminate hook drains the
+// instances, and for those that somebody has protected, there is nothing to do.
+func (p *Plan) protect(o *Observation, g *fleet.AutoScalingGroup) {
+	if len(o.lacking(g)) == 0 || setting.HasTerminateHook(o.Details[g.Name].Fetched) {
+		p.unprotect(o)
+		return
+	}
+	var serving []string
+	for _, i := range g.Instances {
+		for _, t := range o.Targets {
+			if i.InService() && !i.Protected && t.state(i.ID) != "" {
+				serving = append(serving, i.ID)
+				break
+			}
+		}
+	}
+	p.Changes = append(p.Changes, chunks(protect, g.Name, "", serving, namedLimit)...)
+}
+
+// unprotect ends the protection that the bridge gave.
+func (p *Plan) unprotect(o *Observation) {
+	b := o.Record.Bridged
+	if b == nil || o.group(b.Group) == nil {
+		return
+	}
+	still := slices.DeleteFunc(slices.Clone(b.Protected), func(id string) bool {
+		i, _ := o.group(b.Group).Instance(id)
+		return !i.Protected
+	})
+	p.Changes = append(p.Changes, chunks(unprotect, b.Group, "", still, namedLimit)...)
 }
 
 // takeBack deregisters what was bridged of a group that does not serve any more: the
 // release was rolled back. Of the group that serves, the bridge is forgotten once
 // the group is attached.
 func (p *Plan) takeBack(o *Observation) {
-	b := o.Record.Bridged
-	if b == nil {
+	b, g := o.Record.Bridged, p.Serving.Group
+	if b == nil || g != nil && b.Group == g.Name && len(o.lacking(g)) > 0 {
 		return
 	}
-	if g := p.Serving.Group; g != nil && b.Group == g.Name {
-		if len(o.lacking(g)) == 0 {
-			p.draft.Bridged = nil
+	p.unprotect(o)
+	if g == nil || b.Group != g.Name {
+		for _, arn := range slices.Sorted(maps.Keys(b.Targets)) {
+			here := slices.DeleteFunc(slices.Clone(b.Targets[arn]), func(id string) bool { return o.Targets[arn].state(id) == "" })
+			p.Changes = append(p.Changes, chunks(deregister, b.Group, arn, here, registerLimit)...)
 		}
-		return
-	}
-	for _, arn := range slices.Sorted(maps.Keys(b.Targets)) {
-		here := slices.DeleteFunc(slices.Clone(b.Targets[arn]), func(id string) bool { return o.Targets[arn].state(id) == "" })
-		p.Changes = append(p.Changes, chunks(deregister, b.Group, arn, here, registerLimit)...)
 	}
 	if len(p.Changes) == 0 {
 		p.draft.Bridged = nil
@@ -113,147 +154,6 @@ func chunks(kind, group, targetGroup string, instances []string, n int) []settin
 	return changes
 }
 
-// maker is the release that made a group, or last deployed to it; nil if it is not
-// known.
-func (o *Observation) maker(g *fleet.AutoScalingGroup) *Deployment {
-	if d := o.deployment(g.Tags[fleet.ProvisioningTag]); d != nil && d.to(g) {
-		return d
-	}
-	for _, d := range o.releases() {
-		if d.to(g) {
-			return d
-		}
-	}
-	return nil
-}
-
-// suspects are the instances in service of a group that CodeDeploy did not deploy
-// to, as far as is known: they launched between the installation and the reroute.
-// Registered and healthy ones do serve. Without an answer of CodeDeploy there are
-// none.
-func (o *Observation) suspects(g *fleet.AutoScalingGroup) []string {
-	maker := o.maker(g)
-	if maker == nil {
-		return nil
-	}
-	revised, asked := o.Revised[maker.ID]
-	if !asked || revised.Err != nil {
-		return nil
-	}
-	var ids []string
-	for _, i := range g.Instances {
-		if i.InService() && !o.hasRevision(i.ID) && !o.healthy(i.ID) {
-			ids = append(ids, i.ID)
-		}
-	}
-	slices.Sort(ids)
-	return ids
-}
-
-// hasRevision reports whether a deployment that was asked about deployed to an
-// instance.
-func (o *Observation) hasRevision(id string) bool {
-	for _, r := range o.Revised {
-		if slices.Contains(r.Instances, id) {
-			return true
-		}
-	}
-	return false
-}
-
-// healthy reports whether an instance is registered and healthy where CodeDeploy
-// moves traffic.
-func (o *Observation) healthy(id string) bool {
-	for _, t := range o.Targets {
-		if o.names(t.Name) && t.state(id) == fleet.TargetHealthy {
-			return true
-		}
-	}
-	return false
-}
-
-// launchedLimit bounds how many deployments by Auto Scaling are asked which
-// instance they deployed to, in one reconcile: the latest.
-const launchedLimit = 50
-
-// openRevision says what is still to be asked about who has the revision: first the
-// release that made the group, then, if that leaves instances open, the deployments
-// since.
-func (o *Observation) openRevision(s Serving) (revised []string, launched *Deployment) {
-	maker := o.maker(s.Group)
-	if maker == nil || s.Phase == Rerouting || len(o.lacking(s.Group)) == 0 && !o.settles(s.Group) && len(o.Record.HeldBack) == 0 {
-		return nil, nil
-	}
-	if _, asked := o.Revised[maker.ID]; !asked {
-		return []string{maker.ID}, nil
-	}
-	held := slices.ContainsFunc(o.Record.HeldBack, func(id string) bool { return !o.hasRevision(id) })
-	switch {
-	case len(o.suspects(s.Group)) == 0 && !held:
-		return nil, nil
-	case o.Launched == nil:
-		return nil, maker
-	}
-	latest := o.Launched[:min(len(o.Launched), launchedLimit)]
-	return unasked(o.Revised, slices.Clone(latest)), nil
-}
-
-// withoutRevision keeps the instances that CodeDeploy did not deploy to from being
-// reached, where the configuration says so, before the group is attached.
-func (p *Plan) withoutRevision(o *Observation, g *fleet.AutoScalingGroup) {
-	without := o.suspects(g)
-	switch o.Config.InstancesWithoutRevision {
-	case HoldBack:
-		p.Changes = append(p.Changes, chunks(holdBack, g.Name, "", without, standbyLimit)...)
-	case Replace:
-		p.Changes = append(p.Changes, chunks(replaceThem, g.Name, "", without, standbyLimit)...)
-	}
-	p.Changes = slices.DeleteFunc(p.Changes, func(c setting.Change) bool { return isHoldBack(c) && p.refused(o, c) })
-	p.reportWithout(o, g, without)
-}
-
-func isHoldBack(c setting.Change) bool { return c.Kind == holdBack || c.Kind == replaceThem }
-
-// reportWithout names instances without the revision, and says so where CodeDeploy
-// does not answer who has it.
-func (p *Plan) reportWithout(o *Observation, g *fleet.AutoScalingGroup, without []string) {
-	if maker := o.maker(g); maker != nil && o.Revised[maker.ID].Err != nil {
-		p.block(o, Blocker{Matter: "revision unknown " + g.Name, aside: true, notify: notifyAfter,
-			Reason: fmt.Sprintf("CodeDeploy does not say which instances of %s deployment %s deployed to, so all of them are served: %v", setting.Plain(g.Name), maker.ID, o.Revised[maker.ID].Err),
-			Remedy: "Allow codedeploy:ListDeploymentTargets to the function's role, if it was denied."})
-	}
-	if len(without) == 0 {
-		return
-	}
-	remedy := "Deploy again, or have Auto Scaling replace them: " + replaceCommand(without[0])
-	switch o.Config.InstancesWithoutRevision {
-	case HoldBack:
-		remedy = "They are put on standby until CodeDeploy has deployed to them."
-	case Replace:
-		remedy = "Auto Scaling replaces them."
-	}
-	p.block(o, Blocker{Matter: "without the revision " + g.Name, aside: true, notify: 0,
-		Reason: fmt.Sprintf("CodeDeploy has not deployed to %s of %s: they launched while the deployment was in progress, and only the health check keeps users from them", setting.Join(without), setting.Plain(g.Name)),
-		Remedy: remedy})
-}
-
-// serveAgain ends the standby of instances that CodeDeploy has deployed to since.
-func (p *Plan) serveAgain(o *Observation, g *fleet.AutoScalingGroup) {
-	var ready, held []string
-	for _, id := range o.Record.HeldBack {
-		i, exists := g.Instance(id)
-		switch {
-		case !exists, i.InService():
-		case i.State == fleet.Standby && o.hasRevision(id):
-			ready, held = append(ready, id), append(held, id)
-		default:
-			held = append(held, id)
-		}
-	}
-	p.draft.HeldBack = held
-	p.Changes = append(p.Changes, chunks(letServe, g.Name, "", ready, standbyLimit)...)
-}
-
 // detachChanges detach traffic sources from a group.
 func detachChanges(group string, sources []fleet.TrafficSource) []setting.Change {
 	got := setting.Snapshot{setting.TrafficSources: setting.SourceItems(sources)}
@@ -278,6 +178,10 @@ func say(c setting.Change) string {
 		return fmt.Sprintf("deregister %s of %s from %s", items, group, target)
 	case detach:
 		return fmt.Sprintf("detach %s from %s", items, group)
+	case protect:
+		return fmt.Sprintf("protect %s of %s from scale-in until the group is attached", items, group)
+	case unprotect:
+		return fmt.Sprintf("end the protection of %s of %s from scale-in", items, group)
 	case holdBack:
 		return fmt.Sprintf("put %s of %s on standby", items, group)
 	case letServe:

@@ -80,10 +80,10 @@ func (p Plan) pending(o *Observation, n *Record) {
 	}
 	for _, c := range p.Changes {
 		switch c.Kind {
-		case bridge:
+		case bridge, protect:
 			n.Bridged = n.Bridged.with(c)
 			continue
-		case deregister, letServe:
+		case deregister, unprotect, letServe:
 			continue
 		case holdBack:
 			n.HeldBack = append(slices.Clone(n.HeldBack), c.Items...)

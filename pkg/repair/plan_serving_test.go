@@ -116,7 +116,9 @@ func TestServing(t *testing.T) {
 			o: releasing(func(o *Observation) { o.Record.Rerouted = "d-1" }), phase: Before, group: blue, deployed: ByTag, harm: "unvalidated instances take traffic",
 		},
 		"what was bridged is no sign of a reroute": {
-			o:     releasing(registers("i-1"), func(o *Observation) { o.Record.Bridged = &Bridge{green, map[string][]string{webARN: {"i-1"}}} }),
+			o: releasing(registers("i-1"), func(o *Observation) {
+				o.Record.Bridged = &Bridge{Group: green, Targets: map[string][]string{webARN: {"i-1"}}}
+			}),
 			phase: Before, group: blue, deployed: ByTag, harm: "the bridge proves itself",
 		},
 		"a rollback is in progress": {
@@ -136,7 +138,9 @@ func TestServing(t *testing.T) {
 			phase: Settled, group: blue, also: []string{green}, deployed: ByTag, harm: "users of the failed release's group are cut off at its scale-in",
 		},
 		"the release failed, and its green was bridged only": {
-			o:     releasing(failed, registers("b-1", "i-1"), func(o *Observation) { o.Record.Bridged = &Bridge{green, map[string][]string{webARN: {"i-1"}}} }),
+			o: releasing(failed, registers("b-1", "i-1"), func(o *Observation) {
+				o.Record.Bridged = &Bridge{Group: green, Targets: map[string][]string{webARN: {"i-1"}}}
+			}),
 			phase: Settled, group: blue, deployed: ByTag, harm: "a rolled-back group is attached",
 		},
 		"the release failed, and its green is registered and unhealthy": {
