@@ -2,6 +2,7 @@ package repair
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -94,6 +95,13 @@ func decide(o *Observation) Plan {
 	switch dg := o.DeploymentGroup; {
 	case o.Err != nil:
 		p.fail(o, o.Err)
+		return p
+	case o.Gone && o.Record.Bridged != nil:
+		b := o.Record.Bridged
+		p.block(o, Blocker{Matter: "bridge left " + b.Group, ActionRequired: true, Reason: fmt.Sprintf(
+			"the deployment group was renamed or deleted, and instances of %s stay as they were left: registered one by one in %s, or protected from scale-in (%s)",
+			setting.Plain(b.Group), setting.Join(slices.Sorted(maps.Keys(b.Targets))), setting.Join(b.Protected)),
+			Remedy: "If the group does not serve any more, deregister them; end the protection; then invoke the function with the action forget for the old name."})
 		return p
 	case o.Gone:
 		return outOfScope(o, "the deployment group does not exist any more")

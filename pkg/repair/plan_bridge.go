@@ -45,10 +45,10 @@ func (p *Plan) bridge(o *Observation) {
 			return
 		}
 	}
-	sources := o.lacking(g)
+	sources := o.bridgeable(g)
 	settle := o.Record.Settle && !g.IsSuspended(setting.AddToLoadBalancer)
 	if settle { // an attached source does not register what launched while the process was suspended
-		sources = o.wanted(g)
+		sources = append(sources, slices.DeleteFunc(o.wanted(g), func(s fleet.TrafficSource) bool { return slices.Contains(o.lacking(g), s) })...)
 	}
 	changes := o.absent(bridge, g, sources)
 	if settle && changes == nil {
@@ -57,6 +57,21 @@ func (p *Plan) bridge(o *Observation) {
 	p.Changes = append(p.Changes, changes...)
 	p.protect(o, g)
 	p.reportWithout(o, g, o.suspects(g))
+}
+
+// bridgeable are the traffic sources that a group lacks and that a release has used:
+// the baseline has them, or instances of the group are registered. What a group that
+// was complete lacks, or a group created anew, waits for an operator or for the
+// release's end (blocksSource).
+func (o *Observation) bridgeable(g *fleet.AutoScalingGroup) []fleet.TrafficSource {
+	if !o.confirmed() && (o.verified(g) || o.anew(g) && !o.releasedSince(g)) {
+		return nil
+	}
+	b, states := o.Record.Baseline, o.states(g)
+	return slices.DeleteFunc(o.lacking(g), func(s fleet.TrafficSource) bool {
+		used := b == nil || b.has(s) || slices.ContainsFunc(g.Instances, func(i fleet.Instance) bool { return o.Targets[s.ID].state(i.ID) != "" })
+		return states[s] == fleet.SourceRemoving || !used && !o.confirmed()
+	})
 }
 
 // protect keeps scale-in from the instances that serve users while their group is
@@ -94,8 +109,8 @@ func (p *Plan) unprotect(o *Observation) {
 	p.Changes = append(p.Changes, chunks(unprotect, b.Group, "", still, namedLimit)...)
 }
 
-// takeBack deregisters what was bridged of a group that does not serve any more: the
-// release was rolled back. Of the group that serves, the bridge is forgotten once
+// takeBack deregisters what was bridged of a group that does not serve any more, once
+// the one that does is seen to: the release was rolled back. Of the group that serves, the bridge is forgotten once
 // the group is attached.
 func (p *Plan) takeBack(o *Observation) {
 	b, g := o.Record.Bridged, p.Serving.Group
@@ -104,6 +119,9 @@ func (p *Plan) takeBack(o *Observation) {
 	}
 	p.unprotect(o)
 	if g == nil || b.Group != g.Name {
+		if g == nil || !o.serves(g) {
+			return
+		}
 		for _, arn := range slices.Sorted(maps.Keys(b.Targets)) {
 			here := slices.DeleteFunc(slices.Clone(b.Targets[arn]), func(id string) bool { return o.Targets[arn].state(id) == "" })
 			p.Changes = append(p.Changes, chunks(deregister, b.Group, arn, here, registerLimit)...)

@@ -37,9 +37,8 @@ func (p Plan) next(o *Observation) Record {
 	if n.Evidence = s.evidence(); n.Evidence != o.Record.Evidence {
 		n.EvidenceSince = o.Now
 	}
-	n.Rerouted = ""
 	if s.Release != nil {
-		n.Release = s.Release.ID
+		n.Release, n.Rerouted = s.Release.ID, ""
 		if s.Phase == Rerouted && (s.Sure || o.stood(s) >= standing) {
 			n.Rerouted = s.Release.ID
 		}

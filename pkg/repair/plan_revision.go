@@ -32,7 +32,7 @@ func (o *Observation) suspects(g *fleet.AutoScalingGroup) []string {
 		return nil
 	}
 	revised, asked := o.Revised[maker.ID]
-	if !asked || revised.Err != nil {
+	if !asked || revised.Err != nil || len(o.Launched) > launchedLimit { // who was not asked about is not known to lack it
 		return nil
 	}
 	var ids []string
@@ -67,8 +67,9 @@ func (o *Observation) healthy(id string) bool {
 	return false
 }
 
-// launchedLimit bounds how many deployments by Auto Scaling are asked which
-// instance they deployed to, in one reconcile: the latest.
+// launchedLimit is how many deployments by Auto Scaling are asked which instance they
+// deployed to. If there are more since the release, all instances count as having the
+// revision.
 const launchedLimit = 50
 
 // openRevision says what is still to be asked about who has the revision: first the

@@ -80,8 +80,8 @@ func (s Serving) evidence() string {
 // consistent, and the calls of a reroute are seconds apart.
 const standing = time.Minute
 
-// reroutes is how long registrations on both sides, with no process suspended, may
-// look like a reroute.
+// reroutes is how long registrations on both sides, on neither, or with processes
+// suspended may look like a reroute.
 const reroutes = 10 * time.Minute
 
 // stood is how long the record has known the same evidence.
@@ -111,7 +111,10 @@ func (o *Observation) settled() Serving {
 	if s.Group != nil {
 		s.Deployed = o.deployed(s.Group)
 	}
-	if s.Deployed == "" {
+	switch later := o.later(s.Group); {
+	case later != nil:
+		s.Group, s.Deployed = later, o.deployed(later)
+	case s.Deployed == "":
 		for _, g := range o.candidates(s.Group) {
 			if len(o.registered(g)) > 0 {
 				s.Group, s.Deployed = g, o.deployed(g)
@@ -144,14 +147,18 @@ func (o *Observation) releasing(release *Deployment) Serving {
 	case green == nil, release.Ready:
 	case release.Waiting, o.Record.Rerouted == release.ID:
 		s.Phase, s.Group, s.Sure = Rerouted, green, true
-	case green.IsSuspended(setting.AddToLoadBalancer):
-		s.Phase, s.Group = Rerouting, green
-	case len(o.registered(green)) == 0:
 	default:
-		s.Phase, s.Group = Rerouting, green
+		suspended, moved := green.IsSuspended(setting.AddToLoadBalancer), len(o.registered(green)) > 0
 		mixed := old != nil && len(o.registered(old)) > 0
-		if !mixed || o.stood(s) >= reroutes {
-			s.Phase, s.Sure = Rerouted, mixed
+		if !suspended && !moved && !o.deregistered(old) {
+			break
+		}
+		s.Phase, s.Group = Rerouting, green
+		switch stands := o.stood(s) >= reroutes; {
+		case stands && (!suspended || !mixed && o.serves(green)):
+			s.Phase, s.Sure = Rerouted, true
+		case !suspended && moved && !mixed:
+			s.Phase = Rerouted
 		}
 	}
 	switch {
@@ -162,6 +169,40 @@ func (o *Observation) releasing(release *Deployment) Serving {
 		s.Deployed = o.deployed(s.Group)
 	}
 	return s
+}
+
+// later is the replacement group of a release after the one that made the named group:
+// of one that succeeded, or that has the traffic although it was stopped. It serves
+// once the named group has no registered instance: CodeDeploy may name it late, or
+// never. nil for none.
+func (o *Observation) later(named *fleet.AutoScalingGroup) *fleet.AutoScalingGroup {
+	if named == nil || len(o.registered(named)) > 0 {
+		return nil
+	}
+	made := o.maker(named)
+	for _, d := range []*Deployment{o.latest(), o.succeeded()} {
+		if g := o.replacement(d); g != nil && g != named && made != nil && d.Created.After(made.Created) && (d.Succeeded || o.serves(g)) && !o.undone(d) {
+			return g
+		}
+	}
+	return nil
+}
+
+// undone reports whether a release was rolled back, or is being.
+func (o *Observation) undone(d *Deployment) bool {
+	for _, other := range o.Deployments {
+		if other != nil && other.Undoes == d.ID {
+			return true
+		}
+	}
+	return false
+}
+
+// deregistered reports whether a group is attached to its load balancing and not one
+// of its instances in service is registered: a reroute has taken them out.
+func (o *Observation) deregistered(g *fleet.AutoScalingGroup) bool {
+	return g != nil && len(o.wanted(g)) > 0 && len(o.lacking(g)) == 0 && len(o.registered(g)) == 0 &&
+		!g.IsSuspended(setting.AddToLoadBalancer) && slices.ContainsFunc(g.Instances, fleet.Instance.InService)
 }
 
 // candidates are the groups, other than the named one, that may serve: that of the
@@ -227,12 +268,17 @@ func (o *Observation) deployed(g *fleet.AutoScalingGroup) Proof {
 }
 
 // registered are the instances in service of a group that are registered in a
-// target group that CodeDeploy moves traffic with. What was bridged proves nothing.
+// target group that CodeDeploy moves traffic with. What was bridged proves nothing,
+// unless the group is known to have got the traffic before.
 func (o *Observation) registered(g *fleet.AutoScalingGroup) []string {
 	var ids []string
+	bridged := o.Record.Bridged
+	if d := o.deployment(o.Record.Rerouted); d.to(g) && !o.undone(d) {
+		bridged = nil
+	}
 	for _, i := range g.Instances {
 		for _, t := range o.Targets {
-			if i.InService() && o.names(t.Name) && t.state(i.ID) != "" && !o.Record.Bridged.holds(t.ARN, i.ID) {
+			if i.InService() && o.names(t.Name) && t.state(i.ID) != "" && !bridged.holds(t.ARN, i.ID) {
 				ids = append(ids, i.ID)
 				break
 			}
