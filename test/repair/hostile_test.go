@@ -310,6 +310,9 @@ func TestRenamedInTheWait(t *testing.T) {
 	f.Stop(id)
 	f.RunUntil(func() bool { r := f.RollbackOf(id); return r != "" && f.Ended(r) }, time.Hour)
 	f.Advance(20 * time.Minute)
+	if attached := f.Attached(green); len(attached) > 0 {
+		t.Errorf("the function attached %s, which was rolled back, to %v", green, attached)
+	}
 	for _, i := range f.InService(green) {
 		if serves(f.Health("web")[i]) && f.mentions(green, "renamed or deleted") == 0 {
 			t.Errorf("%s was bridged under the deployment group's old name and is still registered after the roll-back: users get the version that failed", i)
