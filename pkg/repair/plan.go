@@ -215,10 +215,10 @@ func (p *Plan) duringTheWait(o *Observation) {
 	g, s := p.Serving.Group, p.Serving
 	p.blueGroups(o)
 	switch {
-	case len(o.lacking(g)) == 0:
-		return
 	case o.Config.AttachDuringTerminationWait && o.stood(s) >= standing:
-		p.restore(o, g)
+		p.restore(o, g) // and registers what that has deregistered, if AWS's warning comes true
+		return
+	case len(o.lacking(g)) == 0:
 		return
 	}
 	p.bridge(o)

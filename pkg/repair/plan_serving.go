@@ -2,6 +2,7 @@ package repair
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -80,8 +81,8 @@ func (s Serving) evidence() string {
 // consistent, and the calls of a reroute are seconds apart.
 const standing = time.Minute
 
-// reroutes is how long registrations on both sides, on neither, or with processes
-// suspended may look like a reroute.
+// reroutes is how long registrations on both sides, or suspended processes, may look
+// like a reroute.
 const reroutes = 10 * time.Minute
 
 // stood is how long the record has known the same evidence.
@@ -114,10 +115,11 @@ func (o *Observation) settled() Serving {
 	switch later := o.later(s.Group); {
 	case later != nil:
 		s.Group, s.Deployed = later, o.deployed(later)
-	case s.Deployed == "":
+	case s.Deployed == "", s.Deployed == ByTraffic && o.maker(s.Group).failed():
 		for _, g := range o.candidates(s.Group) {
-			if len(o.registered(g)) > 0 {
-				s.Group, s.Deployed = g, o.deployed(g)
+			proof := o.deployed(g)
+			if len(o.reached(g, nil)) > 0 && proof != "" && (s.Deployed == "" || proof != ByTraffic) {
+				s.Group, s.Deployed = g, proof
 				break
 			}
 		}
@@ -149,13 +151,14 @@ func (o *Observation) releasing(release *Deployment) Serving {
 		s.Phase, s.Group, s.Sure = Rerouted, green, true
 	default:
 		suspended, moved := green.IsSuspended(setting.AddToLoadBalancer), len(o.registered(green)) > 0
-		mixed := old != nil && len(o.registered(old)) > 0
+		mixed := old != nil && len(o.reached(old, nil)) > 0
 		if !suspended && !moved && !o.deregistered(old) {
 			break
 		}
 		s.Phase, s.Group = Rerouting, green
-		switch stands := o.stood(s) >= reroutes; {
-		case stands && (!suspended || !mixed && o.serves(green)):
+		switch stood := o.stood(s); {
+		case stood >= reroutes && (!suspended || !mixed && o.serves(green)),
+			stood >= standing && !suspended && !moved: // nobody serves
 			s.Phase, s.Sure = Rerouted, true
 		case !suspended && moved && !mixed:
 			s.Phase = Rerouted
@@ -176,7 +179,7 @@ func (o *Observation) releasing(release *Deployment) Serving {
 // once the named group has no registered instance: CodeDeploy may name it late, or
 // never. nil for none.
 func (o *Observation) later(named *fleet.AutoScalingGroup) *fleet.AutoScalingGroup {
-	if named == nil || len(o.registered(named)) > 0 {
+	if named == nil || len(o.reached(named, nil)) > 0 {
 		return nil
 	}
 	made := o.maker(named)
@@ -201,7 +204,7 @@ func (o *Observation) undone(d *Deployment) bool {
 // deregistered reports whether a group is attached to its load balancing and not one
 // of its instances in service is registered: a reroute has taken them out.
 func (o *Observation) deregistered(g *fleet.AutoScalingGroup) bool {
-	return g != nil && len(o.wanted(g)) > 0 && len(o.lacking(g)) == 0 && len(o.registered(g)) == 0 &&
+	return g != nil && len(o.wanted(g)) > 0 && len(o.lacking(g)) == 0 && len(o.reached(g, nil)) == 0 &&
 		!g.IsSuspended(setting.AddToLoadBalancer) && slices.ContainsFunc(g.Instances, fleet.Instance.InService)
 }
 
@@ -271,17 +274,20 @@ func (o *Observation) deployed(g *fleet.AutoScalingGroup) Proof {
 // target group that CodeDeploy moves traffic with. What was bridged proves nothing,
 // unless the group is known to have got the traffic before.
 func (o *Observation) registered(g *fleet.AutoScalingGroup) []string {
-	var ids []string
 	bridged := o.Record.Bridged
 	if d := o.deployment(o.Record.Rerouted); d.to(g) && !o.undone(d) {
 		bridged = nil
 	}
+	return o.reached(g, bridged)
+}
+
+// reached are the same instances, without those of a bridge.
+func (o *Observation) reached(g *fleet.AutoScalingGroup, without *Bridge) (ids []string) {
 	for _, i := range g.Instances {
-		for _, t := range o.Targets {
-			if i.InService() && o.names(t.Name) && t.state(i.ID) != "" && !bridged.holds(t.ARN, i.ID) {
-				ids = append(ids, i.ID)
-				break
-			}
+		if i.InService() && slices.ContainsFunc(slices.Collect(maps.Values(o.Targets)), func(t TargetGroup) bool {
+			return o.names(t.Name) && t.state(i.ID) != "" && !without.holds(t.ARN, i.ID)
+		}) {
+			ids = append(ids, i.ID)
 		}
 	}
 	return ids

@@ -124,8 +124,8 @@ func TestServing(t *testing.T) {
 		"blue is attached, and nobody is registered": {
 			o: releasing(registers()), phase: Rerouting, group: green, harm: "the reroute is interfered with",
 		},
-		"blue is attached, and nobody is registered for ten minutes": {
-			o:     releasing(registers(), evidence("rerouting d-2 "+green, reroutes)),
+		"blue is attached, and nobody is registered for a minute": {
+			o:     releasing(registers(), evidence("rerouting d-2 "+green, standing)),
 			phase: Rerouted, group: green, deployed: ByTraffic, sure: true, harm: "nobody serves for as long as the wait lasts",
 		},
 		"blue lost its load balancing, and nobody is registered": {
@@ -139,6 +139,10 @@ func TestServing(t *testing.T) {
 		"both are registered, and processes stay suspended for ten minutes": {
 			o:     releasing(registers("b-1", "i-1"), suspend(green, setting.AddToLoadBalancer), evidence("rerouting d-2 "+green, reroutes)),
 			phase: Rerouting, group: green, deployed: ByTraffic, harm: "a slow reroute is interfered with",
+		},
+		"stopped in the middle of the reroute, and green is named": {
+			o: releasing(failed, named(green), registers("b-1", "i-1")), phase: Settled, group: blue, also: []string{green}, deployed: ByTag,
+			harm: "the group that a release succeeded for serves unattached, and nobody knows",
 		},
 		"the release was stopped after the reroute, and blue is named": {
 			o:     releasing(failed, registers("i-1", "i-2")),
