@@ -158,6 +158,7 @@ func publish(o *Observation, s Serving) string {
 func (p *Plan) keep(o *Observation) {
 	g := p.Serving.Group
 	p.takeBack(o)
+	p.takeBackUnrecorded(o)
 	p.remains(o)
 	p.blueGroups(o)
 	attach := true

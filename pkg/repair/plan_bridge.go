@@ -109,6 +109,28 @@ func (p *Plan) unprotect(o *Observation) {
 	p.Changes = append(p.Changes, chunks(unprotect, b.Group, "", still, namedLimit)...)
 }
 
+// takeBackUnrecorded deregisters what is left of a release that was rolled back:
+// CodeDeploy has deregistered what it registered, and the record of the bridge was
+// lost, or is another deployment group's.
+func (p *Plan) takeBackUnrecorded(o *Observation) {
+	serving := p.Serving.Group
+	for _, d := range o.Deployments {
+		g := o.replacement(d)
+		if g == nil || g == serving || serving == nil || !d.failed() || !o.undone(d) || !o.serves(serving) || !o.Config.admits(g) {
+			continue
+		}
+		for _, t := range o.Targets {
+			var here []string
+			for _, i := range g.Instances {
+				if o.names(t.Name) && t.state(i.ID) != "" && !o.Record.Bridged.holds(t.ARN, i.ID) {
+					here = append(here, i.ID)
+				}
+			}
+			p.Changes = append(p.Changes, chunks(deregister, g.Name, t.ARN, here, registerLimit)...)
+		}
+	}
+}
+
 // takeBack deregisters what was bridged of a group that does not serve any more, once
 // the one that does is seen to: the release was rolled back. Of the group that serves, the bridge is forgotten once
 // the group is attached.

@@ -126,7 +126,7 @@ func (o *Observation) settled() Serving {
 	}
 	for _, d := range o.Deployments {
 		g := o.replacement(d)
-		if g == nil || g == s.Group || slices.Contains(s.Also, g) || !d.failed() || d.Undoes != "" || !o.serves(g) {
+		if g == nil || g == s.Group || slices.Contains(s.Also, g) || !d.failed() || d.Undoes != "" || o.undone(d) || !o.serves(g) {
 			continue
 		}
 		s.Also = append(s.Also, g)
@@ -194,7 +194,7 @@ func (o *Observation) later(named *fleet.AutoScalingGroup) *fleet.AutoScalingGro
 // undone reports whether a release was rolled back, or is being.
 func (o *Observation) undone(d *Deployment) bool {
 	for _, other := range o.Deployments {
-		if other != nil && other.Undoes == d.ID {
+		if other != nil && other.Undoes == d.ID && !other.failed() {
 			return true
 		}
 	}
