@@ -1,27 +1,11 @@
 package repair
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
-	asgtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
-	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
-
-	"deployhooks/pkg/repair"
 	"deployhooks/test/region"
 )
-
-func (f *fixture) tag(group, key, value string) {
-	f.t.Helper()
-	if _, err := f.AutoScaling().CreateOrUpdateTags(f.t.Context(), &autoscaling.CreateOrUpdateTagsInput{Tags: []asgtypes.Tag{{
-		ResourceId: &group, ResourceType: aws.String("auto-scaling-group"), Key: &key, Value: &value, PropagateAtLaunch: aws.Bool(false),
-	}}}); err != nil {
-		f.t.Fatal(err)
-	}
-}
 
 // TestRolledBackAndRegisteredByHand holds that a version that was rolled back is not
 // attached because somebody has registered an instance of it.
@@ -73,76 +57,6 @@ func TestSuspendedWhileInstalling(t *testing.T) {
 	}
 }
 
-// TestOptOutInTheWait holds that from the tag on nothing is done to a group, and that
-// it is taken up again when the tag is gone.
-func TestOptOutInTheWait(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t, setting{service: waiting(2 * time.Hour), rate: 1})
-	f.Advance(6 * time.Minute)
-	id := f.releaseTo(region.StageWait, region.Deployment{})
-	f.Advance(3 * time.Minute)
-	green := f.green(id)
-	f.Scale(green, 6)
-	f.Advance(10 * time.Minute)
-	f.tag(green, repair.OptOut.Key, repair.OptOut.Value)
-	f.ForgetCalls()
-	f.Scale(green, 8)
-	f.Advance(20 * time.Minute)
-	for _, operation := range []string{"RegisterTargets", "DeregisterTargets", "AttachTrafficSources", "ResumeProcesses"} {
-		if n := f.Made(operation); n > 0 {
-			t.Errorf("%s was called %d times on a group that somebody works on by hand", operation, n)
-		}
-	}
-	f.tag(green, repair.OptOut.Key, "on")
-	f.Advance(15 * time.Minute)
-	f.mustRegisterAll(green, "the tag is gone")
-	f.Advance(2 * time.Hour)
-	f.mustServe()
-}
-
-// TestAttachedByHandInTheWait holds that what an operator attaches, detaches or
-// suspends by hand in the wait leaves the group serving and in order at its end.
-func TestByHandInTheWait(t *testing.T) {
-	t.Parallel()
-	for name, do := range map[string]func(f *fixture, green string){
-		"attached": func(f *fixture, green string) { f.attach(green, f.TargetGroupARN("web")) },
-		"attached and detached": func(f *fixture, green string) {
-			f.attach(green, f.TargetGroupARN("web"))
-			f.Advance(10 * time.Minute)
-			f.detach(green, f.TargetGroupARN("web"))
-		},
-		"suspended and resumed": func(f *fixture, green string) {
-			f.suspend(green, "AddToLoadBalancer")
-			f.Advance(10 * time.Minute)
-			f.resume(green)
-		},
-		"frozen and resumed": func(f *fixture, green string) { f.suspend(green); f.Advance(10 * time.Minute); f.resume(green) },
-	} {
-		for _, unset := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, wait flag unset: %v", name, unset), func(t *testing.T) {
-				t.Parallel()
-				f := newFixture(t, setting{service: waiting(2 * time.Hour), rate: 1})
-				f.Advance(6 * time.Minute)
-				blue := f.GroupOf(f.svc)
-				id := f.releaseTo(region.StageWait, region.Deployment{WaitFlagUnset: unset})
-				since := f.Now()
-				f.Advance(3 * time.Minute)
-				green := f.green(id)
-				do(f, green)
-				f.Advance(2 * time.Minute)
-				f.Scale(green, 8)
-				f.Advance(20 * time.Minute)
-				f.mustRegisterAll(green, "in the wait")
-				f.mustNotAnswer(blue, since, "in the wait")
-				f.Advance(2 * time.Hour)
-				f.settle()
-				f.mustServe()
-				f.mustRegisterAll(green, "after the wait")
-			})
-		}
-	}
-}
-
 // TestByHandInReady is the same for the group that serves while the next release
 // waits in READY.
 func TestByHandInReady(t *testing.T) {
@@ -188,33 +102,6 @@ func TestByHandInReady(t *testing.T) {
 	}
 }
 
-// TestRefreshInTheWait holds that an instance refresh neither hides the group nor is
-// disturbed.
-func TestRefreshInTheWait(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t, setting{service: waiting(2 * time.Hour), rate: 1})
-	r := watch(f)
-	f.Advance(6 * time.Minute)
-	id := f.releaseTo(region.StageWait, region.Deployment{})
-	green := f.green(id)
-	f.Advance(3 * time.Minute)
-	f.SetInstanceRefresh(green, true)
-	f.replaceAll(green, 6*time.Minute)
-	f.Advance(12 * time.Minute)
-	f.mustRegisterAll(green, "an instance refresh has replaced all of them in the wait")
-	f.Advance(2 * time.Hour)
-	f.Scale(green, 8)
-	f.Advance(15 * time.Minute)
-	if f.mentions(green, "refresh") == 0 {
-		t.Errorf("an instance refresh keeps the group from its load balancer after the release, and operators do not know: %q", f.Texts())
-	}
-	f.SetInstanceRefresh(green, false)
-	f.settle()
-	f.mustServe()
-	f.mustRegisterAll(green, "the refresh has ended")
-	_ = r
-}
-
 // TestRefreshThatLastsAfterTheRelease holds that what is launched while an instance
 // refresh is in the way of the attachment serves all the same.
 func TestRefreshThatLastsAfterTheRelease(t *testing.T) {
@@ -230,45 +117,4 @@ func TestRefreshThatLastsAfterTheRelease(t *testing.T) {
 	f.replaceAll(green, 8*time.Minute)
 	f.Advance(20 * time.Minute)
 	f.mustRegisterAll(green, "an instance refresh is in the way of the attachment, and nothing that it launches is registered: when it has replaced all, nobody serves")
-}
-
-// TestSweepLostForAnHour holds that the continuations alone see a release through.
-func TestSweepLostForAnHour(t *testing.T) {
-	t.Parallel()
-	for _, unset := range []bool{false, true} {
-		f := newFixture(t, setting{service: waiting(time.Hour), rate: 1, noSweep: true})
-		r := watch(f)
-		id := f.releaseTo(region.StageWait, region.Deployment{WaitFlagUnset: unset})
-		f.Advance(5 * time.Minute)
-		f.Scale(f.green(id), 8)
-		f.Advance(12 * time.Minute)
-		f.mustRegisterAll(f.green(id), "no sweep has come for an hour")
-		f.Advance(2 * time.Hour)
-		f.mustServe()
-		r.mustHold(t)
-	}
-}
-
-// TestGroupNamedByHandInTheWait holds that an edit of the deployment group's Auto
-// Scaling groups in the middle of a release puts nothing else before users.
-func TestGroupNamedByHandInTheWait(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t, setting{service: waiting(2 * time.Hour), rate: 1})
-	f.AddService(region.Service{Application: "bank", DeploymentGroup: "web", TargetGroups: []string{"bank"}, Group: "bank"})
-	f.Advance(6 * time.Minute)
-	f.releaseTo(region.StageWait, region.Deployment{})
-	since := f.Now()
-	f.nameGroup("bank")
-	f.Advance(3 * time.Hour)
-	f.mustNotAnswer("bank", since, "the deployment group was edited to name a foreign group")
-}
-
-// nameGroup has the deployment group name another Auto Scaling group.
-func (f *fixture) nameGroup(group string) {
-	f.t.Helper()
-	if _, err := f.CodeDeploy().UpdateDeploymentGroup(f.t.Context(), &codedeploy.UpdateDeploymentGroupInput{
-		ApplicationName: &f.svc.Application, CurrentDeploymentGroupName: &f.svc.DeploymentGroup, AutoScalingGroups: []string{group},
-	}); err != nil {
-		f.t.Fatal(err)
-	}
 }
