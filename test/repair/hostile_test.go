@@ -12,26 +12,6 @@ import (
 	"deployhooks/test/region"
 )
 
-// answered is the requests of the last second that a group has answered.
-func (f *fixture) answered(group string) int {
-	seconds := f.users.Seconds()
-	return seconds[len(seconds)-1].ByGroup[group]
-}
-
-// mustNotAnswer fails if a group has answered a request since an instant.
-func (f *fixture) mustNotAnswer(group string, since time.Time, harm string) {
-	f.t.Helper()
-	n := 0
-	for _, s := range f.users.Seconds() {
-		if s.At.After(since) {
-			n += s.ByGroup[group]
-		}
-	}
-	if n > 0 {
-		f.t.Errorf("%s: %d requests were answered by %s\nnotified: %q", harm, n, group, f.Subjects())
-	}
-}
-
 // TestLargeScaleOutDuringTheWait holds that every instance that is launched in the
 // termination wait serves, however many are launched at once.
 func TestLargeScaleOutDuringTheWait(t *testing.T) {
@@ -345,44 +325,5 @@ func TestSettingsRevertedAfterARollBack(t *testing.T) {
 	}
 	if len(left) > 4 { // CodeDeploy's own four are CodeDeploy's business
 		t.Errorf("%d instances are still registered with admin after the roll-back: users get the version that failed", len(left))
-	}
-}
-
-// TestStaleReadsInTheWait holds that what AWS still says of a moment ago puts nobody
-// before users who should not be there.
-func TestStaleReadsInTheWait(t *testing.T) {
-	t.Parallel()
-	for _, offset := range []time.Duration{0, 15 * time.Second, 30 * time.Second, 45 * time.Second, time.Minute, 75 * time.Second, 90 * time.Second} {
-		t.Run(offset.String(), func(t *testing.T) {
-			t.Parallel()
-			svc := waiting(3 * time.Hour)
-			svc.ReadyWait = 12 * time.Hour
-			f := newFixture(t, setting{service: svc, rate: 1, region: region.Options{StaleReads: time.Minute}})
-			// The first release goes unnoticed, so that the old group is bridged.
-			f.loseEvents()
-			down := func(region.Call) region.Fault { return region.Fault{Before: region.Unavailable()} }
-			f.SetFaults(down)
-			first := f.releaseTo(region.StageReady, region.Deployment{SucceedFirst: true})
-			f.Continue(first)
-			f.RunUntil(func() bool { return f.Ended(first) && f.StageOf(first) != region.StageWait }, 12*time.Hour)
-			second := f.releaseTo(region.StageReady, region.Deployment{})
-			f.SetFaults(nil)
-			f.SetDelivery(nil)
-			f.Advance(10 * time.Minute)
-			old := f.green(first)
-			f.Scale(old, 8)
-			f.Advance(5*time.Minute + offset)
-			f.Scale(old, 6)
-			f.Advance(30 * time.Second)
-			f.Scale(old, 8)
-			f.Advance(2*time.Minute + offset)
-			f.Continue(second)
-			f.until(region.StageWait, second)
-			f.Advance(3 * time.Minute)
-			since := f.Now()
-			f.Advance(20 * time.Minute)
-			f.mustNotAnswer(old, since, "the second release has moved the traffic")
-			f.mustRegisterAll(f.green(second), "the second release")
-		})
 	}
 }
