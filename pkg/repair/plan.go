@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"deployhooks/pkg/fleet"
@@ -172,6 +173,9 @@ func (p *Plan) keep(o *Observation) {
 	if attach {
 		p.restore(o, g)
 	}
+	if o.attachFails() {
+		p.bridge(o)
+	}
 	for _, also := range p.Serving.Also {
 		if o.stood(p.Serving) >= standing && o.Config.admits(also) {
 			p.attachAlso(o, also)
@@ -184,6 +188,17 @@ func (p *Plan) keep(o *Observation) {
 		p.block(o, Blocker{Matter: "unusable " + reason, Reason: reason, ActionRequired: true, aside: true,
 			Remedy: "Create the target group anew, or take it out of the deployment group's load balancer settings."})
 	}
+}
+
+// attachFails reports whether attaching has failed for a while: for hours, if an
+// instance refresh is in progress, which replaces every instance meanwhile.
+func (o *Observation) attachFails() bool {
+	for matter, since := range o.Record.Blocked {
+		if strings.HasPrefix(matter, "failed autoscaling:AttachTrafficSources") && o.Now.Sub(since) >= standing {
+			return true
+		}
+	}
+	return false
 }
 
 // duringTheRelease is for a release that has not moved the traffic, or is moving it.

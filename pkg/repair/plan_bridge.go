@@ -46,7 +46,7 @@ func (p *Plan) bridge(o *Observation) {
 		}
 	}
 	sources := o.bridgeable(g)
-	settle := o.Record.Settle && !g.IsSuspended(setting.AddToLoadBalancer)
+	settle := p.Serving.Release != nil && o.Record.Settle && !g.IsSuspended(setting.AddToLoadBalancer)
 	if settle { // an attached source does not register what launched while the process was suspended
 		sources = append(sources, slices.DeleteFunc(o.wanted(g), func(s fleet.TrafficSource) bool { return slices.Contains(o.lacking(g), s) })...)
 	}
@@ -55,7 +55,9 @@ func (p *Plan) bridge(o *Observation) {
 		p.draft.Settle = false
 	}
 	p.Changes = append(p.Changes, changes...)
-	p.protect(o, g)
+	if p.Serving.Release != nil { // else it cannot be attached because of a refresh, which waits for protected instances
+		p.protect(o, g)
+	}
 	p.reportWithout(o, g, o.suspects(g))
 }
 
@@ -111,12 +113,15 @@ func (p *Plan) unprotect(o *Observation) {
 
 // takeBackUnrecorded deregisters what is left of a release that was rolled back:
 // CodeDeploy has deregistered what it registered, and the record of the bridge was
-// lost, or is another deployment group's.
+// lost, or is another deployment group's. What appears later, somebody registers.
 func (p *Plan) takeBackUnrecorded(o *Observation) {
 	serving := p.Serving.Group
 	for _, d := range o.Deployments {
 		g := o.replacement(d)
-		if g == nil || g == serving || serving == nil || !d.failed() || !o.undone(d) || !o.serves(serving) || !o.Config.admits(g) {
+		if g == nil || g == serving || serving == nil || !d.failed() || !o.serves(serving) || !o.Config.admits(g) {
+			continue
+		}
+		if back := o.rollback(d); back == nil || !back.Over || o.Now.Sub(back.Ended) > gracePeriod {
 			continue
 		}
 		for _, t := range o.Targets {

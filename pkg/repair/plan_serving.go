@@ -152,7 +152,7 @@ func (o *Observation) releasing(release *Deployment) Serving {
 	default:
 		suspended, moved := green.IsSuspended(setting.AddToLoadBalancer), len(o.registered(green)) > 0
 		mixed := old != nil && len(o.reached(old, nil)) > 0
-		if !suspended && !moved && !o.deregistered(old) {
+		if !moved && !o.deregistered(old) {
 			break
 		}
 		s.Phase, s.Group = Rerouting, green
@@ -191,15 +191,18 @@ func (o *Observation) later(named *fleet.AutoScalingGroup) *fleet.AutoScalingGro
 	return nil
 }
 
-// undone reports whether a release was rolled back, or is being.
-func (o *Observation) undone(d *Deployment) bool {
+// rollback is the one of a release, in progress or succeeded; nil for none.
+func (o *Observation) rollback(d *Deployment) *Deployment {
 	for _, other := range o.Deployments {
 		if other != nil && other.Undoes == d.ID && !other.failed() {
-			return true
+			return other
 		}
 	}
-	return false
+	return nil
 }
+
+// undone reports whether a release was rolled back, or is being.
+func (o *Observation) undone(d *Deployment) bool { return o.rollback(d) != nil }
 
 // deregistered reports whether a group is attached to its load balancing and not one
 // of its instances in service is registered: a reroute has taken them out.
