@@ -184,7 +184,11 @@ func (o *Observation) later(named *fleet.AutoScalingGroup) *fleet.AutoScalingGro
 	}
 	made := o.maker(named)
 	for _, d := range []*Deployment{o.latest(), o.succeeded()} {
-		if g := o.replacement(d); g != nil && g != named && made != nil && d.Created.After(made.Created) && (d.Succeeded || o.serves(g)) && !o.undone(d) {
+		g := o.replacement(d)
+		if g == nil || g == named || !d.Over || o.undone(d) || made != nil && !d.Created.After(made.Created) {
+			continue
+		}
+		if made != nil && d.Succeeded || o.serves(g) {
 			return g
 		}
 	}
@@ -220,6 +224,9 @@ func (o *Observation) candidates(named *fleet.AutoScalingGroup) []*fleet.AutoSca
 
 // old is the group that served before the replacement group; nil, if it is gone.
 func (o *Observation) old(green *fleet.AutoScalingGroup) *fleet.AutoScalingGroup {
+	if later := o.later(o.named()); later != nil && later != green {
+		return later
+	}
 	names := []string{o.DeploymentGroup.name()}
 	if b := o.Record.Baseline; b != nil {
 		names = append(names, b.Group)

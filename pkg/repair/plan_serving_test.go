@@ -170,6 +170,14 @@ func TestServing(t *testing.T) {
 			}),
 			phase: Settled, group: green, deployed: ByTag, harm: "the group that serves cannot grow until blue is terminated",
 		},
+		"the next release begins while the last group is not named yet": {
+			o: releasing(failed, registers("i-1"), func(o *Observation) {
+				o.Deployments["d-2"].Succeeded = true
+				o.Deployments["d-3"] = &Deployment{ID: "d-3", Created: noon}
+				o.DeploymentGroup.Success, o.DeploymentGroup.Last = "d-2", "d-3"
+			}),
+			phase: Before, group: green, deployed: ByTag, harm: "the group that serves is taken for the one that waits to be terminated",
+		},
 		"the last release succeeded, and blue, which is named, serves again": {
 			o: releasing(failed, registers("b-1"), func(o *Observation) {
 				o.Deployments["d-2"].Succeeded = true
