@@ -166,3 +166,46 @@ func TestAttachmentInTheWaitNeedsStandingEvidence(t *testing.T) {
 		t.Errorf("attached on a single look, perhaps in the middle of a reroute: %v", p.Changes)
 	}
 }
+
+func TestBlueGroupIsDetachedOnlyWhereNobodyNeedsIt(t *testing.T) {
+	detaches := func(p Plan) bool {
+		return slices.ContainsFunc(p.Changes, func(c setting.Change) bool { return c.Kind == detach })
+	}
+	detaching := func(o *Observation) { o.Config.BlueGroupThatStays = Detach }
+	kept := func(vary ...func(*Observation)) *Observation { // d-2 has succeeded, and blue is kept
+		return observed(append([]func(*Observation){detaching, baseline(blue, web), state(web, fleet.SourceInService), func(o *Observation) {
+			o.DeploymentGroup.Stays = true
+			o.Groups[blue] = &fleet.AutoScalingGroup{Name: blue, ARN: "arn:" + blue, Sources: []fleet.TrafficSource{web}, Instances: inService("b-1")}
+		}}, vary...)...)
+	}
+	if !detaches(plan(kept())) {
+		t.Error("the configuration says detach, and the old version comes back at blue's next launch")
+	}
+	if detaches(plan(kept(func(o *Observation) { o.Groups[blue].Tags = map[string]string{OptOut.Key: OptOut.Value} }))) {
+		t.Error("detached although its tag takes it out of scope: somebody works on it by hand")
+	}
+	wait := plan(releasing(registers("i-1", "i-2"), detaching, verifiedBlue, func(o *Observation) {
+		o.Config.AttachDuringTerminationWait, o.DeploymentGroup.Stays = true, true
+		o.Deployments["d-2"].Waiting = true
+		o.Details[green] = Details{States: map[fleet.TrafficSource]string{web: fleet.SourceInService}}
+		o.Groups[green].Sources = []fleet.TrafficSource{web}
+	}, stands))
+	if detaches(wait) {
+		t.Error("detached in the termination wait: a rollback ends in a group without a load balancer")
+	}
+	serves := plan(releasing(registers("b-1", "b-2", "i-1", "i-2"), detaching, verifiedBlue, func(o *Observation) {
+		o.Deployments["d-2"].Over, o.Deployments["d-2"].Ended = true, noon.Add(-time.Hour)
+		o.Record.Former = []string{green}
+		o.Groups[green].Sources = []fleet.TrafficSource{web}
+		o.Details[green] = Details{States: map[fleet.TrafficSource]string{web: fleet.SourceInService}}
+	}, stands))
+	if detaches(serves) {
+		t.Error("the failed release's group serves users and was detached: they are cut off")
+	}
+}
+
+func TestSuspensionIsRemembered(t *testing.T) {
+	if p := plan(observed(suspend(green, setting.AddToLoadBalancer))); !p.Next.Settle {
+		t.Error("what launches while AddToLoadBalancer is suspended serves nobody for good once it is resumed")
+	}
+}
