@@ -45,7 +45,7 @@ func repairReads(cfg config.Hooks, l Location) []Statement {
 func repairChanges(r config.Repair, l Location) []Statement {
 	actions := []string{
 		"autoscaling:AttachTrafficSources", "autoscaling:EnableMetricsCollection",
-		"autoscaling:PutLifecycleHook", "autoscaling:ResumeProcesses",
+		"autoscaling:PutLifecycleHook", "autoscaling:ResumeProcesses", "autoscaling:SetInstanceProtection",
 	}
 	switch r.InstancesWithoutRevision {
 	case config.StandbyInstances:

@@ -24,7 +24,7 @@ type work struct {
 
 // apply carries out the changes of a plan, all at once, after those that keep
 // instances without the revision out of reach, and publishes the group's name. A
-// failed step stops no other. In plan mode it only publishes the name.
+// failed step stops no other. In plan mode nothing is changed.
 func (r *Repairer) apply(ctx context.Context, o *Observation, p Plan) []work {
 	var first, rest []work
 	for _, c := range p.Changes {
@@ -75,6 +75,11 @@ func (r *Repairer) applyOne(ctx context.Context, c setting.Change) error {
 			in.TrafficSources = append(in.TrafficSources, autoscalingtypes.TrafficSourceIdentifier{Identifier: &s.ID, Type: &s.Type})
 		}
 		_, err := r.clients.Groups.DetachTrafficSources(ctx, in)
+		return err
+	case protect, unprotect:
+		_, err := r.clients.Groups.SetInstanceProtection(ctx, &autoscaling.SetInstanceProtectionInput{
+			AutoScalingGroupName: &c.Group, InstanceIds: c.Items, ProtectedFromScaleIn: aws.Bool(c.Kind == protect),
+		})
 		return err
 	case enterStandby:
 		_, err := r.clients.Groups.EnterStandby(ctx, &autoscaling.EnterStandbyInput{

@@ -143,7 +143,8 @@ func deployment(info codedeploytypes.DeploymentInfo) *Deployment {
 		Ended:     aws.ToTime(info.CompleteTime),
 		// "autoscaling" and "autoscalingTermination" by the API reference, spelt
 		// autoScaling elsewhere.
-		ByAutoScaling: strings.HasPrefix(strings.ToLower(string(info.Creator)), "autoscaling"),
+		ByAutoScaling: strings.HasPrefix(strings.ToLower(string(info.Creator)), "autoscaling") ||
+			info.Creator == codedeploytypes.DeploymentCreatorCodeDeployAutoUpdate, // to instances launched with an older revision
 	}
 	if b := info.RollbackInfo; b != nil {
 		d.Undoes = aws.ToString(b.RollbackTriggeringDeploymentId)

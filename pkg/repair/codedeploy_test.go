@@ -24,7 +24,10 @@ func TestDeploymentStates(t *testing.T) {
 func TestCreatorsOfDeployments(t *testing.T) {
 	for creator, scaling := range map[codedeploytypes.DeploymentCreator]bool{
 		"user": false, "autoscaling": true, "autoScaling": true, "autoscalingTermination": true, "codeDeployRollback": false,
-		"CodeDeploy": false, "CodeDeployAutoUpdate": false, "CloudFormation": false, "CloudFormationRollback": false, "": false,
+		"CodeDeploy": false, "CloudFormation": false, "CloudFormationRollback": false, "": false,
+		// It names no replacement group and moves no traffic. Taken for a release, it hides
+		// the one that did.
+		"CodeDeployAutoUpdate": true,
 	} {
 		if d := deployment(codedeploytypes.DeploymentInfo{Creator: creator}); d.ByAutoScaling != scaling {
 			t.Errorf("a deployment by %q counts as one by Auto Scaling: %t", creator, d.ByAutoScaling)

@@ -2,7 +2,9 @@ package repair
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"deployhooks/pkg/fleet"
@@ -74,11 +76,11 @@ const notifyOfRelease = notifyAfter - idleRequeue - time.Minute
 // never is for what operators need not be notified of.
 const never = -1
 
-// gracePeriod is how long unhealthy instances may block an attachment after a release,
-// and how long a traffic source may take to come into service before it counts as late.
+// gracePeriod is how long what is slow may only be slow: unhealthy instances to come
+// round after a release, a traffic source to come into service.
 const gracePeriod = 10 * time.Minute
 
-// plan makes every decision, without a clock or a call.
+// plan is the whole thinking, without a clock or a call.
 func plan(o *Observation) Plan {
 	return decide(o).finish(o)
 }
@@ -94,6 +96,13 @@ func decide(o *Observation) Plan {
 	switch dg := o.DeploymentGroup; {
 	case o.Err != nil:
 		p.fail(o, o.Err)
+		return p
+	case o.Gone && o.Record.Bridged != nil:
+		b := o.Record.Bridged
+		p.block(o, Blocker{Matter: "bridge left " + b.Group, ActionRequired: true, Reason: fmt.Sprintf(
+			"the deployment group was renamed or deleted, and instances of %s stay as they were left: registered one by one in %s, or protected from scale-in (%s)",
+			setting.Plain(b.Group), setting.Join(slices.Sorted(maps.Keys(b.Targets))), setting.Join(b.Protected)),
+			Remedy: "If the group does not serve any more, deregister them; end the protection; then invoke the function with the action forget for the old name."})
 		return p
 	case o.Gone:
 		return outOfScope(o, "the deployment group does not exist any more")
@@ -150,6 +159,7 @@ func publish(o *Observation, s Serving) string {
 func (p *Plan) keep(o *Observation) {
 	g := p.Serving.Group
 	p.takeBack(o)
+	p.takeBackUnrecorded(o)
 	p.remains(o)
 	p.blueGroups(o)
 	attach := true
@@ -163,6 +173,9 @@ func (p *Plan) keep(o *Observation) {
 	if attach {
 		p.restore(o, g)
 	}
+	if o.attachFails() {
+		p.bridge(o)
+	}
 	for _, also := range p.Serving.Also {
 		if o.stood(p.Serving) >= standing && o.Config.admits(also) {
 			p.attachAlso(o, also)
@@ -175,6 +188,17 @@ func (p *Plan) keep(o *Observation) {
 		p.block(o, Blocker{Matter: "unusable " + reason, Reason: reason, ActionRequired: true, aside: true,
 			Remedy: "Create the target group anew, or take it out of the deployment group's load balancer settings."})
 	}
+}
+
+// attachFails reports whether attaching has failed for a while: for hours, if an
+// instance refresh is in progress, which replaces every instance meanwhile.
+func (o *Observation) attachFails() bool {
+	for matter, since := range o.Record.Blocked {
+		if strings.HasPrefix(matter, "failed autoscaling:AttachTrafficSources") && o.Now.Sub(since) >= standing {
+			return true
+		}
+	}
+	return false
 }
 
 // duringTheRelease is for a release that has not moved the traffic, or is moving it.
@@ -207,10 +231,10 @@ func (p *Plan) duringTheWait(o *Observation) {
 	g, s := p.Serving.Group, p.Serving
 	p.blueGroups(o)
 	switch {
-	case len(o.lacking(g)) == 0:
-		return
 	case o.Config.AttachDuringTerminationWait && o.stood(s) >= standing:
-		p.restore(o, g)
+		p.restore(o, g) // and registers what that has deregistered, if AWS's warning comes true
+		return
+	case len(o.lacking(g)) == 0:
 		return
 	}
 	p.bridge(o)

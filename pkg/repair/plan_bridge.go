@@ -18,13 +18,16 @@ const (
 	enterStandby     = "enter-standby"
 	exitStandby      = "exit-standby"
 	replaceInstances = "replace-instances"
+	protect          = "protect-from-scale-in"
+	unprotect        = "end-protection-from-scale-in"
 )
 
 // registerLimit keeps a call on targets small: its API reference names no limit.
-// standbyLimit is how many instances EnterStandby and ExitStandby are given.
+// namedLimit is how many instances EnterStandby and ExitStandby are given, and
+// SetInstanceProtection, which takes 50 (Amazon EC2 Auto Scaling API Reference).
 const (
 	registerLimit = 100
-	standbyLimit  = 20
+	namedLimit    = 20
 )
 
 // bridge registers the instances of the group that serves, one by one, while a
@@ -37,39 +40,119 @@ func (p *Plan) bridge(o *Observation) {
 	if o.stood(p.Serving) < standing || !o.Config.admits(g) {
 		return
 	}
-	without := o.suspects(g)
-	for _, s := range o.lacking(g) {
-		if s.Type != fleet.ELBV2 {
-			continue
+	if b := o.Record.Bridged; b != nil && b.Group != g.Name { // that one serves no more
+		if p.unprotect(o); len(p.Changes) > 0 {
+			return
 		}
-		var absent []string
-		for _, i := range g.Instances {
-			if i.InService() && !o.Targets[s.ID].known(i.ID) && !slices.Contains(without, i.ID) {
-				absent = append(absent, i.ID)
-			}
-		}
-		p.Changes = append(p.Changes, chunks(bridge, g.Name, s.ID, absent, registerLimit)...)
 	}
-	p.reportWithout(o, g, without)
+	sources := o.bridgeable(g)
+	settle := p.Serving.Release != nil && o.Record.Settle && !g.IsSuspended(setting.AddToLoadBalancer)
+	if settle { // an attached source does not register what launched while the process was suspended
+		sources = append(sources, slices.DeleteFunc(o.wanted(g), func(s fleet.TrafficSource) bool { return slices.Contains(o.lacking(g), s) })...)
+	}
+	changes := o.absent(bridge, g, sources)
+	if settle && changes == nil {
+		p.draft.Settle = false
+	}
+	p.Changes = append(p.Changes, changes...)
+	if p.Serving.Release != nil { // else it cannot be attached because of a refresh, which waits for protected instances
+		p.protect(o, g)
+	}
+	p.reportWithout(o, g, o.suspects(g))
 }
 
-// takeBack deregisters what was bridged of a group that does not serve any more: the
-// release was rolled back. Of the group that serves, the bridge is forgotten once
+// bridgeable are the traffic sources that a group lacks and that a release has used:
+// the baseline has them, or instances of the group are registered. What a group that
+// was complete lacks, or a group created anew, waits for an operator or for the
+// release's end (blocksSource).
+func (o *Observation) bridgeable(g *fleet.AutoScalingGroup) []fleet.TrafficSource {
+	if !o.confirmed() && (o.verified(g) || o.anew(g) && !o.releasedSince(g)) {
+		return nil
+	}
+	b, states := o.Record.Baseline, o.states(g)
+	return slices.DeleteFunc(o.lacking(g), func(s fleet.TrafficSource) bool {
+		used := b == nil || b.has(s) || slices.ContainsFunc(g.Instances, func(i fleet.Instance) bool { return o.Targets[s.ID].state(i.ID) != "" })
+		return states[s] == fleet.SourceRemoving || !used && !o.confirmed()
+	})
+}
+
+// protect keeps scale-in from the instances that serve users while their group is
+// not attached: Auto Scaling would end them without deregistering them, and cut off
+// their requests ("Use instance scale-in protection", Amazon EC2 Auto Scaling User
+// Guide). The group shrinks when it is attached. Where a terminate hook drains the
+// instances, and for those that somebody has protected, there is nothing to do.
+func (p *Plan) protect(o *Observation, g *fleet.AutoScalingGroup) {
+	if len(o.lacking(g)) == 0 || setting.HasTerminateHook(o.Details[g.Name].Fetched) {
+		p.unprotect(o)
+		return
+	}
+	var serving []string
+	for _, i := range g.Instances {
+		for _, t := range o.Targets {
+			if i.InService() && !i.Protected && t.state(i.ID) != "" {
+				serving = append(serving, i.ID)
+				break
+			}
+		}
+	}
+	p.Changes = append(p.Changes, chunks(protect, g.Name, "", serving, namedLimit)...)
+}
+
+// unprotect ends the protection that the bridge gave.
+func (p *Plan) unprotect(o *Observation) {
+	b := o.Record.Bridged
+	if b == nil || o.group(b.Group) == nil {
+		return
+	}
+	still := slices.DeleteFunc(slices.Clone(b.Protected), func(id string) bool {
+		i, _ := o.group(b.Group).Instance(id)
+		return !i.Protected
+	})
+	p.Changes = append(p.Changes, chunks(unprotect, b.Group, "", still, namedLimit)...)
+}
+
+// takeBackUnrecorded deregisters what is left of a release that was rolled back:
+// CodeDeploy has deregistered what it registered, and the record of the bridge was
+// lost, or is another deployment group's. What appears later, somebody registers.
+func (p *Plan) takeBackUnrecorded(o *Observation) {
+	serving := p.Serving.Group
+	for _, d := range o.Deployments {
+		g := o.replacement(d)
+		if g == nil || g == serving || serving == nil || !d.failed() || !o.serves(serving) || !o.Config.admits(g) {
+			continue
+		}
+		if back := o.rollback(d); back == nil || !back.Over || o.Now.Sub(back.Ended) > gracePeriod {
+			continue
+		}
+		for _, t := range o.Targets {
+			var here []string
+			for _, i := range g.Instances {
+				if o.names(t.Name) && t.state(i.ID) != "" && !o.Record.Bridged.holds(t.ARN, i.ID) {
+					here = append(here, i.ID)
+				}
+			}
+			p.Changes = append(p.Changes, chunks(deregister, g.Name, t.ARN, here, registerLimit)...)
+		}
+	}
+}
+
+// takeBack deregisters what was bridged of a group that does not serve any more, once
+// the one that does is seen to: the release was rolled back. Of the group that serves, the bridge is forgotten once
 // the group is attached.
 func (p *Plan) takeBack(o *Observation) {
-	b := o.Record.Bridged
-	if b == nil {
+	b, g := o.Record.Bridged, p.Serving.Group
+	if b == nil || g != nil && b.Group == g.Name && len(o.lacking(g)) > 0 {
 		return
 	}
-	if g := p.Serving.Group; g != nil && b.Group == g.Name {
-		if len(o.lacking(g)) == 0 {
-			p.draft.Bridged = nil
+	p.unprotect(o)
+	if g == nil || b.Group != g.Name {
+		if g == nil || !o.serves(g) {
+			return
 		}
-		return
-	}
-	for _, arn := range slices.Sorted(maps.Keys(b.Targets)) {
-		here := slices.DeleteFunc(slices.Clone(b.Targets[arn]), func(id string) bool { return o.Targets[arn].state(id) == "" })
-		p.Changes = append(p.Changes, chunks(deregister, b.Group, arn, here, registerLimit)...)
+		for _, arn := range slices.Sorted(maps.Keys(b.Targets)) {
+			here := slices.DeleteFunc(slices.Clone(b.Targets[arn]), func(id string) bool { return o.Targets[arn].state(id) == "" })
+			p.Changes = append(p.Changes, chunks(deregister, b.Group, arn, here, registerLimit)...)
+		}
 	}
 	if len(p.Changes) == 0 {
 		p.draft.Bridged = nil
@@ -81,10 +164,18 @@ func (p *Plan) takeBack(o *Observation) {
 // that ("Suspend and resume Amazon EC2 Auto Scaling processes"). A source still to
 // be attached registers them itself.
 func (o *Observation) register(g *fleet.AutoScalingGroup, sources []fleet.TrafficSource) []setting.Change {
-	var changes []setting.Change
-	states, without := o.states(g), o.suspects(g)
+	states := o.states(g)
+	return o.absent(register, g, slices.DeleteFunc(slices.Clone(sources), func(s fleet.TrafficSource) bool {
+		return !fleet.Attached(states[s]) || states[s] == fleet.SourceAdding
+	}))
+}
+
+// absent makes changes of a kind for the instances in service of a group that have the
+// revision, as far as is known, and that target groups do not know.
+func (o *Observation) absent(kind string, g *fleet.AutoScalingGroup, sources []fleet.TrafficSource) (changes []setting.Change) {
+	without := o.suspects(g)
 	for _, s := range sources {
-		if s.Type != fleet.ELBV2 || !fleet.Attached(states[s]) || states[s] == fleet.SourceAdding {
+		if s.Type != fleet.ELBV2 {
 			continue
 		}
 		var absent []string
@@ -93,7 +184,7 @@ func (o *Observation) register(g *fleet.AutoScalingGroup, sources []fleet.Traffi
 				absent = append(absent, i.ID)
 			}
 		}
-		changes = append(changes, chunks(register, g.Name, s.ID, absent, registerLimit)...)
+		changes = append(changes, chunks(kind, g.Name, s.ID, absent, registerLimit)...)
 	}
 	return changes
 }
@@ -106,147 +197,6 @@ func chunks(kind, group, targetGroup string, instances []string, n int) []settin
 		changes = append(changes, setting.Change{Kind: kind, Group: group, TargetGroup: targetGroup, Items: chunk})
 	}
 	return changes
-}
-
-// maker is the release that made a group, or last deployed to it; nil if it is not
-// known.
-func (o *Observation) maker(g *fleet.AutoScalingGroup) *Deployment {
-	if d := o.deployment(g.Tags[fleet.ProvisioningTag]); d != nil && d.to(g) {
-		return d
-	}
-	for _, d := range o.releases() {
-		if d.to(g) {
-			return d
-		}
-	}
-	return nil
-}
-
-// suspects are the instances in service of a group that CodeDeploy did not deploy
-// to, as far as is known: they launched between the installation and the reroute.
-// Registered and healthy ones do serve. Without an answer of CodeDeploy there are
-// none.
-func (o *Observation) suspects(g *fleet.AutoScalingGroup) []string {
-	maker := o.maker(g)
-	if maker == nil {
-		return nil
-	}
-	revised, asked := o.Revised[maker.ID]
-	if !asked || revised.Err != nil {
-		return nil
-	}
-	var ids []string
-	for _, i := range g.Instances {
-		if i.InService() && !o.hasRevision(i.ID) && !o.healthy(i.ID) {
-			ids = append(ids, i.ID)
-		}
-	}
-	slices.Sort(ids)
-	return ids
-}
-
-// hasRevision reports whether a deployment that was asked about deployed to an
-// instance.
-func (o *Observation) hasRevision(id string) bool {
-	for _, r := range o.Revised {
-		if slices.Contains(r.Instances, id) {
-			return true
-		}
-	}
-	return false
-}
-
-// healthy reports whether an instance is registered and healthy where CodeDeploy
-// moves traffic.
-func (o *Observation) healthy(id string) bool {
-	for _, t := range o.Targets {
-		if o.names(t.Name) && t.state(id) == fleet.TargetHealthy {
-			return true
-		}
-	}
-	return false
-}
-
-// launchedLimit bounds how many deployments by Auto Scaling are asked which
-// instance they deployed to, in one reconcile: the latest.
-const launchedLimit = 50
-
-// openRevision says what is still to be asked about who has the revision: first the
-// release that made the group, then, if that leaves instances open, the deployments
-// since.
-func (o *Observation) openRevision(s Serving) (revised []string, launched *Deployment) {
-	maker := o.maker(s.Group)
-	if maker == nil || s.Phase == Rerouting || len(o.lacking(s.Group)) == 0 && !o.settles(s.Group) && len(o.Record.OnStandby) == 0 {
-		return nil, nil
-	}
-	if _, asked := o.Revised[maker.ID]; !asked {
-		return []string{maker.ID}, nil
-	}
-	held := slices.ContainsFunc(o.Record.OnStandby, func(id string) bool { return !o.hasRevision(id) })
-	switch {
-	case len(o.suspects(s.Group)) == 0 && !held:
-		return nil, nil
-	case o.Launched == nil:
-		return nil, maker
-	}
-	latest := o.Launched[:min(len(o.Launched), launchedLimit)]
-	return unasked(o.Revised, slices.Clone(latest)), nil
-}
-
-// withoutRevision keeps the instances that CodeDeploy did not deploy to from being
-// reached, where the configuration says so, before the group is attached.
-func (p *Plan) withoutRevision(o *Observation, g *fleet.AutoScalingGroup) {
-	without := o.suspects(g)
-	switch o.Config.InstancesWithoutRevision {
-	case PutOnStandby:
-		p.Changes = append(p.Changes, chunks(enterStandby, g.Name, "", without, standbyLimit)...)
-	case Replace:
-		p.Changes = append(p.Changes, chunks(replaceInstances, g.Name, "", without, standbyLimit)...)
-	}
-	p.Changes = slices.DeleteFunc(p.Changes, func(c setting.Change) bool { return isolates(c) && p.refused(o, c) })
-	p.reportWithout(o, g, without)
-}
-
-func isolates(c setting.Change) bool { return c.Kind == enterStandby || c.Kind == replaceInstances }
-
-// reportWithout names instances without the revision, and says so where CodeDeploy
-// does not answer who has it.
-func (p *Plan) reportWithout(o *Observation, g *fleet.AutoScalingGroup, without []string) {
-	if maker := o.maker(g); maker != nil && o.Revised[maker.ID].Err != nil {
-		p.block(o, Blocker{Matter: "revision unknown " + g.Name, aside: true, notify: notifyAfter,
-			Reason: fmt.Sprintf("CodeDeploy does not say which instances of %s deployment %s deployed to, so all of them are served: %v", setting.Plain(g.Name), maker.ID, o.Revised[maker.ID].Err),
-			Remedy: "Allow codedeploy:ListDeploymentTargets to the function's role, if it was denied."})
-	}
-	if len(without) == 0 {
-		return
-	}
-	remedy := "Deploy again, or have Auto Scaling replace them: " + replaceCommand(without[0])
-	switch o.Config.InstancesWithoutRevision {
-	case PutOnStandby:
-		remedy = "They are put on standby until CodeDeploy has deployed to them."
-	case Replace:
-		remedy = "Auto Scaling replaces them."
-	}
-	p.block(o, Blocker{Matter: "without the revision " + g.Name, aside: true, notify: 0,
-		Reason: fmt.Sprintf("CodeDeploy has not deployed to %s of %s: they launched while the deployment was in progress, and only the health check keeps users from them", setting.Join(without), setting.Plain(g.Name)),
-		Remedy: remedy})
-}
-
-// serveAgain ends the standby of instances that CodeDeploy has deployed to since.
-func (p *Plan) serveAgain(o *Observation, g *fleet.AutoScalingGroup) {
-	var ready, held []string
-	for _, id := range o.Record.OnStandby {
-		i, exists := g.Instance(id)
-		switch {
-		case !exists, i.InService():
-		case i.State == fleet.Standby && o.hasRevision(id):
-			ready, held = append(ready, id), append(held, id)
-		default:
-			held = append(held, id)
-		}
-	}
-	p.draft.OnStandby = held
-	p.Changes = append(p.Changes, chunks(exitStandby, g.Name, "", ready, standbyLimit)...)
 }
 
 // detachChanges detach traffic sources from a group.
@@ -273,6 +223,10 @@ func say(c setting.Change) string {
 		return fmt.Sprintf("deregister %s of %s from %s", items, group, target)
 	case detach:
 		return fmt.Sprintf("detach %s from %s", items, group)
+	case protect:
+		return fmt.Sprintf("protect %s of %s from scale-in until the group is attached", items, group)
+	case unprotect:
+		return fmt.Sprintf("end the protection of %s of %s from scale-in", items, group)
 	case enterStandby:
 		return fmt.Sprintf("put %s of %s on standby", items, group)
 	case exitStandby:

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"deployhooks/pkg/fleet"
+	"deployhooks/pkg/repair/setting"
 )
 
 // held is an instance that was put on standby because it had not got the revision.
@@ -16,7 +17,7 @@ func held(deployedTo ...string) func(*Observation) {
 	}
 }
 
-func TestInstancesOnStandby(t *testing.T) {
+func TestHeldBack(t *testing.T) {
 	attached := []func(*Observation){state(web, fleet.SourceInService), verified(web)}
 	check(t, "an instance without the revision serves", plan(observed(append(attached, held())...)), InOrder, nil, "", false, "in order")
 	p := plan(observed(append(attached, held("i-3"))...))
@@ -29,6 +30,25 @@ func TestBridge(t *testing.T) {
 		return func(o *Observation) { o.Record.Evidence, o.Record.EvidenceSince = serving(o).evidence(), noon.Add(-d) }
 	}
 	with := func(o *Observation) { o.Revised["d-2"] = Revised{Instances: []string{"i-1", "i-2", "i-3"}} }
+	unprotected := func(o *Observation) {
+		for i := range o.Groups[green].Instances {
+			o.Groups[green].Instances[i].Protected = false
+		}
+		o.Groups[green].Instances = o.Groups[green].Instances[:2]
+	}
+	protected := []string{"protect i-1, i-2 of " + green + " from scale-in until the group is attached"}
+	unprotecting := []string{"end the protection of i-1 of " + green + " from scale-in"}
+	drained := func(o *Observation) {
+		o.Details[green] = Details{Fetched: setting.Fetched{"put-lifecycle-hook": []fleet.LifecycleHook{drain}}}
+	}
+	bridged := func(o *Observation) {
+		o.Groups[green].Instances = o.Groups[green].Instances[:2]
+		o.Record.Bridged = &Bridge{Group: green, Protected: []string{"i-1", "i-9"}}
+	}
+	formerly := func(o *Observation) {
+		o.Groups[blue].Instances[0].Protected = true
+		o.Record.Bridged = &Bridge{Group: blue, Protected: []string{"b-1", "b-2"}}
+	}
 	for name, c := range map[string]struct {
 		vary     []func(*Observation)
 		outcome  Outcome
@@ -48,11 +68,18 @@ func TestBridge(t *testing.T) {
 		"an instance that terminates":                      {[]func(*Observation){with, func(o *Observation) { o.Groups[green].Instances[2].State = fleet.TerminatingWait }, stood(standing)}, Waiting, nil, "d-2", "users reach an instance that is going"},
 		"attached by somebody else":                        {[]func(*Observation){with, func(o *Observation) { o.Groups[green].Sources = []fleet.TrafficSource{web} }, stood(standing)}, InOrder, nil, "d-2", "what Auto Scaling registers itself is registered twice"},
 		"attaching is configured, and nothing was touched": {[]func(*Observation){with, func(o *Observation) { o.Config.AttachDuringTerminationWait = true }, stood(standing)}, Applied, []string{"attach target group web to " + green}, "d-2", "the configuration is not heeded"},
+		"instances that a scale-in may choose":             {[]func(*Observation){with, unprotected, stood(standing)}, Bridged, protected, "d-2", "a scale-in cuts off the requests of instances that it does not deregister"},
+		"a terminate hook that drains":                     {[]func(*Observation){with, unprotected, drained, stood(standing)}, Waiting, nil, "d-2", "a group cannot shrink for hours, for nothing"},
+		"protected until a terminate hook was put":         {[]func(*Observation){with, bridged, drained, stood(standing)}, Applied, unprotecting, "d-2", "a group cannot shrink for hours, for nothing"},
+		"the group that served before is still protected":  {[]func(*Observation){with, formerly, stood(standing)}, Applied, []string{"end the protection of b-1 of " + blue + " from scale-in"}, "d-2", "a group never shrinks again"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := releasing(append([]func(*Observation){registers("i-1", "i-2"), more("i-3"), func(o *Observation) {
 				delete(o.Details, green)
 				o.Groups[blue].Sources = nil // blue is reported elsewhere
+				for i := range 2 {
+					o.Groups[green].Instances[i].Protected = true
+				}
 			}}, c.vary...)...)
 			p := plan(o)
 			var got []string

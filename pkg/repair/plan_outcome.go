@@ -29,12 +29,15 @@ func (p Plan) finish(o *Observation) Plan {
 	return p
 }
 
+// bridging are the kinds of changes for a group that may not be attached yet.
+var bridging = []string{bridge, protect}
+
 func (p Plan) outcome(o *Observation) Outcome {
 	required := slices.ContainsFunc(p.Blockers, func(b Blocker) bool { return b.ActionRequired })
 	switch {
 	case len(p.Changes) > 0 && o.Config.Mode == ModePlan:
 		return Planned
-	case len(p.Changes) > 0 && !p.failed && !slices.ContainsFunc(p.Changes, func(c setting.Change) bool { return c.Kind != bridge }):
+	case len(p.Changes) > 0 && !p.failed && !slices.ContainsFunc(p.Changes, func(c setting.Change) bool { return !slices.Contains(bridging, c.Kind) }):
 		return Bridged
 	case len(p.Changes) > 0 && !p.failed:
 		return Applied

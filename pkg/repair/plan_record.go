@@ -37,9 +37,8 @@ func (p Plan) next(o *Observation) Record {
 	if n.Evidence = s.evidence(); n.Evidence != o.Record.Evidence {
 		n.EvidenceSince = o.Now
 	}
-	n.Rerouted = ""
 	if s.Release != nil {
-		n.Release = s.Release.ID
+		n.Release, n.Rerouted = s.Release.ID, ""
 		if s.Phase == Rerouted && (s.Sure || o.stood(s) >= standing) {
 			n.Rerouted = s.Release.ID
 		}
@@ -80,10 +79,10 @@ func (p Plan) pending(o *Observation, n *Record) {
 	}
 	for _, c := range p.Changes {
 		switch c.Kind {
-		case bridge:
+		case bridge, protect:
 			n.Bridged = n.Bridged.with(c)
 			continue
-		case deregister, exitStandby:
+		case deregister, unprotect, exitStandby:
 			continue
 		case enterStandby:
 			n.OnStandby = append(slices.Clone(n.OnStandby), c.Items...)
@@ -181,7 +180,7 @@ func (p *Plan) fail(o *Observation, err error) {
 	p.failed = true
 	action := fault.Action(err)
 	b := Blocker{Matter: "failed " + action + " " + fault.Code(err), notify: notifyAfter, passes: true, failure: true,
-		Reason: setting.Plain(fault.Message(err)), Remedy: "None is needed if it passes: the function tries again."}
+		Reason: setting.Plain(fault.Message(err)), Remedy: "Nothing, if it passes: the function tries again."}
 	if action != "" {
 		b.Reason = fmt.Sprintf("%s failed: %s", action, b.Reason)
 	}

@@ -80,8 +80,8 @@ func (s Serving) evidence() string {
 // consistent, and the calls of a reroute are seconds apart.
 const standing = time.Minute
 
-// reroutes is how long registrations on both sides, with no process suspended, may
-// look like a reroute.
+// reroutes is how long registrations on both sides, or suspended processes, may look
+// like a reroute.
 const reroutes = 10 * time.Minute
 
 // stood is how long the record has known the same evidence.
@@ -111,17 +111,21 @@ func (o *Observation) settled() Serving {
 	if s.Group != nil {
 		s.Deployed = o.deployed(s.Group)
 	}
-	if s.Deployed == "" {
+	switch later := o.later(s.Group); {
+	case later != nil:
+		s.Group, s.Deployed = later, o.deployed(later)
+	case s.Deployed == "", s.Deployed == ByTraffic && o.maker(s.Group).failed():
 		for _, g := range o.candidates(s.Group) {
-			if len(o.registered(g)) > 0 {
-				s.Group, s.Deployed = g, o.deployed(g)
+			proof := o.deployed(g)
+			if len(o.reached(g, nil)) > 0 && proof != "" && (s.Deployed == "" || proof != ByTraffic) {
+				s.Group, s.Deployed = g, proof
 				break
 			}
 		}
 	}
 	for _, d := range o.Deployments {
 		g := o.replacement(d)
-		if g == nil || g == s.Group || slices.Contains(s.Also, g) || !d.failed() || d.Undoes != "" || !o.serves(g) {
+		if g == nil || g == s.Group || slices.Contains(s.Also, g) || !d.failed() || d.Undoes != "" || o.undone(d) || !o.serves(g) {
 			continue
 		}
 		s.Also = append(s.Also, g)
@@ -144,14 +148,19 @@ func (o *Observation) releasing(release *Deployment) Serving {
 	case green == nil, release.Ready:
 	case release.Waiting, o.Record.Rerouted == release.ID:
 		s.Phase, s.Group, s.Sure = Rerouted, green, true
-	case green.IsSuspended(setting.AddToLoadBalancer):
-		s.Phase, s.Group = Rerouting, green
-	case len(o.registered(green)) == 0:
 	default:
+		suspended, moved := green.IsSuspended(setting.AddToLoadBalancer), len(o.registered(green)) > 0
+		mixed := old != nil && len(o.reached(old, nil)) > 0
+		if !moved && !o.deregistered(old) {
+			break
+		}
 		s.Phase, s.Group = Rerouting, green
-		mixed := old != nil && len(o.registered(old)) > 0
-		if !mixed || o.stood(s) >= reroutes {
-			s.Phase, s.Sure = Rerouted, mixed
+		switch stood := o.stood(s); {
+		case stood >= reroutes && (!suspended || !mixed && o.serves(green)),
+			stood >= standing && !suspended && !moved: // nobody serves
+			s.Phase, s.Sure = Rerouted, true
+		case !suspended && moved && !mixed:
+			s.Phase = Rerouted
 		}
 	}
 	switch {
@@ -164,6 +173,47 @@ func (o *Observation) releasing(release *Deployment) Serving {
 	return s
 }
 
+// later is the replacement group of a release after the one that made the named group:
+// of one that succeeded, or that has the traffic although it was stopped. It serves
+// once the named group has no registered instance: CodeDeploy may name it late, or
+// never. nil for none.
+func (o *Observation) later(named *fleet.AutoScalingGroup) *fleet.AutoScalingGroup {
+	if named == nil || len(o.reached(named, nil)) > 0 {
+		return nil
+	}
+	made := o.maker(named)
+	for _, d := range []*Deployment{o.latest(), o.succeeded()} {
+		g := o.replacement(d)
+		if g == nil || g == named || !d.Over || o.undone(d) || made != nil && !d.Created.After(made.Created) {
+			continue
+		}
+		if made != nil && d.Succeeded || o.serves(g) {
+			return g
+		}
+	}
+	return nil
+}
+
+// rollback is the one of a release, in progress or succeeded; nil for none.
+func (o *Observation) rollback(d *Deployment) *Deployment {
+	for _, other := range o.Deployments {
+		if other != nil && other.Undoes == d.ID && !other.failed() {
+			return other
+		}
+	}
+	return nil
+}
+
+// undone reports whether a release was rolled back, or is being.
+func (o *Observation) undone(d *Deployment) bool { return o.rollback(d) != nil }
+
+// deregistered reports whether a group is attached to its load balancing and not one
+// of its instances in service is registered: a reroute has taken them out.
+func (o *Observation) deregistered(g *fleet.AutoScalingGroup) bool {
+	return g != nil && len(o.wanted(g)) > 0 && len(o.lacking(g)) == 0 && len(o.reached(g, nil)) == 0 &&
+		!g.IsSuspended(setting.AddToLoadBalancer) && slices.ContainsFunc(g.Instances, fleet.Instance.InService)
+}
+
 // candidates are the groups, other than the named one, that may serve: that of the
 // last successful release, earlier ones, and those of failed releases.
 func (o *Observation) candidates(named *fleet.AutoScalingGroup) []*fleet.AutoScalingGroup {
@@ -173,6 +223,9 @@ func (o *Observation) candidates(named *fleet.AutoScalingGroup) []*fleet.AutoSca
 
 // old is the group that served before the replacement group; nil, if it is gone.
 func (o *Observation) old(green *fleet.AutoScalingGroup) *fleet.AutoScalingGroup {
+	if later := o.later(o.named()); later != nil && later != green {
+		return later
+	}
 	names := []string{o.DeploymentGroup.name()}
 	if b := o.Record.Baseline; b != nil {
 		names = append(names, b.Group)
@@ -190,68 +243,6 @@ func cmpGroup(a, b *fleet.AutoScalingGroup) *fleet.AutoScalingGroup {
 		return a
 	}
 	return b
-}
-
-// replacement is a release's green group; nil, if it names none, or it is gone.
-func (o *Observation) replacement(d *Deployment) *fleet.AutoScalingGroup {
-	if d == nil || d.ByAutoScaling {
-		return nil
-	}
-	for _, name := range d.Replacement {
-		if g := o.group(name); g != nil {
-			return g
-		}
-	}
-	return nil
-}
-
-// deployed is what shows that a group was deployed to. Deployments by Auto Scaling
-// show nothing. A release shows nothing of a group that is younger than its end: the
-// group was created anew under its name.
-func (o *Observation) deployed(g *fleet.AutoScalingGroup) Proof {
-	tag := g.Tags[fleet.ProvisioningTag]
-	maker, asked := o.Deployments[tag]
-	switch {
-	case maker != nil && maker.Succeeded && maker.to(g):
-		return ByTag
-	case o.succeeded().to(g) && (o.succeeded().Ended.IsZero() || !g.Created.After(o.succeeded().Ended)):
-		return ByRelease
-	case len(o.registered(g)) > 0:
-		return ByTraffic
-	case tag != "" && asked && maker == nil && g.Name == o.DeploymentGroup.name():
-		return ByMaker
-	case len(o.DeploymentGroup.TargetGroups) == 0 && o.DeploymentGroup.Success != "" && o.succeeded() == nil:
-		return ByRelease // only Classic Load Balancers, whose registrations are not read
-	}
-	return ""
-}
-
-// registered are the instances in service of a group that are registered in a
-// target group that CodeDeploy moves traffic with. What was bridged proves nothing.
-func (o *Observation) registered(g *fleet.AutoScalingGroup) []string {
-	var ids []string
-	for _, i := range g.Instances {
-		for _, t := range o.Targets {
-			if i.InService() && o.names(t.Name) && t.state(i.ID) != "" && !o.Record.Bridged.holds(t.ARN, i.ID) {
-				ids = append(ids, i.ID)
-				break
-			}
-		}
-	}
-	return ids
-}
-
-// serves reports whether an instance of a group is registered, not by a bridge, and
-// healthy.
-func (o *Observation) serves(g *fleet.AutoScalingGroup) bool {
-	return slices.ContainsFunc(o.registered(g), func(id string) bool {
-		for _, t := range o.Targets {
-			if o.names(t.Name) && t.state(id) == fleet.TargetHealthy {
-				return true
-			}
-		}
-		return false
-	})
 }
 
 // describe is the phase in words, for operators.

@@ -116,8 +116,74 @@ func TestServing(t *testing.T) {
 			o: releasing(func(o *Observation) { o.Record.Rerouted = "d-1" }), phase: Before, group: blue, deployed: ByTag, harm: "unvalidated instances take traffic",
 		},
 		"what was bridged is no sign of a reroute": {
-			o:     releasing(registers("i-1"), func(o *Observation) { o.Record.Bridged = &Bridge{green, map[string][]string{webARN: {"i-1"}}} }),
+			o: releasing(registers("b-1", "i-1"), func(o *Observation) {
+				o.Record.Bridged = &Bridge{Group: green, Targets: map[string][]string{webARN: {"i-1"}}}
+			}),
 			phase: Before, group: blue, deployed: ByTag, harm: "the bridge proves itself",
+		},
+		"blue is attached, and nobody is registered": {
+			o: releasing(registers()), phase: Rerouting, group: green, harm: "the reroute is interfered with",
+		},
+		"blue is attached, and nobody is registered for a minute": {
+			o:     releasing(registers(), evidence("rerouting d-2 "+green, standing)),
+			phase: Rerouted, group: green, deployed: ByTraffic, sure: true, harm: "nobody serves for as long as the wait lasts",
+		},
+		"blue lost its load balancing, and nobody is registered": {
+			o:     releasing(registers(), func(o *Observation) { o.Details[blue] = Details{} }, evidence("rerouting d-2 "+green, reroutes)),
+			phase: Before, group: blue, deployed: ByTag, harm: "unvalidated instances take traffic",
+		},
+		"green alone is registered, and processes stay suspended for ten minutes": {
+			o:     releasing(registers("i-1"), suspend(green, setting.AddToLoadBalancer), evidence("rerouting d-2 "+green, reroutes)),
+			phase: Rerouted, group: green, deployed: ByTraffic, sure: true, harm: "green's launches serve nobody for the whole wait",
+		},
+		"both are registered, and processes stay suspended for ten minutes": {
+			o:     releasing(registers("b-1", "i-1"), suspend(green, setting.AddToLoadBalancer), evidence("rerouting d-2 "+green, reroutes)),
+			phase: Rerouting, group: green, deployed: ByTraffic, harm: "a slow reroute is interfered with",
+		},
+		"stopped in the middle of the reroute, and green is named": {
+			o: releasing(failed, named(green), registers("b-1", "i-1")), phase: Settled, group: blue, also: []string{green}, deployed: ByTag,
+			harm: "the group that a release succeeded for serves unattached, and nobody knows",
+		},
+		"the release was stopped after the reroute, and blue is named": {
+			o:     releasing(failed, registers("i-1", "i-2")),
+			phase: Settled, group: green, deployed: ByTraffic, harm: "the old version is put back before users",
+		},
+		"stopped after the reroute, and only the bridge is left": {
+			o: releasing(failed, registers("i-1"), func(o *Observation) {
+				o.Record.Rerouted = "d-2"
+				o.Record.Bridged = &Bridge{Group: green, Targets: map[string][]string{webARN: {"i-1"}}}
+			}),
+			phase: Settled, group: green, deployed: ByTraffic, harm: "the only group that serves is deregistered",
+		},
+		"rolled back, and the bridge is left": {
+			o: releasing(failed, registers("i-1"), func(o *Observation) {
+				o.Record.Rerouted = "d-2"
+				o.Record.Bridged = &Bridge{Group: green, Targets: map[string][]string{webARN: {"i-1"}}}
+				o.Deployments["d-3"] = &Deployment{ID: "d-3", Over: true, Succeeded: true, Undoes: "d-2", Replacement: []string{blue}}
+			}),
+			phase: Settled, group: blue, deployed: ByTag, harm: "the version that was rolled back serves",
+		},
+		"the last release succeeded, and blue is still named": {
+			o: releasing(failed, registers(), func(o *Observation) {
+				o.Deployments["d-2"].Succeeded = true
+				o.DeploymentGroup.Success = "d-2"
+			}),
+			phase: Settled, group: green, deployed: ByTag, harm: "the group that serves cannot grow until blue is terminated",
+		},
+		"the next release begins while the last group is not named yet": {
+			o: releasing(failed, registers("i-1"), func(o *Observation) {
+				o.Deployments["d-2"].Succeeded = true
+				o.Deployments["d-3"] = &Deployment{ID: "d-3", Created: noon}
+				o.DeploymentGroup.Success, o.DeploymentGroup.Last = "d-2", "d-3"
+			}),
+			phase: Before, group: green, deployed: ByTag, harm: "the group that serves is taken for the one that waits to be terminated",
+		},
+		"the last release succeeded, and blue, which is named, serves again": {
+			o: releasing(failed, registers("b-1"), func(o *Observation) {
+				o.Deployments["d-2"].Succeeded = true
+				o.DeploymentGroup.Success = "d-2"
+			}),
+			phase: Settled, group: blue, deployed: ByTag, harm: "an operator's way back is undone",
 		},
 		"a rollback is in progress": {
 			o: releasing(failed, registers("b-1", "i-1"), func(o *Observation) {
@@ -136,7 +202,9 @@ func TestServing(t *testing.T) {
 			phase: Settled, group: blue, also: []string{green}, deployed: ByTag, harm: "users of the failed release's group are cut off at its scale-in",
 		},
 		"the release failed, and its green was bridged only": {
-			o:     releasing(failed, registers("b-1", "i-1"), func(o *Observation) { o.Record.Bridged = &Bridge{green, map[string][]string{webARN: {"i-1"}}} }),
+			o: releasing(failed, registers("b-1", "i-1"), func(o *Observation) {
+				o.Record.Bridged = &Bridge{Group: green, Targets: map[string][]string{webARN: {"i-1"}}}
+			}),
 			phase: Settled, group: blue, deployed: ByTag, harm: "a rolled-back group is attached",
 		},
 		"the release failed, and its green is registered and unhealthy": {

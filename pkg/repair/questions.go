@@ -49,7 +49,7 @@ func (o *Observation) open() (q questions) {
 }
 
 func (o *Observation) openDeployments() []string {
-	ids := append([]string{o.DeploymentGroup.Last, o.DeploymentGroup.Success, o.Record.Release, o.Record.Failed}, o.Listed...)
+	ids := append([]string{o.DeploymentGroup.Last, o.DeploymentGroup.Success, o.Record.Release, o.Record.Rerouted, o.Record.Failed}, o.Listed...)
 	for _, d := range o.Deployments {
 		if d != nil && d.Undoes != "" {
 			ids = append(ids, d.Undoes)
@@ -91,6 +91,13 @@ func (o *Observation) openTargetGroups() (arns, names []string) {
 	for _, s := range o.Record.Baseline.sources(fleet.ELBV2) {
 		if !read(s.Name()) {
 			arns, names = append(arns, s.ID), append(names, s.Name())
+		}
+	}
+	if b := o.Record.Bridged; b != nil {
+		for arn := range b.Targets {
+			if name := fleet.TargetGroupName(arn); !read(name) && !slices.Contains(names, name) {
+				arns, names = append(arns, arn), append(names, name)
+			}
 		}
 	}
 	return arns, slices.DeleteFunc(slices.Clone(o.DeploymentGroup.TargetGroups), func(n string) bool { return read(n) || slices.Contains(names, n) })

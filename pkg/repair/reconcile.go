@@ -14,11 +14,11 @@ import (
 	"deployhooks/pkg/store"
 )
 
-// Reconcile restores one deployment group's load balancing, as far as that does no
-// harm now. It is idempotent. An error is one of what the function itself
+// Reconcile brings one deployment group's load balancing in order, as far as that
+// does no harm now. It is idempotent. An error is one of what the function itself
 // runs on: the message is delivered again. Everything else that fails concerns the
 // deployment group: it is in the record and in the result, operators are notified,
-// and the function requeues.
+// and the function comes back by itself.
 func (r *Repairer) Reconcile(ctx context.Context, k Key, trigger Trigger) (Result, error) {
 	for try := 1; ; try++ {
 		result, err := r.reconcile(ctx, k, trigger)
@@ -33,10 +33,10 @@ func (r *Repairer) Reconcile(ctx context.Context, k Key, trigger Trigger) (Resul
 	}
 }
 
-// conflicts is how often a reconcile is begun whose record another one writes.
+// conflicts is how often a reconcile is begun whose record somebody else writes.
 const conflicts = 3
 
-var errConflict = errors.New("another reconcile has written the record meanwhile")
+var errConflict = errors.New("somebody else wrote the record meanwhile")
 
 func (r *Repairer) reconcile(ctx context.Context, k Key, trigger Trigger) (Result, error) {
 	o := r.observe(ctx, k, trigger)
@@ -133,7 +133,7 @@ func (r *Repairer) postpone(ctx context.Context, o *Observation) error {
 	if err := r.save(ctx, &record, p.Next); !errors.Is(err, errConflict) {
 		return err
 	}
-	return nil // another reconcile is at work
+	return nil // somebody else is at it
 }
 
 // save writes the record if it has changed, in the place of the one that was read or
@@ -170,7 +170,9 @@ func (r *Repairer) notify(ctx context.Context, record *store.Item[Record]) error
 	next := record.Value
 	var errs []error
 	for _, entry := range next.Notices.Due(r.now()) {
-		if err := r.notices.Publish(ctx, entry.Notice); err != nil {
+		n := entry.Notice
+		n.Tries = entry.Tries
+		if err := r.notices.Publish(ctx, n); err != nil {
 			next.Notices = next.Notices.Failed(entry.Matter, r.now())
 			errs = append(errs, err)
 			continue

@@ -3,6 +3,7 @@ package repair
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -109,6 +110,8 @@ type Bridge struct {
 	Group string `json:"autoScalingGroup"`
 	// Targets are the instances by the ARN of the target group.
 	Targets map[string][]string `json:"targets"`
+	// Protected are the instances that were protected from scale-in.
+	Protected []string `json:"protected,omitempty"`
 }
 
 // holds reports whether an instance is registered because of the bridge.
@@ -120,13 +123,17 @@ func (b *Bridge) holds(targetGroup, instance string) bool {
 func (b *Bridge) with(c setting.Change) *Bridge {
 	grown := &Bridge{Group: c.Group, Targets: map[string][]string{}}
 	if b != nil && b.Group == c.Group {
-		for arn, ids := range b.Targets {
-			grown.Targets[arn] = slices.Clone(ids)
-		}
+		maps.Copy(grown.Targets, b.Targets)
+		grown.Protected = b.Protected
 	}
-	ids := append(grown.Targets[c.TargetGroup], c.Items...)
-	slices.Sort(ids)
-	grown.Targets[c.TargetGroup] = slices.Compact(ids)
+	union := func(ids []string) []string {
+		return slices.Compact(slices.Sorted(slices.Values(slices.Concat(ids, c.Items))))
+	}
+	if c.Kind == protect {
+		grown.Protected = union(grown.Protected)
+	} else {
+		grown.Targets[c.TargetGroup] = union(grown.Targets[c.TargetGroup])
+	}
 	return grown
 }
 

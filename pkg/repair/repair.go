@@ -1,5 +1,5 @@
-// Package repair restores the load balancing of the Auto Scaling group of a
-// CodeDeploy blue/green deployment. The function in functions/repair calls it on
+// Package repair gives the Auto Scaling group of a CodeDeploy blue/green
+// deployment its load balancing back. The function in functions/repair calls it on
 // every notification of CodeDeploy and on a schedule.
 //
 // A deployment with COPY_AUTO_SCALING_GROUP replaces the blue group by a copy, the
@@ -12,6 +12,13 @@
 // decides by who serves users (plan_serving.go), and only then by the status of
 // deployments: a group that serves and is not attached is the harm, and a
 // precondition may delay the attachment only for a bounded time, and not silently.
+//
+// The one precondition without a bound is a release in progress: AWS warns that an
+// attachment may then deregister all instances. Until its end the group that serves is
+// bridged (plan_bridge.go): its instances are registered one by one, and protected
+// from scale-in, which would end them with their requests, unless a terminate hook
+// drains them. What that costs: the group does not shrink until it is attached, and an
+// instance refresh meanwhile waits for the protected instances.
 package repair
 
 import (

@@ -96,7 +96,7 @@ func TestRolesAllowWhatTheFunctionsCallAndNothingElse(t *testing.T) {
 	detach, pass := []string{"autoscaling:DetachTrafficSources", "vpc-lattice:DeregisterTargets"}, []string{"iam:PassRole"}
 	changes := slices.Concat(standby, replace, detach, pass, []string{
 		"autoscaling:AttachTrafficSources", "autoscaling:EnableMetricsCollection", "autoscaling:PutLifecycleHook", "autoscaling:ResumeProcesses",
-		"elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:RegisterTargets", "vpc-lattice:RegisterTargets",
+		"autoscaling:SetInstanceProtection", "elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:RegisterTargets", "vpc-lattice:RegisterTargets",
 	})
 	command := []string{"ssm:SendCommand"}
 	draining := slices.Concat(command, []string{
@@ -198,7 +198,7 @@ func TestScopeLimitsRepair(t *testing.T) {
 		"RepairAutoScalingGroups": {
 			Actions: []string{
 				"autoscaling:AttachTrafficSources", "autoscaling:DetachTrafficSources", "autoscaling:EnableMetricsCollection", "autoscaling:EnterStandby",
-				"autoscaling:ExitStandby", "autoscaling:PutLifecycleHook", "autoscaling:ResumeProcesses",
+				"autoscaling:ExitStandby", "autoscaling:PutLifecycleHook", "autoscaling:ResumeProcesses", "autoscaling:SetInstanceProtection",
 			},
 			Resources: []string{"arn:<Partition>:autoscaling:<Region>:<AccountId>:autoScalingGroup:*:autoScalingGroupName/*"},
 			Condition: "StringEquals=aws:ResourceTag/hooks=on",

@@ -133,8 +133,8 @@ func TestBridgeLeavesTerminatingInstances(t *testing.T) {
 	f := newFixture(t, setting{service: svc})
 	id := f.releaseTo(region.StageWait, region.Deployment{})
 	green := f.green(id)
+	f.putTerminateHook(green) // at once: without one, the instances are protected from scale-in
 	f.Advance(2 * time.Minute)
-	f.putTerminateHook(green)
 	var ending []string
 	f.OnCall(func(c region.Call) {
 		if in, ok := c.Input.(*elb.RegisterTargetsInput); ok {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -46,6 +47,15 @@ func hookItems(_ *fleet.AutoScalingGroup, fetched any) []Item {
 		}
 	}
 	return items
+}
+
+// HasTerminateHook reports whether terminating instances wait for a hook of the
+// users' own, whose owner drains them.
+func HasTerminateHook(f Fetched) bool {
+	hooks, _ := f[putHook].([]fleet.LifecycleHook)
+	return slices.ContainsFunc(hooks, func(h fleet.LifecycleHook) bool {
+		return h.Transition == "autoscaling:EC2_INSTANCE_TERMINATING" && !strings.HasPrefix(h.Name, fleet.ManagedHook)
+	})
 }
 
 func applyHook(ctx context.Context, api API, c Change) error {

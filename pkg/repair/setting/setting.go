@@ -17,7 +17,7 @@ import (
 	"deployhooks/pkg/fleet"
 )
 
-// API are the Auto Scaling calls of the kinds.
+// API is what the kinds ask Auto Scaling, and have it do.
 type API interface {
 	fleet.HooksAPI
 	AttachTrafficSources(context.Context, *autoscaling.AttachTrafficSourcesInput, ...func(*autoscaling.Options)) (*autoscaling.AttachTrafficSourcesOutput, error)

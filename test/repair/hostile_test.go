@@ -1,0 +1,329 @@
+package repair
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+
+	"deployhooks/pkg/repair"
+	"deployhooks/test/region"
+)
+
+// TestLargeScaleOutDuringTheWait holds that every instance that is launched in the
+// termination wait serves, however many are launched at once.
+func TestLargeScaleOutDuringTheWait(t *testing.T) {
+	t.Parallel()
+	for _, choice := range []repair.WithoutRevision{"notify", "standby", "replace"} {
+		t.Run(string(choice), func(t *testing.T) {
+			t.Parallel()
+			svc := waiting(3 * time.Hour)
+			svc.Max = 200
+			f := newFixture(t, setting{service: svc, rate: 1, config: configured(func(c *repair.Config) { c.InstancesWithoutRevision = choice })})
+			f.Advance(6 * time.Minute)
+			id := f.releaseTo(region.StageWait, region.Deployment{})
+			f.Advance(2 * time.Minute)
+			green := f.green(id)
+			f.Scale(green, 140)
+			f.Advance(20 * time.Minute)
+			f.mustRegisterAll(green, "the load has risen in the termination wait, and part of what was launched for it serves nobody")
+			f.Advance(3 * time.Hour)
+			f.Advance(20 * time.Minute)
+			for _, operation := range []string{"EnterStandby", "SetInstanceHealth"} {
+				if n := f.Made(operation); n > 0 {
+					t.Errorf("%s was called %d times: instances with the revision are taken from the users", operation, n)
+				}
+			}
+			f.mustRegisterAll(green, "the release has ended")
+		})
+	}
+}
+
+// TestLargeScaleOutAfterAMissedRelease is the same for a group that is found when its
+// release has ended.
+func TestLargeScaleOutAfterAMissedRelease(t *testing.T) {
+	t.Parallel()
+	for _, choice := range []repair.WithoutRevision{"notify", "standby", "replace"} {
+		t.Run(string(choice), func(t *testing.T) {
+			t.Parallel()
+			svc := shop()
+			svc.Max = 200
+			f := newFixture(t, setting{service: svc, rate: 1, config: configured(func(c *repair.Config) { c.InstancesWithoutRevision = choice })})
+			f.Advance(6 * time.Minute)
+			f.SetFaults(func(region.Call) region.Fault { return region.Fault{Before: region.Unavailable()} })
+			f.release(region.Deployment{})
+			green := f.GroupOf(f.svc)
+			f.Scale(green, 140)
+			f.Advance(10 * time.Minute)
+			f.SetFaults(nil)
+			f.Advance(20 * time.Minute)
+			for _, operation := range []string{"EnterStandby", "SetInstanceHealth"} {
+				if n := f.Made(operation); n > 0 {
+					t.Errorf("%s was called %d times: instances with the revision are taken from the users", operation, n)
+				}
+			}
+			f.mustBeAttached()
+			f.mustRegisterAll(green, "the release has ended")
+		})
+	}
+}
+
+// TestSecondReleaseNamedLast holds that the group of the last successful release
+// serves although the deployment group still names that of the one before.
+func TestSecondReleaseNamedLast(t *testing.T) {
+	t.Parallel()
+	for _, keep := range []bool{false, true} {
+		t.Run(fmt.Sprintf("blue is kept: %v", keep), func(t *testing.T) {
+			t.Parallel()
+			svc := waiting(2 * time.Hour)
+			svc.KeepBlue = keep
+			f := newFixture(t, setting{service: svc, rate: 1})
+			f.Advance(6 * time.Minute)
+			f.release(region.Deployment{})
+			f.settle()
+			blue := f.GroupOf(f.svc)
+			id := f.deploy(region.Deployment{SucceedFirst: true, Named: region.NamedAtEnd})
+			f.RunUntil(func() bool { return f.Deployed(id) }, time.Hour)
+			since := f.Now()
+			green := f.green(id)
+			f.Advance(2 * time.Minute)
+			f.Scale(green, 8)
+			f.Advance(15 * time.Minute)
+			f.mustRegisterAll(green, "the second release has succeeded, and its group cannot grow while blue waits to be terminated")
+			f.mustNotAnswer(blue, since, "the second release has succeeded")
+		})
+	}
+}
+
+// TestStoppedInTheWaitLeavesBlueOut holds that a release that is stopped in its
+// termination wait, without a roll-back, does not put the old version back.
+func TestStoppedInTheWaitLeavesBlueOut(t *testing.T) {
+	t.Parallel()
+	for _, naming := range []region.Naming{region.NamedWithHook, region.NamedAtReroute, region.NamedAtEnd} {
+		for _, spacing := range []time.Duration{0, time.Minute} {
+			for _, releases := range []int{0, 1} {
+				t.Run(fmt.Sprintf("named %q, spacing %v, after %d releases", naming, spacing, releases), func(t *testing.T) {
+					t.Parallel()
+					f := newFixture(t, setting{service: waiting(2 * time.Hour), rate: 1})
+					f.Advance(6 * time.Minute)
+					for range releases {
+						f.release(region.Deployment{})
+						f.settle()
+					}
+					blue := f.GroupOf(f.svc)
+					id := f.releaseTo(region.StageWait, region.Deployment{Named: naming, Spacing: spacing})
+					since := f.Now()
+					f.Advance(5 * time.Minute)
+					f.Stop(id)
+					f.Advance(30 * time.Minute)
+					f.mustNotAnswer(blue, since, "the release was stopped after its reroute, and the old version is before users again")
+					f.mustRegisterAll(f.green(id), "the release was stopped after its reroute")
+				})
+			}
+		}
+	}
+}
+
+// TestStoppedAfterAllWereReplaced holds that a release that is stopped in its wait
+// leaves users somebody to be served by, although all its instances were replaced.
+func TestStoppedAfterAllWereReplaced(t *testing.T) {
+	t.Parallel()
+	for _, naming := range []region.Naming{region.NamedWithHook, region.NamedAtEnd} {
+		for _, releases := range []int{0, 1} {
+			t.Run(fmt.Sprintf("named %q, after %d releases", naming, releases), func(t *testing.T) {
+				t.Parallel()
+				f := newFixture(t, setting{service: waiting(3 * time.Hour), rate: 1})
+				f.Advance(6 * time.Minute)
+				for range releases {
+					f.release(region.Deployment{})
+					f.settle()
+				}
+				id := f.releaseTo(region.StageWait, region.Deployment{Named: naming})
+				f.Advance(5 * time.Minute)
+				green := f.green(id)
+				first := f.InService(green)
+				f.Scale(green, 8)
+				f.Advance(10 * time.Minute)
+				for _, i := range first { // one after the other, as a refresh does
+					f.Kill(i)
+					f.Advance(8 * time.Minute)
+				}
+				f.mustRegisterAll(green, "all instances were replaced in the wait")
+				before := f.users.Total().Failed
+				f.Stop(id)
+				f.Advance(30 * time.Minute)
+				if failed := f.users.Total().Failed - before; failed > 0 {
+					t.Errorf("the release was stopped in its wait, and %d requests have failed since: what was bridged was taken from users who have nobody else\nnotified %q", failed, f.Subjects())
+				}
+				f.Scale(green, 6)
+				f.Scale(green, 8)
+				f.Advance(12 * time.Minute)
+				f.mustRegisterAll(green, "the release was stopped in its wait")
+			})
+		}
+	}
+}
+
+// TestSettingsEditedByMistakeDuringARelease holds that what the release does not use
+// is bridged as little as it is attached.
+func TestSettingsEditedByMistakeDuringARelease(t *testing.T) {
+	t.Parallel()
+	for _, stage := range []region.Stage{region.StageReady, region.StageWait} {
+		t.Run(string(stage), func(t *testing.T) {
+			t.Parallel()
+			svc := waiting(6 * time.Hour)
+			if stage == region.StageReady {
+				svc.ReadyWait = 12 * time.Hour
+			}
+			f := newFixture(t, setting{service: svc, rate: 1})
+			f.AddService(region.Service{Application: "bank", DeploymentGroup: "web", TargetGroups: []string{"bank"}})
+			f.Advance(12 * time.Minute)
+			id := f.releaseTo(stage, region.Deployment{})
+			f.Advance(6 * time.Minute)
+			f.mustUpdateTargetGroups([]string{"web", "bank"})
+			f.Advance(30 * time.Minute)
+			blue, green := f.Groups(id)
+			for _, group := range []string{blue, green} {
+				for _, i := range f.InService(group) {
+					if serves(f.Health("bank")[i]) {
+						t.Errorf("%s of %s is registered with another service's target group, which no release has used: its users get the wrong application", i, group)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestDetachedByHandBeforeARelease holds that an operator's decision stands while the
+// next release waits in READY.
+func TestDetachedByHandBeforeARelease(t *testing.T) {
+	t.Parallel()
+	svc := shop()
+	svc.TargetGroups = []string{"web", "admin"}
+	svc.ReadyWait = 12 * time.Hour
+	f := newFixture(t, setting{service: svc, rate: 1})
+	f.Advance(12 * time.Minute)
+	blue := f.GroupOf(f.svc)
+	f.detach(blue, f.TargetGroupARN("admin"))
+	f.Advance(12 * time.Minute)
+	f.releaseTo(region.StageReady, region.Deployment{})
+	f.Advance(30 * time.Minute)
+	if n := len(f.InService(blue)) - len(f.unregistered(blue, "admin")); n > 0 {
+		t.Errorf("an operator has detached admin, and %d instances were registered with it again: a decision is undone behind the operator's back", n)
+	}
+}
+
+// TestWaitThatBeganUnseen holds that the replacement group serves in the wait although
+// nothing that CodeDeploy registered is left and no flag says so.
+func TestWaitThatBeganUnseen(t *testing.T) {
+	t.Parallel()
+	for _, naming := range []region.Naming{region.NamedWithHook, region.NamedAtReroute, region.NamedAtEnd} {
+		t.Run(fmt.Sprintf("named %q", naming), func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, setting{service: waiting(12 * time.Hour), rate: 1})
+			f.Advance(6 * time.Minute)
+			f.SetFaults(func(region.Call) region.Fault { return region.Fault{Before: region.Unavailable()} })
+			id := f.releaseTo(region.StageWait, region.Deployment{WaitFlagUnset: true, Named: naming})
+			green := f.green(id)
+			f.Advance(time.Minute)
+			f.Scale(green, 8)
+			f.Advance(10 * time.Minute)
+			f.Scale(green, 0)
+			f.Advance(10 * time.Minute)
+			f.SetFaults(nil)
+			f.Scale(green, 4)
+			f.Advance(40 * time.Minute)
+			f.mustRegisterAll(green, "all instances were replaced in the wait, nobody is registered, and users get errors for as long as the wait lasts")
+			if f.mentions(green) == 0 {
+				t.Errorf("and operators do not know: %q", f.Subjects())
+			}
+		})
+	}
+}
+
+// TestLeftSuspendedInTheWait holds that processes that CodeDeploy leaves suspended in
+// the wait neither keep what is launched from users nor silently last.
+func TestLeftSuspendedInTheWait(t *testing.T) {
+	t.Parallel()
+	for _, unset := range []bool{false, true} {
+		t.Run(fmt.Sprintf("wait flag unset: %v", unset), func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, setting{service: waiting(12 * time.Hour), rate: 1})
+			f.Advance(6 * time.Minute)
+			id := f.releaseTo(region.StageWait, region.Deployment{LeaveSuspended: true, WaitFlagUnset: unset})
+			green := f.green(id)
+			f.Advance(time.Minute)
+			f.Scale(green, 8)
+			f.Advance(30 * time.Minute)
+			f.mustRegisterAll(green, "CodeDeploy left processes suspended, and what was launched serves nobody for as long as the wait lasts")
+			if f.mentions(green) == 0 {
+				t.Errorf("operators do not know: %q", f.Subjects())
+			}
+		})
+	}
+}
+
+// TestRenamedInTheWait holds that a bridge outlives the deployment group's name.
+func TestRenamedInTheWait(t *testing.T) {
+	t.Parallel()
+	svc := waiting(3 * time.Hour)
+	svc.RollBack = true
+	f := newFixture(t, setting{service: svc, rate: 1})
+	f.Advance(6 * time.Minute)
+	id := f.releaseTo(region.StageWait, region.Deployment{})
+	f.Advance(2 * time.Minute)
+	green := f.green(id)
+	f.Scale(green, 8)
+	f.Advance(10 * time.Minute)
+	f.mustRegisterAll(green, "before the renaming")
+	if _, err := f.CodeDeploy().UpdateDeploymentGroup(t.Context(), &codedeploy.UpdateDeploymentGroupInput{
+		ApplicationName: &f.svc.Application, CurrentDeploymentGroupName: &f.svc.DeploymentGroup, NewDeploymentGroupName: aws.String("renamed"),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	f.svc.DeploymentGroup = "renamed"
+	f.Advance(12 * time.Minute)
+	f.Stop(id)
+	f.RunUntil(func() bool { r := f.RollbackOf(id); return r != "" && f.Ended(r) }, time.Hour)
+	f.Advance(20 * time.Minute)
+	if attached := f.Attached(green); len(attached) > 0 {
+		t.Errorf("the function attached %s, which was rolled back, to %v", green, attached)
+	}
+	for _, i := range f.InService(green) {
+		if serves(f.Health("web")[i]) {
+			t.Errorf("%s was bridged under the deployment group's old name and is still registered after the roll-back: users get the version that failed", i)
+		}
+	}
+}
+
+// TestSettingsRevertedAfterARollBack holds that a bridge is taken back from target
+// groups that the deployment group no longer names.
+func TestSettingsRevertedAfterARollBack(t *testing.T) {
+	t.Parallel()
+	svc := waiting(3 * time.Hour)
+	svc.RollBack = true
+	f := newFixture(t, setting{service: svc, rate: 1})
+	f.Advance(6 * time.Minute)
+	f.AddTargetGroup(region.TargetGroup{Name: "admin"})
+	f.addToDeploymentGroup("admin")
+	id := f.releaseTo(region.StageWait, region.Deployment{})
+	f.Advance(2 * time.Minute)
+	green := f.green(id)
+	f.Scale(green, 8)
+	f.Advance(10 * time.Minute)
+	f.mustUpdateTargetGroups([]string{"web"})
+	f.Stop(id)
+	f.RunUntil(func() bool { r := f.RollbackOf(id); return r != "" && f.Ended(r) }, time.Hour)
+	f.Advance(20 * time.Minute)
+	var left []string
+	for _, i := range f.InService(green) {
+		if serves(f.Health("admin")[i]) {
+			left = append(left, i)
+		}
+	}
+	if len(left) > 4 { // CodeDeploy's own four are CodeDeploy's business
+		t.Errorf("%d instances are still registered with admin after the roll-back: users get the version that failed", len(left))
+	}
+}
