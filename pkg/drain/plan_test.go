@@ -32,7 +32,7 @@ func waiting(vary ...func(*scenario)) *scenario {
 	s := &scenario{
 		cfg: Config{SweepInterval: time.Minute, CommandTimeout: 5 * time.Minute, NetworkTargetWait: 2 * time.Minute},
 		d: Drain{
-			Instance: "i-1", Group: "shop", Cause: CauseLifecycle, Since: noon.Add(-time.Minute), Known: true, DelayKnown: true, Delay: 120,
+			Instance: "i-1", Group: "shop", Cause: CauseLifecycle, Since: noon.Add(-time.Minute), Known: true, DelaySince: noon.Add(-time.Hour * 48), Delay: 120,
 			Actions:   []Action{{Hook: "deployhooks-drain", Token: "t-1", Began: noon.Add(-time.Minute), Timeout: 300, Global: 30000}},
 			Balancers: map[string]Left{webARN: {}},
 		},
@@ -258,7 +258,7 @@ func TestPlan(t *testing.T) {
 		"a late event, and the action's time nearly up": {scenario: waiting(age(time.Minute), began(49*time.Minute), timeouts(300, 3000), change(func(d *Drain) { d.Delay = 3600 })), release: true, end: DeadlinePassed, harm: "the action times out"},
 		"swept, it may have waited for a whole timeout": {scenario: waiting(age(44*time.Minute), timeouts(300, 3000), change(func(d *Drain) { d.Cause, d.Delay, d.Actions[0].Began = CauseSweep, 3600, time.Time{} })), release: true, end: DeadlinePassed, harm: "the action times out"},
 		"the deadline, and nothing could be read":       {scenario: waiting(age(22*time.Minute), func(s *scenario) { s.o.Instances, s.o.Targets = nil, nil }), release: true, end: DeadlinePassed, harm: "an instance is kept without end"},
-		"a delay that is not known":                     {scenario: waiting(age(59*time.Minute), func(s *scenario) { s.d.DelayKnown, s.o.Balancers[webARN] = false, Balancer{ID: webARN} }), waitsFor: "web", harm: "requests are cut off for a question that failed"},
+		"a delay that is not known":                     {scenario: waiting(age(59*time.Minute), func(s *scenario) { s.d.DelaySince, s.o.Balancers[webARN] = time.Time{}, Balancer{ID: webARN} }), waitsFor: "web", harm: "requests are cut off for a question that failed"},
 		"a heartbeat is due":                            {scenario: waiting(heartbeat(75 * time.Second)), waitsFor: "web", heartbeat: true, harm: "the hook times out in an outage of half its timeout that a sweep ends"},
 		"none is due yet":                               {scenario: waiting(heartbeat(74 * time.Second)), waitsFor: "web", harm: "heartbeats that nobody needs use up the account's rate"},
 		"a hook of half a minute":                       {scenario: waiting(heartbeat(10*time.Second), timeouts(30, 3000)), waitsFor: "web", heartbeat: true, harm: "the hook times out with requests in flight"},
