@@ -32,7 +32,7 @@ func (q *questions) search(ctx context.Context, drains []Drain) {
 	// Those go first that were read the longest ago, so that however many drains
 	// begin meanwhile, each one's search gets to its end.
 	slices.SortStableFunc(missing, func(a, b string) int { return q.r.known.targets.at(a).Compare(q.r.known.targets.at(b)) })
-	n := min(len(missing), max(0, q.b.Balancing-least.Balancing/2))
+	n := min(len(missing), q.b.Balancing/2) // the rest is for those whose load balancers are known
 	q.b.Balancing -= n
 	q.o.Deferred = q.o.Deferred || n < len(missing)
 	each(ctx, missing[:n], q.askRegistered)
