@@ -66,6 +66,18 @@ func (c *cache[T]) forget() {
 	clear(c.values)
 }
 
+// where are the names of the values that a condition holds for.
+func (c *cache[T]) where(holds func(T) bool) (names []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name, v := range c.values {
+		if holds(v.value) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // at is when a value was read, zero for never.
 func (c *cache[T]) at(name string) time.Time {
 	c.mu.Lock()

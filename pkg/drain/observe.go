@@ -19,7 +19,7 @@ func (r *Drainer) observe(ctx context.Context, all []work, b *Budget) ([]Drain, 
 	q := &questions{r: r, b: b, o: &Observation{
 		Now: r.now(), Groups: map[string]*fleet.AutoScalingGroup{}, Instances: map[string]map[string]fleet.Instance{},
 		Hooks: map[string][]fleet.LifecycleHook{}, Wanted: map[string]Wanted{}, Balancers: map[string]Balancer{},
-		Targets: map[string]map[string][]fleet.Target{}, Found: map[string][]string{},
+		Targets: map[string]map[string][]fleet.Target{}, Found: map[string][]string{}, Searched: map[string]bool{},
 		Commands: map[string]map[string]Result{}, Failed: map[Question]error{},
 	}}
 	drains, unplaced := r.place(ctx, all, b)

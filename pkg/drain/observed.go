@@ -30,8 +30,8 @@ type Observation struct {
 	Targets map[string]map[string][]fleet.Target
 	// Found are the further load balancers that hold an instance, by instance.
 	Found map[string][]string
-	// Searched means that Found is complete.
-	Searched bool
+	// Searched are the instances for which Found is complete.
+	Searched map[string]bool
 	// Commands are the commands' results by command ID and instance.
 	Commands map[string]map[string]Result
 	// Sent are the drain commands that SSM lists, by instance, of this installation

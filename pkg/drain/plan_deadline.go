@@ -51,18 +51,28 @@ const minAhead = 20 * time.Second
 
 // deadline is when the instance is released whatever is in flight: after the
 // deregistration delays and the command's time, with a margin for services that do
-// not answer. It is earlier where the configuration, the end of an action or of the
-// instance say so.
+// not answer. What is learned or left late, after an outage, has its time from then
+// on; a target group that somebody registers the instance in again and again has
+// not. It is earlier where the configuration, the end of an action or of the instance
+// say so.
 func (d Drain) deadline(s Settings) time.Time {
-	delay := fleet.MaxDeregistrationDelay
-	if d.DelayKnown {
-		delay = time.Duration(d.Delay) * time.Second
+	delay, late := fleet.MaxDeregistrationDelay, d.Since
+	if !d.DelaySince.IsZero() {
+		delay, late = time.Duration(d.Delay)*time.Second, d.DelaySince
 	}
-	left := delay + s.CommandTimeout + outageMargin
-	if s.Deadline > 0 {
-		left = min(left, s.Deadline)
+	for _, left := range d.Balancers {
+		if left.Times <= registeredAgain && left.At.After(late) {
+			late = left.At
+		}
 	}
-	end := d.Since.Add(left)
+	takes := delay + s.CommandTimeout
+	end := d.Since.Add(takes + outageMargin)
+	if again := late.Add(takes + completeMargin); again.After(end) {
+		end = again
+	}
+	if last := d.Since.Add(s.Deadline); s.Deadline > 0 && last.Before(end) {
+		end = last
+	}
 	if !d.EC2EndsAt.IsZero() && d.EC2EndsAt.Before(end) {
 		end = d.EC2EndsAt
 	}

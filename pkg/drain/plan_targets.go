@@ -14,7 +14,7 @@ import (
 // learnTargets is the drain with what was observed of its load balancers.
 func (d Drain) learnTargets(cfg Config, o *Observation) Drain {
 	wanted := o.Wanted[d.Group]
-	d.Known = d.Known || wanted.Whole && (!cfg.FindTargetGroups || o.Searched)
+	d.Known = d.Known || wanted.Whole && (!cfg.FindTargetGroups || o.Searched[d.Instance])
 	before := d.Balancers
 	d.Balancers = maps.Clone(before)
 	if d.Balancers == nil {
@@ -44,7 +44,9 @@ func (d Drain) learnTargets(cfg Config, o *Observation) Drain {
 	if len(d.Balancers) == 0 {
 		d.Balancers = nil // as it is read again
 	}
-	d.DelayKnown = d.DelayKnown || delayKnown
+	if d.DelaySince.IsZero() && delayKnown {
+		d.DelaySince = o.Now
+	}
 	return d
 }
 

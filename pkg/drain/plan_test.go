@@ -32,7 +32,7 @@ func waiting(vary ...func(*scenario)) *scenario {
 	s := &scenario{
 		cfg: Config{SweepInterval: time.Minute, CommandTimeout: 5 * time.Minute, NetworkTargetWait: 2 * time.Minute},
 		d: Drain{
-			Instance: "i-1", Group: "shop", Cause: CauseLifecycle, Since: noon.Add(-time.Minute), Known: true, DelayKnown: true, Delay: 120,
+			Instance: "i-1", Group: "shop", Cause: CauseLifecycle, Since: noon.Add(-time.Minute), Known: true, DelaySince: noon.Add(-time.Hour * 48), Delay: 120,
 			Actions:   []Action{{Hook: "deployhooks-drain", Token: "t-1", Began: noon.Add(-time.Minute), Timeout: 300, Global: 30000}},
 			Balancers: map[string]Left{webARN: {}},
 		},
@@ -252,6 +252,9 @@ func TestPlan(t *testing.T) {
 		"healthy, and the agent does not know it":       {scenario: waiting(command(Command{Key: "k", Over: true, Status: "InvalidInstanceId"})), release: true, end: CommandFailed, harm: "nobody hears that commands never run"},
 		"shortly before the deadline":                   {scenario: waiting(age(21*time.Minute + 59*time.Second)), waitsFor: "web", harm: "requests that could have finished are cut off"},
 		"the deadline":                                  {scenario: waiting(age(22 * time.Minute)), release: true, end: DeadlinePassed, waitsFor: "web:80", harm: "an instance is kept without end"},
+		"a delay learned after an outage":               {scenario: waiting(age(30*time.Minute), targets(webARN, "healthy"), change(func(d *Drain) { d.DelaySince = time.Time{} })), deregister: 1, waitsFor: "web:80", harm: "the instance is released the moment that it could leave"},
+		"left after an outage":                          {scenario: waiting(age(30*time.Minute), change(func(d *Drain) { d.Balancers[webARN] = Left{At: noon.Add(-time.Minute), Times: 1} })), waitsFor: "web:80", harm: "the instance is released the moment that it has left"},
+		"left again and again":                          {scenario: waiting(age(30*time.Minute), change(func(d *Drain) { d.Balancers[webARN] = Left{At: noon.Add(-time.Minute), Times: 4} })), release: true, end: DeadlinePassed, harm: "an instance is kept without end"},
 		"a configured deadline":                         {scenario: waiting(age(3*time.Minute), config(func(c *Config) { c.Deadline = 3 * time.Minute })), release: true, end: DeadlinePassed, harm: "the configured deadline is not kept"},
 		"a group's deadline":                            {scenario: waiting(age(3*time.Minute), tag(DeadlineTag, "3")), release: true, end: DeadlinePassed, harm: "the group's deadline is not kept"},
 		"a group's deadline that cannot be read":        {scenario: waiting(age(3*time.Minute), tag(DeadlineTag, "3m")), waitsFor: "web", notifies: DeadlineTag, harm: "nobody hears that the deadline is ignored"},
@@ -259,7 +262,7 @@ func TestPlan(t *testing.T) {
 		"a late event, and the action's time nearly up": {scenario: waiting(age(time.Minute), began(49*time.Minute), timeouts(300, 3000), change(func(d *Drain) { d.Delay = 3600 })), release: true, end: DeadlinePassed, harm: "the action times out"},
 		"swept, it may have waited for a whole timeout": {scenario: waiting(age(44*time.Minute), timeouts(300, 3000), change(func(d *Drain) { d.Cause, d.Delay, d.Actions[0].Began = CauseSweep, 3600, time.Time{} })), release: true, end: DeadlinePassed, harm: "the action times out"},
 		"the deadline, and nothing could be read":       {scenario: waiting(age(22*time.Minute), func(s *scenario) { s.o.Instances, s.o.Targets = nil, nil }), release: true, end: DeadlinePassed, harm: "an instance is kept without end"},
-		"a delay that is not known":                     {scenario: waiting(age(59*time.Minute), func(s *scenario) { s.d.DelayKnown, s.o.Balancers[webARN] = false, Balancer{ID: webARN} }), waitsFor: "web", harm: "requests are cut off for a question that failed"},
+		"a delay that is not known":                     {scenario: waiting(age(59*time.Minute), func(s *scenario) { s.d.DelaySince, s.o.Balancers[webARN] = time.Time{}, Balancer{ID: webARN} }), waitsFor: "web", harm: "requests are cut off for a question that failed"},
 		"a heartbeat is due":                            {scenario: waiting(heartbeat(75 * time.Second)), waitsFor: "web", heartbeat: true, harm: "the hook times out in an outage of half its timeout that a sweep ends"},
 		"none is due yet":                               {scenario: waiting(heartbeat(74 * time.Second)), waitsFor: "web", harm: "heartbeats that nobody needs use up the account's rate"},
 		"a hook of half a minute":                       {scenario: waiting(heartbeat(10*time.Second), timeouts(30, 3000)), waitsFor: "web", heartbeat: true, harm: "the hook times out with requests in flight"},

@@ -28,11 +28,11 @@ type Drain struct {
 	Known bool `json:"known,omitempty"`
 	// Balancers are those, by the ID of a [Balancer].
 	Balancers map[string]Left `json:"balancers,omitempty"`
-	// Delay is how long leaving them may take, in seconds, and DelayKnown whether
-	// that is known.
-	Delay      int     `json:"delay,omitempty"`
-	DelayKnown bool    `json:"delayKnown,omitempty"`
-	Command    Command `json:"command,omitzero"`
+	// Delay is how long leaving them may take, in seconds, and DelaySince from when on
+	// that is known, zero while it is not.
+	Delay      int       `json:"delay,omitempty"`
+	DelaySince time.Time `json:"delaySince,omitzero"`
+	Command    Command   `json:"command,omitzero"`
 	// Skip means that the instance is completed without draining.
 	Skip bool `json:"skip,omitempty"`
 	// EC2EndsAt is when EC2 ends or has ended the instance, zero where nothing said

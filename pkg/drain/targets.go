@@ -59,10 +59,11 @@ func (q *questions) askTargets(ctx context.Context, drains []Drain) {
 	var first, then []func(context.Context)
 	for _, id := range ids {
 		known := q.o.Balancers[id]
-		if !known.DelayKnown || q.r.known.balancers.at(id).Before(q.o.Now.Add(-resolvedFor)) {
+		if !known.DelayKnown || q.r.known.balancers.at(id).Before(q.o.Now.Add(-rarely)) {
 			then = append(then, func(ctx context.Context) { q.askDelay(ctx, id) })
 		}
 		switch {
+		case q.o.Targets[id] != nil: // the search has just read it
 		case urgency[id] == unseenTargets:
 			first = append(first, func(ctx context.Context) { q.askRegistered(ctx, id) })
 		case urgency[id] == drainingTargets || q.o.Now.Sub(q.r.known.targets.at(id)) >= settledEvery:
@@ -78,8 +79,15 @@ func (q *questions) askTargets(ctx context.Context, drains []Drain) {
 }
 
 func (q *questions) askRegistered(ctx context.Context, id string) {
-	found, err := q.r.registered(ctx, id)
-	if err == nil {
+	found, exists, err := q.r.registered(ctx, id)
+	if err == nil && !exists {
+		var replaced bool
+		if replaced, err = q.r.resolveAgain(ctx, id); replaced {
+			q.note(aboutTargets, id, nil, func(o *Observation) { o.Deferred = true }) // ask about the new one before anything ends
+			return
+		}
+	}
+	if err == nil || fault.Is(err, fault.Denied) { // asking a search's again brings no more
 		q.r.known.targets.put(id, found, q.o.Now)
 	}
 	keep(q, aboutTargets, id, err, q.o.Targets, found)
@@ -87,19 +95,37 @@ func (q *questions) askRegistered(ctx context.Context, id string) {
 
 // registered are the registrations in a load balancer by instance; none where it
 // does not exist.
-func (r *Drainer) registered(ctx context.Context, id string) (map[string][]fleet.Target, error) {
+func (r *Drainer) registered(ctx context.Context, id string) (found map[string][]fleet.Target, exists bool, err error) {
 	var targets []fleet.Target
-	var err error
 	if isClassic(id) {
 		targets, err = r.classicTargets(ctx, id)
+		exists = true // or has no name to be found by
 	} else {
-		targets, _, err = fleet.Targets(ctx, r.clients.Balancers, id)
+		targets, exists, err = fleet.Targets(ctx, r.clients.Balancers, id)
 	}
-	found := map[string][]fleet.Target{}
+	found = map[string][]fleet.Target{}
 	for _, t := range targets {
 		found[t.Instance] = append(found[t.Instance], t)
 	}
-	return found, err
+	return found, exists, err
+}
+
+// resolveAgain resolves the names anew that stand for a target group which does not
+// exist, and reports whether one has been created under such a name. A reader that
+// may not resolve names has to take the instance as out of the target group.
+func (r *Drainer) resolveAgain(ctx context.Context, id string) (replaced bool, err error) {
+	names := r.known.names.where(func(is resolution) bool { return is.id == id })
+	if len(names) == 0 {
+		return false, nil
+	}
+	if err := r.resolve(ctx, names); err != nil && !fault.Is(err, fault.Denied) {
+		return false, err
+	}
+	for _, name := range names {
+		is, _ := r.known.names.get(name, time.Time{})
+		replaced = replaced || is.id != "" && is.id != id
+	}
+	return replaced, nil
 }
 
 // askDelay reads how long leaving a load balancer may take.

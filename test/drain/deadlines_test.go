@@ -224,3 +224,40 @@ func TestOutageOfHalfTheTimeout(t *testing.T) {
 		}
 	}
 }
+
+// TestDelayLengthenedBetweenDrains lengthens the deregistration delay of a target
+// group that an earlier drain has read.
+func TestDelayLengthenedBetweenDrains(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, setup{instances: 6, heartbeat: 3600, delay: 30 * time.Second, mix: []time.Duration{time.Second}, perSecond: 1})
+	s.scaleIn(1)
+	s.untilReleased()
+	s.SetDeregistrationDelay("side", 30*time.Minute)
+	s.side = s.StartTraffic(region.Traffic{TargetGroup: "side", PerSecond: 1, Mix: []time.Duration{time.Second, 25 * time.Minute}})
+	s.Advance(26 * time.Minute) // less than an hour after the first
+	s.scaleIn(1)
+	s.Advance(2 * time.Hour)
+	s.mustCutNothing()
+	s.mustNotify("deadline-passed", 0)
+}
+
+// TestLoadBalancingDown has Elastic Load Balancing come back after an outage: the
+// instances leave their target groups then like at any other time.
+func TestLoadBalancingDown(t *testing.T) {
+	t.Parallel()
+	for _, outage := range []time.Duration{10 * time.Minute, 30 * time.Minute, time.Hour} {
+		t.Run(outage.String(), func(t *testing.T) {
+			t.Parallel()
+			s := newScenario(t, setup{heartbeat: 7200, env: command("stop")})
+			s.SetFaults(down("Elastic Load Balancing v2"))
+			s.scaleIn(2)
+			s.untilHeld(2)
+			s.Advance(outage)
+			s.SetFaults(nil)
+			s.Advance(30 * time.Minute)
+			s.mustComplete(2)
+			s.mustCutNothing()
+			s.mustRunOnce(2)
+		})
+	}
+}
