@@ -79,7 +79,7 @@ func (r *Drainer) claim(ctx context.Context, at time.Time, message string, want 
 }
 
 // Ticks happen at full multiples of these intervals, so that those that several
-// reconciles send meet, and continue as one. A new drain is looked after more often:
+// reconciles send meet, and continue as one. A new drain is reconciled more often:
 // with nothing in flight it is over at once.
 const (
 	atOnce = 2 * time.Second

@@ -26,7 +26,7 @@ func (r *Drainer) load(ctx context.Context, in Input) (found []work, err error) 
 		err = unlisted
 		for _, item := range open {
 			if item.Unreadable != nil {
-				r.complainOnce(ctx, "damaged: "+item.Key.Partition, Report{Outcome: ActionRequired, Reason: item.Unreadable.Error(), Remedy: "Delete the item; the next sweep drains the instance anew if it waits."})
+				r.notifyHourly(ctx, "damaged: "+item.Key.Partition, Report{Outcome: ActionRequired, Reason: item.Unreadable.Error(), Remedy: "Delete the item; the next sweep drains the instance anew if it waits."})
 				continue
 			}
 			items[item.Key.Partition] = item
@@ -50,7 +50,7 @@ func (r *Drainer) load(ctx context.Context, in Input) (found []work, err error) 
 			items[key.Partition] = item
 		}
 	}
-	r.complain(ctx, err)
+	r.notifyDenied(ctx, err)
 	return merge(items, in.Triggers, in.All, r.now()), err
 }
 
@@ -176,6 +176,6 @@ func (r *Drainer) write(ctx context.Context, changed []*work) error {
 			w.item.Version++
 		}
 	}
-	r.complain(ctx, err)
+	r.notifyDenied(ctx, err)
 	return err
 }

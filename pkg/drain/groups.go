@@ -11,15 +11,15 @@ import (
 	"deployhooks/pkg/fleet"
 )
 
-// placeFor is how long the group of an instance is looked for that is in none.
-const placeFor = 2 * time.Minute
+// searchGroupFor is how long the group of an instance in none is searched for.
+const searchGroupFor = 2 * time.Minute
 
-// place returns the drains, those of instances whose group is not known with the
+// findGroups returns the drains, those of instances whose group is not known with the
 // group that they are found in. The error is why some could not be looked up.
-func (r *Drainer) place(ctx context.Context, all []work, b *Budget) (drains []Drain, err error) {
+func (r *Drainer) findGroups(ctx context.Context, all []work, b *Budget) (drains []Drain, err error) {
 	var ids []string
 	for _, w := range all {
-		if w.drain.open() && w.drain.Group == "" && r.now().Sub(w.drain.Since) < placeFor {
+		if w.drain.open() && w.drain.Group == "" && r.now().Sub(w.drain.Since) < searchGroupFor {
 			ids = append(ids, w.drain.Instance)
 		}
 		drains = append(drains, w.drain)
@@ -48,7 +48,7 @@ func (r *Drainer) groupsOf(ctx context.Context, ids []string) (map[string]string
 	if err == nil {
 		return groups, nil
 	}
-	r.complain(ctx, err)
+	r.notifyDenied(ctx, err)
 	asking, cancel = context.WithTimeout(ctx, observeTime)
 	defer cancel()
 	second := fleet.EachAutoScalingGroup(asking, r.clients.Groups, func(g *fleet.AutoScalingGroup) error {

@@ -74,7 +74,7 @@ func (r *Drainer) handle(ctx context.Context, m messages, errs []error) {
 	want := Budget{AutoScaling: min(2*n, wantLimit) + sweepCalls*min(1, len(m.sweeps)), Balancing: 6 * n, Deregister: 2 * n}
 	claimed, unclaimed := r.claim(ctx, m.tick, m.by, want)
 	budget := &claimed.budget
-	r.complain(ctx, unclaimed)
+	r.notifyDenied(ctx, unclaimed)
 	forSweep := Budget{AutoScaling: sweepCalls}
 	if len(m.sweeps) > 0 {
 		budget.AutoScaling -= min(budget.AutoScaling, forSweep.AutoScaling)
@@ -117,7 +117,7 @@ func (r *Drainer) handleSweep(ctx context.Context, after string, claimed claim, 
 	found, open, next, err := r.sweep(ctx, after, claimed.clock, &b)
 	if err != nil {
 		r.log.ErrorContext(ctx, "sweep incomplete", "error", err)
-		r.complain(ctx, err)
+		r.notifyDenied(ctx, err)
 	}
 	since := r.now().Sub(claimed.last)
 	overdue := open > 0 && !claimed.mine && (since < 0 || since > often+soon)
@@ -229,7 +229,7 @@ func (r *Drainer) Answer(ctx context.Context, e event.Request) (any, error) {
 		var err error
 		claimed, err = r.claim(ctx, time.Time{}, "", Budget{AutoScaling: 20, Balancing: 10, Deregister: 4})
 		budget = claimed.budget
-		r.complain(ctx, err)
+		r.notifyDenied(ctx, err)
 	}
 	switch req.Action {
 	case "drain", "skip":

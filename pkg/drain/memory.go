@@ -9,7 +9,7 @@ import (
 )
 
 // memory is what an execution environment keeps between reconciles: what changes
-// rarely, and what it has complained of. It may be lost at any time.
+// rarely, and what it has notified of. It may be lost at any time.
 type memory struct {
 	clock       cache[store.Item[Clock]]
 	open        cache[openAt]

@@ -94,17 +94,17 @@ func (r *Drainer) announce(ctx context.Context, all []announcement, errs []error
 }
 
 // letters are messages to send, in order.
-type letters []*letter
+type letters []*digest
 
 // add adds a report to the letter that says the same, or to a new one.
 func (all *letters) add(matter string, report Report, from int) {
-	alike := func(l *letter) bool {
+	alike := func(l *digest) bool {
 		return l.matter == matter && l.report.Group == report.Group && l.report.Outcome == report.Outcome && l.report.Reason == report.Reason
 	}
 	i := slices.IndexFunc(*all, alike)
 	if i < 0 {
 		i = len(*all)
-		*all = append(*all, &letter{matter: matter, report: Report{Group: report.Group, Outcome: report.Outcome, Reason: report.Reason, Remedy: report.Remedy}})
+		*all = append(*all, &digest{matter: matter, report: Report{Group: report.Group, Outcome: report.Outcome, Reason: report.Reason, Remedy: report.Remedy}})
 	}
 	l := (*all)[i]
 	l.report.Count++
@@ -114,8 +114,8 @@ func (all *letters) add(matter string, report Report, from int) {
 	}
 }
 
-// letter is one message about several drains.
-type letter struct {
+// digest is one message about several drains.
+type digest struct {
 	matter string
 	report Report
 	from   []int
@@ -123,9 +123,9 @@ type letter struct {
 
 // deliver sends a message, unless this environment has sent the same action-required
 // one within the hour.
-func (r *Drainer) deliver(ctx context.Context, l letter) error {
+func (r *Drainer) deliver(ctx context.Context, l digest) error {
 	key := l.report.Group + "\x00" + l.matter
-	if _, sent := r.known.notified.get(key, r.now().Add(-complainEvery)); sent && l.report.Outcome == ActionRequired {
+	if _, sent := r.known.notified.get(key, r.now().Add(-renotifyAfter)); sent && l.report.Outcome == ActionRequired {
 		return nil
 	}
 	if err := r.publish(ctx, l.report); err != nil {
@@ -136,16 +136,16 @@ func (r *Drainer) deliver(ctx context.Context, l letter) error {
 	return nil
 }
 
-// complainEvery is how long operators are not notified again of what concerns all
+// renotifyAfter is how long operators are not notified again of what concerns all
 // drains.
-const complainEvery = time.Hour
+const renotifyAfter = time.Hour
 
-// complain notifies operators that a call is denied that all drains need. There may
+// notifyDenied notifies operators that a call is denied that all drains need. There may
 // be no table to remember it in, so each execution environment does so by itself.
-func (r *Drainer) complain(ctx context.Context, err error) {
+func (r *Drainer) notifyDenied(ctx context.Context, err error) {
 	for _, e := range unjoined(err) {
 		if fault.Is(e, fault.Denied) {
-			r.complainOnce(ctx, fault.Action(e), reportFault(e))
+			r.notifyHourly(ctx, fault.Action(e), reportFault(e))
 		}
 	}
 }
@@ -159,11 +159,11 @@ func unjoined(err error) []error {
 	return []error{err}
 }
 
-func (r *Drainer) complainOnce(ctx context.Context, matter string, report Report) {
+func (r *Drainer) notifyHourly(ctx context.Context, matter string, report Report) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notifyTime)
 	defer cancel()
 	report.Instances = []Instance{}
-	_ = r.deliver(ctx, letter{matter: matter, report: report}) // logged, and tried again at the next occasion
+	_ = r.deliver(ctx, digest{matter: matter, report: report}) // logged, and tried again at the next occasion
 }
 
 func (r *Drainer) publish(ctx context.Context, report Report) error {

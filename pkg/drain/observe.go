@@ -12,7 +12,7 @@ import (
 
 // observe asks AWS once for all drains: each group, each target group and each
 // command one time, however many drains it concerns, as far as the budget goes.
-// What a question that fails was to tell is missing; what is known from earlier
+// The answer to a question that fails is missing; what is known from earlier
 // takes its place where it changes rarely. It returns the drains, with the groups that
 // their instances are in.
 func (r *Drainer) observe(ctx context.Context, all []work, b *Budget) ([]Drain, *Observation) {
@@ -22,7 +22,7 @@ func (r *Drainer) observe(ctx context.Context, all []work, b *Budget) ([]Drain, 
 		Targets: map[string]map[string][]fleet.Target{}, Found: map[string][]string{}, Searched: map[string]bool{},
 		Commands: map[string]map[string]Result{}, Failed: map[Question]error{},
 	}}
-	drains, unplaced := r.place(ctx, all, b)
+	drains, unplaced := r.findGroups(ctx, all, b)
 	if unplaced != nil {
 		q.o.Failed[Question{aboutGroup, ""}] = unplaced
 	}

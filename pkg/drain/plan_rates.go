@@ -78,7 +78,7 @@ func allotReleases(steps []Step, b Budget) {
 			left -= calls
 			continue
 		}
-		left = 0 // nobody overtakes
+		left = 0 // keep the order: none after it is allowed
 		if s.Release {
 			s.Release, s.End = false, ""
 			s.waitFor("its turn within the rate of Auto Scaling's calls")

@@ -73,7 +73,7 @@ func (r *Drainer) Reconcile(ctx context.Context, in Input) Done {
 	}
 	done := Done{Requeued: requeued == nil, Err: errors.Join(unread, unsaved)}
 	if open {
-		r.complain(ctx, requeued)
+		r.notifyDenied(ctx, requeued)
 		done.Err = errors.Join(done.Err, requeued)
 	}
 	if in.All && done.Err == nil {

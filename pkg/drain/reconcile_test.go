@@ -284,7 +284,7 @@ func TestAnnouncements(t *testing.T) {
 	f.Advance(3 * time.Minute)
 	for _, want := range []string{"elevated risk", "RETIREMENT", drain.RebalanceTag} {
 		if !strings.Contains(f.texts(), want) {
-			t.Errorf("nobody hears of %s: %s", want, f.texts())
+			t.Errorf("operators do not learn of %s: %s", want, f.texts())
 		}
 	}
 	if got := f.outcomes(); !slices.Contains(got, "drained") || !slices.Contains(got, "gone") {
@@ -308,7 +308,7 @@ func TestDamagedItem(t *testing.T) {
 	f.Advance(3 * time.Minute)
 	f.mustEnd("a damaged item keeps an instance", "drained", "drained", "drained")
 	if !strings.Contains(f.texts(), "i-0damaged") {
-		t.Errorf("nobody hears of the damaged item: %s", f.texts())
+		t.Errorf("operators do not learn of the damaged item: %s", f.texts())
 	}
 }
 

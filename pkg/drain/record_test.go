@@ -91,14 +91,14 @@ func TestRecord(t *testing.T) {
 	}{
 		"completed":                       {scenario: ready(), did: did{actions: []answer{{completed: true}}}, outcome: Drained, harm: "a drain goes on for ever"},
 		"completed by somebody else":      {scenario: ready(), did: did{actions: []answer{{absent: true}}}, outcome: Drained, harm: "a drain goes on for ever"},
-		"the action had timed out":        {scenario: waiting(targets(webARN), began(time.Hour)), did: did{actions: []answer{{absent: true}}}, outcome: TimedOut, notifies: 1, harm: "nobody hears of the timeout"},
+		"the action had timed out":        {scenario: waiting(targets(webARN), began(time.Hour)), did: did{actions: []answer{{absent: true}}}, outcome: TimedOut, notifies: 1, harm: "operators do not learn of the timeout"},
 		"not called":                      {scenario: ready(), harm: "an instance is believed released that waits"},
 		"not completed":                   {scenario: ready(), did: did{actions: []answer{{err: errors.New("timeout")}}}, tried: true, harm: "an instance is believed released that waits"},
-		"not allowed to":                  {scenario: ready(), did: did{actions: []answer{{err: refused}}}, notifies: 1, harm: "nobody hears of the permission that is missing"},
+		"not allowed to":                  {scenario: ready(), did: did{actions: []answer{{err: refused}}}, notifies: 1, harm: "operators do not learn of the permission that is missing"},
 		"the heartbeat was accepted":      {scenario: waiting(heartbeat(4 * time.Minute)), did: did{actions: []answer{{heartbeat: true}}}, heartbeat: true, harm: "heartbeats are sent at each tick"},
 		"the heartbeat was refused":       {scenario: waiting(heartbeat(4 * time.Minute)), did: did{actions: []answer{{err: errors.New("503")}}}, harm: "a heartbeat counts that Auto Scaling refused, and the hook times out untold"},
-		"the command's end is notified":   {scenario: waiting(command(Command{Key: "k", ID: "c", Over: true, Status: succeeded})), did: did{actions: []answer{{completed: true}}}, outcome: Drained, notifies: 1, harm: "nobody hears what the command said"},
-		"the deadline's end is notified":  {scenario: waiting(age(22 * time.Minute)), did: did{actions: []answer{{completed: true}}}, outcome: DeadlinePassed, notifies: 1, harm: "nobody hears that requests were cut off"},
+		"the command's end is notified":   {scenario: waiting(command(Command{Key: "k", ID: "c", Over: true, Status: succeeded})), did: did{actions: []answer{{completed: true}}}, outcome: Drained, notifies: 1, harm: "operators do not learn what the command said"},
+		"the deadline's end is notified":  {scenario: waiting(age(22 * time.Minute)), did: did{actions: []answer{{completed: true}}}, outcome: DeadlinePassed, notifies: 1, harm: "operators do not learn that requests were cut off"},
 		"the warm pool's end is quiet":    {scenario: waiting(targets(webARN), change(func(d *Drain) { d.Returns = ReturnedToWarmPool })), did: did{actions: []answer{{completed: true}}}, outcome: ReturnedToWarmPool, harm: "operators hear of what is in order"},
 		"one of two actions is completed": {scenario: waiting(targets(webARN), change(func(d *Drain) { d.Actions = append(d.Actions, Action{Hook: "h2"}) })), did: did{actions: []answer{{completed: true}, {err: errors.New("503")}}}, harm: "the second hook times out"},
 	} {
@@ -114,7 +114,7 @@ func TestRecord(t *testing.T) {
 	}
 }
 
-// TestDeregistrationsAreCounted holds that a target which is registered again is told
+// TestDeregistrationsAreCounted holds that a target which is registered again is notified
 // from one that was deregistered once.
 func TestDeregistrationsAreCounted(t *testing.T) {
 	s := waiting(targets(webARN, "healthy"), left(time.Minute, 1))

@@ -189,9 +189,7 @@ func (r *Drainer) deploymentTargets(ctx context.Context, deployment string) ([]s
 func (q *questions) wanted(n *wantedNames, failed error) (Wanted, error) {
 	w := Wanted{Attached: n.attached}
 	errs := []error{n.err}
-	for _, id := range n.attached {
-		w.Balancers = append(w.Balancers, id)
-	}
+	w.Balancers = append(w.Balancers, n.attached...)
 	whole := n.groupKnown || fault.Is(n.err, fault.Denied)
 	for _, name := range n.targetGroups {
 		is, ok := q.r.resolved(name)

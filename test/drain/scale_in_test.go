@@ -148,7 +148,7 @@ func TestAnotherHookForHours(t *testing.T) {
 	s.mustNotify("drained", 1)
 }
 
-// TestTableDoesNotGrow looks at the table long after the last drain: items of ended
+// TestTableDoesNotGrow reads the table long after the last drain: items of ended
 // drains are deleted, or carry the time at which DynamoDB deletes them.
 func TestTableDoesNotGrow(t *testing.T) {
 	t.Parallel()

@@ -139,5 +139,5 @@ func TestScopeTagRemovedDuringTheDrain(t *testing.T) {
 	}
 	s.untilReleased()
 	s.mustCutNothing()
-	s.mustMention("CompleteLifecycleAction", "the function had taken the instances up, and nobody hears that they wait")
+	s.mustMention("CompleteLifecycleAction", "the function had taken the instances up, and operators do not learn that they wait")
 }
