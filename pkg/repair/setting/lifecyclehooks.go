@@ -15,6 +15,11 @@ import (
 
 const putHook = "put-lifecycle-hook"
 
+type lifecycleHooksAPI interface {
+	fleet.HooksAPI
+	PutLifecycleHook(context.Context, *autoscaling.PutLifecycleHookInput, ...func(*autoscaling.Options)) (*autoscaling.PutLifecycleHookOutput, error)
+}
+
 // lifecycleHooks are the users' own lifecycle hooks, which a copy was not seen to
 // have. Without its terminate hook, a group stops draining unnoticed.
 var lifecycleHooks = Kind{

@@ -16,6 +16,10 @@ const enableMetrics = "enable-metrics-collection"
 // Scaling API Reference).
 const granularity = "1Minute"
 
+type metricsAPI interface {
+	EnableMetricsCollection(context.Context, *autoscaling.EnableMetricsCollectionInput, ...func(*autoscaling.Options)) (*autoscaling.EnableMetricsCollectionOutput, error)
+}
+
 // metricsCollection are the group metrics that CloudWatch gets. Dashboards and
 // alarms go blind without them.
 var metricsCollection = Kind{

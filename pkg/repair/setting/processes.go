@@ -27,6 +27,10 @@ func SuspendedByCodeDeploy(g *fleet.AutoScalingGroup) bool {
 // Resume names the kind of the processes.
 const Resume = "resume-processes"
 
+type processesAPI interface {
+	ResumeProcesses(context.Context, *autoscaling.ResumeProcessesInput, ...func(*autoscaling.Options)) (*autoscaling.ResumeProcessesOutput, error)
+}
+
 // suspendedProcesses has as items the processes that run, of those that CodeDeploy
 // suspends: these are what a copy can lose.
 var suspendedProcesses = Kind{

@@ -11,19 +11,18 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"golang.org/x/sync/errgroup"
 
 	"deployhooks/pkg/fleet"
 )
 
-// API is what the kinds ask Auto Scaling, and have it do.
+// API is what the kinds ask Auto Scaling, and have it do: each kind's file says which
+// calls it makes.
 type API interface {
-	fleet.HooksAPI
-	AttachTrafficSources(context.Context, *autoscaling.AttachTrafficSourcesInput, ...func(*autoscaling.Options)) (*autoscaling.AttachTrafficSourcesOutput, error)
-	PutLifecycleHook(context.Context, *autoscaling.PutLifecycleHookInput, ...func(*autoscaling.Options)) (*autoscaling.PutLifecycleHookOutput, error)
-	ResumeProcesses(context.Context, *autoscaling.ResumeProcessesInput, ...func(*autoscaling.Options)) (*autoscaling.ResumeProcessesOutput, error)
-	EnableMetricsCollection(context.Context, *autoscaling.EnableMetricsCollectionInput, ...func(*autoscaling.Options)) (*autoscaling.EnableMetricsCollectionOutput, error)
+	processesAPI
+	trafficSourcesAPI
+	lifecycleHooksAPI
+	metricsAPI
 }
 
 // Kind is one kind of setting: a list of items that a copy can lack.

@@ -20,6 +20,10 @@ const attachLimit = 10
 // of them says the deployment group, besides the baseline.
 const TrafficSources = "attach-traffic-sources"
 
+type trafficSourcesAPI interface {
+	AttachTrafficSources(context.Context, *autoscaling.AttachTrafficSourcesInput, ...func(*autoscaling.Options)) (*autoscaling.AttachTrafficSourcesOutput, error)
+}
+
 var trafficSources = Kind{
 	Name:    TrafficSources,
 	Actions: []string{"autoscaling:AttachTrafficSources"},
