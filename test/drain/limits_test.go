@@ -37,8 +37,7 @@ func TestThrottledReleases(t *testing.T) {
 // each sweep must not keep its instance for as long as the table is out of reach.
 func TestNoHeartbeatWithoutARecord(t *testing.T) {
 	t.Parallel()
-	s := newScenario(t, setup{delay: time.Hour, mix: []time.Duration{time.Second, 50 * time.Minute}, perSecond: 1})
-	s.Advance(50 * time.Minute)
+	s := newScenario(t, setup{env: command("stop")}) // which cannot be sent
 	s.SetFaults(func(c region.Call) region.Fault {
 		if c.Operation == "PutItem" || c.Operation == "TransactWriteItems" {
 			return region.Fault{Before: region.AccessDenied("")}
@@ -68,22 +67,26 @@ func TestCommandOfAFewSeconds(t *testing.T) {
 	s.mustRunOnce(1)
 }
 
-// TestCommandsOnSeveralPages has the answer to each SendCommand be lost while SSM
-// lists the commands one by one: each is found on whichever page it is.
+// TestCommandsOnSeveralPages has the answers to two SendCommand at once be lost while
+// SSM lists the commands one by one: each is found on whichever page it is.
 func TestCommandsOnSeveralPages(t *testing.T) {
 	t.Parallel()
-	s := newScenario(t, setup{instances: 8, heartbeat: 900, env: command("stop"), region: region.Options{PageSize: 1}})
-	s.SetFaults(region.On("SendCommand", 0, region.Fault{After: region.TimedOut()}))
-	for range 4 {
-		s.scaleIn(1)
-		s.Advance(15 * time.Second)
+	s := newScenario(t, setup{env: command("stop"), region: region.Options{PageSize: 1}})
+	var groups []string
+	for name, minutes := range map[string]string{"jobs": "3", "mail": "4"} { // two commands, not one
+		s.group = s.AddService(region.Service{Application: name, DeploymentGroup: "worker", Instances: 2, HealthCheck: "EC2", Tags: map[string]string{commandTimeoutTag: minutes}}).Group
+		s.putHook(hook, 900)
+		groups = append(groups, s.group)
 	}
-	s.untilReleased()
+	s.SetFaults(region.On("SendCommand", 0, region.Fault{After: region.TimedOut()}))
+	for _, g := range groups {
+		s.Scale(g, 1)
+	}
 	s.Advance(20 * time.Minute)
-	s.mustComplete(4)
-	s.mustRunOnce(4)
+	s.mustComplete(2)
+	s.mustRunOnce(2)
 	s.mustNotify("command-failed", 0)
-	s.mustNotify("drained", 4)
+	s.mustNotify("drained", 2)
 }
 
 // TestTicksOutOfOrderInABatch has an old tick come behind the one that is due: the one
