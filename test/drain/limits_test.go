@@ -33,25 +33,6 @@ func TestThrottledReleases(t *testing.T) {
 	}
 }
 
-// TestNoHeartbeatWithoutARecord has nothing be saved: a drain that begins anew at
-// each sweep must not keep its instance for as long as the table is out of reach.
-func TestNoHeartbeatWithoutARecord(t *testing.T) {
-	t.Parallel()
-	s := newScenario(t, setup{env: command("stop")}) // which cannot be sent
-	s.SetFaults(func(c region.Call) region.Fault {
-		if c.Operation == "PutItem" || c.Operation == "TransactWriteItems" {
-			return region.Fault{Before: region.AccessDenied("")}
-		}
-		return region.Fault{}
-	})
-	s.scaleIn(1)
-	s.untilHeld(1)
-	s.Advance(3 * time.Hour)
-	if n := s.ActiveActions(); n > 0 {
-		t.Errorf("%d instances are kept for hours by drains that nobody remembers", n)
-	}
-}
-
 // TestCommandOfAFewSeconds has a command's time be shorter than SSM takes for its
 // delivery.
 func TestCommandOfAFewSeconds(t *testing.T) {
