@@ -32,3 +32,30 @@ func TestDiesOnItsWayToTheWarmPool(t *testing.T) {
 		t.Errorf("%+v: the drain ends as a return, or looks for the instance in its group, which does not list it", d)
 	}
 }
+
+// TestOnePortOfTwo has one port of an instance be drained, and requests be in flight
+// by way of the other.
+func TestOnePortOfTwo(t *testing.T) {
+	for name, states := range map[string][]string{"the first": {"draining", "unused"}, "the last": {"unused", "draining"}} {
+		s := waiting(targets(webARN, states...))
+		for n := range s.o.Targets[webARN]["i-1"] {
+			if target := &s.o.Targets[webARN]["i-1"][n]; target.State == "unused" {
+				target.Reason = "Target.NotRegistered"
+			}
+		}
+		if step := s.plan(); step.End != "" || step.Release {
+			t.Errorf("requests in flight on %s port: the instance is released and they are cut off", name)
+		}
+	}
+}
+
+// TestDeadAndUnread has nobody say whether an instance that EC2 has ended is
+// registered: its hook is completed after a while.
+func TestDeadAndUnread(t *testing.T) {
+	for age, end := range map[time.Duration]Outcome{time.Minute: "", 3 * time.Minute: Gone} {
+		s := waiting(unread(webARN, denied), change(func(d *Drain) { d.Since, d.EC2EndsAt = noon.Add(-age), noon.Add(-age) }))
+		if step := s.plan(); step.End != end {
+			t.Errorf("after %s it ends as %q, want %q: the replacement waits for an answer that may never come, or none is waited for", age, step.End, end)
+		}
+	}
+}

@@ -8,6 +8,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+
+	"deployhooks/test/region"
 )
 
 // TestLaunchHookOfOurs has a launch hook's name match the function's pattern: its
@@ -100,4 +103,26 @@ func TestSpotWhoseGroupCannotBeRead(t *testing.T) {
 	s.mustDrain(i, true)
 	s.Advance(10 * time.Minute)
 	mustCutNone(t, s.side)
+}
+
+// TestSearchedTargetGroupUnread has the target group that holds the instance be
+// unreadable for minutes while it is searched for: that it cannot be read does not
+// mean that nobody is in it.
+func TestSearchedTargetGroupUnread(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, setup{heartbeat: 900, tags: map[string]string{targetGroupsTag: ""}, env: settings{"FIND_TARGET_GROUPS": "true"}})
+	arn := s.TargetGroupARN("side")
+	s.SetFaults(func(c region.Call) region.Fault {
+		if in, ok := c.Input.(*elb.DescribeTargetHealthInput); ok && aws.ToString(in.TargetGroupArn) == arn {
+			return region.Fault{Before: region.Unavailable()}
+		}
+		return region.Fault{}
+	})
+	s.scaleIn(2)
+	s.untilHeld(2)
+	s.Advance(4 * time.Minute)
+	s.SetFaults(nil)
+	s.untilReleased()
+	s.mustComplete(2)
+	s.mustCutNothing()
 }
