@@ -67,9 +67,9 @@ func (r *Drainer) apply(ctx context.Context, all []work, o *Observation) {
 // toReserve reports whether the drain has to be saved before its step: before a
 // command is sent, and before a new drain has its action's timeout restarted; one
 // that cannot be saved would begin anew at each sweep, and keep its instance for
-// days.
+// days. One that is released ends, saved or not.
 func (w *work) toReserve() bool {
-	return w.step.Send != (Shutdown{}) || w.step.Heartbeat && w.item.Value.Since.IsZero()
+	return w.step.Send != (Shutdown{}) || w.step.Heartbeat && !w.step.Release && w.item.Value.Since.IsZero()
 }
 
 // reserve saves the drains that have to be saved before their step, and returns the

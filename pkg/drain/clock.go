@@ -39,7 +39,7 @@ type claim struct {
 // claim grants an invocation its budget, at most what it wants of what has accrued,
 // and its tick, unless that is zero: a tick that another message has taken, or that
 // is older than the last one taken, is not its own. A message delivered again keeps
-// its tick.
+// its tick. Whose tick is its own gets everything.
 func (r *Drainer) claim(ctx context.Context, at time.Time, message string, want Budget) (c claim, err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
@@ -55,7 +55,9 @@ func (r *Drainer) claim(ctx context.Context, at time.Time, message string, want 
 		clock := &item.Value
 		c = claim{last: clock.Tick, clock: item.Version + 1}
 		c.mine = at.After(clock.Tick) || !at.IsZero() && at.Equal(clock.Tick) && message == clock.Message
-		if !at.IsZero() && !c.mine {
+		if c.mine {
+			want = everything
+		} else if want == (Budget{}) {
 			return claim{last: c.last}, nil
 		}
 		c.budget, clock.Left = clock.Left.grant(r.cfg, r.now().Sub(clock.Granted), want)

@@ -72,9 +72,6 @@ func (r *Drainer) handle(ctx context.Context, m messages, errs []error) {
 	// has accrued is left to the tick that follows.
 	n := len(m.triggers)
 	want := Budget{AutoScaling: min(2*n, wantLimit) + sweepCalls*min(1, len(m.sweeps)), Balancing: 6 * n, Deregister: 2 * n}
-	if !m.tick.IsZero() {
-		want = everything
-	}
 	claimed, unclaimed := r.claim(ctx, m.tick, m.by, want)
 	budget := &claimed.budget
 	r.complain(ctx, unclaimed)
@@ -146,7 +143,7 @@ func (r *Drainer) add(ctx context.Context, m *messages, i int, message event.Mes
 		}
 	case event.SpotInterruption:
 		if r.cfg.OnSpotInterruption != Off {
-			trigger(Trigger{Instance: e.Instance, Cause: CauseSpot})
+			trigger(Trigger{Instance: e.Instance, Cause: CauseSpot, At: e.Time})
 			return nil
 		}
 	case event.StateChange:

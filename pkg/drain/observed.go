@@ -137,8 +137,8 @@ func (o *Observation) waiting(d Drain) bool {
 	}
 	i, in := instances[d.Instance]
 	switch {
-	case !in:
-		return false
+	case !in: // it may have been detached, and EC2 ends it all the same
+		return len(d.Actions) == 0 && o.Now.Before(d.EC2EndsAt)
 	case len(d.Actions) == 0 || waits(i.State):
 		return true
 	}

@@ -74,9 +74,10 @@ func Plan(cfg Config, drains []Drain, o *Observation, b Budget) []Step {
 func planDrain(cfg Config, d Drain, o *Observation) Step {
 	group := o.Groups[d.Group]
 	settings := cfg.settings(o.tags(d))
+	begun := d.Known // before the group left the scope; its action would wait out its timeout
 	d = d.learn(cfg, o)
 	excluded := optedOut(group) && d.Cause != CauseOperator
-	if excluded && len(d.Actions) == 0 || !cfg.inScope(group) {
+	if excluded && len(d.Actions) == 0 || !begun && !cfg.inScope(group) {
 		return Step{Next: d, Drop: true}
 	}
 	step := Step{Next: d, Timeout: settings.CommandTimeout}

@@ -51,9 +51,12 @@ func (r *Drainer) Reconcile(ctx context.Context, in Input) Done {
 	if len(all) == 0 && !(in.All && fault.MayPass(unread)) {
 		return Done{Err: unread}
 	}
-	// A function that dies in the middle must not be the last to reconcile.
-	next := r.nextTick(untilNext(all, r.now()))
-	requeued := r.requeue(ctx, next)
+	next, requeued := time.Time{}, errNotRequeued
+	if open, _ := remaining(all, &Observation{Now: r.now()}); open || unread != nil {
+		// A function that dies in the middle must not be the last to reconcile.
+		next = r.nextTick(untilNext(all, r.now()))
+		requeued = r.requeue(ctx, next)
+	}
 
 	drains, seen := r.observe(ctx, all, in.Budget)
 	for i, step := range Plan(r.cfg, drains, seen, *in.Budget) {
@@ -78,6 +81,9 @@ func (r *Drainer) Reconcile(ctx context.Context, in Input) Done {
 	}
 	return done.of(all, seen, unsent)
 }
+
+// errNotRequeued is until a tick is under way.
+var errNotRequeued = errors.New("no tick is under way")
 
 // untilNext is how soon drains are reconciled again whatever is observed.
 func untilNext(all []work, now time.Time) time.Duration {

@@ -105,14 +105,15 @@ type Trigger struct {
 	// FromWarmPool means that the instance ends in its warm pool.
 	FromWarmPool bool
 	Skip         bool
-	message      int // the index of the message that brought it, -1 for none
+	At           time.Time // when it was announced, zero where it is not known
+	message      int       // the index of the message that brought it, -1 for none
 }
 
 // merge brings a trigger into a drain that is new, open or ended, and reports
 // whether there is anything to do about it.
 func (d Drain) merge(t Trigger, now time.Time) (Drain, bool) {
 	fresh := slices.DeleteFunc(slices.Clone(t.Actions), func(a Action) bool {
-		return d.has(a) && (d.Ended.IsZero() || !a.Began.After(d.Ended))
+		return d.has(a) && (d.Ended.IsZero() || !a.Began.After(d.Ended)) || d.open() && d.superseded(a)
 	})
 	if t.Cause == CauseSweep && d.mayWaitAgain(now) || t.Cause == CauseOperator && !d.Ended.IsZero() {
 		fresh = t.Actions // seen waiting now, whatever the record says
@@ -128,7 +129,7 @@ func (d Drain) merge(t Trigger, now time.Time) (Drain, bool) {
 		if t.Cause == CauseOperator && !d.terminating() {
 			d.Cause = CauseOperator
 		}
-	case len(fresh) == 0 && t.Cause != CauseOperator && (t.Cause != CauseSpot || !d.EC2EndsAt.IsZero()) && !(t.Cause == CauseSweep && d.mayWaitAgain(now)):
+	case len(fresh) == 0 && t.Cause != CauseOperator && !d.announcedAnew(t, now) && !(t.Cause == CauseSweep && d.mayWaitAgain(now)):
 		return d, false // it is over, and this came late
 	case len(fresh) > 0 && t.Cause == CauseLifecycle && slices.ContainsFunc(fresh, d.again):
 		// Back from the warm pool, the instance terminates another time.
@@ -138,6 +139,9 @@ func (d Drain) merge(t Trigger, now time.Time) (Drain, bool) {
 		again := Drain{Instance: d.Instance, Command: d.Command, Ledger: d.Ledger, EC2EndsAt: d.EC2EndsAt}
 		if now.Sub(d.Ended) > ec2EndIsPast {
 			again.EC2EndsAt = time.Time{}
+		}
+		if !d.EC2EndsAt.IsZero() && !t.ends(now).IsZero() {
+			again.Command = Command{} // EC2 has stopped and started it since
 		}
 		d = again.begin(t, now)
 	}
@@ -150,6 +154,26 @@ func (d Drain) merge(t Trigger, now time.Time) (Drain, bool) {
 	}
 	return d, true
 }
+
+// announcedAnew reports whether the end of an instance is announced another time
+// after a drain: the first time by EC2, or so late that it is no event delivered
+// twice. EC2 may have stopped the instance, and started it again.
+func (d Drain) announcedAnew(t Trigger, now time.Time) bool {
+	switch t.Cause {
+	case CauseSpot:
+		if d.EC2EndsAt.IsZero() {
+			return true
+		}
+	case CauseStateChange, CauseRebalance, CauseMaintenance:
+	default:
+		return false
+	}
+	return now.Sub(d.Ended) > announcedTwice && (t.At.IsZero() || t.At.After(d.Ended))
+}
+
+// announcedTwice is how long after a drain's end an announcement may come again that
+// was delivered before.
+const announcedTwice = 5 * time.Minute
 
 // ec2EndIsPast is how long after its drain ended an instance that EC2 was to end
 // counts as ended. One that is terminated later lives: it was stopped and started.
@@ -176,11 +200,18 @@ func (d Drain) begin(t Trigger, now time.Time) Drain {
 	return d
 }
 
+// onItsWay is how long an event may take that is not late. EC2 ends the instance no
+// sooner than the two minutes after its time.
+const onItsWay = 5 * time.Second
+
 // ends is when EC2 ends the instance by what the trigger says, zero where it says
 // nothing of that.
 func (t Trigger) ends(now time.Time) time.Time {
 	switch t.Cause {
 	case CauseSpot:
+		if said := t.At.Add(onItsWay); !t.At.IsZero() && said.Before(now) {
+			return said.Add(spotNotice)
+		}
 		return now.Add(spotNotice)
 	case CauseStateChange:
 		return now
@@ -192,6 +223,14 @@ func (t Trigger) ends(now time.Time) time.Time {
 func (d Drain) has(a Action) bool {
 	return slices.ContainsFunc(d.Actions, func(b Action) bool {
 		return a.Hook == b.Hook && (a.Token == b.Token || a.Token == "" || b.Token == "")
+	})
+}
+
+// superseded reports whether the drain knows of a later action of the same hook: a
+// hook keeps an instance once at a time, so this one is over.
+func (d Drain) superseded(a Action) bool {
+	return slices.ContainsFunc(d.Actions, func(b Action) bool {
+		return a.Hook == b.Hook && !a.Began.IsZero() && b.Began.After(a.Began)
 	})
 }
 

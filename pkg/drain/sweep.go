@@ -76,8 +76,8 @@ func (r *Drainer) sweepGroup(ctx context.Context, g *fleet.AutoScalingGroup, kno
 	if len(found) == 0 {
 		return nil, errors.Join(errs...)
 	}
-	hooks, ok := r.known.hooks.get(g.Name, r.now().Add(-rarely))
-	if !ok {
+	hooks, _ := r.known.hooks.get(g.Name, r.now().Add(-rarely))
+	if len(hooks) == 0 { // one may have been added since
 		take(&b.AutoScaling)
 		var err error
 		if hooks, err = r.hooks(ctx, g.Name); err != nil {

@@ -7,6 +7,7 @@ func readSpotInterruption(event, detail *object) Event {
 		Account:  event.optional("account", maxWord),
 		Region:   event.optional("region", maxWord),
 		Instance: detail.name("instance-id", maxInstanceID),
+		Time:     instant(event.optional("time", maxWord)),
 	}
 }
 

@@ -123,6 +123,8 @@ type SpotInterruption struct {
 	Account  string
 	Region   string
 	Instance string
+	// Time is when EC2 warned, zero where the event does not say.
+	Time time.Time
 }
 
 // RebalanceRecommendation says that a Spot instance is at elevated risk.

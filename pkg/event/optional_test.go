@@ -64,9 +64,10 @@ func TestDamagedOptionalFields(t *testing.T) {
 			"Service":              flat,
 		},
 		"ec2-eventbridge-spot-interruption": {
-			"account":                event.SpotInterruption{Region: region, Instance: instance},
-			"region":                 event.SpotInterruption{Account: account, Instance: instance},
-			"detail.instance-action": event.SpotInterruption{Account: account, Region: region, Instance: instance},
+			"account":                event.SpotInterruption{Region: region, Instance: instance, Time: warned},
+			"region":                 event.SpotInterruption{Account: account, Instance: instance, Time: warned},
+			"time":                   event.SpotInterruption{Account: account, Region: region, Instance: instance},
+			"detail.instance-action": event.SpotInterruption{Account: account, Region: region, Instance: instance, Time: warned},
 		},
 		"ec2-eventbridge-rebalance-recommendation": {
 			"account": event.RebalanceRecommendation{Region: region, Instance: instance},

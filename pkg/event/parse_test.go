@@ -137,7 +137,7 @@ var golden = map[string][]event.Event{
 	"codedeploy-sqs-sns-test":                          {event.Test{Service: "AWS CodeDeploy"}},
 
 	"ec2-eventbridge-rebalance-recommendation": {event.RebalanceRecommendation{Account: account, Region: region, Instance: instance}},
-	"ec2-eventbridge-spot-interruption":        {event.SpotInterruption{Account: account, Region: region, Instance: instance}},
+	"ec2-eventbridge-spot-interruption":        {event.SpotInterruption{Account: account, Region: region, Instance: instance, Time: warned}},
 	"ec2-eventbridge-instance-stopping":        {event.StateChange{Account: account, Region: region, Instance: instance, State: "stopping"}},
 	"ec2-eventbridge-instance-shutting-down":   {event.StateChange{Account: account, Region: region, Instance: instance, State: "shutting-down"}},
 	"health-eventbridge-scheduled-change":      {retirement()},
@@ -160,12 +160,15 @@ var golden = map[string][]event.Event{
 	"several-sqs": {
 		deployment(event.Started),
 		deployment(event.Succeeded),
-		event.SpotInterruption{Account: account, Region: region, Instance: other},
+		event.SpotInterruption{Account: account, Region: region, Instance: other, Time: warned},
 		straight(terminating("AutoScalingGroup", "EC2")),
 		continuation(sweepBody),
 	},
 	"several-sqs-one-cut-off": {deployment(event.Started), nil, continuation(sweepBody)},
 }
+
+// warned is when EC2 took back the Spot instances of the payloads.
+var warned = time.Date(2026, 3, 5, 11, 30, 0, 0, time.UTC)
 
 func TestPayloadsOfTheEventsDirectory(t *testing.T) {
 	for _, name := range events.Names() {

@@ -1,6 +1,7 @@
 package drain
 
 import (
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -179,4 +180,24 @@ func TestSweepWithWarmPoolDenied(t *testing.T) {
 		t.Errorf("%d instances of another group wait for a sweep that a denied call has stopped", n)
 	}
 	s.mustMention("DescribeWarmPool", "operators cannot add the permission")
+}
+
+// TestDynamoDBDownForAnHour releases what can be released without a record.
+func TestDynamoDBDownForAnHour(t *testing.T) {
+	t.Parallel()
+	for _, heartbeat := range []int32{300, 900, 7200} {
+		t.Run(fmt.Sprintf("hook of %d s", heartbeat), func(t *testing.T) {
+			t.Parallel()
+			s := newScenario(t, setup{heartbeat: heartbeat})
+			s.SetFaults(down("DynamoDB"))
+			s.scaleIn(2)
+			s.untilHeld(2)
+			s.Advance(time.Hour)
+			s.SetFaults(nil)
+			s.Advance(30 * time.Minute)
+			s.mustCutNothing()
+			s.mustHoldAtMost(5*time.Minute, "its requests had ended after two minutes")
+			s.mustNotifyOfTimeOuts()
+		})
+	}
 }

@@ -4,6 +4,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	asgtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+
 	"deployhooks/test/region"
 )
 
@@ -119,4 +123,21 @@ func TestRebalanceOfAGroup(t *testing.T) {
 			s.mustBeIdle()
 		})
 	}
+}
+
+// TestScopeTagRemovedDuringTheDrain takes the tag away that puts the group in scope.
+// The stack's policy then denies the completion.
+func TestScopeTagRemovedDuringTheDrain(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, setup{heartbeat: 7200, tags: map[string]string{"team": "shop"}, env: settings{"TAG": "team=shop"}})
+	s.scaleIn(2)
+	s.untilHeld(2)
+	s.Advance(20 * time.Second)
+	_, err := s.AutoScaling().CreateOrUpdateTags(t.Context(), &autoscaling.CreateOrUpdateTagsInput{Tags: []asgtypes.Tag{{ResourceId: &s.group, ResourceType: aws.String("auto-scaling-group"), Key: aws.String("team"), Value: aws.String("other"), PropagateAtLaunch: aws.Bool(false)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.untilReleased()
+	s.mustCutNothing()
+	s.mustMention("CompleteLifecycleAction", "the function had taken the instances up, and nobody hears that they wait")
 }

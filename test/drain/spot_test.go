@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+
 	"deployhooks/test/region"
 )
 
@@ -176,4 +179,81 @@ func mustBeQuietAbout(s *scenario, instance string, atMost time.Duration) {
 	}
 	s.mustCutNothing()
 	s.mustBeIdle()
+}
+
+// TestSpotWarningLate has the warning come late: EC2's two minutes began when EC2 said
+// so, not when the function got to know.
+func TestSpotWarningLate(t *testing.T) {
+	t.Parallel()
+	for _, late := range []time.Duration{30 * time.Second, 45 * time.Second, 70 * time.Second} {
+		t.Run(late.String(), func(t *testing.T) {
+			t.Parallel()
+			s := newScenario(t, setup{delay: 5 * time.Minute, env: command("stop")})
+			s.SetDelivery(func(region.Delivery) []time.Duration { return []time.Duration{late} })
+			i := s.InService(s.group)[0]
+			s.InterruptSpot(i)
+			s.Advance(119 * time.Second)
+			if n := s.runs()[i]; n != 1 {
+				t.Errorf("the shutdown command ran %d times before EC2 took the instance back: what it should save is lost", n)
+			}
+			s.Advance(20 * time.Minute)
+			s.mustBeIdle()
+		})
+	}
+}
+
+// TestStaleTickBesideASpotWarning has a tick that another environment has taken
+// come in the batch of a Spot warning.
+func TestStaleTickBesideASpotWarning(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, setup{delay: 60 * time.Second, noSweep: true})
+	s.scaleIn(1)
+	s.untilHeld(1)
+	s.Advance(20 * time.Second)
+	i := s.InService(s.group)[0]
+	old := fmt.Sprintf(`{"continue":{"tick":{"slot":%d}}}`, s.Now().Add(-time.Minute).Unix())
+	record := func(id, body string) string {
+		return fmt.Sprintf(`{"messageId":%q,"eventSource":"aws:sqs","eventSourceARN":%q,"body":%q}`, id, s.Queue.ARN(), body)
+	}
+	batch := `{"Records":[` + record("a", old) + "," + record("b", spotWarning(i)) + `]}`
+	if answer, err := s.Invoke([]byte(batch)); err != nil || strings.Contains(string(answer), `"itemIdentifier"`) {
+		t.Fatalf("%s, %v", answer, err)
+	}
+	if !s.deregistered("side", i) {
+		t.Errorf("%s still gets requests after its warning: a tick that was used up took the budget away", i)
+	}
+}
+
+// TestStandbyAndDetachedDuringASpotDrain moves the interrupted instance out of its group: EC2
+// takes it back all the same, and its command has to run before.
+func TestStandbyAndDetachedDuringASpotDrain(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"standby", "detached"} {
+		for _, after := range []time.Duration{0, 5 * time.Second, 20 * time.Second} {
+			t.Run(fmt.Sprint(how, after), func(t *testing.T) {
+				t.Parallel()
+				s := newScenario(t, setup{delay: 60 * time.Second, env: command("stop")})
+				i := s.InService(s.group)[0]
+				s.InterruptSpot(i)
+				s.Advance(after)
+				var err error
+				if how == "standby" {
+					_, err = s.AutoScaling().EnterStandby(t.Context(), &autoscaling.EnterStandbyInput{AutoScalingGroupName: &s.group, InstanceIds: []string{i}, ShouldDecrementDesiredCapacity: aws.Bool(true)})
+				} else {
+					_, err = s.AutoScaling().DetachInstances(t.Context(), &autoscaling.DetachInstancesInput{AutoScalingGroupName: &s.group, InstanceIds: []string{i}, ShouldDecrementDesiredCapacity: aws.Bool(true)})
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.Advance(119*time.Second - after)
+				s.mustDrain(i, true)
+				if n := s.runs()[i]; n != 1 && after > 0 {
+					t.Errorf("the shutdown command ran %d times on an instance that EC2 takes back", n)
+				}
+				s.Advance(20 * time.Minute)
+				s.mustCutNothing()
+				s.mustBeIdle()
+			})
+		}
+	}
 }

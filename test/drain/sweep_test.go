@@ -120,3 +120,19 @@ func TestSweepInTheBatchOfATick(t *testing.T) {
 	s.mustCutNothing()
 	s.mustBeIdle()
 }
+
+// TestHookAddedBetweenDrains adds the hook minutes after the group was seen without
+// it, and loses the first event.
+func TestHookAddedBetweenDrains(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, setup{noHook: true, delay: 60 * time.Second, heartbeat: 3600})
+	s.Queue.Send(spotWarning(s.InService(s.group)[0]))
+	s.Advance(3 * time.Minute)
+	s.putHook(hook, 3600)
+	s.SetDelivery(lose)
+	s.scaleIn(1)
+	s.untilHeld(1)
+	s.RunUntil(func() bool { return s.ActiveActions() == 0 }, 2*time.Hour)
+	s.mustHoldAtMost(3*time.Minute, "the sweep comes each minute")
+	s.mustCutNothing()
+}

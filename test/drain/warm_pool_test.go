@@ -1,6 +1,7 @@
 package drain
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -200,4 +201,21 @@ func TestRootVolumeReplaced(t *testing.T) {
 			s.mustCutNothing()
 		})
 	}
+}
+
+// TestReturnEventAfterTheTermination delivers the event of an earlier return to the
+// warm pool while the instance is terminating: its command still has to run.
+func TestReturnEventAfterTheTermination(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, setup{env: command("stop"), noSweep: true})
+	s.scaleIn(1)
+	s.untilHeld(1)
+	a := s.actions()[0]
+	s.Advance(20 * time.Second)
+	s.Queue.Send(fmt.Sprintf(`{"source":"aws.autoscaling","detail-type":"EC2 Instance-terminate Lifecycle Action","time":%q,"detail":{"LifecycleActionToken":"11111111-2222-3333-4444-555555555555","AutoScalingGroupName":%q,"LifecycleHookName":%q,"EC2InstanceId":%q,"LifecycleTransition":"autoscaling:EC2_INSTANCE_TERMINATING","Origin":"AutoScalingGroup","Destination":"WarmPool"}}`,
+		a.Began.Add(-5*time.Minute).UTC().Format(time.RFC3339), s.group, hook, a.Instance))
+	s.Advance(20 * time.Minute)
+	s.mustComplete(1)
+	s.mustRunOnce(1)
+	s.mustBeIdle()
 }
