@@ -55,12 +55,15 @@ func (r *Drainer) apply(ctx context.Context, all []work, o *Observation) {
 	ctx, cancel := context.WithTimeout(ctx, applyTime)
 	defer cancel()
 	run := &applying{Drainer: r, all: all, o: o}
+	for i := range all {
+		all[i].first = all[i].toReserve() // what is saved meanwhile does not change that
+	}
 	parallel(ctx, run.deregister,
-		func(ctx context.Context) { run.callAutoScaling(ctx, func(w *work) bool { return !w.toReserve() }) },
+		func(ctx context.Context) { run.callAutoScaling(ctx, func(w *work) bool { return !w.first }) },
 		func(ctx context.Context) {
 			batches := run.reserve(ctx)
 			run.send(ctx, batches)
-			run.callAutoScaling(ctx, func(w *work) bool { return w.toReserve() && w.item.Version > 0 && !w.lost })
+			run.callAutoScaling(ctx, func(w *work) bool { return w.first && w.item.Version > 0 && !w.lost })
 		})
 }
 
@@ -78,7 +81,7 @@ func (r *applying) reserve(ctx context.Context) []batch {
 	var first []*work
 	batches := batchesOf(r.all, r.o.Now)
 	for i := range r.all {
-		if w := &r.all[i]; w.toReserve() {
+		if w := &r.all[i]; w.first {
 			w.drain = w.step.Next
 			first = append(first, w)
 		}
@@ -166,7 +169,7 @@ func (r *applying) callAutoScaling(ctx context.Context, whose func(*work) bool) 
 	defer cancel()
 	var turns []*work
 	for i := range r.all {
-		if w := &r.all[i]; !w.lost && (w.step.Release || w.step.Heartbeat) && whose(w) {
+		if w := &r.all[i]; (w.step.Release || w.step.Heartbeat) && whose(w) {
 			turns = append(turns, w)
 		}
 	}

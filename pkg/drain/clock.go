@@ -20,6 +20,8 @@ type Clock struct {
 	Granted time.Time `json:"granted"`
 	// Left is what was left of the budget then.
 	Left Budget `json:"left,omitzero"`
+	// Swept is when a sweep last began or continued.
+	Swept time.Time `json:"swept,omitzero"`
 }
 
 // clockKey is a key that no instance has.
@@ -31,6 +33,8 @@ type claim struct {
 	mine bool
 	// last is the last tick that was taken before.
 	last time.Time
+	// sweeping means that another sweep than the invocation's is under way.
+	sweeping bool
 	// clock is the version of the clock after the claim, 0 where it was not written.
 	clock  int
 	budget Budget
@@ -39,8 +43,9 @@ type claim struct {
 // claim grants an invocation its budget, at most what it wants of what has accrued,
 // and its tick, unless that is zero: a tick that another message has taken, or that
 // is older than the last one taken, is not its own. A message delivered again keeps
-// its tick. Whose tick is its own gets everything.
-func (r *Drainer) claim(ctx context.Context, at time.Time, message string, want Budget) (c claim, err error) {
+// its tick. Whose tick is its own gets everything. One sweep is under way at a time:
+// a new one waits for the end of a long one.
+func (r *Drainer) claim(ctx context.Context, at time.Time, message string, want Budget, sweep *sweepWork) (c claim, err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	for range 3 { // again where another environment was at the clock
@@ -65,6 +70,12 @@ func (r *Drainer) claim(ctx context.Context, at time.Time, message string, want 
 			clock.Tick, clock.Message = at, message
 		}
 		clock.Granted = r.now()
+		if sweep != nil {
+			c.sweeping = *sweep == (sweepWork{}) && r.now().Sub(clock.Swept) < underWay
+			if !c.sweeping {
+				clock.Swept = clock.Granted
+			}
+		}
 		conflicts, err := r.clock.Put(ctx, item)
 		if r.known.clock.forget(); err != nil {
 			return claim{last: c.last, budget: least}, fmt.Errorf("claim the tick of %s: %w", at.Format(time.TimeOnly), err)

@@ -8,7 +8,7 @@ import (
 // TestConfiguredDeadline holds that a configured deadline shortens the time that a
 // drain may take, and lengthens it never.
 func TestConfiguredDeadline(t *testing.T) {
-	d := Drain{Since: noon, Delay: 120, DelayKnown: true}
+	d := Drain{Since: noon, Delay: 120, DelaySince: noon}
 	for name, c := range map[string]struct {
 		configured, want time.Duration
 		harm             string

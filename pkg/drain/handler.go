@@ -37,7 +37,7 @@ type messages struct {
 	by       string    // the message that brought it
 	ticks    []int
 	sweeps   []int
-	after    string // where a sweep continues
+	sweep    *sweepWork // where a sweep begins or continues, nil without one
 	announce []announcement
 }
 
@@ -72,7 +72,7 @@ func (r *Drainer) handle(ctx context.Context, m messages, errs []error) {
 	// has accrued is left to the tick that follows.
 	n := len(m.triggers)
 	want := Budget{AutoScaling: min(2*n, wantLimit) + sweepCalls*min(1, len(m.sweeps)), Balancing: 6 * n, Deregister: 2 * n}
-	claimed, unclaimed := r.claim(ctx, m.tick, m.by, want)
+	claimed, unclaimed := r.claim(ctx, m.tick, m.by, want, m.sweep)
 	budget := &claimed.budget
 	r.notifyDenied(ctx, unclaimed)
 	forSweep := Budget{AutoScaling: sweepCalls}
@@ -95,8 +95,8 @@ func (r *Drainer) handle(ctx context.Context, m messages, errs []error) {
 			errs[i] = unclaimed
 		}
 	}
-	if len(m.sweeps) > 0 {
-		err := r.handleSweep(ctx, m.after, claimed, forSweep)
+	if m.sweep != nil && !claimed.sweeping {
+		err := r.handleSweep(ctx, *m.sweep, claimed, forSweep)
 		for _, i := range m.sweeps {
 			errs[i] = err
 		}
@@ -113,8 +113,8 @@ const (
 // handleSweep reconciles what a sweep finds, and all open drains where there are no
 // ticks any more, or none in step with this clock. Else it leaves those to a tick:
 // two reconciles at once would do everything twice.
-func (r *Drainer) handleSweep(ctx context.Context, after string, claimed claim, b Budget) error {
-	found, open, next, err := r.sweep(ctx, after, claimed.clock, &b)
+func (r *Drainer) handleSweep(ctx context.Context, from sweepWork, claimed claim, b Budget) error {
+	found, open, next, err := r.sweep(ctx, from, claimed.clock, &b)
 	if err != nil {
 		r.log.ErrorContext(ctx, "sweep incomplete", "error", err)
 		r.notifyDenied(ctx, err)
@@ -126,8 +126,8 @@ func (r *Drainer) handleSweep(ctx context.Context, after string, claimed claim, 
 		b.AutoScaling, b.Balancing, b.Deregister = max(b.AutoScaling, least.AutoScaling), max(b.Balancing, least.Balancing), max(b.Deregister, least.Deregister)
 		done = r.Reconcile(ctx, Input{All: overdue, Triggers: found, Budget: &b, Clock: claimed.clock})
 	}
-	if next != "" {
-		return errors.Join(done.Err, r.queue.Continue(ctx, continuation{Sweep: &sweepWork{After: next}}, soon))
+	if next != (sweepWork{}) {
+		return errors.Join(done.Err, r.queue.Continue(ctx, continuation{Sweep: &next}, soon))
 	}
 	return done.Err
 }
@@ -200,7 +200,9 @@ func (r *Drainer) addContinuation(ctx context.Context, m *messages, i int, id st
 		}
 	case c.Sweep != nil:
 		m.sweeps = append(m.sweeps, i)
-		m.after = max(m.after, c.Sweep.After)
+		if m.sweep == nil || *c.Sweep != (sweepWork{}) {
+			m.sweep = c.Sweep
+		}
 	default:
 		return errors.New(`a continuation needs "tick" or "sweep"`)
 	}
@@ -227,7 +229,7 @@ func (r *Drainer) Answer(ctx context.Context, e event.Request) (any, error) {
 	var claimed claim
 	if req.Action != "status" && req.Action != "plan" {
 		var err error
-		claimed, err = r.claim(ctx, time.Time{}, "", Budget{AutoScaling: 20, Balancing: 10, Deregister: 4})
+		claimed, err = r.claim(ctx, time.Time{}, "", Budget{AutoScaling: 20, Balancing: 10, Deregister: 4}, nil)
 		budget = claimed.budget
 		r.notifyDenied(ctx, err)
 	}
@@ -239,7 +241,7 @@ func (r *Drainer) Answer(ctx context.Context, e event.Request) (any, error) {
 		}
 		budget = least
 	case "sweep":
-		if err := r.handleSweep(ctx, "", claimed, budget); err != nil {
+		if err := r.handleSweep(ctx, sweepWork{}, claimed, budget); err != nil {
 			return nil, fmt.Errorf("sweep: %w", err)
 		}
 		budget = least

@@ -28,6 +28,7 @@ type work struct {
 	messages []int             // those that brought the triggers
 	step     Step
 	did      did
+	first    bool // it is saved before its step
 	lost     bool // somebody else has written the item
 	dropped  bool // there is nothing to remember
 }

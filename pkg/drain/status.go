@@ -88,7 +88,7 @@ func (r *Drainer) named(ctx context.Context, instance string, plan bool) (drains
 
 // missed are drains of the instances that the sweep would find now.
 func (r *Drainer) missed(ctx context.Context) (drains []Drain) {
-	found, _, _, err := r.sweep(ctx, "", 0, &Budget{AutoScaling: 20})
+	found, _, _, err := r.sweep(ctx, sweepWork{}, 0, &Budget{AutoScaling: 20})
 	r.notifyDenied(ctx, err)
 	for _, t := range found {
 		if d, ok := (Drain{Instance: t.Instance}).merge(t, r.now()); ok {

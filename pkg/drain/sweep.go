@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"deployhooks/pkg/fleet"
 )
@@ -12,13 +14,22 @@ import (
 type sweepWork struct {
 	// After is the token of the page of groups to continue with, empty for the first.
 	After string `json:"after,omitempty"`
+	// Group is the last group of that page that is done, empty for none.
+	Group string `json:"group,omitempty"`
 }
+
+// underWay is how long after a step of a sweep its next one may come: longer than an
+// invocation may take before it is sent, and shorter than the schedule's interval.
+const underWay = 30 * time.Second
+
+// errNoBudget has a sweep continue later with the group at hand.
+var errNoBudget = errors.New("no calls left for the group")
 
 // sweep finds the instances that wait for one of our hooks and that no open drain
 // knows of: their event was lost, or the hook was added by hand. It reads the groups
 // page by page, as far as its time and the budget go, and returns how many items are
-// open, and where another sweep is to continue; empty if it is complete.
-func (r *Drainer) sweep(ctx context.Context, after string, clock int, b *Budget) (found []Trigger, open int, next string, err error) {
+// open, and where another sweep is to continue; zero if it is complete.
+func (r *Drainer) sweep(ctx context.Context, next sweepWork, clock int, b *Budget) (found []Trigger, open int, _ sweepWork, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sweepTime)
 	defer cancel()
 	var errs []error
@@ -31,28 +42,33 @@ func (r *Drainer) sweep(ctx context.Context, after string, clock int, b *Budget)
 	for _, item := range items {
 		known[item.Key.Partition] = item.Unreadable == nil && item.Value.open()
 	}
-	for next = after; ; {
+	for {
 		if !take(&b.AutoScaling) {
 			return found, open, next, errors.Join(errs...)
 		}
-		groups, more, err := fleet.AutoScalingGroupsAfter(ctx, r.clients.Groups, next)
+		groups, more, err := fleet.AutoScalingGroupsAfter(ctx, r.clients.Groups, next.After)
 		if err != nil {
-			return found, open, "", errors.Join(append(errs, fmt.Errorf("sweep: %w", err))...)
+			return found, open, sweepWork{}, errors.Join(append(errs, fmt.Errorf("sweep: %w", err))...)
 		}
-		for _, g := range groups {
+		done := slices.IndexFunc(groups, func(g *fleet.AutoScalingGroup) bool { return g.Name == next.Group })
+		for _, g := range groups[done+1:] {
 			triggers, err := r.sweepGroup(ctx, g, known, b)
+			if errors.Is(err, errNoBudget) {
+				return found, open, next, errors.Join(errs...)
+			}
+			next.Group = g.Name
 			if err != nil {
 				errs = append(errs, fmt.Errorf("sweep %s: %w", g.Name, err)) // and on to the next group
 			}
 			found = append(found, triggers...)
 		}
-		if next = more; next == "" {
-			return found, open, "", errors.Join(errs...)
+		if next = (sweepWork{After: more}); more == "" {
+			return found, open, next, errors.Join(errs...)
 		}
 	}
 }
 
-// sweepGroup finds the instances of one group.
+// sweepGroup finds the instances of one group, or returns [errNoBudget].
 func (r *Drainer) sweepGroup(ctx context.Context, g *fleet.AutoScalingGroup, known map[string]bool, b *Budget) ([]Trigger, error) {
 	if !r.cfg.inScope(g) {
 		return nil, nil
@@ -60,7 +76,10 @@ func (r *Drainer) sweepGroup(ctx context.Context, g *fleet.AutoScalingGroup, kno
 	r.known.groups.put(g.Name, g, r.now())
 	instances := g.Instances
 	var errs []error
-	if g.HasWarmPool && take(&b.AutoScaling) {
+	if g.HasWarmPool {
+		if !take(&b.AutoScaling) {
+			return nil, errNoBudget
+		}
 		pool, err := fleet.WarmPool(ctx, r.clients.Groups, g.Name)
 		instances, errs = append(instances[:len(instances):len(instances)], pool...), append(errs, err)
 	}
@@ -78,7 +97,9 @@ func (r *Drainer) sweepGroup(ctx context.Context, g *fleet.AutoScalingGroup, kno
 	}
 	hooks, _ := r.known.hooks.get(g.Name, r.now().Add(-rarely))
 	if len(hooks) == 0 { // one may have been added since
-		take(&b.AutoScaling)
+		if !take(&b.AutoScaling) {
+			return nil, errNoBudget
+		}
 		var err error
 		if hooks, err = r.hooks(ctx, g.Name); err != nil {
 			return nil, errors.Join(append(errs, err)...)
