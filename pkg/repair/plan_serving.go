@@ -151,7 +151,7 @@ func (o *Observation) releasing(release *Deployment) Serving {
 	default:
 		suspended, moved := green.IsSuspended(setting.AddToLoadBalancer), len(o.registered(green)) > 0
 		mixed := old != nil && len(o.reached(old, nil)) > 0
-		if !moved && !o.deregistered(old) {
+		if !moved && (!o.deregistered(old) || o.launchedSuspended(release, green)) {
 			break
 		}
 		s.Phase, s.Group = Rerouting, green
@@ -212,6 +212,17 @@ func (o *Observation) undone(d *Deployment) bool { return o.rollback(d) != nil }
 func (o *Observation) deregistered(g *fleet.AutoScalingGroup) bool {
 	return g != nil && len(o.wanted(g)) > 0 && len(o.lacking(g)) == 0 && len(o.reached(g, nil)) == 0 &&
 		!g.IsSuspended(setting.AddToLoadBalancer) && slices.ContainsFunc(g.Instances, fleet.Instance.InService)
+}
+
+// launchedSuspended reports whether the old group may have no registered instance
+// because all of them launched while AddToLoadBalancer was suspended, not because of a
+// reroute: the record knows of such instances, and had not seen the release reroute.
+// From then on, what it knows of is the replacement group, where CodeDeploy suspends
+// the process.
+func (o *Observation) launchedSuspended(release *Deployment, green *fleet.AutoScalingGroup) bool {
+	return o.Record.Settle && !slices.ContainsFunc([]Phase{Rerouting, Rerouted}, func(p Phase) bool {
+		return o.Record.Evidence == Serving{Phase: p, Release: release, Group: green}.evidence()
+	})
 }
 
 // candidates are the groups, other than the named one, that may serve: that of the

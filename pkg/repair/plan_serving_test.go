@@ -128,6 +128,14 @@ func TestServing(t *testing.T) {
 			o:     releasing(registers(), evidence("rerouting d-2 "+green, standing)),
 			phase: Rerouted, group: green, deployed: ByTraffic, sure: true, harm: "nobody serves for as long as the wait lasts",
 		},
+		"blue is attached, and nobody is registered since all of blue launched while it was suspended": {
+			o:     releasing(registers(), func(o *Observation) { o.Record.Settle = true }, evidence("before-reroute d-2 "+blue, time.Hour)),
+			phase: Before, group: blue, deployed: ByTag, harm: "unvalidated instances take traffic, and blue's instances serve nobody",
+		},
+		"the same, but green's processes were suspended, in the reroute": {
+			o:     releasing(registers(), func(o *Observation) { o.Record.Settle = true }, evidence("rerouting d-2 "+green, standing)),
+			phase: Rerouted, group: green, deployed: ByTraffic, sure: true, harm: "the old version is put back before users",
+		},
 		"blue lost its load balancing, and nobody is registered": {
 			o:     releasing(registers(), func(o *Observation) { o.Details[blue] = Details{} }, evidence("rerouting d-2 "+green, reroutes)),
 			phase: Before, group: blue, deployed: ByTag, harm: "unvalidated instances take traffic",

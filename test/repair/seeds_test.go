@@ -67,3 +67,34 @@ func TestSuspendedWhileAReleaseWaits(t *testing.T) {
 	f.mustRegisterAll(group, "they were launched while the process was suspended")
 	r.mustHold(t)
 }
+
+// TestReplacedWhileSuspended holds that a group whose instances were all replaced while
+// an operator had AddToLoadBalancer suspended, so that none is registered, is not taken
+// for one that the next release has taken the traffic from: it hangs in its
+// installation, and nobody would serve until it ends.
+func TestReplacedWhileSuspended(t *testing.T) {
+	t.Parallel()
+	for _, stage := range []region.Stage{region.StageInstall, region.StageReady} {
+		t.Run(string(stage), func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, setting{service: waiting(time.Hour), rate: 1})
+			r := watch(f)
+			f.Advance(6 * time.Minute)
+			group := f.GroupOf(f.svc)
+			r.excused = true
+			f.suspend(group, "AddToLoadBalancer")
+			f.Advance(6 * time.Minute)
+			f.releaseTo(stage, region.Deployment{HangAt: stage})
+			f.replaceAll(group, 4*time.Minute)
+			f.Advance(4 * time.Minute)
+			if n := f.answered(group); n > 0 {
+				t.Fatalf("%d requests are answered: the scenario does not replace every instance", n)
+			}
+			f.resume(group)
+			r.excused = false
+			f.Advance(15 * time.Minute)
+			f.mustRegisterAll(group, "they were launched while the process was suspended")
+			r.mustHold(t)
+		})
+	}
+}
