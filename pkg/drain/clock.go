@@ -20,7 +20,7 @@ type Clock struct {
 	Granted time.Time `json:"granted"`
 	// Left is what was left of the budget then.
 	Left Budget `json:"left,omitzero"`
-	// Swept is when a sweep last began or continued.
+	// Swept is when a sweep last continued.
 	Swept time.Time `json:"swept,omitzero"`
 }
 
@@ -71,9 +71,10 @@ func (r *Drainer) claim(ctx context.Context, at time.Time, message string, want 
 		}
 		clock.Granted = r.now()
 		if sweep != nil {
-			c.sweeping = *sweep == (sweepWork{}) && r.now().Sub(clock.Swept) < underWay
-			if !c.sweeping {
+			if *sweep != (sweepWork{}) {
 				clock.Swept = clock.Granted
+			} else {
+				c.sweeping = r.now().Sub(clock.Swept) < underWay
 			}
 		}
 		conflicts, err := r.clock.Put(ctx, item)
