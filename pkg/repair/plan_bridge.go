@@ -51,7 +51,7 @@ func (p *Plan) bridge(o *Observation) {
 		sources = append(sources, slices.DeleteFunc(o.wanted(g), func(s fleet.TrafficSource) bool { return slices.Contains(o.lacking(g), s) })...)
 	}
 	changes := o.absent(bridge, g, sources)
-	if settle && changes == nil {
+	if settle && changes == nil && !o.draining(g) {
 		p.draft.Settle = false
 	}
 	p.Changes = append(p.Changes, changes...)
@@ -187,6 +187,19 @@ func (o *Observation) absent(kind string, g *fleet.AutoScalingGroup, sources []f
 		changes = append(changes, chunks(kind, g.Name, s.ID, absent, registerLimit)...)
 	}
 	return changes
+}
+
+// draining reports whether an instance in service of a group is being deregistered where
+// CodeDeploy moves traffic: a reroute that was stopped registers none of them again.
+func (o *Observation) draining(g *fleet.AutoScalingGroup) bool {
+	return slices.ContainsFunc(g.Instances, func(i fleet.Instance) bool {
+		for _, t := range o.Targets {
+			if i.InService() && o.names(t.Name) && t.known(i.ID) && t.state(i.ID) == "" {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // chunks makes changes of at most n instances each.

@@ -73,6 +73,10 @@ func (p *Plan) restore(o *Observation, g *fleet.AutoScalingGroup) {
 	if o.settles(g) {
 		p.Changes = append(p.Changes, o.register(g, sources)...)
 	}
+	if o.Record.Settle && o.draining(g) {
+		p.block(o, Blocker{Matter: "draining " + g.Name, notify: never, passes: true,
+			Reason: fmt.Sprintf("instances in service of %s are draining, and are registered again when they have", setting.Plain(g.Name))})
+	}
 	p.unsettled(o, g, sources)
 }
 

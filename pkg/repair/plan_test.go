@@ -313,6 +313,12 @@ func TestPlan(t *testing.T) {
 		"all have been unhealthy since ten minutes after the release": {
 			vary: []func(*Observation){later(9 * time.Minute), unhealthy("i-1", "i-2")}, outcome: Applied, changes: attachWeb, again: true, harm: "nothing replaces what is broken",
 		},
+		"a stopped reroute has deregistered instances, and others launched under suspension": {
+			vary: []func(*Observation){state(web, fleet.SourceInService), verified(web), func(o *Observation) {
+				o.Record.Settle, o.Targets[webARN] = true, targetGroup(webARN, "web", fleet.TargetDraining, "i-1", "i-2")
+			}},
+			outcome: Waiting, reason: "draining", again: true, harm: "what CodeDeploy deregistered is forgotten, and serves nobody for good",
+		},
 		"all have been unhealthy for less": {
 			vary: []func(*Observation){later(9*time.Minute - time.Second), unhealthy("i-1", "i-2")}, outcome: Waiting, reason: "0 are healthy", again: true, harm: "Auto Scaling replaces the whole group at once",
 		},
