@@ -64,16 +64,11 @@ func (f *QueuedFunction) addRole() {
 	f.Role = awsiam.NewRole(f, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
 	})
+	queue := []string{*f.Queue.QueueArn()}
 	f.allow(
-		permissions.Statement{
-			SID: "WriteOwnLogs", Actions: []string{"logs:CreateLogStream", "logs:PutLogEvents"}, Resources: []string{*f.LogGroup.LogGroupArn()},
-		},
-		permissions.Statement{
-			SID: "ReadOwnQueue", Actions: []string{"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}, Resources: []string{*f.Queue.QueueArn()},
-		},
-		permissions.Statement{
-			SID: "RequeueOwnMessages", Actions: []string{"sqs:SendMessage"}, Resources: []string{*f.Queue.QueueArn()},
-		},
+		permissions.Allow("WriteOwnLogs", []string{*f.LogGroup.LogGroupArn()}, "logs:CreateLogStream", "logs:PutLogEvents"),
+		permissions.Allow("ReadOwnQueue", queue, "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
+		permissions.Allow("RequeueOwnMessages", queue, "sqs:SendMessage"),
 	)
 	if f.key != nil {
 		f.key.GrantEncryptDecrypt(f.Role)
