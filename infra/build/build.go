@@ -5,13 +5,13 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
 
 	"deployhooks/infra/config"
 )
@@ -29,22 +29,37 @@ func Functions(ctx context.Context, out string, architecture config.Architecture
 	if err != nil {
 		return fmt.Errorf("build the functions: %w", err)
 	}
-	folders, err := os.ReadDir(filepath.Join(root, "functions"))
+	// One call for all of them reads the source once, and does not link again what
+	// has not changed.
+	out = filepath.Join(out, string(architecture))
+	programs := filepath.Join(out, "bin")
+	cmd := Command(ctx, architecture, programs+string(filepath.Separator), "./functions/...")
+	cmd.Dir = root
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the functions for %s: %w\n%s", architecture, err, said)
+	}
+	built, err := os.ReadDir(programs)
 	if err != nil {
 		return fmt.Errorf("build the functions: %w", err)
 	}
-	all, ctx := errgroup.WithContext(ctx)
-	for _, f := range folders {
-		all.Go(func() error {
-			cmd := Command(ctx, architecture, filepath.Join(out, string(architecture), f.Name(), "bootstrap"), "./functions/"+f.Name())
-			cmd.Dir = root
-			if said, err := cmd.CombinedOutput(); err != nil {
-				return fmt.Errorf("build function %s for %s: %w\n%s", f.Name(), architecture, err, said)
-			}
-			return nil
-		})
+	for _, program := range built {
+		if err := link(filepath.Join(programs, program.Name()), filepath.Join(out, program.Name())); err != nil {
+			return fmt.Errorf("build the functions: %w", err)
+		}
 	}
-	return all.Wait()
+	return nil
+}
+
+// link gives a program the name that Lambda wants, in a folder of its own.
+func link(program, folder string) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	bootstrap := filepath.Join(folder, "bootstrap")
+	if err := os.Remove(bootstrap); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Link(program, bootstrap)
 }
 
 // Command is the call of the compiler that builds a package for Lambda. The same
