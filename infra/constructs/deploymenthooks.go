@@ -102,6 +102,7 @@ type DeploymentHooks struct {
 	// Baselines outlives the stack; Drains does not.
 	Baselines, Drains awsdynamodb.ITable
 	Dashboard         awscloudwatch.Dashboard
+	functions         []*QueuedFunction // those above
 	props             DeploymentHooksProps
 	programs          string
 	subscribers       string

@@ -63,7 +63,8 @@ type hookFunction struct {
 	sweepMinutes, staleMinutes, memory int // memory in MB
 }
 
-// addFunction adds a function whose program's folder has its id in small letters.
+// addFunction adds a function. Its program's folder and the function that its metrics
+// name have its id in small letters.
 func (h *DeploymentHooks) addFunction(id string, f hookFunction) *QueuedFunction {
 	cfg, location := h.Configuration, h.location(f.table)
 	environment := map[string]*string{
@@ -97,6 +98,7 @@ func (h *DeploymentHooks) addFunction(id string, f hookFunction) *QueuedFunction
 	}
 	function := NewQueuedFunction(h, &id, props)
 	function.allow(f.permissions(cfg, location)...)
+	h.functions = append(h.functions, function)
 	return function
 }
 
