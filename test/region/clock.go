@@ -26,10 +26,10 @@ type timers []*timer
 func (t timers) Len() int      { return len(t) }
 func (t timers) Swap(i, j int) { t[i], t[j] = t[j], t[i] }
 func (t timers) Less(i, j int) bool {
-	if t[i].at.Equal(t[j].at) {
-		return t[i].seq < t[j].seq
+	if order := t[i].at.Compare(t[j].at); order != 0 {
+		return order < 0
 	}
-	return t[i].at.Before(t[j].at)
+	return t[i].seq < t[j].seq
 }
 func (t *timers) Push(x any) { *t = append(*t, x.(*timer)) }
 func (t *timers) Pop() any {
@@ -43,12 +43,22 @@ func (t *timers) Pop() any {
 // after lets something happen when d has passed. It is called and fires with
 // the region's lock held.
 func (r *Region) after(d time.Duration, fire func()) {
+	r.set(&timer{fire: fire}, r.clock.now.Add(d))
+}
+
+// set has a timer that is not set fire at an instant, or at once if that has
+// passed. What recurs often sets one timer again and again.
+func (r *Region) set(t *timer, at time.Time) {
+	if at.Before(r.clock.now) {
+		at = r.clock.now
+	}
 	r.clock.seq++
-	heap.Push(&r.clock.due, &timer{at: r.clock.now.Add(max(d, 0)), seq: r.clock.seq, fire: fire})
+	t.at, t.seq = at, r.clock.seq
+	heap.Push(&r.clock.due, t)
 }
 
 // at lets something happen at an instant, or at once if that has passed.
-func (r *Region) at(t time.Time, fire func()) { r.after(t.Sub(r.clock.now), fire) }
+func (r *Region) at(t time.Time, fire func()) { r.set(&timer{fire: fire}, t) }
 
 // outside lets code that is not the region's run without the lock, as soon as
 // the timer that asked for it is done, so that such code may call the region.

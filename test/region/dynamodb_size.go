@@ -50,6 +50,6 @@ func valueBytes(v ddb.AttributeValue) int {
 
 // numberBytes: "approximately 1 byte per two significant digits, plus 1 byte".
 func numberBytes(text string) int {
-	digits := strings.Trim(strings.NewReplacer("-", "", ".", "").Replace(text), "0")
+	digits := strings.Trim(strings.ReplaceAll(strings.ReplaceAll(text, "-", ""), ".", ""), "0")
 	return (len(digits)+1)/2 + 1
 }

@@ -84,13 +84,13 @@ func AccessDenied(action string) error {
 }
 
 // Action is the IAM action of a call ("Service Authorization Reference").
-func Action(c Call) string {
-	prefix := map[string]string{
-		autoscaling.ServiceID: "autoscaling", elasticloadbalancing.ServiceID: "elasticloadbalancing", elasticloadbalancingv2.ServiceID: "elasticloadbalancing", codedeploy.ServiceID: "codedeploy",
-		ssm.ServiceID: "ssm", sns.ServiceID: "SNS", sqs.ServiceID: "sqs", eventbridge.ServiceID: "events", dynamodb.ServiceID: "dynamodb",
-		ec2ServiceID: "ec2",
-	}[c.Service]
-	return prefix + ":" + c.Operation
+func Action(c Call) string { return actionPrefixes[c.Service] + ":" + c.Operation }
+
+// actionPrefixes are those of the services' IAM actions, by ServiceID.
+var actionPrefixes = map[string]string{
+	autoscaling.ServiceID: "autoscaling", elasticloadbalancing.ServiceID: "elasticloadbalancing", elasticloadbalancingv2.ServiceID: "elasticloadbalancing", codedeploy.ServiceID: "codedeploy",
+	ssm.ServiceID: "ssm", sns.ServiceID: "SNS", sqs.ServiceID: "sqs", eventbridge.ServiceID: "events", dynamodb.ServiceID: "dynamodb",
+	ec2ServiceID: "ec2",
 }
 
 // ErrKilled says that the process that made the call no longer exists.

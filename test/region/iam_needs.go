@@ -25,13 +25,24 @@ import (
 type need struct {
 	action   string
 	resource string              // "*" for an action without resource-level permissions
-	keys     map[string][]string // condition keys, in lower case
+	keys     map[string][]string // condition keys, in lower case, but those of every request
 }
 
-// with adds the keys that every request has, and a key for each tag of the
-// resource under each prefix.
+// everyRequest are the condition keys that every request has.
+var everyRequest = map[string][]string{"aws:principalaccount": {Account}, "aws:resourceaccount": {Account}, "aws:requestedregion": {Name}}
+
+// values are those that the request has for a condition key.
+func (n need) values(key string) []string {
+	if values, ok := n.keys[key]; ok {
+		return values
+	}
+	return everyRequest[key]
+}
+
+// with is the need with keys of its own, one for each tag of the resource under
+// each prefix.
 func (n need) with(tags map[string]string, prefixes ...string) need {
-	n.keys = map[string][]string{"aws:principalaccount": {Account}, "aws:resourceaccount": {Account}, "aws:requestedregion": {Name}}
+	n.keys = map[string][]string{}
 	for key, value := range tags {
 		for _, prefix := range prefixes {
 			n.keys[prefix+strings.ToLower(key)] = []string{value}
@@ -42,10 +53,10 @@ func (n need) with(tags map[string]string, prefixes ...string) need {
 
 // on is the same need of each of several resources.
 func (n need) on(resources ...string) []need {
-	var all []need
-	for _, resource := range resources {
+	all := make([]need, len(resources))
+	for i, resource := range resources {
 		n.resource = resource
-		all = append(all, n.with(nil))
+		all[i] = n
 	}
 	return all
 }

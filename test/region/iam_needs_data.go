@@ -23,7 +23,7 @@ func putEventsNeeds(n need, in any) []need {
 	for _, e := range put.Entries {
 		bus := aws.ToString(e.EventBusName)
 		bus = cmp.Or(bus[strings.LastIndex(bus, "/")+1:], "default")
-		one := n.on(arn("events", "event-bus/"+bus))[0]
+		one := n.on(arn("events", "event-bus/"+bus))[0].with(nil)
 		one.keys["events:source"] = []string{aws.ToString(e.Source)}
 		one.keys["events:detail-type"] = []string{aws.ToString(e.DetailType)}
 		all = append(all, one)

@@ -150,21 +150,25 @@ func readCondition(operator, key string, values []string) (policyCondition, erro
 
 // matches reports whether the statement is about what a call needs.
 func (s *policyStatement) matches(n need) bool {
-	return len(s.actionsFor(n.action)) > 0 &&
+	return slices.ContainsFunc(s.actions, func(p string) bool { return matchesAction(p, n.action) }) &&
 		slices.ContainsFunc(s.resources, func(p string) bool { return matchesPattern(p, n.resource) }) &&
-		!slices.ContainsFunc(s.conditions, func(c policyCondition) bool { return !c.met(n.keys[c.key]) })
+		!slices.ContainsFunc(s.conditions, func(c policyCondition) bool { return !c.met(n.values(c.key)) })
 }
 
-// actionsFor are the statement's patterns for an action. Actions are not
-// case-sensitive.
+// actionsFor are the statement's patterns for an action.
 func (s *policyStatement) actionsFor(action string) []string {
 	var found []string
 	for _, p := range s.actions {
-		if strings.EqualFold(p, action) || strings.ContainsAny(p, "*?") && matchesPattern(strings.ToLower(p), strings.ToLower(action)) {
+		if matchesAction(p, action) {
 			found = append(found, p)
 		}
 	}
 	return found
+}
+
+// matchesAction matches without regard to case.
+func matchesAction(pattern, action string) bool {
+	return strings.EqualFold(pattern, action) || strings.ContainsAny(pattern, "*?") && matchesPattern(strings.ToLower(pattern), strings.ToLower(action))
 }
 
 // met evaluates a condition on the values that a request has for its key. A

@@ -1,7 +1,6 @@
 package region
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -69,12 +68,34 @@ type Second struct {
 	ByGroup map[string]int
 }
 
+// second is a second while it is counted: nearly always by one group.
+type second struct {
+	Second
+	byGroup []groupCount
+}
+
+type groupCount struct {
+	group    string
+	requests int
+}
+
+func (s *second) answered(group string) {
+	for n := range s.byGroup {
+		if s.byGroup[n].group == group {
+			s.byGroup[n].requests++
+			return
+		}
+	}
+	s.byGroup = append(s.byGroup, groupCount{group, 1})
+}
+
 // Stream is traffic that has been started.
 type Stream struct {
 	r       *Region
 	traffic Traffic
 	target  *targetGroup
-	seconds []Second
+	seconds []second
+	next    *timer // the next request
 	began   time.Time
 	sent    int
 	turn    int
@@ -102,6 +123,7 @@ func (r *Region) StartTraffic(t Traffic) *Stream {
 		panic("region: traffic for a target group that does not exist: " + t.TargetGroup + t.ClassicLoadBalancer)
 	}
 	s := &Stream{r: r, traffic: t, target: tg, began: r.clock.now}
+	s.next = &timer{fire: func() { r.tick(s) }}
 	r.streams = append(r.streams, s)
 	r.tick(s)
 	return s
@@ -129,9 +151,13 @@ func (s *Stream) Total() Tally {
 func (s *Stream) Seconds() []Second {
 	s.r.mu.Lock()
 	defer s.r.mu.Unlock()
-	all := slices.Clone(s.seconds)
-	for n := range all {
-		all[n].ByGroup = maps.Clone(all[n].ByGroup)
+	all := make([]Second, len(s.seconds))
+	for n, counted := range s.seconds {
+		all[n] = counted.Second
+		all[n].ByGroup = make(map[string]int, len(counted.byGroup))
+		for _, c := range counted.byGroup {
+			all[n].ByGroup[c.group] = c.requests
+		}
 	}
 	return all
 }
@@ -149,7 +175,7 @@ func (r *Region) tick(s *Stream) {
 	s.sent++
 	// From the beginning, so that rounding does not add up.
 	next := s.began.Add(time.Duration(s.sent) * time.Second / time.Duration(s.traffic.PerSecond))
-	r.at(next, func() { r.tick(s) })
+	r.set(s.next, next)
 }
 
 // send routes one request: round robin over the healthy targets, and over all
@@ -170,7 +196,7 @@ func (r *Region) send(s *Stream) {
 		s.fail("not-answering", i, t.whyNoAnswer()) // 502 or 504
 		return
 	}
-	second.ByGroup[i.group.name]++
+	second.answered(i.group.name)
 	if !i.validated() {
 		second.Unvalidated++
 	}
@@ -222,13 +248,10 @@ func (tg *targetGroup) route() []*target {
 }
 
 // second is the entry for an instant, after all those before it.
-func (s *Stream) second(at time.Time) *Second {
+func (s *Stream) second(at time.Time) *second {
 	n := int(at.Sub(s.began) / time.Second)
 	for len(s.seconds) <= n {
-		s.seconds = append(s.seconds, Second{
-			At:      s.began.Add(time.Duration(len(s.seconds)) * time.Second),
-			ByGroup: map[string]int{},
-		})
+		s.seconds = append(s.seconds, second{Second: Second{At: s.began.Add(time.Duration(len(s.seconds)) * time.Second)}})
 	}
 	return &s.seconds[n]
 }

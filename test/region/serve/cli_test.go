@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,27 +13,69 @@ import (
 	"deployhooks/test/region"
 )
 
-// awsCLI finds the AWS CLI: on the path, or where the end-to-end tests install
-// theirs. It returns the directory that the program is in.
+// top is the root of the module, seen from here.
+var top = filepath.Join("..", "..", "..")
+
+// awsCLI returns a directory with the AWS CLI, which testdata/aws.py has started
+// once for all commands. It is the one that python3 has, on the path or where the
+// end-to-end tests install theirs.
 func awsCLI(t *testing.T) string {
 	t.Helper()
-	candidates := []string{filepath.Join("..", "..", "..", "build", "e2e", "venv", "bin", "aws")}
-	if path, err := exec.LookPath("aws"); err == nil {
-		candidates = append(candidates, path)
-	}
-	for _, path := range candidates {
-		path, err := filepath.Abs(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		// Version managers leave programs on the path that only say that there
-		// is no such program.
-		if exec.CommandContext(t.Context(), path, "--version").Run() == nil {
-			return filepath.Dir(path)
+	bin := t.TempDir()
+	for _, python := range []string{filepath.Join(top, "build", "e2e", "venv", "bin", "python3"), "python3"} {
+		// Version managers put programs on the path that look for the real one each time.
+		real, err := exec.CommandContext(t.Context(), python, "-c", "import awscli, sys; print(sys.executable)").Output()
+		if err == nil {
+			serveCLI(t, strings.TrimSpace(string(real)), bin)
+			return bin
 		}
 	}
-	t.Skip("the AWS CLI is not installed: neither on the path nor in build/e2e/venv")
-	return ""
+	// Version 2 brings its own Python.
+	path, err := exec.LookPath("aws")
+	if err != nil || exec.CommandContext(t.Context(), path, "--version").Run() != nil {
+		t.Skip("the AWS CLI is not installed: neither on the path nor in build/e2e/venv")
+	}
+	return filepath.Dir(path)
+}
+
+// serveCLI starts the AWS CLI until the test ends, and puts a program aws into
+// bin that runs its commands.
+func serveCLI(t *testing.T, python, bin string) {
+	t.Helper()
+	script, err := filepath.Abs(filepath.Join("testdata", "aws.py"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(bin, "socket")
+	server := exec.Command(python, script, "serve", socket)
+	server.Env, server.Stderr = withoutAWS(t), os.Stderr
+	out, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
+	if !bufio.NewScanner(out).Scan() {
+		t.Fatal("the AWS CLI does not start")
+	}
+	run := fmt.Sprintf("#!/bin/sh\nexec '%s' -IS '%s' run '%s' \"$@\"\n", python, script, socket)
+	if err := os.WriteFile(filepath.Join(bin, "aws"), []byte(run), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// withoutAWS is the environment without this machine's settings of AWS.
+func withoutAWS(t *testing.T) (env []string) {
+	t.Helper()
+	for _, entry := range os.Environ() {
+		if !strings.HasPrefix(entry, "AWS_") {
+			env = append(env, entry)
+		}
+	}
+	none := filepath.Join(t.TempDir(), "none")
+	return append(env, "NO_PROXY=127.0.0.1", "AWS_CONFIG_FILE="+none, "AWS_SHARED_CREDENTIALS_FILE="+none, "AWS_PAGER=", "AWS_MAX_ATTEMPTS=1")
 }
 
 // shell runs a command as a user would who has copied the guide's exports. No
@@ -39,24 +83,28 @@ func awsCLI(t *testing.T) string {
 func (s *sample) shell(t *testing.T, bin, command string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "sh", "-ec", command)
-	for _, entry := range os.Environ() {
-		if !strings.HasPrefix(entry, "AWS_") && !strings.HasPrefix(entry, "PATH=") {
-			cmd.Env = append(cmd.Env, entry)
-		}
-	}
-	none := filepath.Join(t.TempDir(), "none")
-	cmd.Env = append(cmd.Env, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "NO_PROXY=127.0.0.1",
-		"AWS_CONFIG_FILE="+none, "AWS_SHARED_CREDENTIALS_FILE="+none, "AWS_PAGER=", "AWS_MAX_ATTEMPTS=1")
+	cmd.Env = append(withoutAWS(t), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	cmd.Env = append(cmd.Env, s.exports()...)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 
-// TestTheGuideWithTheAWSCLI types what the guide says, in order, and checks
-// what a person would see.
-func TestTheGuideWithTheAWSCLI(t *testing.T) {
+// TestTheAWSCLI types what people are told to, and more.
+func TestTheAWSCLI(t *testing.T) {
 	t.Parallel()
-	bin, s := awsCLI(t), served(t)
+	bin := awsCLI(t)
+	for name, test := range map[string]func(*testing.T, string){
+		"the guide": testTheGuide, "the guide with the hooks": testTheGuideWithTheHooks,
+		"the README": testTheREADME, "every protocol": testEveryProtocol,
+	} {
+		t.Run(name, func(t *testing.T) { t.Parallel(); test(t, bin) })
+	}
+}
+
+// testTheGuide types what the guide says, in order, and checks what a person
+// would see.
+func testTheGuide(t *testing.T, bin string) {
+	s := served(t)
 	s.typeTrials(t, bin, [][]string{
 		{`"shop-web"`, "4", "targetgroup/web/"},
 		{`"State": "healthy"`},
@@ -80,10 +128,8 @@ func TestTheGuideWithTheAWSCLI(t *testing.T) {
 	s.wantReleased(t)
 }
 
-// TestTheGuideWithTheAWSCLIAndTheHooks does the same where the hooks work.
-func TestTheGuideWithTheAWSCLIAndTheHooks(t *testing.T) {
-	t.Parallel()
-	bin := awsCLI(t)
+// testTheGuideWithTheHooks does the same where the hooks work.
+func testTheGuideWithTheHooks(t *testing.T, bin string) {
 	s, _ := servedWithHooks(t)
 	s.typeTrials(t, bin, [][]string{
 		{`"shop-web"`, "4", "targetgroup/web/"},
@@ -134,12 +180,11 @@ func (s *sample) wantReleased(t *testing.T) {
 	}
 }
 
-// TestTheREADMEWithTheAWSCLI types every command that the README says to try
-// against the region.
-func TestTheREADMEWithTheAWSCLI(t *testing.T) {
-	t.Parallel()
-	bin, s := awsCLI(t), served(t)
-	readme, err := os.ReadFile(filepath.Join("..", "..", "..", "README.md"))
+// testTheREADME types every command that the README says to try against the
+// region.
+func testTheREADME(t *testing.T, bin string) {
+	s := served(t)
+	readme, err := os.ReadFile(filepath.Join(top, "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,12 +205,11 @@ func TestTheREADMEWithTheAWSCLI(t *testing.T) {
 	}
 }
 
-// TestTheAWSCLISpeaksEveryProtocol calls one operation of each service, and
-// shows that errors arrive by name. The CLI is not built on the Go SDK, so it
-// is a second opinion on the wire.
-func TestTheAWSCLISpeaksEveryProtocol(t *testing.T) {
-	t.Parallel()
-	bin, s := awsCLI(t), served(t)
+// testEveryProtocol calls one operation of each service, and shows that errors
+// arrive by name. The CLI is not built on the Go SDK, so it is a second opinion
+// on the wire.
+func testEveryProtocol(t *testing.T, bin string) {
+	s := served(t)
 	s.region.AddTable("baselines", "application", "deploymentGroup")
 	queue := s.region.Queue("repair").WithoutEvents()
 	item := `'{"application":{"S":"shop"},"deploymentGroup":{"S":"web"},"targets":{"L":[{"S":"a"},{"N":"1.5"},{"BOOL":true},{"NULL":true}]}}'`

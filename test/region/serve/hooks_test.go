@@ -1,9 +1,14 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,13 +21,39 @@ import (
 	"deployhooks/test/region"
 )
 
+// built is where buildHooks builds the functions, for the first test that asks.
+var (
+	built      string
+	buildHooks = sync.OnceValue(func() error { return hooks.Build(context.Background(), built) })
+)
+
+func TestMain(m *testing.M) { os.Exit(runTests(m)) }
+
+func runTests(m *testing.M) int {
+	var err error
+	if built, err = os.MkdirTemp("", "hooks"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(built)
+	return m.Run()
+}
+
 // servedWithHooks serves a sample with the built functions in it, whose time
 // passes only on request. said is what is printed on the terminal.
 func servedWithHooks(t *testing.T) (s *sample, said *strings.Builder) {
 	t.Helper()
-	build := t.TempDir()
-	if err := hooks.Build(t.Context(), build); err != nil {
+	if err := buildHooks(); err != nil {
 		t.Fatal(err)
+	}
+	build := t.TempDir() // of its own, for the logs are beside the programs
+	for _, f := range []hooks.Function{hooks.Repair, hooks.Drain} {
+		if err := os.Mkdir(filepath.Join(build, f.Name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(filepath.Join(built, f.Name, "bootstrap"), filepath.Join(build, f.Name, "bootstrap")); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s, said = servedWith(t, options{perSecond: 10, hooks: true, build: build}), &strings.Builder{}
 	stop, err := s.startHooks(t.Context(), said)
