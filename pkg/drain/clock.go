@@ -74,7 +74,7 @@ func (r *Drainer) claim(ctx context.Context, at time.Time, message string, want 
 			if *sweep != (sweepWork{}) {
 				clock.Swept = clock.Granted
 			} else {
-				c.sweeping = r.now().Sub(clock.Swept) < underWay
+				c.sweeping = r.now().Sub(clock.Swept) < sweepPause
 			}
 		}
 		conflicts, err := r.clock.Put(ctx, item)
@@ -94,24 +94,24 @@ func (r *Drainer) claim(ctx context.Context, at time.Time, message string, want 
 // reconciles send meet, and continue as one. A new drain is reconciled more often:
 // with nothing in flight it is over at once.
 const (
-	atOnce = 2 * time.Second
-	soon   = 5 * time.Second
-	often  = 10 * time.Second
-	// fresh and young are how old drains are at most that are reconciled at once and
+	tickNew      = 2 * time.Second
+	tickSoon     = 5 * time.Second
+	tickInterval = 10 * time.Second
+	// newFor and youngFor are how old drains are at most that are reconciled at once and
 	// soon again.
-	fresh = 5 * time.Second
-	young = 20 * time.Second
+	newFor   = 5 * time.Second
+	youngFor = 20 * time.Second
 )
 
 // interval is how soon drains of that age are reconciled again.
-func interval(age time.Duration, hurry bool) time.Duration {
+func interval(age time.Duration, urgent bool) time.Duration {
 	switch {
-	case age < fresh:
-		return atOnce
-	case age < young || hurry:
-		return soon
+	case age < newFor:
+		return tickNew
+	case age < youngFor || urgent:
+		return tickSoon
 	}
-	return often
+	return tickInterval
 }
 
 // nextTick is the instant of the next tick. Installations in one region tick at
@@ -119,7 +119,7 @@ func interval(age time.Duration, hurry bool) time.Duration {
 func (r *Drainer) nextTick(interval time.Duration) time.Time {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(r.cfg.QueueURL))
-	phase := time.Duration(h.Sum32()%uint32(soon/time.Second)) * time.Second
+	phase := time.Duration(h.Sum32()%uint32(tickSoon/time.Second)) * time.Second
 	now := r.now()
 	next := now.Add(-phase).Truncate(interval).Add(interval + phase)
 	if next.Sub(now) < time.Second {

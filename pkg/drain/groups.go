@@ -68,11 +68,11 @@ func (r *Drainer) groupsOf(ctx context.Context, ids []string) (map[string]string
 // groupsFor is how long the states of a group's instances are taken for known.
 const groupsFor = 25 * time.Second
 
-// describeGroups is how many groups one question names, and rarely how long what
+// describeGroups is how many groups one question names, and cacheFor how long what
 // seldom changes is taken for known.
 const (
 	describeGroups = 50
-	rarely         = 10 * time.Minute
+	cacheFor       = 10 * time.Minute
 )
 
 // askGroups reads the drains' groups.
@@ -128,7 +128,7 @@ func (q *questions) keepGroup(o *Observation, name string, group *fleet.AutoScal
 func (q *questions) askHooks(ctx context.Context, drains []Drain) {
 	names := map[string]bool{}
 	for _, d := range drains {
-		if hooks, ok := q.r.known.hooks.get(d.Group, q.o.Now.Add(-rarely)); ok {
+		if hooks, ok := q.r.known.hooks.get(d.Group, q.o.Now.Add(-cacheFor)); ok {
 			q.o.Hooks[d.Group] = hooks
 		} else if d.Group != "" {
 			names[d.Group] = true
@@ -145,7 +145,7 @@ func (q *questions) askHooks(ctx context.Context, drains []Drain) {
 }
 
 // hooks are a group's terminate hooks that are this function's, from what is known
-// of them if that is no older than [rarely].
+// of them if that is no older than [cacheFor].
 func (r *Drainer) hooks(ctx context.Context, group string) ([]fleet.LifecycleHook, error) {
 	all, err := fleet.LifecycleHooks(ctx, r.clients.Groups, group)
 	if err != nil {

@@ -90,7 +90,7 @@ func (r *Drainer) handle(ctx context.Context, m messages, errs []error) {
 			}
 		}
 	}
-	if unclaimed != nil && len(m.ticks) > 0 && r.requeue(ctx, r.nextTick(often)) != nil { // in place of the one that is used up
+	if unclaimed != nil && len(m.ticks) > 0 && r.requeue(ctx, r.nextTick(tickInterval)) != nil { // in place of the one that is used up
 		for _, i := range m.ticks {
 			errs[i] = unclaimed
 		}
@@ -120,14 +120,14 @@ func (r *Drainer) handleSweep(ctx context.Context, from sweepWork, claimed claim
 		r.notifyDenied(ctx, err)
 	}
 	since := r.now().Sub(claimed.last)
-	overdue := open > 0 && !claimed.mine && (since < 0 || since > often+soon)
+	overdue := open > 0 && !claimed.mine && (since < 0 || since > tickInterval+tickSoon)
 	var done Done
 	if len(found) > 0 || overdue {
 		b.AutoScaling, b.Balancing, b.Deregister = max(b.AutoScaling, least.AutoScaling), max(b.Balancing, least.Balancing), max(b.Deregister, least.Deregister)
 		done = r.Reconcile(ctx, Input{All: overdue, Triggers: found, Budget: &b, Clock: claimed.clock})
 	}
 	if next != (sweepWork{}) {
-		return errors.Join(done.Err, r.queue.Continue(ctx, continuation{Sweep: &next}, soon))
+		return errors.Join(done.Err, r.queue.Continue(ctx, continuation{Sweep: &next}, tickSoon))
 	}
 	return done.Err
 }
@@ -172,11 +172,11 @@ func (r *Drainer) add(ctx context.Context, m *messages, i int, message event.Mes
 func lifecycleTrigger(e event.LifecycleAction) Trigger {
 	t := Trigger{Instance: e.Instance, Group: e.AutoScalingGroup, Cause: CauseLifecycle, Actions: []Action{{Hook: e.Hook, Token: e.Token, Began: e.Began}}}
 	switch {
-	case e.Action == "ReplaceRootVolume":
+	case e.Action == event.ReplaceRootVolume:
 		t.Returns = RootVolumeReplaced
-	case e.Destination == "WarmPool":
+	case e.Destination == event.WarmPool:
 		t.Returns = ReturnedToWarmPool
-	case e.Origin == "WarmPool":
+	case e.Origin == event.WarmPool:
 		t.FromWarmPool = true
 	}
 	return t

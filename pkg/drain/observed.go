@@ -64,8 +64,8 @@ type Wanted struct {
 	Attached  []string // those that the group itself deregisters from
 	// Rejected are the names that cannot be followed, each with the reason.
 	Rejected []string
-	// Whole means that asking again brings no more: what is missing is denied.
-	Whole bool
+	// Complete means that asking again brings no more: what is missing is denied.
+	Complete bool
 }
 
 // Balancer is a target group or Classic Load Balancer.

@@ -74,7 +74,7 @@ func Plan(cfg Config, drains []Drain, o *Observation, b Budget) []Step {
 func planDrain(cfg Config, d Drain, o *Observation) Step {
 	group := o.Groups[d.Group]
 	settings := cfg.settings(o.tags(d))
-	begun := d.Known // before the group left the scope; its action would wait out its timeout
+	begun := d.BalancersKnown // before the group left the scope; its action would wait out its timeout
 	d = d.learn(cfg, o)
 	excluded := optedOut(group) && d.Cause != CauseOperator
 	if excluded && len(d.Actions) == 0 || !begun && !cfg.inScope(group) {
@@ -108,14 +108,14 @@ func (s Step) draining(cfg Config, settings Settings, deadline time.Time, o *Obs
 	clear, read := step.planTargets(o)
 	switch {
 	case cfg.Mode == PlanOnly:
-		if d.Known || o.Now.Sub(d.Since) > young {
+		if d.BalancersKnown || o.Now.Sub(d.Since) > youngFor {
 			return step.announcePlan(settings, o)
 		}
 	case d.dead(o.Now):
 		if read && len(step.Deregister) == 0 || o.Now.Sub(d.Since) > completeMargin {
 			return step.release(Gone)
 		}
-	case clear || d.hurries(settings, o.Now) && len(step.Deregister) == 0:
+	case clear || d.commandIsDue(settings, o.Now) && len(step.Deregister) == 0:
 		step.planCommand(settings, o)
 		if !clear && step.End != "" { // the command has run, and the last requests may still end
 			step.Release, step.End = false, ""
@@ -171,9 +171,9 @@ func (d Drain) dead(now time.Time) bool {
 // nothing is in flight, until a delay ends that is longer than the instance lives.
 const commandReserve = time.Minute
 
-// hurries reports whether the shutdown command of an interrupted instance can wait
+// commandIsDue reports whether the shutdown command of an interrupted instance can wait
 // no longer.
-func (d Drain) hurries(s Settings, now time.Time) bool {
+func (d Drain) commandIsDue(s Settings, now time.Time) bool {
 	return !d.EC2EndsAt.IsZero() && !now.Before(d.EC2EndsAt.Add(-min(s.CommandTimeout, commandReserve)))
 }
 

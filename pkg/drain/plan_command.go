@@ -28,7 +28,7 @@ func (d Drain) mayCommand(cfg Config, o *Observation) bool {
 	}
 	step := Step{Next: d}
 	clear, _ := step.planTargets(o)
-	return clear || d.Command.Key != "" || d.hurries(s, o.Now)
+	return clear || d.Command.Key != "" || d.commandIsDue(s, o.Now)
 }
 
 // listed is how long after a command may have been sent SSM is sure to list it:

@@ -32,7 +32,7 @@ func waiting(vary ...func(*scenario)) *scenario {
 	s := &scenario{
 		cfg: Config{SweepInterval: time.Minute, CommandTimeout: 5 * time.Minute, NetworkTargetWait: 2 * time.Minute},
 		d: Drain{
-			Instance: "i-1", Group: "shop", Cause: CauseLifecycle, Since: noon.Add(-time.Minute), Known: true, DelaySince: noon.Add(-time.Hour * 48), Delay: 120,
+			Instance: "i-1", Group: "shop", Cause: CauseLifecycle, Since: noon.Add(-time.Minute), BalancersKnown: true, DelaySince: noon.Add(-time.Hour * 48), Delay: 120,
 			Actions:   []Action{{Hook: "deployhooks-drain", Token: "t-1", Began: noon.Add(-time.Minute), Timeout: 300, Global: 30000}},
 			Balancers: map[string]Left{webARN: {}},
 		},
@@ -41,7 +41,7 @@ func waiting(vary ...func(*scenario)) *scenario {
 			Groups:    map[string]*fleet.AutoScalingGroup{"shop": {Name: "shop", Tags: map[string]string{}}},
 			Instances: map[string]map[string]fleet.Instance{"shop": {"i-1": {ID: "i-1", State: fleet.TerminatingWait}}},
 			Hooks:     map[string][]fleet.LifecycleHook{"shop": {{Name: "deployhooks-drain", Timeout: 300, Global: 30000}}},
-			Wanted:    map[string]Wanted{"shop": {Balancers: []string{webARN}, Whole: true}},
+			Wanted:    map[string]Wanted{"shop": {Balancers: []string{webARN}, Complete: true}},
 			Balancers: map[string]Balancer{webARN: {ID: webARN, Delay: 2 * time.Minute, DelayKnown: true}},
 			Targets:   map[string]map[string][]fleet.Target{},
 			Commands:  map[string]map[string]Result{}, Sent: map[string][]SentCommand{}, Failed: map[Question]error{},
@@ -126,7 +126,7 @@ func network(delay time.Duration, attached bool) func(*scenario) {
 	return func(s *scenario) {
 		s.o.Balancers[webARN] = Balancer{ID: webARN, Network: true, Delay: delay, DelayKnown: true}
 		if attached {
-			s.o.Wanted["shop"] = Wanted{Balancers: []string{webARN}, Attached: []string{webARN}, Whole: true}
+			s.o.Wanted["shop"] = Wanted{Balancers: []string{webARN}, Attached: []string{webARN}, Complete: true}
 		}
 	}
 }
@@ -178,13 +178,13 @@ func TestPlan(t *testing.T) {
 		"drained before, and not asked again": {scenario: waiting(change(func(d *Drain) { d.Balancers[webARN] = Left{Drained: true} }), unread(webARN, nil)), release: true, end: Drained, harm: "an instance waits for its turn to be asked about"},
 		"registered again after it drained":   {scenario: waiting(targets(webARN, "healthy"), change(func(d *Drain) { d.Balancers[webARN] = Left{Drained: true} })), deregister: 1, harm: "what was registered again gets requests to its end"},
 		"registered again and again":          {scenario: waiting(targets(webARN, "healthy"), left(time.Minute, 3)), deregister: 1, notifies: "registered again", harm: "two systems fight and operators do not learn of it"},
-		"nothing is known yet": {scenario: waiting(targets(webARN), change(func(d *Drain) { d.Known = false }), func(s *scenario) { s.o.Wanted = nil }), waitsFor: "which target groups",
+		"nothing is known yet": {scenario: waiting(targets(webARN), change(func(d *Drain) { d.BalancersKnown = false }), func(s *scenario) { s.o.Wanted = nil }), waitsFor: "which target groups",
 			harm: "what is not known is taken for drained"},
-		"never in a target group": {scenario: waiting(func(s *scenario) { s.d.Balancers, s.o.Wanted["shop"] = nil, Wanted{Whole: true} }), release: true, end: Drained, harm: "an instance is kept for nothing"},
+		"never in a target group": {scenario: waiting(func(s *scenario) { s.d.Balancers, s.o.Wanted["shop"] = nil, Wanted{Complete: true} }), release: true, end: Drained, harm: "an instance is kept for nothing"},
 		"named wrongly": {scenario: waiting(func(s *scenario) {
-			s.o.Wanted["shop"] = Wanted{Balancers: []string{webARN}, Rejected: []string{`target group "wbe": it does not exist`}, Whole: true}
+			s.o.Wanted["shop"] = Wanted{Balancers: []string{webARN}, Rejected: []string{`target group "wbe": it does not exist`}, Complete: true}
 		}), waitsFor: "web:80", notifies: "wbe", harm: "a typo cuts requests and operators do not learn of it"},
-		"searched, and not found yet": {scenario: waiting(targets(webARN), config(func(c *Config) { c.FindTargetGroups = true }), change(func(d *Drain) { d.Known = false })), waitsFor: "which target groups",
+		"searched, and not found yet": {scenario: waiting(targets(webARN), config(func(c *Config) { c.FindTargetGroups = true }), change(func(d *Drain) { d.BalancersKnown = false })), waitsFor: "which target groups",
 			harm: "a target group that nobody named loses requests"},
 
 		"a network target that is listed no more":                       {scenario: waiting(network(0, false), targets(webARN), left(119*time.Second, 1)), waitsFor: "may still send connections", harm: "connections that the load balancer still sends fail"},
@@ -215,14 +215,14 @@ func TestPlan(t *testing.T) {
 		"out of the warm pool":                  {scenario: waiting(unlisted, targets(webARN), withCommand, change(func(d *Drain) { d.FromWarmPool = true })), release: true, end: Drained, harm: "a command is waited for that a stopped instance never runs"},
 		"another root volume":                   {scenario: waiting(state(fleet.ReplacingRootWait), targets(webARN), withCommand, change(func(d *Drain) { d.Returns = RootVolumeReplaced })), release: true, end: RootVolumeReplaced, harm: "an instance that comes back is shut down"},
 		"to the warm pool, past its deadline":   {scenario: waiting(age(22*time.Minute), change(func(d *Drain) { d.Returns = ReturnedToWarmPool })), release: true, end: DeadlinePassed, harm: "operators do not learn that requests were cut off"},
-		"another installation's tag":            {scenario: waiting(config(func(c *Config) { c.Tag = Tag{"team", "web"} }), change(func(d *Drain) { d.Known = false })), drop: true, harm: "two installations drain one instance"},
+		"another installation's tag":            {scenario: waiting(config(func(c *Config) { c.Tag = Tag{"team", "web"} }), change(func(d *Drain) { d.BalancersKnown = false })), drop: true, harm: "two installations drain one instance"},
 		"our tag taken away, draining":          {scenario: waiting(config(func(c *Config) { c.Tag = Tag{"team", "web"} }), targets(webARN)), release: true, end: Drained, harm: "the instance waits for its hook's timeout"},
 		"our tag":                               {scenario: waiting(config(func(c *Config) { c.Tag = Tag{"team", "web"} }), tag("team", "web")), waitsFor: "web", harm: "an instance in scope is not drained"},
 		"opted out":                             {scenario: waiting(tag(OptOutTag, "off")), release: true, end: Skipped, harm: "the instance waits for its hook's timeout"},
 		"opted out, interrupted":                {scenario: waiting(interrupted(time.Minute), tag(OptOutTag, "off")), drop: true, harm: "a group that opted out is drained"},
 		"opted out, and an operator asks":       {scenario: waiting(noHook(CauseOperator), state("InService"), targets(webARN, "healthy"), tag(OptOutTag, "off")), deregister: 1, waitsFor: "web", harm: "an operator's request is ignored"},
 		"plan mode":                             {scenario: waiting(config(func(c *Config) { c.Mode = PlanOnly }), withCommand, targets(webARN, "healthy")), release: true, end: Planned, waitsFor: "deregister from web:80", harm: "a plan acts, or keeps the instance"},
-		"plan mode, still reading":              {scenario: waiting(config(func(c *Config) { c.Mode = PlanOnly }), change(func(d *Drain) { d.Known, d.Since = false, noon }), func(s *scenario) { s.o.Wanted = nil }), waitsFor: "which", harm: "the plan is empty"},
+		"plan mode, still reading":              {scenario: waiting(config(func(c *Config) { c.Mode = PlanOnly }), change(func(d *Drain) { d.BalancersKnown, d.Since = false, noon }), func(s *scenario) { s.o.Wanted = nil }), waitsFor: "which", harm: "the plan is empty"},
 		"a rebalance that is only notified":     {scenario: waiting(noHook(CauseRebalance), state("InService")), end: Announced, harm: "an instance is drained that nobody asked to drain"},
 		"a rebalance, and the group's tag says": {scenario: waiting(noHook(CauseRebalance), state("InService"), tag(RebalanceTag, "drain"), targets(webARN, "healthy")), deregister: 1, waitsFor: "web", harm: "the group's tag is ignored"},
 		"a rebalance, and the tag has a typo":   {scenario: waiting(noHook(CauseRebalance), state("InService"), tag(RebalanceTag, "drian")), end: Announced, notifies: RebalanceTag, harm: "operators do not learn of the typo"},

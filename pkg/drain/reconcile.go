@@ -89,7 +89,7 @@ var errNotRequeued = errors.New("no tick is under way")
 // untilNext is how soon drains are reconciled again whatever is observed.
 func untilNext(all []work, now time.Time) time.Duration {
 	if len(all) == 0 {
-		return often
+		return tickInterval
 	}
 	return interval(now.Sub(all[len(all)-1].drain.Since), false) // the youngest comes last
 }
@@ -127,14 +127,14 @@ func (done Done) of(all []work, o *Observation, unsent map[int]error) Done {
 // remaining reports whether drains are open or have notifications to send, and how
 // soon one may be done.
 func remaining(all []work, o *Observation) (open bool, next time.Duration) {
-	next = often
+	next = tickInterval
 	for _, w := range all {
 		switch {
 		case w.dropped:
 		case w.drain.open():
 			open = true
-			hurry := o.Deferred || w.step.Send != (Shutdown{}) || w.step.End != "" || !w.drain.EC2EndsAt.IsZero()
-			next = min(next, interval(o.Now.Sub(w.drain.Since), hurry))
+			urgent := o.Deferred || w.step.Send != (Shutdown{}) || w.step.End != "" || !w.drain.EC2EndsAt.IsZero()
+			next = min(next, interval(o.Now.Sub(w.drain.Since), urgent))
 		case len(due(w.drain.Ledger, o.Now.Add(resendAfter))) > 0:
 			open = true
 		}

@@ -24,8 +24,8 @@ type Drain struct {
 	Returns Outcome `json:"returns,omitempty"`
 	// FromWarmPool means that the instance ends in its warm pool.
 	FromWarmPool bool `json:"fromWarmPool,omitempty"`
-	// Known means that the load balancers that the instance has to leave are known.
-	Known bool `json:"known,omitempty"`
+	// BalancersKnown means that the load balancers that the instance has to leave are known.
+	BalancersKnown bool `json:"known,omitempty"`
 	// Balancers are those, by the ID of a [Balancer].
 	Balancers map[string]Left `json:"balancers,omitempty"`
 	// Delay is how long leaving them may take, in seconds, and DelaySince from when on
@@ -150,7 +150,7 @@ func (d Drain) merge(t Trigger, now time.Time) (Drain, bool) {
 		d.Returns, d.FromWarmPool = t.Returns, t.FromWarmPool
 	}
 	if d.Group == "" && t.Group != "" {
-		d.Group, d.Known = t.Group, false
+		d.Group, d.BalancersKnown = t.Group, false
 	}
 	return d, true
 }
@@ -200,16 +200,16 @@ func (d Drain) begin(t Trigger, now time.Time) Drain {
 	return d
 }
 
-// onItsWay is how long an event may take that is not late. EC2 ends the instance no
+// eventDelay is how long an event may take that is not late. EC2 ends the instance no
 // sooner than the two minutes after its time.
-const onItsWay = 5 * time.Second
+const eventDelay = 5 * time.Second
 
 // ends is when EC2 ends the instance by what the trigger says, zero where it says
 // nothing of that.
 func (t Trigger) ends(now time.Time) time.Time {
 	switch t.Cause {
 	case CauseSpot:
-		if said := t.At.Add(onItsWay); !t.At.IsZero() && said.Before(now) {
+		if said := t.At.Add(eventDelay); !t.At.IsZero() && said.Before(now) {
 			return said.Add(spotNotice)
 		}
 		return now.Add(spotNotice)

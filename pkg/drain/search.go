@@ -14,7 +14,7 @@ import (
 // that terminates is registered nowhere anew. What may not be read counts as read,
 // and so does what cannot be read for [outageMargin].
 func (q *questions) search(ctx context.Context, drains []Drain) {
-	drains = slices.DeleteFunc(slices.Clone(drains), func(d Drain) bool { return d.Known })
+	drains = slices.DeleteFunc(slices.Clone(drains), func(d Drain) bool { return d.BalancersKnown })
 	if len(drains) == 0 {
 		return
 	}

@@ -18,9 +18,9 @@ type sweepWork struct {
 	Group string `json:"group,omitempty"`
 }
 
-// underWay is how long after a step of a sweep its next one may come: longer than an
+// sweepPause is how long after a step of a sweep its next one may come: longer than an
 // invocation may take before it is sent, and shorter than the schedule's interval.
-const underWay = 30 * time.Second
+const sweepPause = 30 * time.Second
 
 // errNoBudget has a sweep continue later with the group at hand.
 var errNoBudget = errors.New("no calls left for the group")
@@ -95,7 +95,7 @@ func (r *Drainer) sweepGroup(ctx context.Context, g *fleet.AutoScalingGroup, kno
 	if len(found) == 0 {
 		return nil, errors.Join(errs...)
 	}
-	hooks, _ := r.known.hooks.get(g.Name, r.now().Add(-rarely))
+	hooks, _ := r.known.hooks.get(g.Name, r.now().Add(-cacheFor))
 	if len(hooks) == 0 { // one may have been added since
 		if !take(&b.AutoScaling) {
 			return nil, errNoBudget

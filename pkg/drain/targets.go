@@ -59,7 +59,7 @@ func (q *questions) askTargets(ctx context.Context, drains []Drain) {
 	var first, then []func(context.Context)
 	for _, id := range ids {
 		known := q.o.Balancers[id]
-		if !known.DelayKnown || q.r.known.balancers.at(id).Before(q.o.Now.Add(-rarely)) {
+		if !known.DelayKnown || q.r.known.balancers.at(id).Before(q.o.Now.Add(-cacheFor)) {
 			then = append(then, func(ctx context.Context) { q.askDelay(ctx, id) })
 		}
 		switch {

@@ -190,14 +190,14 @@ func (q *questions) wanted(n *wantedNames, failed error) (Wanted, error) {
 	w := Wanted{Attached: n.attached}
 	errs := []error{n.err}
 	w.Balancers = append(w.Balancers, n.attached...)
-	whole := n.groupKnown || fault.Is(n.err, fault.Denied)
+	complete := n.groupKnown || fault.Is(n.err, fault.Denied)
 	for _, name := range n.targetGroups {
 		is, ok := q.r.resolved(name)
 		switch attached := slices.Contains(n.attached, name); {
 		case !ok:
 			errs = append(errs, failed)
 			// An attached one can be left although nothing else is known of it.
-			whole = whole && (attached && failed != nil || fault.Is(failed, fault.Denied))
+			complete = complete && (attached && failed != nil || fault.Is(failed, fault.Denied))
 		case is.id != "":
 			w.Balancers = append(w.Balancers, is.id)
 		case !attached: // else deleted while attached: nobody can be in it
@@ -206,7 +206,7 @@ func (q *questions) wanted(n *wantedNames, failed error) (Wanted, error) {
 	}
 	w.Balancers = sorted(w.Balancers)
 	w.Rejected = sorted(w.Rejected)
-	w.Whole = whole && (n.err == nil || fault.Is(n.err, fault.Denied))
+	w.Complete = complete && (n.err == nil || fault.Is(n.err, fault.Denied))
 	return w, errors.Join(errs...)
 }
 
