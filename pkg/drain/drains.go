@@ -15,8 +15,7 @@ import (
 
 // load reads the drains that an input concerns, with its triggers merged, the oldest
 // first. What the store cannot read of an instance that a trigger names is taken for
-// new: deregistering it twice does no harm, and nothing else is done before it is
-// saved.
+// new: deregistering it twice does no harm, and no command is sent before it is saved.
 func (r *Drainer) load(ctx context.Context, in Input) (found []work, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*storeTime)
 	defer cancel()
@@ -40,12 +39,9 @@ func (r *Drainer) load(ctx context.Context, in Input) (found []work, err error) 
 		named, unread := r.drains.Get(ctx, slices.Collect(maps.Keys(keys))...)
 		err = errors.Join(err, unread)
 		for key := range keys {
-			item, ok := named[key]
-			if !ok {
-				item = store.Item[Drain]{Key: key}
-			}
-			if item.Unreadable != nil {
-				item.Value = Drain{Command: Command{Key: "unreadable", Over: true, Status: "not run: the drain's record could not be read"}}
+			item := named[key]
+			if item.Key = key; item.Unreadable != nil {
+				item.Value = Drain{Command: Command{Key: "unreadable", Over: true, Status: notRun, Output: "the drain's record could not be read"}}
 			}
 			items[key.Partition] = item
 		}
@@ -63,20 +59,16 @@ func merge(items map[string]store.Item[Drain], triggers []Trigger, all bool, now
 		w.drain.Instance = id
 		byInstance[id] = w
 	}
-	taken := map[string]bool{}
+	triggers = slices.Clone(triggers)
+	slices.SortStableFunc(triggers, func(a, b Trigger) int { return a.since(now).Compare(b.since(now)) })
 	for _, t := range triggers {
 		w := byInstance[t.Instance]
-		next, ok := w.drain.merge(t, now)
-		if !ok {
-			continue
-		}
-		w.drain, taken[t.Instance] = next, true
-		if t.message >= 0 {
-			w.messages = append(w.messages, t.message)
+		if next, ok := w.drain.merge(t, now); ok {
+			w.drain, w.triggered, w.carried = next, true, w.carried || t.record != nil
 		}
 	}
-	for id, w := range byInstance {
-		if taken[id] || all && w.item.Open {
+	for _, w := range byInstance {
+		if w.triggered || all && w.item.Open {
 			found = append(found, *w)
 		}
 	}
@@ -95,22 +87,24 @@ const openFor = 2 * time.Minute
 // open lists the open items. Who writes them claims the clock before, so if nobody
 // else has since this environment read or wrote them all, they are as it knows them.
 func (r *Drainer) open(ctx context.Context, clock int) ([]store.Item[Drain], error) {
-	if known, ok := r.known.open.get("", r.now().Add(-openFor)); ok && clock > 0 && clock-known.clock <= 1 {
-		r.known.open.put("", openAt{clock, known.items}, r.known.open.at(""))
-		return known.items, nil
+	known, ok := r.known.open.get("", r.now().Add(-openFor))
+	if !ok || clock == 0 || clock-known.clock > 1 {
+		items, err := r.drains.Open(ctx)
+		if err != nil || clock == 0 {
+			return items, err
+		}
+		known.items = items
+		r.known.open.put("", known, r.now())
 	}
-	items, err := r.drains.Open(ctx)
-	if err == nil && clock > 0 {
-		r.known.open.put("", openAt{clock, items}, r.now())
-	}
-	return items, err
+	r.known.open.put("", openAt{clock, known.items}, r.known.open.at(""))
+	return known.items, nil
 }
 
 // keepOpen remembers the open items after a reconcile of all of them.
 func (r *Drainer) keepOpen(all []work, clock int) {
 	var items []store.Item[Drain]
 	for _, w := range all {
-		if w.lost {
+		if w.lost || w.unsaved {
 			return
 		}
 		if w.item.Open && !w.item.Delete {
@@ -122,34 +116,35 @@ func (r *Drainer) keepOpen(all []work, clock int) {
 
 // save writes what has changed of the drains. It marks those that somebody else has
 // written.
-func (r *Drainer) save(ctx context.Context, all []work, o *Observation) error {
+func (r *Drainer) save(ctx context.Context, all []work, o *Observation) {
 	var changed []*work
 	for i := range all {
 		w := &all[i]
-		next := w.step.record(&w.did, o)
 		if w.lost {
 			continue
 		}
-		ended := !next.Ended.IsZero() && w.drain.Ended.IsZero()
-		if ended {
+		next := w.step.record(&w.did, o)
+		if !next.Ended.IsZero() && w.drain.Ended.IsZero() {
 			r.log.InfoContext(ctx, "drain ended", "instance", next.Instance, "asg", next.Group, "cause", string(next.Cause), "outcome", string(next.Outcome),
 				"seconds", int(o.Now.Sub(next.Since)/time.Second), "in_flight", w.step.inFlight(), "command", next.Command.ID, "command_status", next.Command.Status)
-			r.notices.Count(string(next.Outcome))
+			if next.Outcome != Announced { // which is counted when it is sent
+				r.notices.Count(string(next.Outcome))
+			}
 		}
 		w.drain = next
 		// One that came too late for anything is not remembered.
-		w.dropped = w.step.Drop || w.item.Version == 0 && ended && next.Outcome == Gone || w.step.End == Announced
+		w.dropped = w.step.Drop || w.item.Version == 0 && next.Outcome == Gone && len(next.Ledger.Outbox) == 0
 		if !(w.dropped && w.item.Version == 0) && (w.dropped || !reflect.DeepEqual(w.item.Value, next)) {
 			changed = append(changed, w)
 		}
 	}
-	return r.write(ctx, changed)
+	r.write(ctx, changed)
 }
 
 // write writes drains as they are now.
-func (r *Drainer) write(ctx context.Context, changed []*work) error {
+func (r *Drainer) write(ctx context.Context, changed []*work) {
 	if len(changed) == 0 {
-		return nil
+		return
 	}
 	r.known.open.put("", openAt{}, r.known.open.at(""))
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime+time.Duration(len(changed)/500)*time.Second)
@@ -163,19 +158,15 @@ func (r *Drainer) write(ctx context.Context, changed []*work) error {
 		}
 	}
 	conflicts, err := r.drains.Put(ctx, items...)
-	lost := map[string]bool{}
-	for _, key := range conflicts {
-		lost[key.Partition] = true
-	}
 	for i, w := range changed {
-		switch {
-		case lost[w.drain.Instance]:
-			w.lost = true
-		case err == nil:
+		w.lost, w.unsaved = slices.Contains(conflicts, w.item.Key), err != nil
+		if !w.lost && err == nil {
 			w.item = items[i]
 			w.item.Version++
 		}
 	}
-	r.notifyDenied(ctx, err)
-	return err
+	if err != nil {
+		r.log.ErrorContext(ctx, "drains not saved", "count", len(changed), "error", err)
+		r.notifyDenied(ctx, err)
+	}
 }

@@ -15,24 +15,25 @@ import (
 const searchGroupFor = 2 * time.Minute
 
 // findGroups returns the drains, those of instances whose group is not known with the
-// group that they are found in. The error is why some could not be looked up.
-func (r *Drainer) findGroups(ctx context.Context, all []work, b *Budget) (drains []Drain, err error) {
+// group that they are found in.
+func (q *questions) findGroups(ctx context.Context, all []work) (drains []Drain) {
 	var ids []string
 	for _, w := range all {
-		if w.drain.open() && w.drain.Group == "" && r.now().Sub(w.drain.Since) < searchGroupFor {
+		if w.drain.open() && w.drain.Group == "" && q.o.Now.Sub(w.drain.Since) < searchGroupFor {
 			ids = append(ids, w.drain.Instance)
 		}
 		drains = append(drains, w.drain)
 	}
 	if len(ids) == 0 {
-		return drains, nil
+		return drains
 	}
-	b.AutoScaling = max(0, b.AutoScaling-(len(ids)+49)/50)
-	groups, err := r.groupsOf(ctx, ids)
+	q.o.Left.AutoScaling = max(0, q.o.Left.AutoScaling-(len(ids)+49)/50)
+	groups, err := q.r.groupsOf(ctx, ids)
 	for i, d := range drains {
 		drains[i].Group = cmp.Or(d.Group, groups[d.Instance])
 	}
-	return drains, err
+	q.note(aboutGroup, "", err, func(*Observation) {})
+	return drains
 }
 
 // groupsOf finds the groups of instances: by the instances or, where that fails, in
@@ -92,10 +93,7 @@ func (q *questions) askGroups(ctx context.Context, drains []Drain) {
 		}
 	}
 	chunks := slices.Collect(slices.Chunk(slices.Sorted(maps.Keys(names)), describeGroups))
-	n := min(len(chunks), q.b.AutoScaling)
-	q.b.AutoScaling -= n
-	q.o.Deferred = n < len(chunks)
-	each(ctx, chunks[:n], func(ctx context.Context, chunk []string) {
+	each(ctx, within(q, chunks, &q.o.Left.AutoScaling, 1), func(ctx context.Context, chunk []string) {
 		found, err := fleet.AutoScalingGroups(ctx, q.r.clients.Groups, chunk...)
 		for _, name := range chunk {
 			group, _ := q.r.known.groups.get(name, time.Time{})
@@ -134,11 +132,7 @@ func (q *questions) askHooks(ctx context.Context, drains []Drain) {
 			names[d.Group] = true
 		}
 	}
-	ask := slices.Sorted(maps.Keys(names))
-	n := min(len(ask), q.b.AutoScaling, max(1, q.b.AutoScaling/2))
-	q.b.AutoScaling -= n
-	q.o.Deferred = q.o.Deferred || n < len(ask)
-	each(ctx, ask[:n], func(ctx context.Context, name string) {
+	each(ctx, within(q, slices.Sorted(maps.Keys(names)), &q.o.Left.AutoScaling, 2), func(ctx context.Context, name string) {
 		hooks, err := q.r.hooks(ctx, name)
 		keep(q, aboutHooks, name, err, q.o.Hooks, hooks)
 	})

@@ -39,7 +39,9 @@ type Observation struct {
 	Sent map[string][]SentCommand
 	// Failed are the questions that got no answer.
 	Failed map[Question]error
-	// Deferred means that there was no budget for a question.
+	// Left is what is left of the budget, and Deferred means that there was none for a
+	// question.
+	Left     Budget
 	Deferred bool
 }
 

@@ -55,17 +55,17 @@ func (s Step) inFlight() string {
 	return strings.Join(all, "; ")
 }
 
-// Plan decides about all drains of a reconcile, within the budget. A drain that has
+// Plan decides about all drains of a reconcile, within what is left of the budget. A drain that has
 // ended has an empty step: only notifications are left of it.
-func Plan(cfg Config, drains []Drain, o *Observation, b Budget) []Step {
+func Plan(cfg Config, drains []Drain, o *Observation) []Step {
 	steps := make([]Step, len(drains))
 	for i, d := range drains {
 		if steps[i] = (Step{Next: d}); d.open() {
 			steps[i] = planDrain(cfg, d, o)
 		}
 	}
-	allotDeregistrations(steps, b)
-	allotReleases(steps, b)
+	allotDeregistrations(steps, o.Left)
+	allotReleases(steps, o.Left)
 	return steps
 }
 
@@ -89,8 +89,7 @@ func planDrain(cfg Config, d Drain, o *Observation) Step {
 		return step.release(Skipped)
 	case d.Cause == CauseRebalance && !d.terminating() && settings.OnRebalance != Respond:
 		step.notifyFaults(o, settings)
-		step.End = Announced
-		return step
+		return step.release(Announced)
 	case len(d.Actions) > 0 && o.Now.After(deadline.Add(completeMargin+maxHeartbeat)):
 		// Nobody may say how the instance stands. No heartbeat was sent since the
 		// deadline, so no action can be left.
@@ -123,7 +122,7 @@ func (s Step) draining(cfg Config, settings Settings, deadline time.Time, o *Obs
 	}
 	if step.End == "" && !o.Now.Before(deadline) && !d.dead(o.Now) {
 		if step.Next.Command.Key == "" && d.runsCommand(o) && settings.Shutdown != (Shutdown{}) {
-			step.Next.Command.Status = "not run"
+			step.Next.Command.Status = notRun
 		}
 		return step.release(DeadlinePassed)
 	}

@@ -54,8 +54,10 @@ const delivery = 15 * time.Second
 
 // Statuses of our own.
 const (
-	noAnswer     = "no answer in time"
-	notKnownSent = "not known to have been sent"
+	noAnswer     = "no-answer"      // in time
+	notKnownSent = "not-known-sent" // nor ever will be
+	notSent      = "not-sent"       // SSM refused it
+	notRun       = "not-run"        // there was no time for it, or no certainty
 )
 
 // planCommand plans what comes after the last request.

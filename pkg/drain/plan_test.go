@@ -20,10 +20,9 @@ var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
 // scenario is a drain and what AWS says of it.
 type scenario struct {
-	cfg    Config
-	d      Drain
-	o      Observation
-	budget Budget
+	cfg Config
+	d   Drain
+	o   Observation
 }
 
 // waiting is the scenario that all others vary: instance i-1 of group shop has waited
@@ -44,9 +43,8 @@ func waiting(vary ...func(*scenario)) *scenario {
 			Wanted:    map[string]Wanted{"shop": {Balancers: []string{webARN}, Complete: true}},
 			Balancers: map[string]Balancer{webARN: {ID: webARN, Delay: 2 * time.Minute, DelayKnown: true}},
 			Targets:   map[string]map[string][]fleet.Target{},
-			Commands:  map[string]map[string]Result{}, Sent: map[string][]SentCommand{}, Failed: map[Question]error{},
+			Commands:  map[string]map[string]Result{}, Sent: map[string][]SentCommand{}, Failed: map[Question]error{}, Left: everything,
 		},
-		budget: everything,
 	}
 	targets(webARN, "draining")(s)
 	for _, v := range vary {
@@ -55,7 +53,7 @@ func waiting(vary ...func(*scenario)) *scenario {
 	return s
 }
 
-func (s *scenario) plan() Step { return Plan(s.cfg, []Drain{s.d}, &s.o, s.budget)[0] }
+func (s *scenario) plan() Step { return Plan(s.cfg, []Drain{s.d}, &s.o)[0] }
 
 func targets(id string, states ...string) func(*scenario) {
 	return func(s *scenario) {
@@ -298,9 +296,9 @@ func TestPlan(t *testing.T) {
 		"not sure to be listed yet":               {scenario: waiting(command(Command{Key: "k", Asked: noon.Add(-2 * time.Minute)})), waitsFor: "whether", harm: "the command is sent twice"},
 		"never known to have been sent":           {scenario: waiting(command(Command{Key: "k", Asked: noon.Add(-6 * time.Minute)}), unlistedCommands), release: true, end: CommandFailed, harm: "the command is sent twice, or the instance is kept without end"},
 
-		"no budget for the release":   {scenario: waiting(targets(webARN), func(s *scenario) { s.budget.AutoScaling = 0 }), waitsFor: "its turn", harm: "calls are throttled, other callers' too"},
-		"no budget to deregister":     {scenario: waiting(targets(webARN, "healthy"), func(s *scenario) { s.budget.Deregister = 0 }), waitsFor: "web", harm: "calls are throttled, other callers' too"},
-		"no budget for the heartbeat": {scenario: waiting(heartbeat(3*time.Minute), func(s *scenario) { s.budget.AutoScaling = 0 }), waitsFor: "web", harm: "calls are throttled, other callers' too"},
+		"no budget for the release":   {scenario: waiting(targets(webARN), func(s *scenario) { s.o.Left.AutoScaling = 0 }), waitsFor: "its turn", harm: "calls are throttled, other callers' too"},
+		"no budget to deregister":     {scenario: waiting(targets(webARN, "healthy"), func(s *scenario) { s.o.Left.Deregister = 0 }), waitsFor: "web", harm: "calls are throttled, other callers' too"},
+		"no budget for the heartbeat": {scenario: waiting(heartbeat(3*time.Minute), func(s *scenario) { s.o.Left.AutoScaling = 0 }), waitsFor: "web", harm: "calls are throttled, other callers' too"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := c.scenario.plan()

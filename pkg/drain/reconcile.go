@@ -3,7 +3,6 @@ package drain
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"deployhooks/pkg/fault"
@@ -15,114 +14,66 @@ type Input struct {
 	// All has all open drains reconciled, not only those that triggers name.
 	All      bool
 	Triggers []Trigger
-	// Budget is what the reconcile may use, and takes from.
-	Budget *Budget
+	Budget   Budget
 	// Clock is the version of the clock at which the budget was claimed, 0 for none.
 	Clock int
 }
 
 // work is one drain in a reconcile.
 type work struct {
-	item     store.Item[Drain] // as it was read
-	drain    Drain             // with the triggers merged
-	messages []int             // those that brought the triggers
-	step     Step
-	did      did
-	first    bool // it is saved before its step
-	lost     bool // somebody else has written the item
-	dropped  bool // there is nothing to remember
-}
-
-// Done is what became of a reconcile.
-type Done struct {
-	// Requeued means that another tick is under way.
-	Requeued bool
-	// messages are those that something concerns alone: why they are to be delivered
-	// again, nil where nothing is left to do about them.
-	messages map[int]error
-	// Err is what concerns all drains.
-	Err error
+	item      store.Item[Drain] // as it was read
+	drain     Drain             // with the triggers merged
+	triggered bool              // by something else than a tick
+	carried   bool              // by the queue, because the table did not take it
+	step      Step
+	did       did
+	lost      bool // somebody else has written the item
+	unsaved   bool // the table did not take it
+	dropped   bool // there is nothing to remember
 }
 
 // Reconcile does what is next about the drains that the input concerns. What fails
 // about one instance is tried again at the next tick, and is that drain's notification
-// where operators must act.
-func (r *Drainer) Reconcile(ctx context.Context, in Input) Done {
+// where operators must act. An error means that no tick is under way: what led to the
+// reconcile has to come again.
+func (r *Drainer) Reconcile(ctx context.Context, in Input) error {
 	all, unread := r.load(ctx, in)
 	if len(all) == 0 && !(in.All && fault.MayPass(unread)) {
-		return Done{Err: unread}
+		return unread
 	}
-	next, requeued := time.Time{}, errNotRequeued
-	if open, _ := remaining(all, &Observation{Now: r.now()}); open || unread != nil {
+	open, soonest := remaining(all, &Observation{Now: r.now()})
+	next, requeued := r.nextTick(soonest), errNotRequeued
+	if open || unread != nil {
 		// A function that dies in the middle must not be the last to reconcile.
-		next = r.nextTick(untilNext(all, r.now()))
 		requeued = r.requeue(ctx, next)
 	}
 
 	drains, seen := r.observe(ctx, all, in.Budget)
-	for i, step := range Plan(r.cfg, drains, seen, *in.Budget) {
+	for i, step := range Plan(r.cfg, drains, seen) {
 		all[i].step = step
 	}
-	*in.Budget = Budget{} // the plan has shared it out
 	r.apply(ctx, all, seen)
-	unsaved := r.save(ctx, all, seen)
-	unsent := r.notify(ctx, all)
-
-	open, soonest := remaining(all, seen)
-	if again := r.nextTick(soonest); open && (requeued != nil || again.Before(next)) {
-		requeued = r.requeue(ctx, again)
-	}
-	done := Done{Requeued: requeued == nil, Err: errors.Join(unread, unsaved)}
-	if open {
-		r.notifyDenied(ctx, requeued)
-		done.Err = errors.Join(done.Err, requeued)
-	}
-	if in.All && done.Err == nil {
+	r.save(ctx, all, seen)
+	r.notify(ctx, all)
+	r.logFailed(ctx, all, seen)
+	if in.All && unread == nil {
 		r.keepOpen(all, in.Clock)
 	}
-	return done.of(all, seen, unsent)
+
+	open, soonest = remaining(all, seen)
+	carry := toCarry(all, seen.Now)
+	if again := r.nextTick(soonest); len(carry) > 0 || open && (requeued != nil || again.Before(next)) {
+		requeued = r.requeue(ctx, again, carry...)
+	}
+	if !open && len(carry) == 0 && unread == nil {
+		return nil
+	}
+	r.notifyDenied(ctx, requeued)
+	return requeued
 }
 
 // errNotRequeued is until a tick is under way.
 var errNotRequeued = errors.New("no tick is under way")
-
-// untilNext is how soon drains are reconciled again whatever is observed.
-func untilNext(all []work, now time.Time) time.Duration {
-	if len(all) == 0 {
-		return tickInterval
-	}
-	return interval(now.Sub(all[len(all)-1].drain.Since), false) // the youngest comes last
-}
-
-// errLost has a trigger come again, to no effect if the other reconcile had it.
-var errLost = errors.New("another reconcile wrote the drain at the same time")
-
-// message is why a message is to be delivered again.
-func (done Done) message(i int) error {
-	if err, alone := done.messages[i]; alone {
-		return err
-	}
-	return done.Err
-}
-
-// of adds the messages that brought triggers which are not taken care of, or settled.
-func (done Done) of(all []work, o *Observation, unsent map[int]error) Done {
-	done.messages = map[int]error{}
-	unplaced := o.Failed[Question{aboutGroup, ""}]
-	for i, w := range all {
-		for _, m := range w.messages {
-			switch {
-			case w.lost:
-				done.messages[m] = errors.Join(done.messages[m], fmt.Errorf("drain %s: %w", w.drain.Instance, errLost))
-			case unsent[i] != nil, w.step.End == Announced:
-				done.messages[m] = errors.Join(done.messages[m], unsent[i])
-			case w.drain.Group == "" && fault.MayPass(unplaced):
-				done.messages[m] = errors.Join(done.messages[m], unplaced)
-			}
-		}
-	}
-	return done
-}
 
 // remaining reports whether drains are open or have notifications to send, and how
 // soon one may be done.
@@ -140,4 +91,16 @@ func remaining(all []work, o *Observation) (open bool, next time.Duration) {
 		}
 	}
 	return open, next
+}
+
+// toCarry are the drains that the queue carries to the next tick because the table
+// does not take them: what began them would else be lost, and with it that an action
+// timed out.
+func toCarry(all []work, now time.Time) (drains []Drain) {
+	for _, w := range all {
+		if (w.unsaved || w.lost) && !w.dropped && (w.triggered || !w.drain.open()) && now.Before(w.drain.Since.Add(kept)) {
+			drains = append(drains, w.drain)
+		}
+	}
+	return drains
 }

@@ -113,11 +113,11 @@ func (f *fleet) texts() string {
 	return strings.Join(all, "\n")
 }
 
-// outcomes are those that the metrics count.
+// outcomes are the ends of drains that the metrics count.
 func (f *fleet) outcomes() (all []string) {
 	for line := range strings.Lines(f.metrics.String()) {
 		var m struct{ Outcome string }
-		if json.Unmarshal([]byte(line), &m) == nil {
+		if json.Unmarshal([]byte(line), &m) == nil && m.Outcome != string(drain.ActionRequired) && m.Outcome != string(drain.Announced) {
 			all = append(all, m.Outcome)
 		}
 	}

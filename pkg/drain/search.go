@@ -19,7 +19,7 @@ func (q *questions) search(ctx context.Context, drains []Drain) {
 		return
 	}
 	youngest := slices.MaxFunc(drains, byAge).Since
-	if q.r.known.every.at("").Before(youngest) && take(&q.b.Balancing) {
+	if q.r.known.every.at("").Before(youngest) && take(&q.o.Left.Balancing) {
 		q.askEvery(ctx)
 	}
 	every, _ := q.r.known.every.get("", time.Time{})
@@ -32,10 +32,7 @@ func (q *questions) search(ctx context.Context, drains []Drain) {
 	// Those go first that were read the longest ago, so that however many drains
 	// begin meanwhile, each one's search gets to its end.
 	slices.SortStableFunc(missing, func(a, b string) int { return q.r.known.targets.at(a).Compare(q.r.known.targets.at(b)) })
-	n := min(len(missing), q.b.Balancing/2) // the rest is for those whose load balancers are known
-	q.b.Balancing -= n
-	q.o.Deferred = q.o.Deferred || n < len(missing)
-	each(ctx, missing[:n], q.askRegistered)
+	each(ctx, within(q, missing, &q.o.Left.Balancing, 2), q.askRegistered) // the rest is for those whose load balancers are known
 	for _, d := range drains {
 		q.o.Searched[d.Instance] = !q.r.known.every.at("").Before(d.Since)
 		for _, id := range every {

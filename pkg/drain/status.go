@@ -40,7 +40,7 @@ type Status struct {
 // status reports how the open drains stand, the oldest first, or the named
 // instance's, open or ended. With plan, a named instance without an open drain is
 // planned as if an operator drained it now. It changes nothing.
-func (r *Drainer) status(ctx context.Context, instance string, plan bool, b *Budget) ([]Status, error) {
+func (r *Drainer) status(ctx context.Context, instance string, plan bool, b Budget) ([]Status, error) {
 	drains, err := r.named(ctx, instance, plan)
 	if err != nil {
 		return nil, fmt.Errorf("status: %w", err)
@@ -51,7 +51,7 @@ func (r *Drainer) status(ctx context.Context, instance string, plan bool, b *Bud
 	}
 	drains, o := r.observe(ctx, all, b)
 	answer := []Status{}
-	for i, step := range Plan(r.cfg, drains, o, *b) {
+	for i, step := range Plan(r.cfg, drains, o) {
 		answer = append(answer, r.statusOf(drains[i], step, o))
 	}
 	return answer, nil
@@ -88,7 +88,7 @@ func (r *Drainer) named(ctx context.Context, instance string, plan bool) (drains
 
 // missed are drains of the instances that the sweep would find now.
 func (r *Drainer) missed(ctx context.Context) (drains []Drain) {
-	found, _, _, err := r.sweep(ctx, sweepWork{}, 0, &Budget{AutoScaling: 20})
+	found, _, _, err := r.sweep(ctx, sweepWork{}, 0, 20)
 	r.notifyDenied(ctx, err)
 	for _, t := range found {
 		if d, ok := (Drain{Instance: t.Instance}).merge(t, r.now()); ok {

@@ -20,7 +20,7 @@ func (q *questions) balancers(drains []Drain) map[string]int {
 		for _, id := range q.o.balancersOf(d) {
 			urgency := settledTargets
 			switch left, known := d.Balancers[id]; {
-			case !known || !d.EC2EndsAt.IsZero():
+			case !known, !d.EC2EndsAt.IsZero() && left.Times == 0:
 				urgency = unseenTargets
 			case !left.Drained:
 				urgency = drainingTargets
@@ -35,7 +35,7 @@ func (q *questions) balancers(drains []Drain) map[string]int {
 
 // In which order load balancers are asked about their targets.
 const (
-	unseenTargets   = iota // of a drain that has not seen them, or that hurries
+	unseenTargets   = iota // of a drain that has not seen them, or of an interrupted instance
 	drainingTargets        // of one that waits
 	settledTargets         // of none that waits; they may be registered again
 )
@@ -70,12 +70,25 @@ func (q *questions) askTargets(ctx context.Context, drains []Drain) {
 			then = append(then, func(ctx context.Context) { q.askRegistered(ctx, id) })
 		}
 	}
+	if slices.ContainsFunc(drains, func(d Drain) bool { return d.hasToLeave(q.o.Now) }) {
+		q.o.Deferred, then = true, nil
+	}
 	ask := append(first, then...)
-	if n := max(1, q.b.Balancing*(describeFraction-1)/describeFraction); len(ask) > n {
+	if n := max(1, q.o.Left.Balancing*(describeFraction-1)/describeFraction); len(ask) > n {
 		ask, q.o.Deferred = ask[:n], true
 	}
-	q.b.Balancing -= len(ask)
+	q.o.Left.Balancing -= len(ask)
 	parallel(ctx, ask...)
+}
+
+// hasToLeave reports whether the instance is interrupted and may still get requests.
+// For some seconds all calls are for such instances.
+func (d Drain) hasToLeave(now time.Time) bool {
+	in := len(d.Balancers) == 0
+	for _, left := range d.Balancers {
+		in = in || left.Times == 0 && !left.Drained
+	}
+	return in && !d.EC2EndsAt.IsZero() && now.Sub(d.Since) < tickInterval
 }
 
 func (q *questions) askRegistered(ctx context.Context, id string) {

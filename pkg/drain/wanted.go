@@ -106,7 +106,7 @@ func (q *questions) askWanted(ctx context.Context, drains []Drain) {
 		all = append(all, n.targetGroups...)
 	}
 	var failed error
-	if ask := q.r.unresolved(all); len(ask) > 0 && take(&q.b.Balancing) {
+	if ask := q.r.unresolved(all); len(ask) > 0 && take(&q.o.Left.Balancing) {
 		failed = q.r.resolve(ctx, ask)
 	}
 	for group, n := range named {
