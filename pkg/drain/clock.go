@@ -68,7 +68,7 @@ func (r *Drainer) tryClaim(ctx context.Context, tick time.Time, want Budget, swe
 	}
 	clock, now := &item.Value, r.now()
 	since := now.Sub(clock.Tick)
-	c = claim{clock: item.Version + 1, overdue: since < 0 || since > tickInterval+tickSoon}
+	c = claim{clock: item.Version + 1, overdue: since < -tickSoon || since > tickInterval+tickSoon}
 	switch {
 	case tick.After(clock.Tick):
 		c.mine, clock.Tick = true, tick

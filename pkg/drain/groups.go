@@ -3,7 +3,6 @@ package drain
 import (
 	"cmp"
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -11,15 +10,12 @@ import (
 	"deployhooks/pkg/fleet"
 )
 
-// searchGroupFor is how long the group of an instance in none is searched for.
-const searchGroupFor = 2 * time.Minute
-
 // findGroups returns the drains, those of instances whose group is not known with the
 // group that they are found in.
 func (q *questions) findGroups(ctx context.Context, all []work) (drains []Drain) {
 	var ids []string
 	for _, w := range all {
-		if w.drain.open() && w.drain.Group == "" && q.o.Now.Sub(w.drain.Since) < searchGroupFor {
+		if w.drain.open() && w.drain.Group == "" {
 			ids = append(ids, w.drain.Instance)
 		}
 		drains = append(drains, w.drain)
@@ -28,42 +24,14 @@ func (q *questions) findGroups(ctx context.Context, all []work) (drains []Drain)
 		return drains
 	}
 	q.o.Left.AutoScaling = max(0, q.o.Left.AutoScaling-(len(ids)+49)/50)
-	groups, err := q.r.groupsOf(ctx, ids)
+	ctx, cancel := context.WithTimeout(ctx, observeTime)
+	defer cancel()
+	members, err := fleet.Members(ctx, q.r.clients.Groups, ids...)
 	for i, d := range drains {
-		drains[i].Group = cmp.Or(d.Group, groups[d.Instance])
+		drains[i].Group = cmp.Or(d.Group, members[d.Instance].AutoScalingGroup)
 	}
 	q.note(aboutGroup, "", err, func(*Observation) {})
 	return drains
-}
-
-// groupsOf finds the groups of instances: by the instances or, where that fails, in
-// the list of all groups.
-func (r *Drainer) groupsOf(ctx context.Context, ids []string) (map[string]string, error) {
-	groups := map[string]string{}
-	asking, cancel := context.WithTimeout(ctx, observeTime)
-	members, err := fleet.Members(asking, r.clients.Groups, ids...)
-	cancel()
-	for id, m := range members {
-		groups[id] = m.AutoScalingGroup
-	}
-	if err == nil {
-		return groups, nil
-	}
-	r.notifyDenied(ctx, err)
-	asking, cancel = context.WithTimeout(ctx, observeTime)
-	defer cancel()
-	second := fleet.EachAutoScalingGroup(asking, r.clients.Groups, func(g *fleet.AutoScalingGroup) error {
-		for _, i := range g.Instances {
-			if slices.Contains(ids, i.ID) {
-				groups[i.ID] = g.Name
-			}
-		}
-		return nil
-	})
-	if second == nil {
-		return groups, nil
-	}
-	return groups, errors.Join(err, second)
 }
 
 // groupsFor is how long the states of a group's instances are taken for known.
@@ -83,12 +51,13 @@ func (q *questions) askGroups(ctx context.Context, drains []Drain) {
 		if d.Group == "" {
 			continue
 		}
-		// Seen just now, and the drain with it: every third tick is enough.
-		group, ok := q.r.known.groups.get(d.Group, q.o.Now.Add(-groupsFor))
-		if ok && q.o.Instances[d.Group] == nil {
-			q.keepGroup(q.o, d.Group, group, true)
+		after := q.o.Now.Add(-groupsFor) // every third tick is enough
+		if d.Since.After(after) {
+			after = d.Since.Add(-time.Nanosecond) // what was read before may lack the instance
 		}
-		if !ok || q.r.known.groups.at(d.Group).Before(d.Since.Add(stateLag)) {
+		if group, ok := q.r.known.groups.get(d.Group, after); ok {
+			q.o.Groups[d.Group], q.o.Fresh[d.Group] = group, true
+		} else {
 			names[d.Group] = true
 		}
 	}
@@ -96,29 +65,18 @@ func (q *questions) askGroups(ctx context.Context, drains []Drain) {
 	each(ctx, within(q, chunks, &q.o.Left.AutoScaling, 1), func(ctx context.Context, chunk []string) {
 		found, err := fleet.AutoScalingGroups(ctx, q.r.clients.Groups, chunk...)
 		for _, name := range chunk {
-			group, _ := q.r.known.groups.get(name, time.Time{})
+			group, earlier := q.r.known.groups.get(name, time.Time{})
 			if err == nil {
 				group = found[name]
 				q.r.known.groups.put(name, group, q.o.Now)
 			}
-			q.note(aboutGroup, name, err, func(o *Observation) { q.keepGroup(o, name, group, err == nil) })
+			q.note(aboutGroup, name, err, func(o *Observation) {
+				if err == nil || earlier {
+					o.Groups[name], o.Fresh[name] = group, err == nil || o.Fresh[name]
+				}
+			})
 		}
 	})
-}
-
-func (q *questions) keepGroup(o *Observation, name string, group *fleet.AutoScalingGroup, now bool) {
-	if now || group != nil {
-		o.Groups[name] = group
-	}
-	if !now {
-		return
-	}
-	o.Instances[name] = map[string]fleet.Instance{}
-	if group != nil {
-		for _, i := range group.Instances {
-			o.Instances[name][i.ID] = i
-		}
-	}
 }
 
 // askHooks reads the hooks of groups whose instances wait. It leaves half of the

@@ -104,7 +104,7 @@ func (r *Drainer) handleSweep(ctx context.Context, from sweepWork, claimed claim
 		failed = r.Reconcile(ctx, Input{All: all, Triggers: found, Budget: least, Clock: claimed.clock})
 	}
 	if next != (sweepWork{}) {
-		return errors.Join(failed, r.queue.Continue(ctx, continuation{Sweep: &next}, tickSoon))
+		return r.queue.Continue(ctx, continuation{Sweep: &next}, tickSoon) // the next sweep reconciles what has failed
 	}
 	return failed
 }

@@ -14,15 +14,6 @@ import (
 	"deployhooks/pkg/notice"
 )
 
-// resendAfter is how long a notification that is being sent is left to whoever sends
-// it.
-const resendAfter = 20 * time.Second
-
-// due are the notifications of a ledger to send now.
-func due(l notice.Ledger[Report], now time.Time) []notice.Entry[Report] {
-	return slices.DeleteFunc(l.Due(now), func(e notice.Entry[Report]) bool { return !e.Tried.IsZero() && now.Sub(e.Tried) < resendAfter })
-}
-
 // notify sends what the drains' ledgers hold, what is alike in one message. It comes
 // last: no instance waits for a notification. What the table did not take may be in it
 // all the same, and is sent if the queue has carried it since.
@@ -34,7 +25,7 @@ func (r *Drainer) notify(ctx context.Context, all []work) {
 		if w.lost || w.dropped || w.unsaved && !w.carried {
 			continue // whoever wrote the drain sends it, or the next reconcile does
 		}
-		for _, e := range due(w.drain.Ledger, r.now()) {
+		for _, e := range w.drain.Ledger.Due(r.now()) {
 			mail.add(e.Matter, e.Notice, i)
 		}
 	}
@@ -66,14 +57,8 @@ func (r *Drainer) announce(ctx context.Context, all []announcement, errs []error
 	ctx, cancel := context.WithTimeout(ctx, notifyTime)
 	defer cancel()
 	var mail letters
-	seen := map[announcement]bool{}
 	for _, a := range all {
-		message := a.message
-		if a.message = 0; seen[a] {
-			continue
-		}
-		seen[a] = true
-		mail.add("", Report{Outcome: Announced, Reason: a.text, Instances: []Instance{{ID: a.instance}}}, message)
+		mail.add("", Report{Outcome: Announced, Reason: a.text, Instances: []Instance{{ID: a.instance}}}, a.message)
 	}
 	for _, l := range mail {
 		if err := r.publish(ctx, l.report); err != nil {
@@ -87,7 +72,8 @@ func (r *Drainer) announce(ctx context.Context, all []announcement, errs []error
 // letters are messages to send, in order.
 type letters []*digest
 
-// add adds a report to the letter that says the same, or to a new one.
+// add adds a report to the letter that says the same, or to a new one; the same of one
+// instance once.
 func (all *letters) add(matter string, report Report, from int) {
 	alike := func(l *digest) bool {
 		return l.matter == matter && l.report.Group == report.Group && l.report.Outcome == report.Outcome && l.report.Reason == report.Reason
@@ -98,10 +84,11 @@ func (all *letters) add(matter string, report Report, from int) {
 		*all = append(*all, &digest{matter: matter, report: Report{Group: report.Group, Outcome: report.Outcome, Reason: report.Reason, Remedy: report.Remedy}})
 	}
 	l := (*all)[i]
-	l.report.Count++
-	l.from = append(l.from, from)
-	if len(l.report.Instances) < reportLimit {
-		l.report.Instances = append(l.report.Instances, report.Instances...)
+	if l.from = append(l.from, from); slices.Contains(l.report.Instances, report.Instances[0]) {
+		return
+	}
+	if l.report.Count++; l.report.Count <= reportLimit {
+		l.report.Instances = append(l.report.Instances, report.Instances[0])
 	}
 }
 

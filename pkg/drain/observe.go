@@ -17,7 +17,7 @@ import (
 // their instances are in.
 func (r *Drainer) observe(ctx context.Context, all []work, b Budget) ([]Drain, *Observation) {
 	q := &questions{r: r, o: &Observation{
-		Now: r.now(), Left: b, Groups: map[string]*fleet.AutoScalingGroup{}, Instances: map[string]map[string]fleet.Instance{},
+		Now: r.now(), Left: b, Groups: map[string]*fleet.AutoScalingGroup{}, Fresh: map[string]bool{},
 		Hooks: map[string][]fleet.LifecycleHook{}, Wanted: map[string]Wanted{}, Balancers: map[string]Balancer{},
 		Targets: map[string]map[string][]fleet.Target{}, Found: map[string][]string{}, Searched: map[string]bool{},
 		Commands: map[string]map[string]Result{}, Failed: map[Question]error{},

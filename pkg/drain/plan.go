@@ -214,7 +214,7 @@ func (d Drain) hooks() string {
 // learn is the drain with what was observed of it.
 func (d Drain) learn(cfg Config, o *Observation) Drain {
 	hooks, known := o.Hooks[d.Group]
-	if i, in := o.Instances[d.Group][d.Instance]; in && len(d.Actions) == 0 && waits(i.State) && i.State != terminating {
+	if i, in := o.instance(d); in && len(d.Actions) == 0 && waits(i.State) && i.State != terminating {
 		for _, h := range hooks {
 			d.Actions = append(d.Actions, Action{Hook: h.Name})
 		}

@@ -64,6 +64,7 @@ const (
 func (s *Step) planCommand(settings Settings, o *Observation) {
 	d := &s.Next
 	c := &d.Command
+	instance, _ := o.instance(*d)
 	if _, known := o.Hooks[d.Group]; !known && d.Group != "" && !d.Managed && !d.EC2EndsAt.IsZero() && !fault.Is(o.Failed[Question{aboutHooks, d.Group}], fault.Denied) {
 		s.waitForAnswer(o, "an answer on the group's hooks", Question{aboutHooks, d.Group})
 		return
@@ -97,13 +98,13 @@ func (s *Step) planCommand(settings Settings, o *Observation) {
 	case c.ID == "":
 		s.waitForAnswer(o, "an answer on whether the shutdown command was sent", Question{aboutSent, ""})
 		return
-	case o.Instances[d.Group][d.Instance].Unhealthy && undeliveredYet[c.Status] && o.Now.After(c.Asked.Add(delivery)):
+	case instance.Unhealthy && undeliveredYet[c.Status] && o.Now.After(c.Asked.Add(delivery)):
 		c.Over = true
 	default:
 		s.waitForAnswer(o, "the shutdown command "+c.ID, Question{aboutCommand, c.ID})
 		return
 	}
-	*s = s.release(c.outcome(o.Instances[d.Group][d.Instance].Unhealthy))
+	*s = s.release(c.outcome(instance.Unhealthy))
 }
 
 // adopt takes a command that another installation has sent since the drain began, or

@@ -37,8 +37,8 @@ func waiting(vary ...func(*scenario)) *scenario {
 		},
 		o: Observation{
 			Now:       noon,
-			Groups:    map[string]*fleet.AutoScalingGroup{"shop": {Name: "shop", Tags: map[string]string{}}},
-			Instances: map[string]map[string]fleet.Instance{"shop": {"i-1": {ID: "i-1", State: fleet.TerminatingWait}}},
+			Groups:    map[string]*fleet.AutoScalingGroup{"shop": {Name: "shop", Tags: map[string]string{}, Instances: []fleet.Instance{{ID: "i-1", State: fleet.TerminatingWait}}}},
+			Fresh:     map[string]bool{"shop": true},
 			Hooks:     map[string][]fleet.LifecycleHook{"shop": {{Name: "deployhooks-drain", Timeout: 300, Global: 30000}}},
 			Wanted:    map[string]Wanted{"shop": {Balancers: []string{webARN}, Complete: true}},
 			Balancers: map[string]Balancer{webARN: {ID: webARN, Delay: 2 * time.Minute, DelayKnown: true}},
@@ -71,12 +71,12 @@ func targets(id string, states ...string) func(*scenario) {
 }
 
 func state(lifecycle string) func(*scenario) {
-	return func(s *scenario) { s.o.Instances["shop"]["i-1"] = fleet.Instance{ID: "i-1", State: lifecycle} }
+	return func(s *scenario) { s.o.Groups["shop"].Instances[0].State = lifecycle }
 }
 
-func unlisted(s *scenario) { delete(s.o.Instances["shop"], "i-1") }
+func unlisted(s *scenario) { s.o.Groups["shop"].Instances = nil }
 
-func groupUnread(s *scenario) { delete(s.o.Instances, "shop") }
+func groupUnread(s *scenario) { s.o.Fresh = nil }
 
 // age is how long the drain has gone on, its last heartbeat a second ago.
 func age(d time.Duration) func(*scenario) {
@@ -150,7 +150,7 @@ func TestPlan(t *testing.T) {
 	}
 	unlistedCommands := func(s *scenario) { s.o.Sent = nil }
 	unhealthy := func(s *scenario) {
-		s.o.Instances["shop"]["i-1"] = fleet.Instance{ID: "i-1", State: fleet.TerminatingWait, Unhealthy: true}
+		s.o.Groups["shop"].Instances[0].Unhealthy = true
 	}
 	for name, c := range map[string]struct {
 		scenario   *scenario
@@ -189,10 +189,11 @@ func TestPlan(t *testing.T) {
 		"a network target after its wait":                               {scenario: waiting(network(0, false), targets(webARN), left(2*time.Minute, 1)), release: true, end: Drained, harm: "an instance is kept for nothing"},
 		"a network target that its group deregistered, without a delay": {scenario: waiting(network(0, true), targets(webARN)), waitsFor: "may still send connections", harm: "connections that the load balancer still sends fail"},
 		"a network target that its group deregistered, with a delay":    {scenario: waiting(network(2*time.Minute, true), targets(webARN)), release: true, end: Drained, harm: "an instance is kept for nothing"},
+		"a network target of a group whose hook has not run":            {scenario: waiting(noHook(CauseOperator), state("InService"), network(2*time.Minute, true), targets(webARN)), waitsFor: "may still send connections", harm: "connections that the load balancer still sends fail"},
 		"a network target seen leaving":                                 {scenario: waiting(network(0, false), targets(webARN)), waitsFor: "may still send connections", harm: "connections that the load balancer still sends fail"},
 
 		"the instance is gone":                 {scenario: waiting(unlisted), end: Gone, harm: "a drain goes on for ever"},
-		"the group is gone":                    {scenario: waiting(func(s *scenario) { s.o.Groups["shop"], s.o.Instances["shop"] = nil, map[string]fleet.Instance{} }), end: Gone, harm: "a drain goes on for ever"},
+		"the group is gone":                    {scenario: waiting(func(s *scenario) { s.o.Groups["shop"] = nil }), end: Gone, harm: "a drain goes on for ever"},
 		"the group cannot be read":             {scenario: waiting(groupUnread), waitsFor: "web:80", harm: "an instance is taken for gone while its requests are in flight"},
 		"somebody else completed the action":   {scenario: waiting(state("Terminating:Proceed")), end: Gone, harm: "a drain goes on for ever"},
 		"no heartbeat was accepted":            {scenario: waiting(state("Terminating:Proceed"), began(5*time.Minute)), end: TimedOut, harm: "operators do not learn that requests were cut off"},
@@ -241,6 +242,7 @@ func TestPlan(t *testing.T) {
 		"a Spot instance of a group without our hooks":  {scenario: waiting(interrupted(time.Minute), withCommand, targets(webARN), func(s *scenario) { s.o.Hooks["shop"] = nil }), end: Drained, harm: "a command runs on a stranger's instance"},
 		"a Spot instance whose hooks cannot be read":    {scenario: waiting(interrupted(time.Minute), withCommand, targets(webARN), func(s *scenario) { s.o.Hooks = nil }), waitsFor: "the group's hooks", harm: "the command is left out for a question that failed"},
 		"ended by EC2, its hook comes later":            {scenario: waiting(withCommand, targets(webARN), change(func(d *Drain) { d.EC2EndsAt = noon.Add(-2 * time.Minute) })), release: true, end: Gone, harm: "its replacement waits, and its end is notified twice"},
+		"ended by EC2, and its hook timed out":          {scenario: waiting(unlisted, began(time.Hour), change(func(d *Drain) { d.EC2EndsAt = noon.Add(-2 * time.Minute) })), end: TimedOut, harm: "operators do not learn that the hook ran out"},
 		"ended by EC2, and still shown as draining":     {scenario: waiting(change(func(d *Drain) { d.EC2EndsAt = noon.Add(-2 * time.Minute) })), release: true, end: Gone, harm: "its replacement waits for requests that are gone"},
 		"ended by EC2, and still registered":            {scenario: waiting(targets(webARN, "healthy"), change(func(d *Drain) { d.EC2EndsAt = noon.Add(-time.Minute) })), deregister: 1, waitsFor: "web", harm: "an instance that has ended goes on getting requests"},
 		"interrupted while its hook keeps it":           {scenario: waiting(change(func(d *Drain) { d.EC2EndsAt = noon.Add(90 * time.Second) })), waitsFor: "web", harm: "requests are cut off before their time"},
@@ -260,7 +262,7 @@ func TestPlan(t *testing.T) {
 		"the action's time is nearly up":                {scenario: waiting(age(49*time.Minute), began(49*time.Minute), timeouts(300, 3000), change(func(d *Drain) { d.Delay = 3600 })), release: true, end: DeadlinePassed, harm: "the action times out"},
 		"a late event, and the action's time nearly up": {scenario: waiting(age(time.Minute), began(49*time.Minute), timeouts(300, 3000), change(func(d *Drain) { d.Delay = 3600 })), release: true, end: DeadlinePassed, harm: "the action times out"},
 		"swept, it may have waited for a whole timeout": {scenario: waiting(age(44*time.Minute), timeouts(300, 3000), change(func(d *Drain) { d.Cause, d.Delay, d.Actions[0].Began = CauseSweep, 3600, time.Time{} })), release: true, end: DeadlinePassed, harm: "the action times out"},
-		"the deadline, and nothing could be read":       {scenario: waiting(age(22*time.Minute), func(s *scenario) { s.o.Instances, s.o.Targets = nil, nil }), release: true, end: DeadlinePassed, harm: "an instance is kept without end"},
+		"the deadline, and nothing could be read":       {scenario: waiting(age(22*time.Minute), func(s *scenario) { s.o.Fresh, s.o.Targets = nil, nil }), release: true, end: DeadlinePassed, harm: "an instance is kept without end"},
 		"a delay that is not known":                     {scenario: waiting(age(59*time.Minute), func(s *scenario) { s.d.DelaySince, s.o.Balancers[webARN] = time.Time{}, Balancer{ID: webARN} }), waitsFor: "web", harm: "requests are cut off for a question that failed"},
 		"a heartbeat is due":                            {scenario: waiting(heartbeat(75 * time.Second)), waitsFor: "web", heartbeat: true, harm: "the hook times out in an outage of half its timeout that a sweep ends"},
 		"none is due yet":                               {scenario: waiting(heartbeat(74 * time.Second)), waitsFor: "web", harm: "heartbeats that nobody needs use up the account's rate"},

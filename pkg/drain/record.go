@@ -286,13 +286,11 @@ const kept = 49 * time.Hour
 // ended is the drain after its end: what tells late events from new ones, what an
 // operator may ask for, and what is still to be sent.
 func (d Drain) ended(outcome Outcome, now time.Time) Drain {
-	actions := make([]Action, len(d.Actions))
+	d.Ended, d.Outcome = now, outcome
+	d.Balancers, d.BalancersKnown, d.Delay, d.DelaySince, d.Command.Output = nil, false, 0, time.Time{}, ""
+	d.Actions = slices.Clone(d.Actions)
 	for i, a := range d.Actions {
-		actions[i] = Action{Hook: a.Hook, Token: a.Token}
+		d.Actions[i] = Action{Hook: a.Hook, Token: a.Token}
 	}
-	return Drain{
-		Instance: d.Instance, Group: d.Group, Cause: d.Cause, Since: d.Since, Actions: actions, EC2EndsAt: d.EC2EndsAt, Ledger: d.Ledger,
-		Command: Command{Key: d.Command.Key, ID: d.Command.ID, Over: d.Command.Over, Status: d.Command.Status},
-		Ended:   now, Outcome: outcome,
-	}
+	return d
 }

@@ -94,6 +94,21 @@ func TestScopeOfOneGroupOfTwo(t *testing.T) {
 	s.mustRunOnce(2)
 }
 
+// TestSweepOutOfScope counts what an instance costs each minute that waits in a group of
+// another installation.
+func TestSweepOutOfScope(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, setup{heartbeat: 3600, env: settings{"TAG": "team=web"}})
+	s.scaleIn(1)
+	s.untilHeld(1)
+	s.Advance(time.Minute)
+	s.ForgetCalls()
+	s.Advance(10 * time.Minute)
+	if n := len(s.Calls()); n > 25 {
+		t.Errorf("%d calls in ten minutes about an instance that is another installation's", n)
+	}
+}
+
 // TestRebalanceOfAGroup has a tag of the Auto Scaling group go before the
 // configuration, unless it says nothing that there is.
 func TestRebalanceOfAGroup(t *testing.T) {
