@@ -111,38 +111,43 @@ func (r *Drainer) handleSweep(ctx context.Context, from sweepWork, claimed claim
 
 // add adds what a message asks for.
 func (r *Drainer) add(ctx context.Context, m *messages, i int, message event.Message) error {
-	trigger := func(t Trigger) { m.triggers, m.reconcile = append(m.triggers, t), append(m.reconcile, i) }
 	switch e := message.Event.(type) {
 	case event.LifecycleAction:
 		if e.Transition == event.Terminating && r.cfg.Hooks.Match(e.Hook) {
-			trigger(lifecycleTrigger(e))
-			return nil
+			return m.trigger(i, lifecycleTrigger(e))
 		}
 	case event.SpotInterruption:
 		if r.cfg.OnSpotInterruption != Off {
-			trigger(Trigger{Instance: e.Instance, Cause: CauseSpot, At: e.Time})
-			return nil
+			return m.trigger(i, Trigger{Instance: e.Instance, Cause: CauseSpot, At: e.Time})
 		}
 	case event.StateChange:
 		if r.cfg.OnStateChange == Respond && (e.State == "stopping" || e.State == "shutting-down") {
-			trigger(Trigger{Instance: e.Instance, Cause: CauseStateChange})
-			return nil
+			return m.trigger(i, Trigger{Instance: e.Instance, Cause: CauseStateChange})
 		}
-	case event.RebalanceRecommendation:
-		trigger(Trigger{Instance: e.Instance, Cause: CauseRebalance}) // its group may say what to do
-		return nil
+	case event.RebalanceRecommendation: // the group may say what to do
+		return m.trigger(i, Trigger{Instance: e.Instance, Cause: CauseRebalance})
 	case event.Maintenance:
+		var failed error
 		for _, id := range e.Instances {
 			m.announce = append(m.announce, announcement{id, cmp.Or(e.Code, "EC2 maintenance") + ": " + e.Text, i})
 			if r.cfg.OnMaintenance == Respond && !e.Over {
-				trigger(Trigger{Instance: id, Cause: CauseMaintenance})
+				failed = errors.Join(failed, m.trigger(i, Trigger{Instance: id, Cause: CauseMaintenance}))
 			}
 		}
-		return nil
+		return failed
 	case event.Continuation:
 		return r.addContinuation(ctx, m, i, e)
 	}
 	r.log.DebugContext(ctx, "event out of scope", "event", fmt.Sprintf("%T", message.Event))
+	return nil
+}
+
+// trigger adds a trigger. Nothing but an instance may have a record of its name.
+func (m *messages) trigger(i int, t Trigger) error {
+	if !instanceID.MatchString(t.Instance) {
+		return fmt.Errorf("%q is not the ID of an instance", t.Instance)
+	}
+	m.triggers, m.reconcile = append(m.triggers, t), append(m.reconcile, i)
 	return nil
 }
 
@@ -176,7 +181,10 @@ func (r *Drainer) addContinuation(ctx context.Context, m *messages, i int, e eve
 			m.tick = slot
 		}
 		for _, d := range c.Tick.Unsaved {
-			m.triggers = append(m.triggers, d.trigger())
+			d.Actions = slices.DeleteFunc(d.Actions, func(a Action) bool { return !r.cfg.Hooks.Match(a.Hook) })
+			if err := m.trigger(i, d.trigger()); err != nil {
+				return err
+			}
 		}
 	case c.Sweep != nil:
 		m.sweeps = append(m.sweeps, i)

@@ -2,6 +2,7 @@ package drain
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/smithy-go"
 
+	"deployhooks/pkg/event"
 	"deployhooks/pkg/fleet"
 	"deployhooks/pkg/store"
 )
@@ -176,4 +178,32 @@ func TestLostToAnother(t *testing.T) {
 	d := Drain{Instance: "i-1", Since: noon}
 	d.Ledger = d.Ledger.Add("m", d.about(Report{Outcome: Drained}))
 	r.notify(t.Context(), []work{{drain: d, lost: true}, {drain: d, unsaved: true}, {drain: d, dropped: true}})
+}
+
+// TestForgedMessages holds that a message which somebody else puts into the queue touches
+// neither the hooks of others nor the clock.
+func TestForgedMessages(t *testing.T) {
+	now := noon
+	r := inMemory(&now)
+	r.cfg.Hooks = "deployhooks-*"
+	add := func(body string) (m messages, err error) {
+		text, _ := json.Marshal(body)
+		batch, err := event.Parse([]byte(`{"Records":[{"messageId":"m","eventSource":"aws:sqs","eventSourceARN":"arn:aws:sqs:eu-west-1:123456789012:q","body":` + string(text) + `}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m, r.add(t.Context(), &m, 0, batch.Messages[0])
+	}
+	for _, body := range []string{
+		`{"continue":{"tick":{"slot":1,"unsaved":[{"instance":"clock"}]}}}`,
+		`{"source":"aws.ec2","detail-type":"EC2 Spot Instance Interruption Warning","detail":{"instance-id":"clock"}}`,
+	} {
+		if m, err := add(body); err == nil || len(m.triggers) > 0 {
+			t.Errorf("%s is taken: the clock is overwritten, and all drains stand still", body)
+		}
+	}
+	m, err := add(`{"continue":{"tick":{"slot":1,"unsaved":[{"instance":"i-1","since":"2026-03-02T12:00:00Z","actions":[{"hook":"theirs"},{"hook":"deployhooks-drain"}]}]}}}`)
+	if err != nil || len(m.triggers) != 1 || len(m.triggers[0].Actions) != 1 || len(m.triggers[0].record.Actions) != 1 {
+		t.Errorf("%v, %+v: the action of another owner's hook is completed", err, m.triggers)
+	}
 }

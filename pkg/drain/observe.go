@@ -67,7 +67,7 @@ func keep[T any](q *questions, about, name string, err error, to map[string]T, v
 // within are the first of several that may be asked by a part of what is left of a
 // budget, a half or all, from which they are taken.
 func within[T any](q *questions, all []T, left *int, part int) []T {
-	n := min(len(all), *left, max(1, *left/part))
+	n := max(0, min(len(all), *left, max(1, *left/part)))
 	*left -= n
 	q.o.Deferred = q.o.Deferred || n < len(all)
 	return all[:n]
