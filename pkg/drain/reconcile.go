@@ -29,7 +29,7 @@ type work struct {
 	item      store.Item[Drain] // as it was read
 	drain     Drain             // with the triggers merged
 	triggered bool              // by something else than a tick
-	queued   bool              // the queue kept its record, because the table did not take it
+	queued    bool              // the queue kept its record, because the table did not take it
 	step      Step
 	did       did
 	lost      bool // somebody else has written the item
