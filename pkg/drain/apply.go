@@ -55,47 +55,25 @@ func (r *Drainer) apply(ctx context.Context, all []work, o *Observation) {
 	ctx, cancel := context.WithTimeout(ctx, applyTime)
 	defer cancel()
 	run := &applying{Drainer: r, all: all, o: o}
-	for i := range all {
-		all[i].first = all[i].toReserve() // what is saved meanwhile does not change that
-	}
-	parallel(ctx, run.deregister,
-		func(ctx context.Context) { run.callAutoScaling(ctx, func(w *work) bool { return !w.first }) },
-		func(ctx context.Context) {
-			batches := run.reserve(ctx)
-			run.send(ctx, batches)
-			run.callAutoScaling(ctx, func(w *work) bool { return w.first && w.item.Version > 0 && !w.lost })
-		})
+	parallel(ctx, run.deregister, run.callAutoScaling, func(ctx context.Context) { run.send(ctx, run.reserve(ctx)) })
 }
 
-// toReserve reports whether the drain has to be saved before its step: before a
-// command is sent, and before a new drain has its action's timeout restarted; one
-// that cannot be saved would begin anew at each sweep, and keep its instance for
-// days. One that is released ends, saved or not.
-func (w *work) toReserve() bool {
-	return w.step.Send != (Shutdown{}) || w.step.Heartbeat && !w.step.Release && w.item.Value.Since.IsZero()
-}
-
-// reserve saves the drains that have to be saved before their step, and returns the
-// batches of commands to send.
+// reserve saves the drains whose commands are to be sent, and returns the batches.
 func (r *applying) reserve(ctx context.Context) []batch {
 	var first []*work
 	batches := batchesOf(r.all, r.o.Now)
-	for i := range r.all {
-		if w := &r.all[i]; w.first {
+	for _, b := range batches {
+		for _, w := range b.work {
 			w.drain = w.step.Next
+			w.drain.Command = Command{Key: b.key, Asked: r.o.Now}
+			w.did.command = &Command{Key: b.key, Asked: r.o.Now}
 			first = append(first, w)
 		}
 	}
-	for _, b := range batches {
-		for _, w := range b.work {
-			w.drain.Command = Command{Key: b.key, Asked: r.o.Now}
-			w.did.command = &Command{Key: b.key, Asked: r.o.Now}
-		}
-	}
-	if err := r.write(ctx, first); err != nil {
-		for _, w := range first {
-			// It may have been saved all the same, so no command may follow.
-			w.lost = w.lost || w.step.Send != (Shutdown{})
+	r.write(ctx, first)
+	for _, w := range first {
+		if w.unsaved { // or saved all the same: then the item is lost when it is saved next
+			w.did.command = nil
 		}
 	}
 	return batches
@@ -163,13 +141,13 @@ func (r *Drainer) leave(ctx context.Context, id string, targets []Target) error 
 
 // callAutoScaling completes actions and sends heartbeats. Where most are throttled,
 // the rest waits for the next tick.
-func (r *applying) callAutoScaling(ctx context.Context, whose func(*work) bool) {
+func (r *applying) callAutoScaling(ctx context.Context) {
 	// A handler that is cancelled must not keep the instances.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTime)
 	defer cancel()
 	var turns []*work
 	for i := range r.all {
-		if w := &r.all[i]; (w.step.Release || w.step.Heartbeat) && whose(w) {
+		if w := &r.all[i]; w.step.Release || w.step.Heartbeat {
 			turns = append(turns, w)
 		}
 	}

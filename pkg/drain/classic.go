@@ -43,7 +43,7 @@ func classicState(s classictypes.InstanceState) string {
 	switch said := aws.ToString(s.Description); {
 	case strings.Contains(said, "deregistration currently in progress"):
 		return fleet.TargetDraining
-	case strings.Contains(said, "not currently registered"), strings.Contains(said, "stopped state"), strings.Contains(said, "terminated state"):
+	case strings.Contains(said, "not currently registered"):
 		return fleet.TargetUnused
 	case aws.ToString(s.State) == "InService":
 		return fleet.TargetHealthy

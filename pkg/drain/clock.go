@@ -2,7 +2,7 @@ package drain
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"hash/fnv"
 	"time"
 
@@ -14,9 +14,7 @@ import (
 // one reconcile at a time handles all open drains, and when the call budget was
 // granted last, so that execution environments share it.
 type Clock struct {
-	// Tick is the last tick taken and Message what brought it.
-	Tick    time.Time `json:"tick"`
-	Message string    `json:"message,omitempty"`
+	Tick    time.Time `json:"tick"` // the last one taken
 	Granted time.Time `json:"granted"`
 	// Left is what was left of the budget then.
 	Left Budget `json:"left,omitzero"`
@@ -29,89 +27,100 @@ var clockKey = store.Key{Partition: "clock"}
 
 // claim is what an invocation may do.
 type claim struct {
-	// mine means that the invocation's tick is its own to reconcile.
-	mine bool
-	// last is the last tick that was taken before.
-	last time.Time
-	// sweeping means that another sweep than the invocation's is under way.
-	sweeping bool
-	// clock is the version of the clock after the claim, 0 where it was not written.
-	clock  int
-	budget Budget
+	mine     bool // its tick is its own to reconcile
+	overdue  bool // no tick was taken lately, or none in step with this clock
+	sweeping bool // another sweep than the invocation's is under way
+	clock    int  // the version of the clock after the claim, 0 where it was not written
+	budget   Budget
 }
 
 // claim grants an invocation its budget, at most what it wants of what has accrued,
-// and its tick, unless that is zero: a tick that another message has taken, or that
-// is older than the last one taken, is not its own. A message delivered again keeps
-// its tick. Whose tick is its own gets everything. One sweep is under way at a time:
-// a new one waits for the end of a long one.
-func (r *Drainer) claim(ctx context.Context, at time.Time, message string, want Budget, sweep *sweepWork) (c claim, err error) {
+// and its tick, unless that is zero or no newer than the last one taken: whose tick
+// is its own gets everything. One sweep is under way at a time: a new one waits for the
+// end of a long one. Where the clock cannot be reached, each environment goes on by
+// itself: there are two at most.
+func (r *Drainer) claim(ctx context.Context, tick time.Time, want Budget, sweep *sweepWork) claim {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	for range 3 { // again where another environment was at the clock
-		item, known := r.known.clock.get("", time.Time{})
-		if !known {
-			items, err := r.clock.Get(ctx, clockKey)
-			if err != nil {
-				return claim{last: c.last, budget: least}, fmt.Errorf("claim the tick of %s: %w", at.Format(time.TimeOnly), err)
-			}
-			item = items[clockKey]
+		c, won, err := r.tryClaim(ctx, tick, want, sweep)
+		if err != nil {
+			r.log.ErrorContext(ctx, "clock out of reach", "error", err)
+			r.notifyDenied(ctx, err)
+			half, _ := Budget{}.grant(r.cfg, tickInterval/2, everything)
+			return claim{mine: !tick.IsZero(), overdue: true, budget: half}
 		}
-		clock := &item.Value
-		c = claim{last: clock.Tick, clock: item.Version + 1}
-		c.mine = at.After(clock.Tick) || !at.IsZero() && at.Equal(clock.Tick) && message == clock.Message
-		if c.mine {
-			want = everything
-		} else if want == (Budget{}) {
-			return claim{last: c.last}, nil
-		}
-		c.budget, clock.Left = clock.Left.grant(r.cfg, r.now().Sub(clock.Granted), want)
-		if c.mine {
-			clock.Tick, clock.Message = at, message
-		}
-		clock.Granted = r.now()
-		if sweep != nil {
-			if *sweep != (sweepWork{}) {
-				clock.Swept = clock.Granted
-			} else {
-				c.sweeping = r.now().Sub(clock.Swept) < underWay
-			}
-		}
-		conflicts, err := r.clock.Put(ctx, item)
-		if r.known.clock.forget(); err != nil {
-			return claim{last: c.last, budget: least}, fmt.Errorf("claim the tick of %s: %w", at.Format(time.TimeOnly), err)
-		}
-		if len(conflicts) == 0 {
-			item.Version++
-			r.known.clock.put("", item, r.now())
-			return c, nil
+		if won {
+			return c
 		}
 	}
-	return claim{last: c.last, budget: least}, nil
+	return claim{budget: least}
+}
+
+func (r *Drainer) tryClaim(ctx context.Context, tick time.Time, want Budget, sweep *sweepWork) (c claim, won bool, err error) {
+	item, known := r.known.clock.get("", time.Time{})
+	if !known {
+		items, err := r.clock.Get(ctx, clockKey)
+		if err != nil {
+			return c, false, err
+		}
+		item = items[clockKey]
+	}
+	clock, now := &item.Value, r.now()
+	since := now.Sub(clock.Tick)
+	c = claim{clock: item.Version + 1, overdue: since < -tickSoon || since > tickInterval+tickSoon}
+	switch {
+	case tick.After(clock.Tick):
+		c.mine, clock.Tick = true, tick
+	case !tick.IsZero() && c.overdue: // delivered again, because no other could be sent
+		c.mine, clock.Tick = true, now
+	case want == (Budget{}):
+		return claim{}, true, nil
+	}
+	if c.mine {
+		want = everything
+	}
+	c.budget, clock.Left = clock.Left.grant(r.cfg, now.Sub(clock.Granted), want)
+	clock.Granted = now
+	switch {
+	case sweep == nil:
+	case *sweep != (sweepWork{}):
+		clock.Swept = now
+	default:
+		c.sweeping = now.Sub(clock.Swept) < sweepPause
+	}
+	conflicts, err := r.clock.Put(ctx, item)
+	r.known.clock.forget()
+	if err != nil || len(conflicts) > 0 {
+		return c, false, err
+	}
+	item.Version++
+	r.known.clock.put("", item, now)
+	return c, true, nil
 }
 
 // Ticks happen at full multiples of these intervals, so that those that several
 // reconciles send meet, and continue as one. A new drain is reconciled more often:
 // with nothing in flight it is over at once.
 const (
-	atOnce = 2 * time.Second
-	soon   = 5 * time.Second
-	often  = 10 * time.Second
-	// fresh and young are how old drains are at most that are reconciled at once and
+	tickNew      = 2 * time.Second
+	tickSoon     = 5 * time.Second
+	tickInterval = 10 * time.Second
+	// newFor and youngFor are how old drains are at most that are reconciled at once and
 	// soon again.
-	fresh = 5 * time.Second
-	young = 20 * time.Second
+	newFor   = 5 * time.Second
+	youngFor = 20 * time.Second
 )
 
 // interval is how soon drains of that age are reconciled again.
-func interval(age time.Duration, hurry bool) time.Duration {
+func interval(age time.Duration, urgent bool) time.Duration {
 	switch {
-	case age < fresh:
-		return atOnce
-	case age < young || hurry:
-		return soon
+	case age < newFor:
+		return tickNew
+	case age < youngFor || urgent:
+		return tickSoon
 	}
-	return often
+	return tickInterval
 }
 
 // nextTick is the instant of the next tick. Installations in one region tick at
@@ -119,7 +128,7 @@ func interval(age time.Duration, hurry bool) time.Duration {
 func (r *Drainer) nextTick(interval time.Duration) time.Time {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(r.cfg.QueueURL))
-	phase := time.Duration(h.Sum32()%uint32(soon/time.Second)) * time.Second
+	phase := time.Duration(h.Sum32()%uint32(tickSoon/time.Second)) * time.Second
 	now := r.now()
 	next := now.Add(-phase).Truncate(interval).Add(interval + phase)
 	if next.Sub(now) < time.Second {
@@ -131,18 +140,28 @@ func (r *Drainer) nextTick(interval time.Duration) time.Time {
 // tick is a message to reconcile all open drains at an instant.
 type tick struct {
 	Slot int64 `json:"slot"` // seconds since 1970
+	// Unsaved are drains that the table did not take: the queue keeps them instead.
+	Unsaved []Drain `json:"unsaved,omitempty"`
 }
 
+// unsavedLimit is how many drains, of a few KB, go into a message of at most 1 MiB
+// (SendMessage, Amazon SQS API Reference).
+const unsavedLimit = 50
+
 // requeue sends the function a tick. Everything depends on it, so it is tried twice.
-func (r *Drainer) requeue(ctx context.Context, at time.Time) error {
+func (r *Drainer) requeue(ctx context.Context, at time.Time, unsaved ...Drain) (failed error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queueTime)
 	defer cancel()
-	work := map[string]any{"tick": tick{at.Unix()}}
-	err := r.queue.Continue(ctx, work, at.Sub(r.now()))
-	if fault.MayPass(err) {
-		err = r.queue.Continue(ctx, work, at.Sub(r.now()))
+	for first := true; first || len(unsaved) > 0; first = false {
+		n := min(len(unsaved), unsavedLimit)
+		work := continuation{Tick: &tick{at.Unix(), unsaved[:n]}}
+		err := r.queue.Continue(ctx, work, at.Sub(r.now()))
+		if fault.MayPass(err) {
+			err = r.queue.Continue(ctx, work, at.Sub(r.now()))
+		}
+		failed, unsaved = errors.Join(failed, err), unsaved[n:]
 	}
-	return err
+	return failed
 }
 
 // Budget is how many calls a reconcile may make of each API, for everything that

@@ -73,7 +73,7 @@ func commandKey(work []*work, now time.Time) string {
 // send sends the shutdown commands that were reserved.
 func (r *applying) send(ctx context.Context, batches []batch) {
 	each(ctx, batches, func(ctx context.Context, b batch) {
-		b.work = slices.DeleteFunc(b.work, func(w *work) bool { return w.lost })
+		b.work = slices.DeleteFunc(b.work, func(w *work) bool { return w.lost || w.unsaved })
 		if len(b.work) > 0 {
 			r.sendBatch(ctx, b)
 		}
@@ -115,7 +115,8 @@ func (r *applying) sendBatch(ctx context.Context, b batch) {
 			case errors.As(err, &unknown):
 				d.command.Over, d.command.Status, d.command.Output = true, "InvalidInstanceId", fault.Message(err)
 			case fault.Is(err, fault.Denied), fault.Is(err, fault.Invalid):
-				d.command.Over, d.command.Status, d.errs = true, "not sent: "+fault.Message(err), append(d.errs, err)
+				d.command.Over, d.command.Status, d.errs = true, notSent, append(d.errs, err)
+				d.command.Output = fault.Message(err)
 			case fault.Is(err, fault.Throttled):
 				*d.command = Command{} // it was not sent; the next tick does
 			default:

@@ -15,15 +15,16 @@
 // twice starts nothing twice, and whatever comes next (a tick, an event, the sweep)
 // continues where any other reconcile has stopped.
 //
+// While the table cannot be reached, the ticks bring the drains that it did not take.
+//
 // A lifecycle event's way to CompleteLifecycleAction is handler.go, clock.go (the
-// call budget), reconcile.go, drains.go, observe.go (and groups.go, wanted.go and
-// targets.go, one question each), plan.go, plan_targets.go, plan_command.go, apply.go.
+// call budget), reconcile.go, record.go, observe.go (and groups.go, wanted.go and
+// targets.go, one question each), plan.go, plan_targets.go, apply.go.
 //
 // One thing is notified to nobody: an action whose event is lost, and that times out
 // before the next sweep because every service is out of reach. Nothing lists it
 // afterwards: a scaling activity has no field for the hooks that ran, nor for how they
-// ended (Activity, Amazon EC2 Auto Scaling API Reference). An event that is only late
-// is enough: an action whose time is over when its event is read is notified.
+// ended (Activity, Amazon EC2 Auto Scaling API Reference).
 package drain
 
 import (

@@ -3,7 +3,6 @@ package drain
 import (
 	"cmp"
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -11,68 +10,38 @@ import (
 	"deployhooks/pkg/fleet"
 )
 
-// searchGroupFor is how long the group of an instance in none is searched for.
-const searchGroupFor = 2 * time.Minute
-
 // findGroups returns the drains, those of instances whose group is not known with the
-// group that they are found in. The error is why some could not be looked up.
-func (r *Drainer) findGroups(ctx context.Context, all []work, b *Budget) (drains []Drain, err error) {
+// group that they are found in.
+func (q *questions) findGroups(ctx context.Context, all []work) (drains []Drain) {
 	var ids []string
 	for _, w := range all {
-		if w.drain.open() && w.drain.Group == "" && r.now().Sub(w.drain.Since) < searchGroupFor {
+		if w.drain.open() && w.drain.Group == "" {
 			ids = append(ids, w.drain.Instance)
 		}
 		drains = append(drains, w.drain)
 	}
 	if len(ids) == 0 {
-		return drains, nil
+		return drains
 	}
-	b.AutoScaling = max(0, b.AutoScaling-(len(ids)+49)/50)
-	groups, err := r.groupsOf(ctx, ids)
-	for i, d := range drains {
-		drains[i].Group = cmp.Or(d.Group, groups[d.Instance])
-	}
-	return drains, err
-}
-
-// groupsOf finds the groups of instances: by the instances or, where that fails, in
-// the list of all groups.
-func (r *Drainer) groupsOf(ctx context.Context, ids []string) (map[string]string, error) {
-	groups := map[string]string{}
-	asking, cancel := context.WithTimeout(ctx, observeTime)
-	members, err := fleet.Members(asking, r.clients.Groups, ids...)
-	cancel()
-	for id, m := range members {
-		groups[id] = m.AutoScalingGroup
-	}
-	if err == nil {
-		return groups, nil
-	}
-	r.notifyDenied(ctx, err)
-	asking, cancel = context.WithTimeout(ctx, observeTime)
+	q.o.Left.AutoScaling = max(0, q.o.Left.AutoScaling-(len(ids)+49)/50)
+	ctx, cancel := context.WithTimeout(ctx, observeTime)
 	defer cancel()
-	second := fleet.EachAutoScalingGroup(asking, r.clients.Groups, func(g *fleet.AutoScalingGroup) error {
-		for _, i := range g.Instances {
-			if slices.Contains(ids, i.ID) {
-				groups[i.ID] = g.Name
-			}
-		}
-		return nil
-	})
-	if second == nil {
-		return groups, nil
+	members, err := fleet.Members(ctx, q.r.clients.Groups, ids...)
+	for i, d := range drains {
+		drains[i].Group = cmp.Or(d.Group, members[d.Instance].AutoScalingGroup)
 	}
-	return groups, errors.Join(err, second)
+	q.note(aboutGroup, "", err, func(*Observation) {})
+	return drains
 }
 
 // groupsFor is how long the states of a group's instances are taken for known.
 const groupsFor = 25 * time.Second
 
-// describeGroups is how many groups one question names, and rarely how long what
+// describeGroups is how many groups one question names, and cacheFor how long what
 // seldom changes is taken for known.
 const (
 	describeGroups = 50
-	rarely         = 10 * time.Minute
+	cacheFor       = 10 * time.Minute
 )
 
 // askGroups reads the drains' groups.
@@ -82,45 +51,32 @@ func (q *questions) askGroups(ctx context.Context, drains []Drain) {
 		if d.Group == "" {
 			continue
 		}
-		// Seen just now, and the drain with it: every third tick is enough.
-		group, ok := q.r.known.groups.get(d.Group, q.o.Now.Add(-groupsFor))
-		if ok && q.o.Instances[d.Group] == nil {
-			q.keepGroup(q.o, d.Group, group, true)
+		after := q.o.Now.Add(-groupsFor) // every third tick is enough
+		if d.Since.After(after) {
+			after = d.Since.Add(-time.Nanosecond) // what was read before may lack the instance
 		}
-		if !ok || q.r.known.groups.at(d.Group).Before(d.Since.Add(stateLag)) {
+		if group, ok := q.r.known.groups.get(d.Group, after); ok {
+			q.o.Groups[d.Group], q.o.Fresh[d.Group] = group, true
+		} else {
 			names[d.Group] = true
 		}
 	}
 	chunks := slices.Collect(slices.Chunk(slices.Sorted(maps.Keys(names)), describeGroups))
-	n := min(len(chunks), q.b.AutoScaling)
-	q.b.AutoScaling -= n
-	q.o.Deferred = n < len(chunks)
-	each(ctx, chunks[:n], func(ctx context.Context, chunk []string) {
+	each(ctx, within(q, chunks, &q.o.Left.AutoScaling, 1), func(ctx context.Context, chunk []string) {
 		found, err := fleet.AutoScalingGroups(ctx, q.r.clients.Groups, chunk...)
 		for _, name := range chunk {
-			group, _ := q.r.known.groups.get(name, time.Time{})
+			group, earlier := q.r.known.groups.get(name, time.Time{})
 			if err == nil {
 				group = found[name]
 				q.r.known.groups.put(name, group, q.o.Now)
 			}
-			q.note(aboutGroup, name, err, func(o *Observation) { q.keepGroup(o, name, group, err == nil) })
+			q.note(aboutGroup, name, err, func(o *Observation) {
+				if err == nil || earlier {
+					o.Groups[name], o.Fresh[name] = group, err == nil || o.Fresh[name]
+				}
+			})
 		}
 	})
-}
-
-func (q *questions) keepGroup(o *Observation, name string, group *fleet.AutoScalingGroup, now bool) {
-	if now || group != nil {
-		o.Groups[name] = group
-	}
-	if !now {
-		return
-	}
-	o.Instances[name] = map[string]fleet.Instance{}
-	if group != nil {
-		for _, i := range group.Instances {
-			o.Instances[name][i.ID] = i
-		}
-	}
 }
 
 // askHooks reads the hooks of groups whose instances wait. It leaves half of the
@@ -128,24 +84,20 @@ func (q *questions) keepGroup(o *Observation, name string, group *fleet.AutoScal
 func (q *questions) askHooks(ctx context.Context, drains []Drain) {
 	names := map[string]bool{}
 	for _, d := range drains {
-		if hooks, ok := q.r.known.hooks.get(d.Group, q.o.Now.Add(-rarely)); ok {
+		if hooks, ok := q.r.known.hooks.get(d.Group, q.o.Now.Add(-cacheFor)); ok {
 			q.o.Hooks[d.Group] = hooks
 		} else if d.Group != "" {
 			names[d.Group] = true
 		}
 	}
-	ask := slices.Sorted(maps.Keys(names))
-	n := min(len(ask), q.b.AutoScaling, max(1, q.b.AutoScaling/2))
-	q.b.AutoScaling -= n
-	q.o.Deferred = q.o.Deferred || n < len(ask)
-	each(ctx, ask[:n], func(ctx context.Context, name string) {
+	each(ctx, within(q, slices.Sorted(maps.Keys(names)), &q.o.Left.AutoScaling, 2), func(ctx context.Context, name string) {
 		hooks, err := q.r.hooks(ctx, name)
 		keep(q, aboutHooks, name, err, q.o.Hooks, hooks)
 	})
 }
 
 // hooks are a group's terminate hooks that are this function's, from what is known
-// of them if that is no older than [rarely].
+// of them if that is no older than [cacheFor].
 func (r *Drainer) hooks(ctx context.Context, group string) ([]fleet.LifecycleHook, error) {
 	all, err := fleet.LifecycleHooks(ctx, r.clients.Groups, group)
 	if err != nil {

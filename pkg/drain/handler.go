@@ -32,13 +32,12 @@ type request struct {
 
 // messages is what the messages of one invocation come to.
 type messages struct {
-	triggers []Trigger
-	tick     time.Time // the latest, zero without one
-	by       string    // the message that brought it
-	ticks    []int
-	sweeps   []int
-	sweep    *sweepWork // where a sweep begins or continues, nil without one
-	announce []announcement
+	triggers  []Trigger
+	tick      time.Time  // the latest, zero without one
+	reconcile []int      // the messages that lead to a reconcile
+	sweep     *sweepWork // where a sweep begins or continues, nil without one
+	sweeps    []int
+	announce  []announcement
 }
 
 // announcement is something that AWS announces about an instance.
@@ -51,56 +50,36 @@ type announcement struct {
 // ticks, and than clocks differ.
 const maxAhead = 2 * time.Minute
 
-// Handle implements [invoke.Domain]: one reconcile for all messages of a batch.
+// Handle implements [invoke.Domain]: one reconcile for all messages of a batch, first
+// of what they name, which may be urgent, and then of what a sweep finds.
 func (r *Drainer) Handle(ctx context.Context, batch []event.Message) []error {
 	errs := make([]error, len(batch))
 	var m messages
 	for i, message := range batch {
 		errs[i] = r.add(ctx, &m, i, message)
 	}
-	if len(m.triggers)+len(m.ticks)+len(m.sweeps) > 0 {
-		r.handle(ctx, m, errs)
-	}
 	r.announce(ctx, m.announce, errs)
-	return errs
-}
-
-// handle reconciles what the messages are about: first what they name, which may be
-// in a hurry, then what a sweep finds.
-func (r *Drainer) handle(ctx context.Context, m messages, errs []error) {
+	if len(m.reconcile)+len(m.sweeps) == 0 {
+		return errs
+	}
 	// Each trigger may be of a group with a few target groups of its own. What else
 	// has accrued is left to the tick that follows.
-	n := len(m.triggers)
-	want := Budget{AutoScaling: min(2*n, wantLimit) + sweepCalls*min(1, len(m.sweeps)), Balancing: 6 * n, Deregister: 2 * n}
-	claimed, unclaimed := r.claim(ctx, m.tick, m.by, want, m.sweep)
-	budget := &claimed.budget
-	r.notifyDenied(ctx, unclaimed)
-	forSweep := Budget{AutoScaling: sweepCalls}
-	if len(m.sweeps) > 0 {
-		budget.AutoScaling -= min(budget.AutoScaling, forSweep.AutoScaling)
-	}
-	if claimed.mine || len(m.triggers) > 0 {
-		done := r.Reconcile(ctx, Input{All: claimed.mine, Triggers: m.triggers, Budget: budget, Clock: claimed.clock})
-		for _, t := range m.triggers {
-			errs[t.message] = cmp.Or(errs[t.message], done.message(t.message))
-		}
-		for _, i := range m.ticks {
-			if !done.Requeued {
-				errs[i] = done.Err
-			}
-		}
-	}
-	if unclaimed != nil && len(m.ticks) > 0 && r.requeue(ctx, r.nextTick(often)) != nil { // in place of the one that is used up
-		for _, i := range m.ticks {
-			errs[i] = unclaimed
+	n, forSweep := len(m.triggers), sweepCalls*min(1, len(m.sweeps))
+	claimed := r.claim(ctx, m.tick, Budget{AutoScaling: min(2*n, wantLimit) + forSweep, Balancing: 6 * n, Deregister: 2 * n}, m.sweep)
+	claimed.budget.AutoScaling = max(0, claimed.budget.AutoScaling-forSweep)
+	if claimed.mine || n > 0 {
+		err := r.Reconcile(ctx, Input{All: claimed.mine, Triggers: m.triggers, Budget: claimed.budget, Clock: claimed.clock})
+		for _, i := range m.reconcile {
+			errs[i] = cmp.Or(errs[i], err)
 		}
 	}
 	if m.sweep != nil && !claimed.sweeping {
-		err := r.handleSweep(ctx, *m.sweep, claimed, forSweep)
+		err := r.handleSweep(ctx, *m.sweep, claimed)
 		for _, i := range m.sweeps {
 			errs[i] = err
 		}
 	}
+	return errs
 }
 
 // wantLimit is how many calls to Auto Scaling events use at most, and sweepCalls how
@@ -110,79 +89,82 @@ const (
 	sweepCalls = 5
 )
 
-// handleSweep reconciles what a sweep finds, and all open drains where there are no
-// ticks any more, or none in step with this clock. Else it leaves those to a tick:
-// two reconciles at once would do everything twice.
-func (r *Drainer) handleSweep(ctx context.Context, from sweepWork, claimed claim, b Budget) error {
-	found, open, next, err := r.sweep(ctx, from, claimed.clock, &b)
+// handleSweep reconciles what a sweep finds, and all open drains where a tick is
+// overdue. Else it leaves those to the tick: two reconciles at once would do
+// everything twice.
+func (r *Drainer) handleSweep(ctx context.Context, from sweepWork, claimed claim) error {
+	found, open, next, err := r.sweep(ctx, from, claimed.clock, sweepCalls)
 	if err != nil {
 		r.log.ErrorContext(ctx, "sweep incomplete", "error", err)
 		r.notifyDenied(ctx, err)
 	}
-	since := r.now().Sub(claimed.last)
-	overdue := open > 0 && !claimed.mine && (since < 0 || since > often+soon)
-	var done Done
-	if len(found) > 0 || overdue {
-		b.AutoScaling, b.Balancing, b.Deregister = max(b.AutoScaling, least.AutoScaling), max(b.Balancing, least.Balancing), max(b.Deregister, least.Deregister)
-		done = r.Reconcile(ctx, Input{All: overdue, Triggers: found, Budget: &b, Clock: claimed.clock})
+	all := open > 0 && claimed.overdue && !claimed.mine
+	var failed error
+	if len(found) > 0 || all {
+		failed = r.Reconcile(ctx, Input{All: all, Triggers: found, Budget: least, Clock: claimed.clock})
 	}
 	if next != (sweepWork{}) {
-		return errors.Join(done.Err, r.queue.Continue(ctx, continuation{Sweep: &next}, soon))
+		return r.queue.Continue(ctx, continuation{Sweep: &next}, tickSoon) // the next sweep reconciles what has failed
 	}
-	return done.Err
+	return failed
 }
 
 // add adds what a message asks for.
 func (r *Drainer) add(ctx context.Context, m *messages, i int, message event.Message) error {
-	trigger := func(t Trigger) { t.message = i; m.triggers = append(m.triggers, t) }
 	switch e := message.Event.(type) {
 	case event.LifecycleAction:
 		if e.Transition == event.Terminating && r.cfg.Hooks.Match(e.Hook) {
-			trigger(lifecycleTrigger(e))
-			return nil
+			return m.trigger(i, lifecycleTrigger(e))
 		}
 	case event.SpotInterruption:
 		if r.cfg.OnSpotInterruption != Off {
-			trigger(Trigger{Instance: e.Instance, Cause: CauseSpot, At: e.Time})
-			return nil
+			return m.trigger(i, Trigger{Instance: e.Instance, Cause: CauseSpot, At: e.Time})
 		}
 	case event.StateChange:
 		if r.cfg.OnStateChange == Respond && (e.State == "stopping" || e.State == "shutting-down") {
-			trigger(Trigger{Instance: e.Instance, Cause: CauseStateChange})
-			return nil
+			return m.trigger(i, Trigger{Instance: e.Instance, Cause: CauseStateChange})
 		}
-	case event.RebalanceRecommendation:
-		trigger(Trigger{Instance: e.Instance, Cause: CauseRebalance}) // its group may say what to do
-		return nil
+	case event.RebalanceRecommendation: // the group may say what to do
+		return m.trigger(i, Trigger{Instance: e.Instance, Cause: CauseRebalance})
 	case event.Maintenance:
+		var failed error
 		for _, id := range e.Instances {
 			m.announce = append(m.announce, announcement{id, cmp.Or(e.Code, "EC2 maintenance") + ": " + e.Text, i})
 			if r.cfg.OnMaintenance == Respond && !e.Over {
-				trigger(Trigger{Instance: id, Cause: CauseMaintenance})
+				failed = errors.Join(failed, m.trigger(i, Trigger{Instance: id, Cause: CauseMaintenance}))
 			}
 		}
-		return nil
+		return failed
 	case event.Continuation:
-		return r.addContinuation(ctx, m, i, message.ID, e)
+		return r.addContinuation(ctx, m, i, e)
 	}
 	r.log.DebugContext(ctx, "event out of scope", "event", fmt.Sprintf("%T", message.Event))
+	return nil
+}
+
+// trigger adds a trigger. Nothing but an instance may have a record of its name.
+func (m *messages) trigger(i int, t Trigger) error {
+	if !instanceID.MatchString(t.Instance) {
+		return fmt.Errorf("%q is not the ID of an instance", t.Instance)
+	}
+	m.triggers, m.reconcile = append(m.triggers, t), append(m.reconcile, i)
 	return nil
 }
 
 func lifecycleTrigger(e event.LifecycleAction) Trigger {
 	t := Trigger{Instance: e.Instance, Group: e.AutoScalingGroup, Cause: CauseLifecycle, Actions: []Action{{Hook: e.Hook, Token: e.Token, Began: e.Began}}}
 	switch {
-	case e.Action == "ReplaceRootVolume":
+	case e.Action == event.ReplaceRootVolume:
 		t.Returns = RootVolumeReplaced
-	case e.Destination == "WarmPool":
+	case e.Destination == event.WarmPool:
 		t.Returns = ReturnedToWarmPool
-	case e.Origin == "WarmPool":
+	case e.Origin == event.WarmPool:
 		t.FromWarmPool = true
 	}
 	return t
 }
 
-func (r *Drainer) addContinuation(ctx context.Context, m *messages, i int, id string, e event.Continuation) error {
+func (r *Drainer) addContinuation(ctx context.Context, m *messages, i int, e event.Continuation) error {
 	var c continuation
 	if err := e.Decode(&c); err != nil {
 		return err
@@ -194,9 +176,15 @@ func (r *Drainer) addContinuation(ctx context.Context, m *messages, i int, id st
 			r.log.WarnContext(ctx, "tick from the future ignored", "slot", slot)
 			return nil
 		}
-		m.ticks = append(m.ticks, i)
+		m.reconcile = append(m.reconcile, i)
 		if slot.After(m.tick) {
-			m.tick, m.by = slot, id
+			m.tick = slot
+		}
+		for _, d := range c.Tick.Unsaved {
+			d.Actions = slices.DeleteFunc(d.Actions, func(a Action) bool { return !r.cfg.Hooks.Match(a.Hook) })
+			if err := m.trigger(i, d.trigger()); err != nil {
+				return err
+			}
 		}
 	case c.Sweep != nil:
 		m.sweeps = append(m.sweeps, i)
@@ -226,25 +214,18 @@ func (r *Drainer) Answer(ctx context.Context, e event.Request) (any, error) {
 		return nil, fmt.Errorf(`action %q needs an "instance", such as "i-0123456789abcdef0", not %q`, req.Action, req.Instance)
 	}
 	budget := Budget{AutoScaling: 20, Balancing: 20, Deregister: 10}
-	var claimed claim
-	if req.Action != "status" && req.Action != "plan" {
-		var err error
-		claimed, err = r.claim(ctx, time.Time{}, "", Budget{AutoScaling: 20, Balancing: 10, Deregister: 4}, nil)
-		budget = claimed.budget
-		r.notifyDenied(ctx, err)
+	if req.Action == "status" || req.Action == "plan" {
+		return r.status(ctx, req.Instance, req.Action == "plan", budget)
 	}
-	switch req.Action {
-	case "drain", "skip":
-		done := r.Reconcile(ctx, Input{Budget: &budget, Triggers: []Trigger{{Instance: req.Instance, Cause: CauseOperator, Skip: req.Action == "skip", message: 0}}})
-		if err := done.message(0); err != nil {
-			return nil, fmt.Errorf("%s: %w", req.Action, err)
-		}
-		budget = least
-	case "sweep":
-		if err := r.handleSweep(ctx, sweepWork{}, claimed, budget); err != nil {
-			return nil, fmt.Errorf("sweep: %w", err)
-		}
-		budget = least
+	claimed := r.claim(ctx, time.Time{}, Budget{AutoScaling: 20, Balancing: 10, Deregister: 4}, nil)
+	var err error
+	if req.Action == "sweep" {
+		err = r.handleSweep(ctx, sweepWork{}, claimed)
+	} else {
+		err = r.Reconcile(ctx, Input{Budget: claimed.budget, Triggers: []Trigger{{Instance: req.Instance, Cause: CauseOperator, Skip: req.Action == "skip"}}})
 	}
-	return r.status(ctx, req.Instance, req.Action == "plan", &budget)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", req.Action, err)
+	}
+	return r.status(ctx, req.Instance, false, least)
 }

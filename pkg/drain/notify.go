@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -13,51 +14,32 @@ import (
 	"deployhooks/pkg/notice"
 )
 
-// resendAfter is how long a notification that is being sent is left to whoever sends
-// it.
-const resendAfter = 20 * time.Second
-
-// due are the notifications of a ledger to send now.
-func due(l notice.Ledger[Report], now time.Time) []notice.Entry[Report] {
-	return slices.DeleteFunc(l.Due(now), func(e notice.Entry[Report]) bool { return !e.Tried.IsZero() && now.Sub(e.Tried) < resendAfter })
-}
-
-// notify sends what the drains' ledgers hold, what is alike in one message, and
-// announcements, which no record holds: why those could not be sent is returned by
-// drain. It comes last: no instance waits for a notification.
-func (r *Drainer) notify(ctx context.Context, all []work) map[int]error {
+// notify sends what the drains' ledgers hold, what is alike in one message. It comes
+// last: no instance waits for a notification. What the table did not take may be in it
+// all the same, and is sent if the queue has kept it since.
+func (r *Drainer) notify(ctx context.Context, all []work) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notifyTime)
 	defer cancel()
 	var mail letters
 	for i, w := range all {
-		if w.step.End == Announced && w.dropped {
-			mail.add("", w.drain.about(Report{Outcome: Announced, Reason: rebalanceText}), i)
-		} else if w.lost || w.item.Version == 0 {
+		if w.lost || w.dropped || w.unsaved && !w.queued {
 			continue // whoever wrote the drain sends it, or the next reconcile does
 		}
-		for _, e := range due(w.drain.Ledger, r.now()) {
+		for _, e := range w.drain.Ledger.Due(r.now()) {
 			mail.add(e.Matter, e.Notice, i)
 		}
 	}
-	unsent := map[int]error{}
 	var changed []*work
 	for _, l := range mail {
 		err := r.deliver(ctx, *l)
 		for _, i := range l.from {
-			if w := &all[i]; l.matter == "" {
-				unsent[i] = err
-			} else {
-				w.drain.Ledger = attempted(w.drain.Ledger, l.matter, err, r.now())
-				if !slices.Contains(changed, w) {
-					changed = append(changed, w)
-				}
+			w := &all[i]
+			if w.drain.Ledger = attempted(w.drain.Ledger, l.matter, err, r.now()); !slices.Contains(changed, w) {
+				changed = append(changed, w)
 			}
 		}
 	}
-	if err := r.write(ctx, changed); err != nil {
-		r.log.ErrorContext(ctx, "notifications not recorded", "error", err)
-	}
-	return unsent
+	r.write(ctx, changed)
 }
 
 // attempted is the ledger after an attempt to send. What can never be sent is not
@@ -75,14 +57,8 @@ func (r *Drainer) announce(ctx context.Context, all []announcement, errs []error
 	ctx, cancel := context.WithTimeout(ctx, notifyTime)
 	defer cancel()
 	var mail letters
-	seen := map[announcement]bool{}
 	for _, a := range all {
-		message := a.message
-		if a.message = 0; seen[a] {
-			continue
-		}
-		seen[a] = true
-		mail.add("", Report{Outcome: Announced, Reason: a.text, Instances: []Instance{{ID: a.instance}}}, message)
+		mail.add("", Report{Outcome: Announced, Reason: a.text, Instances: []Instance{{ID: a.instance}}}, a.message)
 	}
 	for _, l := range mail {
 		if err := r.publish(ctx, l.report); err != nil {
@@ -96,7 +72,8 @@ func (r *Drainer) announce(ctx context.Context, all []announcement, errs []error
 // letters are messages to send, in order.
 type letters []*digest
 
-// add adds a report to the letter that says the same, or to a new one.
+// add adds a report to the letter that says the same, or to a new one; the same of one
+// instance once.
 func (all *letters) add(matter string, report Report, from int) {
 	alike := func(l *digest) bool {
 		return l.matter == matter && l.report.Group == report.Group && l.report.Outcome == report.Outcome && l.report.Reason == report.Reason
@@ -107,10 +84,11 @@ func (all *letters) add(matter string, report Report, from int) {
 		*all = append(*all, &digest{matter: matter, report: Report{Group: report.Group, Outcome: report.Outcome, Reason: report.Reason, Remedy: report.Remedy}})
 	}
 	l := (*all)[i]
-	l.report.Count++
-	l.from = append(l.from, from)
-	if len(l.report.Instances) < reportLimit {
-		l.report.Instances = append(l.report.Instances, report.Instances...)
+	if l.from = append(l.from, from); slices.Contains(l.report.Instances, report.Instances[0]) {
+		return
+	}
+	if l.report.Count++; l.report.Count <= reportLimit {
+		l.report.Instances = append(l.report.Instances, report.Instances[0])
 	}
 }
 
@@ -152,11 +130,41 @@ func (r *Drainer) notifyDenied(ctx context.Context, err error) {
 
 // unjoined are the errors that one joins.
 func unjoined(err error) []error {
+	if err == nil {
+		return nil
+	}
 	var joined interface{ Unwrap() []error }
 	if errors.As(err, &joined) {
 		return joined.Unwrap()
 	}
 	return []error{err}
+}
+
+// logFailed logs the calls that failed in a reconcile: how many, and which one and how
+// in most of them.
+func (r *Drainer) logFailed(ctx context.Context, all []work, o *Observation) {
+	failed := slices.Collect(maps.Values(o.Failed))
+	for _, w := range all {
+		failed = append(failed, w.did.errs...)
+		for _, a := range w.did.actions {
+			failed = append(failed, a.err)
+		}
+	}
+	type failure struct{ api, code string }
+	count := map[failure]int{}
+	var most failure
+	total := 0
+	for _, err := range unjoined(errors.Join(failed...)) {
+		if f := (failure{fault.Action(err), fault.Code(err)}); !errors.Is(err, errThrottled) {
+			total++
+			if count[f]++; count[f] > count[most] {
+				most = f
+			}
+		}
+	}
+	if total > 0 {
+		r.log.WarnContext(ctx, "calls failed", "api", most.api, "code", most.code, "count", total)
+	}
 }
 
 func (r *Drainer) notifyHourly(ctx context.Context, matter string, report Report) {
@@ -171,7 +179,11 @@ func (r *Drainer) publish(ctx context.Context, report Report) error {
 	if err != nil {
 		return fmt.Errorf("encode notification: %w", err)
 	}
-	return r.notices.Publish(ctx, notice.Notice{
+	err = r.notices.Publish(ctx, notice.Notice{
 		ActionRequired: report.Outcome == ActionRequired, Subject: report.subject(), Text: report.text(), Detail: detail,
 	})
+	if err == nil && (report.Outcome == ActionRequired || report.Outcome == Announced) {
+		r.notices.Count(string(report.Outcome)) // the others are counted as drains end
+	}
+	return err
 }

@@ -15,17 +15,14 @@ import (
 // The answer to a question that fails is missing; what is known from earlier
 // takes its place where it changes rarely. It returns the drains, with the groups that
 // their instances are in.
-func (r *Drainer) observe(ctx context.Context, all []work, b *Budget) ([]Drain, *Observation) {
-	q := &questions{r: r, b: b, o: &Observation{
-		Now: r.now(), Groups: map[string]*fleet.AutoScalingGroup{}, Instances: map[string]map[string]fleet.Instance{},
+func (r *Drainer) observe(ctx context.Context, all []work, b Budget) ([]Drain, *Observation) {
+	q := &questions{r: r, o: &Observation{
+		Now: r.now(), Left: b, Groups: map[string]*fleet.AutoScalingGroup{}, Fresh: map[string]bool{},
 		Hooks: map[string][]fleet.LifecycleHook{}, Wanted: map[string]Wanted{}, Balancers: map[string]Balancer{},
 		Targets: map[string]map[string][]fleet.Target{}, Found: map[string][]string{}, Searched: map[string]bool{},
 		Commands: map[string]map[string]Result{}, Failed: map[Question]error{},
 	}}
-	drains, unplaced := r.findGroups(ctx, all, b)
-	if unplaced != nil {
-		q.o.Failed[Question{aboutGroup, ""}] = unplaced
-	}
+	drains := q.findGroups(ctx, all)
 	open := slices.DeleteFunc(slices.Clone(drains), func(d Drain) bool { return !d.open() })
 	for _, round := range []func(context.Context, []Drain){q.askGroupsAndResults, q.askHooks, q.askWanted, q.askTargets, q.askSent} {
 		ctx, cancel := context.WithTimeout(ctx, observeTime)
@@ -43,7 +40,6 @@ func (q *questions) askGroupsAndResults(ctx context.Context, drains []Drain) {
 // questions are what one observation asks.
 type questions struct {
 	r *Drainer
-	b *Budget
 
 	mu sync.Mutex // protects o
 	o  *Observation
@@ -66,6 +62,15 @@ func keep[T any](q *questions, about, name string, err error, to map[string]T, v
 			to[name] = value
 		}
 	})
+}
+
+// within are the first of several that may be asked by a part of what is left of a
+// budget, a half or all, from which they are taken.
+func within[T any](q *questions, all []T, left *int, part int) []T {
+	n := max(0, min(len(all), *left, max(1, *left/part)))
+	*left -= n
+	q.o.Deferred = q.o.Deferred || n < len(all)
+	return all[:n]
 }
 
 // each does something for each of several at the same time.

@@ -16,8 +16,8 @@ type Observation struct {
 	// Groups are the Auto Scaling groups by name, perhaps as an earlier reconcile
 	// saw them; nil for one that does not exist.
 	Groups map[string]*fleet.AutoScalingGroup
-	// Instances are their instances now, by group and ID.
-	Instances map[string]map[string]fleet.Instance
+	// Fresh are those of them that were read just now.
+	Fresh map[string]bool
 	// Hooks are the lifecycle hooks by group.
 	Hooks map[string][]fleet.LifecycleHook
 	// Wanted are the load balancers that the instances of a group have to leave, by
@@ -39,7 +39,9 @@ type Observation struct {
 	Sent map[string][]SentCommand
 	// Failed are the questions that got no answer.
 	Failed map[Question]error
-	// Deferred means that there was no budget for a question.
+	// Left is what is left of the budget, and Deferred means that there was none for a
+	// question.
+	Left     Budget
 	Deferred bool
 }
 
@@ -64,8 +66,8 @@ type Wanted struct {
 	Attached  []string // those that the group itself deregisters from
 	// Rejected are the names that cannot be followed, each with the reason.
 	Rejected []string
-	// Whole means that asking again brings no more: what is missing is denied.
-	Whole bool
+	// Complete means that asking again brings no more: what is missing is denied.
+	Complete bool
 }
 
 // Balancer is a target group or Classic Load Balancer.
@@ -124,6 +126,14 @@ func (o *Observation) tags(d Drain) map[string]string {
 	return nil
 }
 
+// instance is the drain's, as its group showed it just now.
+func (o *Observation) instance(d Drain) (fleet.Instance, bool) {
+	if g := o.Groups[d.Group]; g != nil && o.Fresh[d.Group] {
+		return g.Instance(d.Instance)
+	}
+	return fleet.Instance{}, false
+}
+
 // routed reports whether the load balancer may send the target requests.
 func routed(t fleet.Target) bool { return !t.Draining() && !t.Unused() }
 
@@ -131,11 +141,10 @@ func routed(t fleet.Target) bool { return !t.Draining() && !t.Unused() }
 // completed. Where that is not known it may. One that returns to its warm pool or
 // ends there may be in any state, or in no list: only the completion shows.
 func (o *Observation) waiting(d Drain) bool {
-	instances, known := o.Instances[d.Group]
-	if d.Group == "" || !known || d.Returns != "" || d.FromWarmPool {
+	if d.Group == "" || !o.Fresh[d.Group] || d.Returns != "" || d.FromWarmPool {
 		return true
 	}
-	i, in := instances[d.Instance]
+	i, in := o.instance(d)
 	switch {
 	case !in: // it may have been detached, and EC2 ends it all the same
 		return len(d.Actions) == 0 && o.Now.Before(d.EC2EndsAt)

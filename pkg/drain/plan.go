@@ -55,17 +55,17 @@ func (s Step) inFlight() string {
 	return strings.Join(all, "; ")
 }
 
-// Plan decides about all drains of a reconcile, within the budget. A drain that has
+// Plan decides about all drains of a reconcile, within what is left of the budget. A drain that has
 // ended has an empty step: only notifications are left of it.
-func Plan(cfg Config, drains []Drain, o *Observation, b Budget) []Step {
+func Plan(cfg Config, drains []Drain, o *Observation) []Step {
 	steps := make([]Step, len(drains))
 	for i, d := range drains {
 		if steps[i] = (Step{Next: d}); d.open() {
 			steps[i] = planDrain(cfg, d, o)
 		}
 	}
-	allotDeregistrations(steps, b)
-	allotReleases(steps, b)
+	allotDeregistrations(steps, o.Left)
+	allotReleases(steps, o.Left)
 	return steps
 }
 
@@ -74,7 +74,7 @@ func Plan(cfg Config, drains []Drain, o *Observation, b Budget) []Step {
 func planDrain(cfg Config, d Drain, o *Observation) Step {
 	group := o.Groups[d.Group]
 	settings := cfg.settings(o.tags(d))
-	begun := d.Known // before the group left the scope; its action would wait out its timeout
+	begun := d.BalancersKnown // before the group left the scope; its action would wait out its timeout
 	d = d.learn(cfg, o)
 	excluded := optedOut(group) && d.Cause != CauseOperator
 	if excluded && len(d.Actions) == 0 || !begun && !cfg.inScope(group) {
@@ -89,8 +89,7 @@ func planDrain(cfg Config, d Drain, o *Observation) Step {
 		return step.release(Skipped)
 	case d.Cause == CauseRebalance && !d.terminating() && settings.OnRebalance != Respond:
 		step.notifyFaults(o, settings)
-		step.End = Announced
-		return step
+		return step.release(Announced)
 	case len(d.Actions) > 0 && o.Now.After(deadline.Add(completeMargin+maxHeartbeat)):
 		// Nobody may say how the instance stands. No heartbeat was sent since the
 		// deadline, so no action can be left.
@@ -108,14 +107,14 @@ func (s Step) draining(cfg Config, settings Settings, deadline time.Time, o *Obs
 	clear, read := step.planTargets(o)
 	switch {
 	case cfg.Mode == PlanOnly:
-		if d.Known || o.Now.Sub(d.Since) > young {
+		if d.BalancersKnown || o.Now.Sub(d.Since) > youngFor {
 			return step.announcePlan(settings, o)
 		}
 	case d.dead(o.Now):
 		if read && len(step.Deregister) == 0 || o.Now.Sub(d.Since) > completeMargin {
 			return step.release(Gone)
 		}
-	case clear || d.hurries(settings, o.Now) && len(step.Deregister) == 0:
+	case clear || d.commandIsDue(settings, o.Now) && len(step.Deregister) == 0:
 		step.planCommand(settings, o)
 		if !clear && step.End != "" { // the command has run, and the last requests may still end
 			step.Release, step.End = false, ""
@@ -123,7 +122,7 @@ func (s Step) draining(cfg Config, settings Settings, deadline time.Time, o *Obs
 	}
 	if step.End == "" && !o.Now.Before(deadline) && !d.dead(o.Now) {
 		if step.Next.Command.Key == "" && d.runsCommand(o) && settings.Shutdown != (Shutdown{}) {
-			step.Next.Command.Status = "not run"
+			step.Next.Command.Status = notRun
 		}
 		return step.release(DeadlinePassed)
 	}
@@ -171,9 +170,9 @@ func (d Drain) dead(now time.Time) bool {
 // nothing is in flight, until a delay ends that is longer than the instance lives.
 const commandReserve = time.Minute
 
-// hurries reports whether the shutdown command of an interrupted instance can wait
+// commandIsDue reports whether the shutdown command of an interrupted instance can wait
 // no longer.
-func (d Drain) hurries(s Settings, now time.Time) bool {
+func (d Drain) commandIsDue(s Settings, now time.Time) bool {
 	return !d.EC2EndsAt.IsZero() && !now.Before(d.EC2EndsAt.Add(-min(s.CommandTimeout, commandReserve)))
 }
 
@@ -215,7 +214,7 @@ func (d Drain) hooks() string {
 // learn is the drain with what was observed of it.
 func (d Drain) learn(cfg Config, o *Observation) Drain {
 	hooks, known := o.Hooks[d.Group]
-	if i, in := o.Instances[d.Group][d.Instance]; in && len(d.Actions) == 0 && waits(i.State) && i.State != terminating {
+	if i, in := o.instance(d); in && len(d.Actions) == 0 && waits(i.State) && i.State != terminating {
 		for _, h := range hooks {
 			d.Actions = append(d.Actions, Action{Hook: h.Name})
 		}

@@ -28,7 +28,7 @@ func (d Drain) mayCommand(cfg Config, o *Observation) bool {
 	}
 	step := Step{Next: d}
 	clear, _ := step.planTargets(o)
-	return clear || d.Command.Key != "" || d.hurries(s, o.Now)
+	return clear || d.Command.Key != "" || d.commandIsDue(s, o.Now)
 }
 
 // listed is how long after a command may have been sent SSM is sure to list it:
@@ -54,14 +54,17 @@ const delivery = 15 * time.Second
 
 // Statuses of our own.
 const (
-	noAnswer     = "no answer in time"
-	notKnownSent = "not known to have been sent"
+	noAnswer     = "no-answer"      // in time
+	notKnownSent = "not-known-sent" // nor ever will be
+	notSent      = "not-sent"       // SSM refused it
+	notRun       = "not-run"        // there was no time for it, or no certainty
 )
 
 // planCommand plans what comes after the last request.
 func (s *Step) planCommand(settings Settings, o *Observation) {
 	d := &s.Next
 	c := &d.Command
+	instance, _ := o.instance(*d)
 	if _, known := o.Hooks[d.Group]; !known && d.Group != "" && !d.Managed && !d.EC2EndsAt.IsZero() && !fault.Is(o.Failed[Question{aboutHooks, d.Group}], fault.Denied) {
 		s.waitForAnswer(o, "an answer on the group's hooks", Question{aboutHooks, d.Group})
 		return
@@ -95,13 +98,13 @@ func (s *Step) planCommand(settings Settings, o *Observation) {
 	case c.ID == "":
 		s.waitForAnswer(o, "an answer on whether the shutdown command was sent", Question{aboutSent, ""})
 		return
-	case o.Instances[d.Group][d.Instance].Unhealthy && undeliveredYet[c.Status] && o.Now.After(c.Asked.Add(delivery)):
+	case instance.Unhealthy && undeliveredYet[c.Status] && o.Now.After(c.Asked.Add(delivery)):
 		c.Over = true
 	default:
 		s.waitForAnswer(o, "the shutdown command "+c.ID, Question{aboutCommand, c.ID})
 		return
 	}
-	*s = s.release(c.outcome(o.Instances[d.Group][d.Instance].Unhealthy))
+	*s = s.release(c.outcome(instance.Unhealthy))
 }
 
 // adopt takes a command that another installation has sent since the drain began, or

@@ -41,7 +41,7 @@ func (d Drain) timesOut() (first time.Time) {
 func (d Drain) heartbeatDue(now time.Time, sweepInterval time.Duration) bool {
 	return slices.ContainsFunc(d.Actions, func(a Action) bool {
 		timeout := max(minHeartbeat, time.Duration(a.Timeout)*time.Second)
-		ahead := max(minAhead, timeout*3/5, min(timeout*3/4, timeout/2+sweepInterval+often+soon))
+		ahead := max(minAhead, timeout*3/5, min(timeout*3/4, timeout/2+sweepInterval+tickInterval+tickSoon))
 		return a.Absent.IsZero() && !now.Add(ahead).Before(a.timesOut(d.Since))
 	})
 }

@@ -2,7 +2,6 @@ package drain
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -16,40 +15,31 @@ const deregisterLimit = 200
 // allow: first come interrupted instances, then new drains, then the oldest.
 func allotDeregistrations(steps []Step, b Budget) {
 	type turn struct {
-		id      string
-		rank    int // 0 for an interrupted instance, 1 for a new drain, 2 for the rest
-		since   time.Time
-		targets int
+		Target
+		rank  int // 0 for an interrupted instance, 1 for a new drain, 2 for the rest
+		since time.Time
 	}
-	turns := map[string]turn{}
+	var turns []turn
+	targets := map[string]int{}
 	for _, s := range steps {
 		for _, t := range s.Deregister {
-			at, ok := turns[t.Balancer]
-			if !ok {
-				at = turn{t.Balancer, 2, s.Next.Since, 0}
+			rank := min(s.Next.Balancers[t.Balancer].Times, 1) + 1
+			if !s.Next.EC2EndsAt.IsZero() {
+				rank = 0
 			}
-			switch {
-			case !s.Next.EC2EndsAt.IsZero():
-				at.rank = 0
-			case s.Next.Balancers[t.Balancer].Times == 0:
-				at.rank = min(at.rank, 1)
-			}
-			if s.Next.Since.Before(at.since) {
-				at.since = s.Next.Since
-			}
-			at.targets++
-			turns[t.Balancer] = at
+			turns = append(turns, turn{t, rank, s.Next.Since})
+			targets[t.Balancer]++
 		}
 	}
-	order := slices.SortedFunc(maps.Values(turns), func(x, y turn) int {
-		return cmp.Or(cmp.Compare(x.rank, y.rank), x.since.Compare(y.since), strings.Compare(x.id, y.id))
+	slices.SortFunc(turns, func(x, y turn) int {
+		return cmp.Or(cmp.Compare(x.rank, y.rank), x.since.Compare(y.since), strings.Compare(x.Balancer, y.Balancer))
 	})
 	left := min(b.Deregister, b.Balancing)
 	allowed := map[string]bool{}
-	for _, t := range order {
-		if calls := (t.targets + deregisterLimit - 1) / deregisterLimit; calls <= left || left > 0 && len(allowed) == 0 {
+	for _, t := range turns {
+		if calls := (targets[t.Balancer] + deregisterLimit - 1) / deregisterLimit; !allowed[t.Balancer] && (calls <= left || left > 0 && len(allowed) == 0) {
 			left -= calls
-			allowed[t.id] = true
+			allowed[t.Balancer] = true
 		}
 	}
 	for i := range steps {

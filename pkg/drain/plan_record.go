@@ -67,7 +67,7 @@ func (a Action) after(got answer, release bool, now time.Time) Action {
 
 // end is the drain ended, with the notification of its end if there is one.
 func (d Drain) end(outcome Outcome, inFlight string, now time.Time) Drain {
-	if outcome == TimedOut || outcome == DeadlinePassed || outcome == CommandFailed || outcome == Planned || outcome == Drained && d.Command.Key != "" {
+	if outcome == TimedOut || outcome == DeadlinePassed || outcome == CommandFailed || outcome == Planned || outcome == Announced || outcome == Drained && d.Command.Key != "" {
 		d.Ledger = d.Ledger.Add(string(outcome), d.report(outcome, now, inFlight))
 	}
 	return d.ended(outcome, now)

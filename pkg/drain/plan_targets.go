@@ -14,13 +14,13 @@ import (
 // learnTargets is the drain with what was observed of its load balancers.
 func (d Drain) learnTargets(cfg Config, o *Observation) Drain {
 	wanted := o.Wanted[d.Group]
-	d.Known = d.Known || wanted.Whole && (!cfg.FindTargetGroups || o.Searched[d.Instance])
+	d.BalancersKnown = d.BalancersKnown || wanted.Complete && (!cfg.FindTargetGroups || o.Searched[d.Instance])
 	before := d.Balancers
 	d.Balancers = maps.Clone(before)
 	if d.Balancers == nil {
 		d.Balancers = map[string]Left{}
 	}
-	delayKnown := d.Known
+	delayKnown := d.BalancersKnown
 	for _, id := range o.balancersOf(d) {
 		left, seen := before[id]
 		b := o.Balancers[id]
@@ -91,7 +91,7 @@ func (s *Step) planTargets(o *Observation) (clear, read bool) {
 			inFlight = append(inFlight, s.leave(id, left, registered[d.Instance])...)
 		}
 	}
-	if !d.Known {
+	if !d.BalancersKnown {
 		s.waitForAnswer(o, "an answer on which target groups the instance is in", Question{aboutWanted, d.Group})
 	}
 	if len(unknown) > 0 {
@@ -100,7 +100,7 @@ func (s *Step) planTargets(o *Observation) (clear, read bool) {
 	if len(inFlight) > 0 {
 		s.waitFor("requests in flight by way of %s", strings.Join(inFlight, ", "))
 	}
-	read = d.Known && len(unknown) == 0
+	read = d.BalancersKnown && len(unknown) == 0
 	return read && len(inFlight) == 0, read
 }
 

@@ -20,10 +20,9 @@ var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
 // scenario is a drain and what AWS says of it.
 type scenario struct {
-	cfg    Config
-	d      Drain
-	o      Observation
-	budget Budget
+	cfg Config
+	d   Drain
+	o   Observation
 }
 
 // waiting is the scenario that all others vary: instance i-1 of group shop has waited
@@ -32,21 +31,20 @@ func waiting(vary ...func(*scenario)) *scenario {
 	s := &scenario{
 		cfg: Config{SweepInterval: time.Minute, CommandTimeout: 5 * time.Minute, NetworkTargetWait: 2 * time.Minute},
 		d: Drain{
-			Instance: "i-1", Group: "shop", Cause: CauseLifecycle, Since: noon.Add(-time.Minute), Known: true, DelaySince: noon.Add(-time.Hour * 48), Delay: 120,
+			Instance: "i-1", Group: "shop", Cause: CauseLifecycle, Since: noon.Add(-time.Minute), BalancersKnown: true, DelaySince: noon.Add(-time.Hour * 48), Delay: 120,
 			Actions:   []Action{{Hook: "deployhooks-drain", Token: "t-1", Began: noon.Add(-time.Minute), Timeout: 300, Global: 30000}},
 			Balancers: map[string]Left{webARN: {}},
 		},
 		o: Observation{
 			Now:       noon,
-			Groups:    map[string]*fleet.AutoScalingGroup{"shop": {Name: "shop", Tags: map[string]string{}}},
-			Instances: map[string]map[string]fleet.Instance{"shop": {"i-1": {ID: "i-1", State: fleet.TerminatingWait}}},
+			Groups:    map[string]*fleet.AutoScalingGroup{"shop": {Name: "shop", Tags: map[string]string{}, Instances: []fleet.Instance{{ID: "i-1", State: fleet.TerminatingWait}}}},
+			Fresh:     map[string]bool{"shop": true},
 			Hooks:     map[string][]fleet.LifecycleHook{"shop": {{Name: "deployhooks-drain", Timeout: 300, Global: 30000}}},
-			Wanted:    map[string]Wanted{"shop": {Balancers: []string{webARN}, Whole: true}},
+			Wanted:    map[string]Wanted{"shop": {Balancers: []string{webARN}, Complete: true}},
 			Balancers: map[string]Balancer{webARN: {ID: webARN, Delay: 2 * time.Minute, DelayKnown: true}},
 			Targets:   map[string]map[string][]fleet.Target{},
-			Commands:  map[string]map[string]Result{}, Sent: map[string][]SentCommand{}, Failed: map[Question]error{},
+			Commands:  map[string]map[string]Result{}, Sent: map[string][]SentCommand{}, Failed: map[Question]error{}, Left: everything,
 		},
-		budget: everything,
 	}
 	targets(webARN, "draining")(s)
 	for _, v := range vary {
@@ -55,7 +53,7 @@ func waiting(vary ...func(*scenario)) *scenario {
 	return s
 }
 
-func (s *scenario) plan() Step { return Plan(s.cfg, []Drain{s.d}, &s.o, s.budget)[0] }
+func (s *scenario) plan() Step { return Plan(s.cfg, []Drain{s.d}, &s.o)[0] }
 
 func targets(id string, states ...string) func(*scenario) {
 	return func(s *scenario) {
@@ -73,12 +71,12 @@ func targets(id string, states ...string) func(*scenario) {
 }
 
 func state(lifecycle string) func(*scenario) {
-	return func(s *scenario) { s.o.Instances["shop"]["i-1"] = fleet.Instance{ID: "i-1", State: lifecycle} }
+	return func(s *scenario) { s.o.Groups["shop"].Instances[0].State = lifecycle }
 }
 
-func unlisted(s *scenario) { delete(s.o.Instances["shop"], "i-1") }
+func unlisted(s *scenario) { s.o.Groups["shop"].Instances = nil }
 
-func groupUnread(s *scenario) { delete(s.o.Instances, "shop") }
+func groupUnread(s *scenario) { s.o.Fresh = nil }
 
 // age is how long the drain has gone on, its last heartbeat a second ago.
 func age(d time.Duration) func(*scenario) {
@@ -126,7 +124,7 @@ func network(delay time.Duration, attached bool) func(*scenario) {
 	return func(s *scenario) {
 		s.o.Balancers[webARN] = Balancer{ID: webARN, Network: true, Delay: delay, DelayKnown: true}
 		if attached {
-			s.o.Wanted["shop"] = Wanted{Balancers: []string{webARN}, Attached: []string{webARN}, Whole: true}
+			s.o.Wanted["shop"] = Wanted{Balancers: []string{webARN}, Attached: []string{webARN}, Complete: true}
 		}
 	}
 }
@@ -152,7 +150,7 @@ func TestPlan(t *testing.T) {
 	}
 	unlistedCommands := func(s *scenario) { s.o.Sent = nil }
 	unhealthy := func(s *scenario) {
-		s.o.Instances["shop"]["i-1"] = fleet.Instance{ID: "i-1", State: fleet.TerminatingWait, Unhealthy: true}
+		s.o.Groups["shop"].Instances[0].Unhealthy = true
 	}
 	for name, c := range map[string]struct {
 		scenario   *scenario
@@ -178,23 +176,24 @@ func TestPlan(t *testing.T) {
 		"drained before, and not asked again": {scenario: waiting(change(func(d *Drain) { d.Balancers[webARN] = Left{Drained: true} }), unread(webARN, nil)), release: true, end: Drained, harm: "an instance waits for its turn to be asked about"},
 		"registered again after it drained":   {scenario: waiting(targets(webARN, "healthy"), change(func(d *Drain) { d.Balancers[webARN] = Left{Drained: true} })), deregister: 1, harm: "what was registered again gets requests to its end"},
 		"registered again and again":          {scenario: waiting(targets(webARN, "healthy"), left(time.Minute, 3)), deregister: 1, notifies: "registered again", harm: "two systems fight and operators do not learn of it"},
-		"nothing is known yet": {scenario: waiting(targets(webARN), change(func(d *Drain) { d.Known = false }), func(s *scenario) { s.o.Wanted = nil }), waitsFor: "which target groups",
+		"nothing is known yet": {scenario: waiting(targets(webARN), change(func(d *Drain) { d.BalancersKnown = false }), func(s *scenario) { s.o.Wanted = nil }), waitsFor: "which target groups",
 			harm: "what is not known is taken for drained"},
-		"never in a target group": {scenario: waiting(func(s *scenario) { s.d.Balancers, s.o.Wanted["shop"] = nil, Wanted{Whole: true} }), release: true, end: Drained, harm: "an instance is kept for nothing"},
+		"never in a target group": {scenario: waiting(func(s *scenario) { s.d.Balancers, s.o.Wanted["shop"] = nil, Wanted{Complete: true} }), release: true, end: Drained, harm: "an instance is kept for nothing"},
 		"named wrongly": {scenario: waiting(func(s *scenario) {
-			s.o.Wanted["shop"] = Wanted{Balancers: []string{webARN}, Rejected: []string{`target group "wbe": it does not exist`}, Whole: true}
+			s.o.Wanted["shop"] = Wanted{Balancers: []string{webARN}, Rejected: []string{`target group "wbe": it does not exist`}, Complete: true}
 		}), waitsFor: "web:80", notifies: "wbe", harm: "a typo cuts requests and operators do not learn of it"},
-		"searched, and not found yet": {scenario: waiting(targets(webARN), config(func(c *Config) { c.FindTargetGroups = true }), change(func(d *Drain) { d.Known = false })), waitsFor: "which target groups",
+		"searched, and not found yet": {scenario: waiting(targets(webARN), config(func(c *Config) { c.FindTargetGroups = true }), change(func(d *Drain) { d.BalancersKnown = false })), waitsFor: "which target groups",
 			harm: "a target group that nobody named loses requests"},
 
 		"a network target that is listed no more":                       {scenario: waiting(network(0, false), targets(webARN), left(119*time.Second, 1)), waitsFor: "may still send connections", harm: "connections that the load balancer still sends fail"},
 		"a network target after its wait":                               {scenario: waiting(network(0, false), targets(webARN), left(2*time.Minute, 1)), release: true, end: Drained, harm: "an instance is kept for nothing"},
 		"a network target that its group deregistered, without a delay": {scenario: waiting(network(0, true), targets(webARN)), waitsFor: "may still send connections", harm: "connections that the load balancer still sends fail"},
 		"a network target that its group deregistered, with a delay":    {scenario: waiting(network(2*time.Minute, true), targets(webARN)), release: true, end: Drained, harm: "an instance is kept for nothing"},
+		"a network target of a group whose hook has not run":            {scenario: waiting(noHook(CauseOperator), state("InService"), network(2*time.Minute, true), targets(webARN)), waitsFor: "may still send connections", harm: "connections that the load balancer still sends fail"},
 		"a network target seen leaving":                                 {scenario: waiting(network(0, false), targets(webARN)), waitsFor: "may still send connections", harm: "connections that the load balancer still sends fail"},
 
 		"the instance is gone":                 {scenario: waiting(unlisted), end: Gone, harm: "a drain goes on for ever"},
-		"the group is gone":                    {scenario: waiting(func(s *scenario) { s.o.Groups["shop"], s.o.Instances["shop"] = nil, map[string]fleet.Instance{} }), end: Gone, harm: "a drain goes on for ever"},
+		"the group is gone":                    {scenario: waiting(func(s *scenario) { s.o.Groups["shop"] = nil }), end: Gone, harm: "a drain goes on for ever"},
 		"the group cannot be read":             {scenario: waiting(groupUnread), waitsFor: "web:80", harm: "an instance is taken for gone while its requests are in flight"},
 		"somebody else completed the action":   {scenario: waiting(state("Terminating:Proceed")), end: Gone, harm: "a drain goes on for ever"},
 		"no heartbeat was accepted":            {scenario: waiting(state("Terminating:Proceed"), began(5*time.Minute)), end: TimedOut, harm: "operators do not learn that requests were cut off"},
@@ -215,14 +214,14 @@ func TestPlan(t *testing.T) {
 		"out of the warm pool":                  {scenario: waiting(unlisted, targets(webARN), withCommand, change(func(d *Drain) { d.FromWarmPool = true })), release: true, end: Drained, harm: "a command is waited for that a stopped instance never runs"},
 		"another root volume":                   {scenario: waiting(state(fleet.ReplacingRootWait), targets(webARN), withCommand, change(func(d *Drain) { d.Returns = RootVolumeReplaced })), release: true, end: RootVolumeReplaced, harm: "an instance that comes back is shut down"},
 		"to the warm pool, past its deadline":   {scenario: waiting(age(22*time.Minute), change(func(d *Drain) { d.Returns = ReturnedToWarmPool })), release: true, end: DeadlinePassed, harm: "operators do not learn that requests were cut off"},
-		"another installation's tag":            {scenario: waiting(config(func(c *Config) { c.Tag = Tag{"team", "web"} }), change(func(d *Drain) { d.Known = false })), drop: true, harm: "two installations drain one instance"},
+		"another installation's tag":            {scenario: waiting(config(func(c *Config) { c.Tag = Tag{"team", "web"} }), change(func(d *Drain) { d.BalancersKnown = false })), drop: true, harm: "two installations drain one instance"},
 		"our tag taken away, draining":          {scenario: waiting(config(func(c *Config) { c.Tag = Tag{"team", "web"} }), targets(webARN)), release: true, end: Drained, harm: "the instance waits for its hook's timeout"},
 		"our tag":                               {scenario: waiting(config(func(c *Config) { c.Tag = Tag{"team", "web"} }), tag("team", "web")), waitsFor: "web", harm: "an instance in scope is not drained"},
 		"opted out":                             {scenario: waiting(tag(OptOutTag, "off")), release: true, end: Skipped, harm: "the instance waits for its hook's timeout"},
 		"opted out, interrupted":                {scenario: waiting(interrupted(time.Minute), tag(OptOutTag, "off")), drop: true, harm: "a group that opted out is drained"},
 		"opted out, and an operator asks":       {scenario: waiting(noHook(CauseOperator), state("InService"), targets(webARN, "healthy"), tag(OptOutTag, "off")), deregister: 1, waitsFor: "web", harm: "an operator's request is ignored"},
 		"plan mode":                             {scenario: waiting(config(func(c *Config) { c.Mode = PlanOnly }), withCommand, targets(webARN, "healthy")), release: true, end: Planned, waitsFor: "deregister from web:80", harm: "a plan acts, or keeps the instance"},
-		"plan mode, still reading":              {scenario: waiting(config(func(c *Config) { c.Mode = PlanOnly }), change(func(d *Drain) { d.Known, d.Since = false, noon }), func(s *scenario) { s.o.Wanted = nil }), waitsFor: "which", harm: "the plan is empty"},
+		"plan mode, still reading":              {scenario: waiting(config(func(c *Config) { c.Mode = PlanOnly }), change(func(d *Drain) { d.BalancersKnown, d.Since = false, noon }), func(s *scenario) { s.o.Wanted = nil }), waitsFor: "which", harm: "the plan is empty"},
 		"a rebalance that is only notified":     {scenario: waiting(noHook(CauseRebalance), state("InService")), end: Announced, harm: "an instance is drained that nobody asked to drain"},
 		"a rebalance, and the group's tag says": {scenario: waiting(noHook(CauseRebalance), state("InService"), tag(RebalanceTag, "drain"), targets(webARN, "healthy")), deregister: 1, waitsFor: "web", harm: "the group's tag is ignored"},
 		"a rebalance, and the tag has a typo":   {scenario: waiting(noHook(CauseRebalance), state("InService"), tag(RebalanceTag, "drian")), end: Announced, notifies: RebalanceTag, harm: "operators do not learn of the typo"},
@@ -243,6 +242,7 @@ func TestPlan(t *testing.T) {
 		"a Spot instance of a group without our hooks":  {scenario: waiting(interrupted(time.Minute), withCommand, targets(webARN), func(s *scenario) { s.o.Hooks["shop"] = nil }), end: Drained, harm: "a command runs on a stranger's instance"},
 		"a Spot instance whose hooks cannot be read":    {scenario: waiting(interrupted(time.Minute), withCommand, targets(webARN), func(s *scenario) { s.o.Hooks = nil }), waitsFor: "the group's hooks", harm: "the command is left out for a question that failed"},
 		"ended by EC2, its hook comes later":            {scenario: waiting(withCommand, targets(webARN), change(func(d *Drain) { d.EC2EndsAt = noon.Add(-2 * time.Minute) })), release: true, end: Gone, harm: "its replacement waits, and its end is notified twice"},
+		"ended by EC2, and its hook timed out":          {scenario: waiting(unlisted, began(time.Hour), change(func(d *Drain) { d.EC2EndsAt = noon.Add(-2 * time.Minute) })), end: TimedOut, harm: "operators do not learn that the hook ran out"},
 		"ended by EC2, and still shown as draining":     {scenario: waiting(change(func(d *Drain) { d.EC2EndsAt = noon.Add(-2 * time.Minute) })), release: true, end: Gone, harm: "its replacement waits for requests that are gone"},
 		"ended by EC2, and still registered":            {scenario: waiting(targets(webARN, "healthy"), change(func(d *Drain) { d.EC2EndsAt = noon.Add(-time.Minute) })), deregister: 1, waitsFor: "web", harm: "an instance that has ended goes on getting requests"},
 		"interrupted while its hook keeps it":           {scenario: waiting(change(func(d *Drain) { d.EC2EndsAt = noon.Add(90 * time.Second) })), waitsFor: "web", harm: "requests are cut off before their time"},
@@ -262,7 +262,7 @@ func TestPlan(t *testing.T) {
 		"the action's time is nearly up":                {scenario: waiting(age(49*time.Minute), began(49*time.Minute), timeouts(300, 3000), change(func(d *Drain) { d.Delay = 3600 })), release: true, end: DeadlinePassed, harm: "the action times out"},
 		"a late event, and the action's time nearly up": {scenario: waiting(age(time.Minute), began(49*time.Minute), timeouts(300, 3000), change(func(d *Drain) { d.Delay = 3600 })), release: true, end: DeadlinePassed, harm: "the action times out"},
 		"swept, it may have waited for a whole timeout": {scenario: waiting(age(44*time.Minute), timeouts(300, 3000), change(func(d *Drain) { d.Cause, d.Delay, d.Actions[0].Began = CauseSweep, 3600, time.Time{} })), release: true, end: DeadlinePassed, harm: "the action times out"},
-		"the deadline, and nothing could be read":       {scenario: waiting(age(22*time.Minute), func(s *scenario) { s.o.Instances, s.o.Targets = nil, nil }), release: true, end: DeadlinePassed, harm: "an instance is kept without end"},
+		"the deadline, and nothing could be read":       {scenario: waiting(age(22*time.Minute), func(s *scenario) { s.o.Fresh, s.o.Targets = nil, nil }), release: true, end: DeadlinePassed, harm: "an instance is kept without end"},
 		"a delay that is not known":                     {scenario: waiting(age(59*time.Minute), func(s *scenario) { s.d.DelaySince, s.o.Balancers[webARN] = time.Time{}, Balancer{ID: webARN} }), waitsFor: "web", harm: "requests are cut off for a question that failed"},
 		"a heartbeat is due":                            {scenario: waiting(heartbeat(75 * time.Second)), waitsFor: "web", heartbeat: true, harm: "the hook times out in an outage of half its timeout that a sweep ends"},
 		"none is due yet":                               {scenario: waiting(heartbeat(74 * time.Second)), waitsFor: "web", harm: "heartbeats that nobody needs use up the account's rate"},
@@ -298,9 +298,9 @@ func TestPlan(t *testing.T) {
 		"not sure to be listed yet":               {scenario: waiting(command(Command{Key: "k", Asked: noon.Add(-2 * time.Minute)})), waitsFor: "whether", harm: "the command is sent twice"},
 		"never known to have been sent":           {scenario: waiting(command(Command{Key: "k", Asked: noon.Add(-6 * time.Minute)}), unlistedCommands), release: true, end: CommandFailed, harm: "the command is sent twice, or the instance is kept without end"},
 
-		"no budget for the release":   {scenario: waiting(targets(webARN), func(s *scenario) { s.budget.AutoScaling = 0 }), waitsFor: "its turn", harm: "calls are throttled, other callers' too"},
-		"no budget to deregister":     {scenario: waiting(targets(webARN, "healthy"), func(s *scenario) { s.budget.Deregister = 0 }), waitsFor: "web", harm: "calls are throttled, other callers' too"},
-		"no budget for the heartbeat": {scenario: waiting(heartbeat(3*time.Minute), func(s *scenario) { s.budget.AutoScaling = 0 }), waitsFor: "web", harm: "calls are throttled, other callers' too"},
+		"no budget for the release":   {scenario: waiting(targets(webARN), func(s *scenario) { s.o.Left.AutoScaling = 0 }), waitsFor: "its turn", harm: "calls are throttled, other callers' too"},
+		"no budget to deregister":     {scenario: waiting(targets(webARN, "healthy"), func(s *scenario) { s.o.Left.Deregister = 0 }), waitsFor: "web", harm: "calls are throttled, other callers' too"},
+		"no budget for the heartbeat": {scenario: waiting(heartbeat(3*time.Minute), func(s *scenario) { s.o.Left.AutoScaling = 0 }), waitsFor: "web", harm: "calls are throttled, other callers' too"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := c.scenario.plan()

@@ -3,7 +3,6 @@ package drain_test
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -35,6 +34,7 @@ type fleet struct {
 	topic   *region.Topic
 	drainer *drain.Drainer
 	metrics bytes.Buffer
+	logs    bytes.Buffer
 	// settings are the function's, beside those that all need.
 	settings map[string]string
 }
@@ -81,7 +81,7 @@ func (f *fleet) environment() *drain.Drainer {
 	publisher := notice.New(notice.Config{TopicARN: f.topic.ARN(), EventBus: "default"}, "drain", f.SNS(), f.EventBridge(), &f.metrics, f.Now)
 	return drain.New(cfg, drain.Clients{
 		Groups: f.AutoScaling(), Balancers: f.ELBV2(), Classic: f.ELB(), Deployments: f.CodeDeploy(), Commands: f.SSM(), Queue: f.SQS(), Database: f.DynamoDB(),
-	}, publisher, slog.New(slog.NewTextHandler(io.Discard, nil)), f.Now)
+	}, publisher, slog.New(slog.NewTextHandler(&f.logs, nil)), f.Now)
 }
 
 // ask is an operator's request.
@@ -113,11 +113,11 @@ func (f *fleet) texts() string {
 	return strings.Join(all, "\n")
 }
 
-// outcomes are those that the metrics count.
+// outcomes are the ends of drains that the metrics count.
 func (f *fleet) outcomes() (all []string) {
 	for line := range strings.Lines(f.metrics.String()) {
 		var m struct{ Outcome string }
-		if json.Unmarshal([]byte(line), &m) == nil {
+		if json.Unmarshal([]byte(line), &m) == nil && m.Outcome != string(drain.ActionRequired) && m.Outcome != string(drain.Announced) {
 			all = append(all, m.Outcome)
 		}
 	}
@@ -236,6 +236,32 @@ func TestPlanMode(t *testing.T) {
 	f.mustEnd("plan mode keeps an instance", "planned", "planned")
 	if f.made("DeregisterTargets") > 0 || !strings.Contains(f.texts(), "deregister from side:80") {
 		t.Errorf("%d deregistrations; notified: %s", f.made("DeregisterTargets"), f.texts())
+	}
+}
+
+// TestFailedCalls holds that operators see in the log what fails while nothing ends,
+// and that what they are notified of is counted.
+func TestFailedCalls(t *testing.T) {
+	f := newFleet(t, region.Options{}, nil, nil)
+	f.SetFaults(func(c region.Call) region.Fault {
+		switch c.Operation {
+		case "DescribeTargetHealth":
+			return region.Fault{Before: region.Unavailable()}
+		case "DescribeLifecycleHooks":
+			return region.Fault{Before: region.AccessDenied("")}
+		}
+		return region.Fault{}
+	})
+	f.RecommendRebalance(f.InService(f.group)[0])
+	f.Scale(f.group, 2)
+	f.Advance(3 * time.Minute)
+	if n, lines := f.made("SendMessage"), strings.Count(f.logs.String(), `level=WARN msg="calls failed" api=elasticloadbalancing:DescribeTargetHealth code=ServiceUnavailable count=`); lines < 5 || lines > n {
+		t.Errorf("%d lines of failed calls in %d reconciles: %s", lines, n, f.logs.String())
+	}
+	for _, outcome := range []string{"announced", "action-required"} {
+		if n := strings.Count(f.metrics.String(), `"Outcome":"`+outcome+`"`); n != 1 {
+			t.Errorf("%q is counted %d times: notified: %s", outcome, n, f.texts())
+		}
 	}
 }
 

@@ -24,8 +24,8 @@ type Drain struct {
 	Returns Outcome `json:"returns,omitempty"`
 	// FromWarmPool means that the instance ends in its warm pool.
 	FromWarmPool bool `json:"fromWarmPool,omitempty"`
-	// Known means that the load balancers that the instance has to leave are known.
-	Known bool `json:"known,omitempty"`
+	// BalancersKnown means that the load balancers that the instance has to leave are known.
+	BalancersKnown bool `json:"known,omitempty"`
 	// Balancers are those, by the ID of a [Balancer].
 	Balancers map[string]Left `json:"balancers,omitempty"`
 	// Delay is how long leaving them may take, in seconds, and DelaySince from when on
@@ -106,12 +106,15 @@ type Trigger struct {
 	FromWarmPool bool
 	Skip         bool
 	At           time.Time // when it was announced, zero where it is not known
-	message      int       // the index of the message that brought it, -1 for none
+	record       *Drain    // of a drain that the table did not take
 }
 
 // merge brings a trigger into a drain that is new, open or ended, and reports
 // whether there is anything to do about it.
 func (d Drain) merge(t Trigger, now time.Time) (Drain, bool) {
+	if t.record != nil && (d.Since.IsZero() || d.open() && d.endedBy(*t.record)) {
+		return *t.record, true
+	}
 	fresh := slices.DeleteFunc(slices.Clone(t.Actions), func(a Action) bool {
 		return d.has(a) && (d.Ended.IsZero() || !a.Began.After(d.Ended)) || d.open() && d.superseded(a)
 	})
@@ -129,7 +132,7 @@ func (d Drain) merge(t Trigger, now time.Time) (Drain, bool) {
 		if t.Cause == CauseOperator && !d.terminating() {
 			d.Cause = CauseOperator
 		}
-	case len(fresh) == 0 && t.Cause != CauseOperator && !d.announcedAnew(t, now) && !(t.Cause == CauseSweep && d.mayWaitAgain(now)):
+	case len(fresh) == 0 && (t.record != nil || t.Cause != CauseOperator && !d.announcedAnew(t, now) && !(t.Cause == CauseSweep && d.mayWaitAgain(now))):
 		return d, false // it is over, and this came late
 	case len(fresh) > 0 && t.Cause == CauseLifecycle && slices.ContainsFunc(fresh, d.again):
 		// Back from the warm pool, the instance terminates another time.
@@ -137,6 +140,9 @@ func (d Drain) merge(t Trigger, now time.Time) (Drain, bool) {
 	default:
 		// The command has run already.
 		again := Drain{Instance: d.Instance, Command: d.Command, Ledger: d.Ledger, EC2EndsAt: d.EC2EndsAt}
+		if now.Sub(d.Ended) > announcedTwice {
+			again.Ledger = d.Ledger.Keep(func(string) bool { return false })
+		}
 		if now.Sub(d.Ended) > ec2EndIsPast {
 			again.EC2EndsAt = time.Time{}
 		}
@@ -150,9 +156,29 @@ func (d Drain) merge(t Trigger, now time.Time) (Drain, bool) {
 		d.Returns, d.FromWarmPool = t.Returns, t.FromWarmPool
 	}
 	if d.Group == "" && t.Group != "" {
-		d.Group, d.Known = t.Group, false
+		d.Group, d.BalancersKnown = t.Group, false
 	}
 	return d, true
+}
+
+// trigger has a drain that the table did not take go on with what is in the table by
+// now, and else by its own record.
+func (d Drain) trigger() Trigger {
+	return Trigger{Instance: d.Instance, Group: d.Group, Cause: d.Cause, Actions: d.Actions, Returns: d.Returns, FromWarmPool: d.FromWarmPool, Skip: d.Skip, At: d.Since, record: &d}
+}
+
+// since is when the drain began whose record a trigger brings, now for any other.
+func (t Trigger) since(now time.Time) time.Time {
+	if t.record != nil {
+		return t.record.Since
+	}
+	return now
+}
+
+// endedBy reports whether a record is of the drain's end: it ended all that the drain
+// is to complete.
+func (d Drain) endedBy(record Drain) bool {
+	return !record.Ended.IsZero() && !slices.ContainsFunc(d.Actions, func(a Action) bool { return !record.has(a) })
 }
 
 // announcedAnew reports whether the end of an instance is announced another time
@@ -200,16 +226,16 @@ func (d Drain) begin(t Trigger, now time.Time) Drain {
 	return d
 }
 
-// onItsWay is how long an event may take that is not late. EC2 ends the instance no
+// eventDelay is how long an event may take that is not late. EC2 ends the instance no
 // sooner than the two minutes after its time.
-const onItsWay = 5 * time.Second
+const eventDelay = 5 * time.Second
 
 // ends is when EC2 ends the instance by what the trigger says, zero where it says
 // nothing of that.
 func (t Trigger) ends(now time.Time) time.Time {
 	switch t.Cause {
 	case CauseSpot:
-		if said := t.At.Add(onItsWay); !t.At.IsZero() && said.Before(now) {
+		if said := t.At.Add(eventDelay); !t.At.IsZero() && said.Before(now) {
 			return said.Add(spotNotice)
 		}
 		return now.Add(spotNotice)
@@ -260,13 +286,11 @@ const kept = 49 * time.Hour
 // ended is the drain after its end: what tells late events from new ones, what an
 // operator may ask for, and what is still to be sent.
 func (d Drain) ended(outcome Outcome, now time.Time) Drain {
-	actions := make([]Action, len(d.Actions))
+	d.Ended, d.Outcome = now, outcome
+	d.Balancers, d.BalancersKnown, d.Delay, d.DelaySince, d.Command.Output = nil, false, 0, time.Time{}, ""
+	d.Actions = slices.Clone(d.Actions)
 	for i, a := range d.Actions {
-		actions[i] = Action{Hook: a.Hook, Token: a.Token}
+		d.Actions[i] = Action{Hook: a.Hook, Token: a.Token}
 	}
-	return Drain{
-		Instance: d.Instance, Group: d.Group, Cause: d.Cause, Since: d.Since, Actions: actions, EC2EndsAt: d.EC2EndsAt, Ledger: d.Ledger,
-		Command: Command{Key: d.Command.Key, ID: d.Command.ID, Over: d.Command.Over, Status: d.Command.Status},
-		Ended:   now, Outcome: outcome,
-	}
+	return d
 }

@@ -152,7 +152,8 @@ func TestWhoseTurnItIs(t *testing.T) {
 			}
 			drains = append(drains, s.d)
 		}
-		return Plan(all[0].cfg, drains, &o, b)
+		o.Left = b
+		return Plan(all[0].cfg, drains, &o)
 	}
 	dueSoon, dueNow, ready := waiting(heartbeat(3*time.Minute)), waiting(heartbeat(4*time.Minute)), waiting(change(func(d *Drain) { d.Skip = true }), heartbeat(time.Second))
 	steps := plan(Budget{AutoScaling: 2}, ready, dueSoon, dueNow)

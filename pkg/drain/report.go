@@ -40,6 +40,7 @@ var reasons = map[Outcome]string{
 	CommandFailed:  "nothing is in flight any more, but the shutdown command did not succeed",
 	TimedOut:       "no heartbeat was accepted in time, so the lifecycle action ended with the hook's default result, whatever was in flight",
 	DeadlinePassed: "the deadline passed with requests in flight, or with targets that the load balancer still shows as draining",
+	Announced:      "EC2 recommends to replace the Spot instance: it is at elevated risk of interruption",
 	Planned:        "the function is in plan mode: the lifecycle actions were completed without draining",
 }
 
@@ -168,6 +169,3 @@ func printable(text string) string {
 		return r
 	}, text)
 }
-
-// rebalanceText is what a rebalance recommendation says.
-const rebalanceText = "EC2 recommends to replace the Spot instance: it is at elevated risk of interruption"

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"deployhooks/pkg/fault"
-	"deployhooks/pkg/store"
 )
 
 // Status is how a drain stands, for an operator.
@@ -38,64 +37,37 @@ type Status struct {
 }
 
 // status reports how the open drains stand, the oldest first, or the named
-// instance's, open or ended. With plan, a named instance without an open drain is
-// planned as if an operator drained it now. It changes nothing.
-func (r *Drainer) status(ctx context.Context, instance string, plan bool, b *Budget) ([]Status, error) {
-	drains, err := r.named(ctx, instance, plan)
+// instance's, open or ended. With plan, there are also drains of the instances that a
+// sweep would find now, or of the named instance as if an operator drained it now. It
+// changes nothing.
+func (r *Drainer) status(ctx context.Context, instance string, plan bool, b Budget) ([]Status, error) {
+	in := Input{All: instance == ""}
+	if instance != "" {
+		in.Triggers = []Trigger{{Instance: instance, Cause: CauseOperator}}
+	} else if plan {
+		found, _, _, err := r.sweep(ctx, sweepWork{}, 0, 20)
+		r.notifyDenied(ctx, err)
+		in.Triggers = found
+	}
+	loaded, err := r.load(ctx, in)
 	if err != nil {
 		return nil, fmt.Errorf("status: %w", err)
 	}
-	all := make([]work, len(drains))
-	for i := range drains {
-		all[i].drain = drains[i]
+	var all []work
+	for _, w := range loaded {
+		if stored := w.item.Value; stored.open() || !plan {
+			w.drain = stored
+		}
+		if w.drain.open() || instance != "" && !w.drain.Ended.IsZero() {
+			all = append(all, w)
+		}
 	}
 	drains, o := r.observe(ctx, all, b)
 	answer := []Status{}
-	for i, step := range Plan(r.cfg, drains, o, *b) {
+	for i, step := range Plan(r.cfg, drains, o) {
 		answer = append(answer, r.statusOf(drains[i], step, o))
 	}
 	return answer, nil
-}
-
-// named are the drains that a status is about.
-func (r *Drainer) named(ctx context.Context, instance string, plan bool) (drains []Drain, err error) {
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
-	defer cancel()
-	if instance == "" {
-		if plan {
-			drains = r.missed(ctx)
-		}
-		open, err := r.drains.Open(ctx)
-		for _, item := range open {
-			if item.Unreadable == nil && item.Value.open() {
-				drains = append(drains, item.Value)
-			}
-		}
-		slices.SortFunc(drains, byAge)
-		return drains, err
-	}
-	items, err := r.drains.Get(ctx, store.Key{Partition: instance})
-	d := items[store.Key{Partition: instance}].Value
-	d.Instance = instance
-	if plan && !d.open() && err == nil {
-		d = Drain{Instance: instance}.begin(Trigger{Cause: CauseOperator}, r.now())
-	}
-	if d.Since.IsZero() {
-		return nil, err
-	}
-	return []Drain{d}, err
-}
-
-// missed are drains of the instances that the sweep would find now.
-func (r *Drainer) missed(ctx context.Context) (drains []Drain) {
-	found, _, _, err := r.sweep(ctx, sweepWork{}, 0, &Budget{AutoScaling: 20})
-	r.notifyDenied(ctx, err)
-	for _, t := range found {
-		if d, ok := (Drain{Instance: t.Instance}).merge(t, r.now()); ok {
-			drains = append(drains, d)
-		}
-	}
-	return drains
 }
 
 func (r *Drainer) statusOf(d Drain, step Step, o *Observation) Status {

@@ -18,18 +18,18 @@ type sweepWork struct {
 	Group string `json:"group,omitempty"`
 }
 
-// underWay is how long after a step of a sweep its next one may come: longer than an
+// sweepPause is how long after a step of a sweep its next one may come: longer than an
 // invocation may take before it is sent, and shorter than the schedule's interval.
-const underWay = 30 * time.Second
+const sweepPause = 30 * time.Second
 
 // errNoBudget has a sweep continue later with the group at hand.
 var errNoBudget = errors.New("no calls left for the group")
 
 // sweep finds the instances that wait for one of our hooks and that no open drain
 // knows of: their event was lost, or the hook was added by hand. It reads the groups
-// page by page, as far as its time and the budget go, and returns how many items are
+// page by page, as far as its time and its calls go, and returns how many items are
 // open, and where another sweep is to continue; zero if it is complete.
-func (r *Drainer) sweep(ctx context.Context, next sweepWork, clock int, b *Budget) (found []Trigger, open int, _ sweepWork, err error) {
+func (r *Drainer) sweep(ctx context.Context, next sweepWork, clock, calls int) (found []Trigger, open int, _ sweepWork, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sweepTime)
 	defer cancel()
 	var errs []error
@@ -43,7 +43,7 @@ func (r *Drainer) sweep(ctx context.Context, next sweepWork, clock int, b *Budge
 		known[item.Key.Partition] = item.Unreadable == nil && item.Value.open()
 	}
 	for {
-		if !take(&b.AutoScaling) {
+		if !take(&calls) {
 			return found, open, next, errors.Join(errs...)
 		}
 		groups, more, err := fleet.AutoScalingGroupsAfter(ctx, r.clients.Groups, next.After)
@@ -52,7 +52,7 @@ func (r *Drainer) sweep(ctx context.Context, next sweepWork, clock int, b *Budge
 		}
 		done := slices.IndexFunc(groups, func(g *fleet.AutoScalingGroup) bool { return g.Name == next.Group })
 		for _, g := range groups[done+1:] {
-			triggers, err := r.sweepGroup(ctx, g, known, b)
+			triggers, err := r.sweepGroup(ctx, g, known, &calls)
 			if errors.Is(err, errNoBudget) {
 				return found, open, next, errors.Join(errs...)
 			}
@@ -69,7 +69,7 @@ func (r *Drainer) sweep(ctx context.Context, next sweepWork, clock int, b *Budge
 }
 
 // sweepGroup finds the instances of one group, or returns [errNoBudget].
-func (r *Drainer) sweepGroup(ctx context.Context, g *fleet.AutoScalingGroup, known map[string]bool, b *Budget) ([]Trigger, error) {
+func (r *Drainer) sweepGroup(ctx context.Context, g *fleet.AutoScalingGroup, known map[string]bool, calls *int) ([]Trigger, error) {
 	if !r.cfg.inScope(g) {
 		return nil, nil
 	}
@@ -77,7 +77,7 @@ func (r *Drainer) sweepGroup(ctx context.Context, g *fleet.AutoScalingGroup, kno
 	instances := g.Instances
 	var errs []error
 	if g.HasWarmPool {
-		if !take(&b.AutoScaling) {
+		if !take(calls) {
 			return nil, errNoBudget
 		}
 		pool, err := fleet.WarmPool(ctx, r.clients.Groups, g.Name)
@@ -89,15 +89,15 @@ func (r *Drainer) sweepGroup(ctx context.Context, g *fleet.AutoScalingGroup, kno
 			continue
 		}
 		found = append(found, Trigger{
-			Instance: i.ID, Group: g.Name, Cause: CauseSweep, Returns: returnsFrom(i.State), FromWarmPool: i.State == fleet.WarmedTerminatingWait, message: -1,
+			Instance: i.ID, Group: g.Name, Cause: CauseSweep, Returns: returnsFrom(i.State), FromWarmPool: i.State == fleet.WarmedTerminatingWait,
 		})
 	}
 	if len(found) == 0 {
 		return nil, errors.Join(errs...)
 	}
-	hooks, _ := r.known.hooks.get(g.Name, r.now().Add(-rarely))
+	hooks, _ := r.known.hooks.get(g.Name, r.now().Add(-cacheFor))
 	if len(hooks) == 0 { // one may have been added since
-		if !take(&b.AutoScaling) {
+		if !take(calls) {
 			return nil, errNoBudget
 		}
 		var err error

@@ -20,7 +20,7 @@ func (q *questions) balancers(drains []Drain) map[string]int {
 		for _, id := range q.o.balancersOf(d) {
 			urgency := settledTargets
 			switch left, known := d.Balancers[id]; {
-			case !known || !d.EC2EndsAt.IsZero():
+			case !known, !d.EC2EndsAt.IsZero() && left.Times == 0:
 				urgency = unseenTargets
 			case !left.Drained:
 				urgency = drainingTargets
@@ -35,7 +35,7 @@ func (q *questions) balancers(drains []Drain) map[string]int {
 
 // In which order load balancers are asked about their targets.
 const (
-	unseenTargets   = iota // of a drain that has not seen them, or that hurries
+	unseenTargets   = iota // of a drain that has not seen them, or of an interrupted instance
 	drainingTargets        // of one that waits
 	settledTargets         // of none that waits; they may be registered again
 )
@@ -59,7 +59,7 @@ func (q *questions) askTargets(ctx context.Context, drains []Drain) {
 	var first, then []func(context.Context)
 	for _, id := range ids {
 		known := q.o.Balancers[id]
-		if !known.DelayKnown || q.r.known.balancers.at(id).Before(q.o.Now.Add(-rarely)) {
+		if !known.DelayKnown || q.r.known.balancers.at(id).Before(q.o.Now.Add(-cacheFor)) {
 			then = append(then, func(ctx context.Context) { q.askDelay(ctx, id) })
 		}
 		switch {
@@ -70,12 +70,25 @@ func (q *questions) askTargets(ctx context.Context, drains []Drain) {
 			then = append(then, func(ctx context.Context) { q.askRegistered(ctx, id) })
 		}
 	}
+	if slices.ContainsFunc(drains, func(d Drain) bool { return d.hasToLeave(q.o.Now) }) {
+		q.o.Deferred, then = true, nil
+	}
 	ask := append(first, then...)
-	if n := max(1, q.b.Balancing*(describeFraction-1)/describeFraction); len(ask) > n {
+	if n := max(1, q.o.Left.Balancing*(describeFraction-1)/describeFraction); len(ask) > n {
 		ask, q.o.Deferred = ask[:n], true
 	}
-	q.b.Balancing -= len(ask)
+	q.o.Left.Balancing -= len(ask)
 	parallel(ctx, ask...)
+}
+
+// hasToLeave reports whether the instance is interrupted and may still get requests.
+// For some seconds all calls are for such instances.
+func (d Drain) hasToLeave(now time.Time) bool {
+	in := len(d.Balancers) == 0
+	for _, left := range d.Balancers {
+		in = in || left.Times == 0 && !left.Drained
+	}
+	return in && !d.EC2EndsAt.IsZero() && now.Sub(d.Since) < tickInterval
 }
 
 func (q *questions) askRegistered(ctx context.Context, id string) {
@@ -148,4 +161,58 @@ func (q *questions) askDelay(ctx context.Context, id string) {
 		o.Balancers[id] = known
 		q.r.known.balancers.put(id, known, o.Now)
 	})
+}
+
+// search finds the target groups that hold instances although nobody named them. A
+// drain's search is over when each has been read since the drain began: an instance
+// that terminates is registered nowhere anew. What may not be read counts as read,
+// and so does what cannot be read for [outageMargin].
+func (q *questions) search(ctx context.Context, drains []Drain) {
+	drains = slices.DeleteFunc(slices.Clone(drains), func(d Drain) bool { return d.BalancersKnown })
+	if len(drains) == 0 {
+		return
+	}
+	youngest := slices.MaxFunc(drains, byAge).Since
+	if q.r.known.every.at("").Before(youngest) && take(&q.o.Left.Balancing) {
+		q.askEvery(ctx)
+	}
+	every, _ := q.r.known.every.get("", time.Time{})
+	var missing []string
+	for _, id := range every {
+		if q.r.known.targets.at(id).Before(youngest) {
+			missing = append(missing, id)
+		}
+	}
+	// Those go first that were read the longest ago, so that however many drains
+	// begin meanwhile, each one's search gets to its end.
+	slices.SortStableFunc(missing, func(a, b string) int { return q.r.known.targets.at(a).Compare(q.r.known.targets.at(b)) })
+	each(ctx, within(q, missing, &q.o.Left.Balancing, 2), q.askRegistered) // the rest is for those whose load balancers are known
+	for _, d := range drains {
+		q.o.Searched[d.Instance] = !q.r.known.every.at("").Before(d.Since)
+		for _, id := range every {
+			failed := q.o.Failed[Question{aboutTargets, id}] != nil && q.o.Now.Sub(d.Since) >= outageMargin
+			if q.r.known.targets.at(id).Before(d.Since) && !failed {
+				q.o.Searched[d.Instance] = false
+			}
+			if targets, _ := q.r.known.targets.get(id, time.Time{}); len(targets[d.Instance]) > 0 {
+				q.o.Found[d.Instance] = append(q.o.Found[d.Instance], id)
+			}
+		}
+	}
+}
+
+// askEvery lists all target groups.
+func (q *questions) askEvery(ctx context.Context) {
+	found, err := fleet.EveryTargetGroup(ctx, q.r.clients.Balancers)
+	q.note(aboutSearch, "", err, func(*Observation) {})
+	if err != nil && !fault.Is(err, fault.Denied) {
+		return
+	}
+	var every []string
+	for _, t := range found {
+		if q.r.keep(t); t.TargetType == fleet.InstanceTargets {
+			every = append(every, t.ARN)
+		}
+	}
+	q.r.known.every.put("", every, q.o.Now)
 }

@@ -20,12 +20,8 @@ import (
 // why it stands for none.
 type resolution struct{ id, reason string }
 
-// Names are resolved anew after these times: those that stand for something, and
-// those that were rejected, which operators may be correcting.
-const (
-	resolvedFor = time.Hour
-	rejectedFor = time.Minute
-)
+// rejectedFor is how long a name stays rejected, which operators may be correcting.
+const rejectedFor = time.Minute
 
 // targetGroupName is the form of a target group's name (CreateTargetGroup, Elastic
 // Load Balancing API Reference), and targetGroupARN that of its ARN.
@@ -44,11 +40,8 @@ func (r *Drainer) resolved(name string) (resolution, bool) {
 	case arn != nil && (home.Region != "" && arn[1] != home.Region || home.Account != "" && arn[2] != home.Account):
 		return resolution{reason: "it is in another account or region"}, true
 	}
-	if known, ok := r.known.names.get(name, r.now().Add(-rejectedFor)); ok {
-		return known, true
-	}
-	known, ok := r.known.names.get(name, r.now().Add(-resolvedFor))
-	return known, ok && known.id != ""
+	known, ok := r.known.names.get(name, time.Time{})
+	return known, ok && (known.id != "" || r.now().Sub(r.known.names.at(name)) < rejectedFor)
 }
 
 // unresolved are the names that AWS has to be asked about.
@@ -106,11 +99,11 @@ func (q *questions) askWanted(ctx context.Context, drains []Drain) {
 		all = append(all, n.targetGroups...)
 	}
 	var failed error
-	if ask := q.r.unresolved(all); len(ask) > 0 && take(&q.b.Balancing) {
+	if ask := q.r.unresolved(all); len(ask) > 0 && take(&q.o.Left.Balancing) {
 		failed = q.r.resolve(ctx, ask)
 	}
 	for group, n := range named {
-		w, err := q.wanted(n, failed)
+		w, err := q.wanted(group, n, failed)
 		q.note(aboutWanted, group, err, func(o *Observation) { o.Wanted[group] = w })
 	}
 	if search {
@@ -132,16 +125,11 @@ type wantedNames struct {
 }
 
 func (q *questions) names(ctx context.Context, name string) *wantedNames {
-	n := &wantedNames{targetGroups: slices.Clone(q.r.cfg.TargetGroups), groupKnown: true}
-	if name == "" {
-		n.err = q.o.Failed[Question{aboutGroup, ""}]
-		n.groupKnown = n.err == nil
-		return n
-	}
 	group, known := q.o.Groups[name]
-	n.groupKnown = known
-	if err := q.o.Failed[Question{aboutGroup, name}]; !known {
-		n.err = err
+	n := &wantedNames{targetGroups: slices.Clone(q.r.cfg.TargetGroups), groupKnown: known}
+	if !known {
+		n.err = q.o.Failed[Question{aboutGroup, name}]
+		n.groupKnown = name == "" && n.err == nil // the instance is in none
 	}
 	if group == nil {
 		return n
@@ -184,20 +172,20 @@ func (r *Drainer) deploymentTargets(ctx context.Context, deployment string) ([]s
 	return names, nil
 }
 
-// wanted are the load balancers that names stand for; failed is why some could not
-// be resolved.
-func (q *questions) wanted(n *wantedNames, failed error) (Wanted, error) {
-	w := Wanted{Attached: n.attached}
+// wanted are the load balancers that a group's names stand for; failed is why some
+// could not be resolved. Where it is denied which group an instance is in, it may be
+// in any.
+func (q *questions) wanted(group string, n *wantedNames, failed error) (Wanted, error) {
+	w := Wanted{Attached: n.attached, Balancers: slices.Clone(n.attached)}
+	w.Complete = n.groupKnown && n.err == nil || group != "" && fault.Is(n.err, fault.Denied)
 	errs := []error{n.err}
-	w.Balancers = append(w.Balancers, n.attached...)
-	whole := n.groupKnown || fault.Is(n.err, fault.Denied)
 	for _, name := range n.targetGroups {
 		is, ok := q.r.resolved(name)
 		switch attached := slices.Contains(n.attached, name); {
 		case !ok:
 			errs = append(errs, failed)
 			// An attached one can be left although nothing else is known of it.
-			whole = whole && (attached && failed != nil || fault.Is(failed, fault.Denied))
+			w.Complete = w.Complete && (attached && failed != nil || fault.Is(failed, fault.Denied))
 		case is.id != "":
 			w.Balancers = append(w.Balancers, is.id)
 		case !attached: // else deleted while attached: nobody can be in it
@@ -206,7 +194,6 @@ func (q *questions) wanted(n *wantedNames, failed error) (Wanted, error) {
 	}
 	w.Balancers = sorted(w.Balancers)
 	w.Rejected = sorted(w.Rejected)
-	w.Whole = whole && (n.err == nil || fault.Is(n.err, fault.Denied))
 	return w, errors.Join(errs...)
 }
 

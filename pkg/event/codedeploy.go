@@ -29,7 +29,6 @@ func readDeploymentMessage(message *object) Event {
 		DeploymentGroup: message.name("deploymentGroupName", maxCodeDeployName),
 		ID:              message.name("deploymentId", maxDeploymentID),
 		State:           stateOf(message.name("status", maxWord)),
-		RolledBack:      rolledBack(message),
 	}
 	if deployment.State == "" {
 		return Unknown{Source: codeDeploy}
@@ -54,14 +53,4 @@ func stateOf(word string) State {
 		return Stopped
 	}
 	return ""
-}
-
-// rolledBack returns the deployment that this one undoes. A failed deployment has
-// the field too, but nothing in it.
-func rolledBack(message *object) string {
-	rollback := message.embedded("rollbackInformation")
-	if rollback == nil {
-		return ""
-	}
-	return rollback.optional("RollbackTriggeringDeploymentId", maxDeploymentID)
 }

@@ -75,9 +75,6 @@ type Deployment struct {
 	DeploymentGroup string // its name
 	ID              string // d-…
 	State           State
-	// RolledBack is the ID of the deployment that this one undoes, empty for
-	// one that is no automatic rollback, or where the event does not say.
-	RolledBack string
 }
 
 // LifecycleAction says that an instance waits for somebody to complete a lifecycle

@@ -251,17 +251,6 @@ func (o *object) objects(field string) (all []*object) {
 	return all
 }
 
-// embedded returns a field that holds an object, either as one or as a string
-// with the object's JSON in it, as CodeDeploy sends some; nil for anything else.
-func (o *object) embedded(field string) *object {
-	value := o.only(field)
-	if kindOf(value) == "a string" {
-		value = []byte(unquote(value))
-	}
-	var ignored faults
-	return readObject(value, MaxMessage, nil, &ignored)
-}
-
 // cut shortens a text for operators to [maxProse] characters.
 func cut(text string) string { return cutTo(text, maxProse) }
 

@@ -35,7 +35,7 @@ func TestDamagedOptionalFields(t *testing.T) {
 		"codedeploy-message-rollback-succeeded": {
 			"accountId":           with(back, func(d *event.Deployment) { d.Account = "" }),
 			"region":              with(back, func(d *event.Deployment) { d.Region = "" }),
-			"rollbackInformation": with(back, func(d *event.Deployment) { d.RolledBack = "" }),
+			"rollbackInformation": back,
 			"errorInformation":    back,
 			"deploymentOverview":  back,
 			"createTime":          back,

@@ -31,7 +31,7 @@ func deployment(state event.State) event.Deployment {
 
 func rolledBack(state event.State) event.Deployment {
 	d := deployment(state)
-	d.ID, d.RolledBack = rollback, deployed
+	d.ID = rollback
 	return d
 }
 

@@ -172,6 +172,17 @@ func TestMaintenance(t *testing.T) {
 	}
 }
 
+// TestMaintenanceIsOver has AWS Health close an event: the instance serves on.
+func TestMaintenanceIsOver(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, setup{env: settings{"ON_MAINTENANCE": "drain"}})
+	i := s.InService(s.group)[0]
+	s.Queue.Send(fmt.Sprintf(`{"source":"aws.health","detail-type":"AWS Health Event","account":%q,"region":%q,"detail":{"service":"EC2","eventTypeCategory":"scheduledChange","statusCode":"closed","affectedEntities":[{"entityValue":%q}]}}`, region.Account, region.Name, i))
+	s.Advance(5 * time.Minute)
+	s.mustNotify("announced", 1)
+	s.mustDrain(i, false)
+}
+
 func stateChange(instance, state string) string {
 	return fmt.Sprintf(`{"version":"0","id":"7bf73129-1428-4cd3-a780-95db273d1602","detail-type":"EC2 Instance State-change Notification","source":"aws.ec2","account":%q,"time":"2024-03-04T09:02:00Z","region":%q,"resources":["arn:aws:ec2:eu-west-1:123456789012:instance/%s"],"detail":{"instance-id":%q,"state":%q}}`,
 		region.Account, region.Name, instance, instance, state)

@@ -57,8 +57,10 @@ func TestKilledAfterEachCall(t *testing.T) {
 // which permission is missing, not over and over, and no instance is stuck.
 func TestAccessDenied(t *testing.T) {
 	t.Parallel()
-	// Without these nobody knows what is in flight, or can complete the action.
-	holds := map[string]bool{"DescribeAutoScalingGroups": true, "DescribeTargetHealth": true, "DeregisterTargets": true, "CompleteLifecycleAction": true, "ListCommandInvocations": true}
+	// Without these nobody knows what is in flight, or can complete the action; and
+	// without the last, that no other sends the command too, so that the instance waits
+	// for its deadline. (It used to be terminated by its hook's timeout instead.)
+	holds := map[string]bool{"TransactWriteItems": true, "DescribeAutoScalingGroups": true, "DescribeTargetHealth": true, "DeregisterTargets": true, "CompleteLifecycleAction": true, "ListCommandInvocations": true}
 	for _, operation := range []string{
 		"DescribeAutoScalingGroups", "DescribeAutoScalingInstances", "DescribeLifecycleHooks", "CompleteLifecycleAction", "RecordLifecycleActionHeartbeat",
 		"DescribeTargetGroups", "DescribeTargetGroupAttributes", "DescribeTargetHealth", "DeregisterTargets",

@@ -121,6 +121,15 @@ func TestNotificationsDenied(t *testing.T) {
 	s.RunUntil(func() bool { return s.ActiveActions() == 0 }, 10*time.Minute)
 	s.mustComplete(2)
 	s.mustCutNothing()
+	s.Advance(time.Hour)
+	s.ForgetCalls()
+	s.Advance(3 * time.Hour)
+	for _, c := range s.Calls() {
+		if c.Operation == "Publish" {
+			t.Error("what is denied is sent again and again, for days")
+			break
+		}
+	}
 }
 
 // TestDeniedCompletionIsNotifiedOnce holds that an end that cannot be brought about

@@ -201,3 +201,79 @@ func TestDynamoDBDownForAnHour(t *testing.T) {
 		})
 	}
 }
+
+// TestTimeOutWhileTheTableIsDown has actions end by time-out while the table cannot be
+// reached: operators are notified at once, of each once, although no record of it can
+// be kept, and also where the event was lost.
+func TestTimeOutWhileTheTableIsDown(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		heartbeat int32
+		outage    time.Duration
+		lost      bool // the event
+		writes    bool // only they fail
+	}{
+		"a hook of five minutes":                    {heartbeat: 300, outage: 15 * time.Minute},
+		"a hook longer than SQS delivers a message": {heartbeat: 900, outage: 40 * time.Minute},
+		"a hook of half a minute":                   {heartbeat: 30, outage: 10 * time.Minute},
+		"the event is lost":                         {heartbeat: 300, outage: 15 * time.Minute, lost: true},
+		"writes alone fail":                         {heartbeat: 300, outage: 15 * time.Minute, writes: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScenario(t, setup{heartbeat: c.heartbeat, delay: time.Hour, perSecond: 1, mix: []time.Duration{time.Second, 50 * time.Minute}})
+			s.SetFaults(func(call region.Call) region.Fault {
+				table := call.Service == "DynamoDB" && (!c.writes || strings.HasSuffix(call.Operation, "Item") || call.Operation == "TransactWriteItems")
+				if table || call.Operation == "RecordLifecycleActionHeartbeat" {
+					return region.Fault{Before: region.Unavailable()}
+				}
+				return region.Fault{}
+			})
+			if c.lost {
+				s.SetDelivery(lose)
+			}
+			s.scaleIn(2)
+			s.untilHeld(2)
+			s.RunUntil(func() bool { return len(s.timedOut()) == 2 }, c.outage)
+			s.Advance(time.Minute)
+			if len(s.timedOut()) != 2 {
+				t.Fatal("no action timed out: nothing is shown")
+			}
+			s.mustNotifyOfTimeOuts()
+			s.Advance(c.outage)
+			s.SetFaults(nil)
+			s.Advance(10 * time.Minute)
+			s.mustNotifyOfTimeOuts()
+			s.mustBeIdle()
+		})
+	}
+}
+
+// TestTableDownDuringLongRequests has nothing fail but the table, for longer than the
+// hook's timeout: heartbeats need no record, nor does a release at the end.
+func TestTableDownDuringLongRequests(t *testing.T) {
+	t.Parallel()
+	for name, after := range map[string]time.Duration{"from before the event": 0, "from after the event": 20 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScenario(t, setup{delay: 10 * time.Minute, perSecond: 1, mix: []time.Duration{time.Second, 9 * time.Minute}})
+			s.Advance(9 * time.Minute)
+			s.RunUntil(func() bool { return s.Now().Second() == 30 }, time.Minute)
+			if after == 0 {
+				s.SetFaults(down("DynamoDB"))
+			}
+			s.scaleIn(2)
+			s.untilHeld(2)
+			s.Advance(after)
+			s.SetFaults(down("DynamoDB"))
+			s.Advance(30 * time.Minute)
+			s.mustComplete(2)
+			s.mustCutNothing()
+			s.mustHoldAtMost(s.longest()+time.Minute, "its requests had ended")
+			s.SetFaults(nil)
+			s.Advance(10 * time.Minute)
+			s.mustNotNotify("every action was completed")
+			s.mustBeIdle()
+		})
+	}
+}

@@ -28,7 +28,7 @@ import (
 // forgotten, and no message is moved to the dead-letter queue.
 func TestTwoEnvironmentsAtOnce(t *testing.T) {
 	t.Parallel()
-	met, conflicts, heartbeats, failed := 0, 0, 0, 0
+	met, conflicts, heartbeats := 0, 0, 0
 	for seed := range uint64(10) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -52,12 +52,11 @@ func TestTwoEnvironmentsAtOnce(t *testing.T) {
 				met += int(p.met.Load())
 				conflicts += p.conflicts()
 				heartbeats += p.Made("RecordLifecycleActionHeartbeat")
-				failed += int(p.failed.Load())
 			})
 		})
 	}
-	t.Logf("the environments met %d times, came too late with %d transactions, sent %d heartbeats, and failed at %d messages", met, conflicts, heartbeats, failed)
-	if met == 0 || conflicts == 0 || heartbeats == 0 || failed == 0 {
+	t.Logf("the environments met %d times, came too late with %d transactions, and sent %d heartbeats", met, conflicts, heartbeats)
+	if met == 0 || conflicts == 0 || heartbeats == 0 {
 		t.Error("too little is shown")
 	}
 }
@@ -70,7 +69,6 @@ type parallel struct {
 	random *rand.Rand
 	idle   chan *drain.Drainer
 	met    atomic.Int32 // how often both worked on one batch
-	failed atomic.Int32 // messages that came again
 }
 
 func newParallel(t testing.TB, seed uint64) *parallel {
@@ -169,7 +167,6 @@ func (p *parallel) work(payload []byte) ([]byte, error) {
 		maps.DeleteFunc(undone[0], func(id string, _ bool) bool { return !undone[1][id] })
 	}
 	var answer batchResponse
-	p.failed.Add(int32(len(undone[0])))
 	for id := range undone[0] {
 		answer.Failures = append(answer.Failures, batchFailure{id})
 	}

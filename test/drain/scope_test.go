@@ -94,6 +94,21 @@ func TestScopeOfOneGroupOfTwo(t *testing.T) {
 	s.mustRunOnce(2)
 }
 
+// TestSweepOutOfScope counts what an instance costs each minute that waits in a group of
+// another installation.
+func TestSweepOutOfScope(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, setup{heartbeat: 3600, env: settings{"TAG": "team=web"}})
+	s.scaleIn(1)
+	s.untilHeld(1)
+	s.Advance(time.Minute)
+	s.ForgetCalls()
+	s.Advance(10 * time.Minute)
+	if n := len(s.Calls()); n > 25 {
+		t.Errorf("%d calls in ten minutes about an instance that is another installation's", n)
+	}
+}
+
 // TestRebalanceOfAGroup has a tag of the Auto Scaling group go before the
 // configuration, unless it says nothing that there is.
 func TestRebalanceOfAGroup(t *testing.T) {
@@ -125,19 +140,40 @@ func TestRebalanceOfAGroup(t *testing.T) {
 	}
 }
 
-// TestScopeTagRemovedDuringTheDrain takes the tag away that puts the group in scope.
-// The stack's policy then denies the completion.
+// TestScopeTagRemovedDuringTheDrain takes the tag away that puts the group in scope:
+// a drain that has begun is completed. The stack's policy then denies that.
 func TestScopeTagRemovedDuringTheDrain(t *testing.T) {
 	t.Parallel()
-	s := newScenario(t, setup{heartbeat: 7200, tags: map[string]string{"team": "shop"}, env: settings{"TAG": "team=shop"}})
-	s.scaleIn(2)
-	s.untilHeld(2)
-	s.Advance(20 * time.Second)
-	_, err := s.AutoScaling().CreateOrUpdateTags(t.Context(), &autoscaling.CreateOrUpdateTagsInput{Tags: []asgtypes.Tag{{ResourceId: &s.group, ResourceType: aws.String("auto-scaling-group"), Key: aws.String("team"), Value: aws.String("other"), PropagateAtLaunch: aws.Bool(false)}}})
-	if err != nil {
-		t.Fatal(err)
+	for name, limited := range map[string]bool{"with the stack's policy": true, "with a policy for all groups": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScenario(t, setup{heartbeat: 1200, tags: map[string]string{"team": "shop"}, env: settings{"TAG": "team=shop"}})
+			if !limited {
+				s.Function = s.functionAs(s.role(s.environment(settings{"TAG": ""})), nil)
+			}
+			s.scaleIn(2)
+			s.untilHeld(2)
+			s.Advance(20 * time.Second)
+			s.tagGroup("team", "other")
+			s.untilReleased()
+			s.mustCutNothing()
+			if limited {
+				s.mustMention("CompleteLifecycleAction", "the function had taken the instances up, and operators do not learn that they wait")
+				return
+			}
+			s.mustComplete(2)
+			s.mustHoldAtMost(s.longest(), "its requests had ended")
+		})
 	}
-	s.untilReleased()
-	s.mustCutNothing()
-	s.mustMention("CompleteLifecycleAction", "the function had taken the instances up, and operators do not learn that they wait")
+}
+
+// tagGroup changes a tag of the Auto Scaling group.
+func (s *scenario) tagGroup(key, value string) {
+	s.t.Helper()
+	_, err := s.AutoScaling().CreateOrUpdateTags(s.t.Context(), &autoscaling.CreateOrUpdateTagsInput{Tags: []asgtypes.Tag{{
+		ResourceId: &s.group, ResourceType: aws.String("auto-scaling-group"), Key: &key, Value: &value, PropagateAtLaunch: aws.Bool(false),
+	}}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
 }

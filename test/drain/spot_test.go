@@ -84,6 +84,44 @@ func TestSpotOfManyInstances(t *testing.T) {
 	}
 }
 
+// TestSpotOfManyGroups has EC2 take back instances of groups with a target group each,
+// as many at once as Elastic Load Balancing's rates allow to leave in ten seconds.
+func TestSpotOfManyGroups(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, setup{region: region.Options{Throttling: true}})
+	var interrupted []string
+	in := map[string]string{} // target group of each
+	for n := range 30 {
+		name := fmt.Sprintf("app-%d", n)
+		s.AddTargetGroup(region.TargetGroup{Name: name, Delay: time.Minute})
+		group := s.AddService(region.Service{Application: name, DeploymentGroup: "web", Instances: 3, HealthCheck: "EC2", Tags: map[string]string{targetGroupsTag: name}}).Group
+		for _, i := range s.InService(group) {
+			s.Register(name, i, 80)
+		}
+		for _, i := range s.InService(group)[:2] {
+			interrupted, in[i] = append(interrupted, i), name
+		}
+	}
+	s.Advance(3 * time.Minute)
+	s.ForgetCalls()
+	for _, i := range interrupted {
+		s.InterruptSpot(i)
+	}
+	s.Advance(10 * time.Second)
+	still := 0
+	for _, i := range interrupted {
+		if !s.deregistered(in[i], i) {
+			still++
+		}
+	}
+	if still > 0 {
+		t.Errorf("%d of %d interrupted instances get requests ten seconds after their warning", still, len(interrupted))
+	}
+	if n := s.throttled(); n > 0 {
+		t.Errorf("%d calls beyond the rates that the account's other callers share", n)
+	}
+}
+
 // TestSpotAfterARequest interrupts an instance that an operator had drained, and put
 // back, or released without draining, hours ago.
 func TestSpotAfterARequest(t *testing.T) {
