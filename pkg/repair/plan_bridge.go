@@ -1,25 +1,11 @@
 package repair
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 
 	"deployhooks/pkg/fleet"
 	"deployhooks/pkg/repair/setting"
-)
-
-// The kinds of changes that restore no setting.
-const (
-	register         = "register-targets"
-	bridge           = "bridge-targets" // registers, and remembers it
-	deregister       = "deregister-targets"
-	detach           = "detach-traffic-sources"
-	enterStandby     = "enter-standby"
-	exitStandby      = "exit-standby"
-	replaceInstances = "replace-instances"
-	protect          = "protect-from-scale-in"
-	unprotect        = "end-protection-from-scale-in"
 )
 
 // registerLimit keeps a call on targets small: its API reference names no limit.
@@ -137,8 +123,8 @@ func (p *Plan) takeBackUnrecorded(o *Observation) {
 }
 
 // takeBack deregisters what was bridged of a group that does not serve any more, once
-// the one that does is seen to: the release was rolled back. Of the group that serves, the bridge is forgotten once
-// the group is attached.
+// the one that does is seen to: the release was rolled back. Of the group that serves,
+// the bridge is forgotten once the group is attached.
 func (p *Plan) takeBack(o *Observation) {
 	b, g := o.Record.Bridged, p.Serving.Group
 	if b == nil || g != nil && b.Group == g.Name && len(o.lacking(g)) > 0 {
@@ -223,29 +209,4 @@ func detachChanges(group string, sources []fleet.TrafficSource) []setting.Change
 		}
 	}
 	return changes
-}
-
-// say is a change in words, in the imperative.
-func say(c setting.Change) string {
-	items, group := setting.Join(c.Items), setting.Plain(c.Group)
-	target := fleet.TrafficSource{Type: fleet.ELBV2, ID: c.TargetGroup}
-	switch c.Kind {
-	case register, bridge:
-		return fmt.Sprintf("register %s of %s in %s", items, group, target)
-	case deregister:
-		return fmt.Sprintf("deregister %s of %s from %s", items, group, target)
-	case detach:
-		return fmt.Sprintf("detach %s from %s", items, group)
-	case protect:
-		return fmt.Sprintf("protect %s of %s from scale-in until the group is attached", items, group)
-	case unprotect:
-		return fmt.Sprintf("end the protection of %s of %s from scale-in", items, group)
-	case enterStandby:
-		return fmt.Sprintf("put %s of %s on standby", items, group)
-	case exitStandby:
-		return fmt.Sprintf("end the standby of %s of %s", items, group)
-	case replaceInstances:
-		return fmt.Sprintf("have Auto Scaling replace %s of %s", items, group)
-	}
-	return c.String()
 }

@@ -46,7 +46,7 @@ func TestServingAmongSeveralDeployments(t *testing.T) {
 		registers()(o)
 	})
 	two.Record.Release = "d-2"
-	two.Trigger = Trigger{Anyway: true}
+	two.Trigger = Trigger{Swept: true}
 	if s := serving(two); s.Deployed != ByRelease {
 		t.Errorf("an earlier success hides the last one, %q: the released group stays detached", s.Deployed)
 	}

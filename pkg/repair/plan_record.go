@@ -97,6 +97,13 @@ func (p Plan) pending(o *Observation, n *Record) {
 	}
 }
 
+// recordFirst reports whether the record is saved before the plan is applied: once
+// processes are resumed, nothing in AWS shows that instances launched meanwhile are
+// still to be registered.
+func (p Plan) recordFirst() bool {
+	return slices.ContainsFunc(p.Changes, func(c setting.Change) bool { return c.Kind == setting.Resume })
+}
+
 // formerLimit bounds how many former groups are remembered.
 const formerLimit = 5
 
@@ -195,37 +202,29 @@ func (p *Plan) fail(o *Observation, err error) {
 	p.block(o, b)
 }
 
-// after is the plan when some of its changes have failed.
-func (p Plan) after(o *Observation, done []work) Plan {
-	p.Outcome = ""
-	made := make([]setting.Change, 0, len(done))
+// after is the plan when some of its changes have failed: errs are those of each, and
+// that of publishing.
+func (p Plan) after(o *Observation, errs []error) Plan {
+	if err := errs[len(p.Changes)]; err != nil {
+		p.fail(o, err)
+		p.Publish = ""
+	}
+	var made []setting.Change
 	var refused []string
-	for _, w := range done {
-		switch {
-		case w.err == nil && w.change == nil:
-		case w.err == nil:
-			made = append(made, *w.change)
-		case w.change == nil:
-			p.fail(o, w.err)
-			p.Publish = ""
-		default:
-			p.fail(o, w.err)
-			switch fault.Of(w.err) {
-			case fault.Denied, fault.Invalid:
-				refused = append(refused, say(*w.change))
-			case fault.Transient, fault.Unknown: // it may have had its effect
-				made = append(made, *w.change)
-			}
+	for i, c := range p.Changes {
+		err := errs[i]
+		if err != nil {
+			p.fail(o, err)
+		}
+		switch kind := fault.Of(err); {
+		case err == nil, kind == fault.Transient, kind == fault.Unknown: // it may have had its effect
+			made = append(made, c)
+		case kind == fault.Denied, kind == fault.Invalid:
+			refused = append(refused, say(c))
 		}
 	}
-	if o.Config.Mode == ModeApply {
-		p.Changes = made
-	}
+	p.Changes = made
 	p = p.finish(o)
-	for _, text := range refused {
-		if !slices.Contains(p.Next.Refused, text) {
-			p.Next.Refused = append(slices.Clone(p.Next.Refused), text)
-		}
-	}
+	p.Next.Refused = slices.Compact(slices.Sorted(slices.Values(slices.Concat(p.Next.Refused, refused))))
 	return p
 }

@@ -242,7 +242,7 @@ func TestPlan(t *testing.T) {
 		},
 		"named by hand, and only a launching instance was deployed to": {
 			vary: []func(*Observation){undeployed, byAutoScaling, extra(targetGroup(webARN, "web", fleet.TargetHealthy, "i-blue")),
-				func(o *Observation) { o.Trigger = Trigger{Anyway: true} }},
+				func(o *Observation) { o.Trigger = Trigger{Swept: true} }},
 			outcome: Waiting, reason: "no deployment to " + green, again: true, harm: "a group that nothing was deployed to takes traffic",
 		},
 		"the deployment group names a failed deployment's copy": {
@@ -461,7 +461,7 @@ func TestPlan(t *testing.T) {
 			outcome: Applied, changes: []string{"register i-3 of " + green + " in target group web"}, again: true, harm: "an instance serves nobody",
 		},
 		"a swept group in order is not notified": {
-			vary:    []func(*Observation){state(web, fleet.SourceInService), func(o *Observation) { o.Trigger = Trigger{Anyway: true} }},
+			vary:    []func(*Observation){state(web, fleet.SourceInService), func(o *Observation) { o.Trigger = Trigger{Swept: true} }},
 			outcome: InOrder, harm: "a notification for every group at every sweep",
 		},
 		"a hook that AWS refuses keeps nothing from being in order": {

@@ -14,7 +14,7 @@ import (
 
 // Plan says what would be done about a deployment group, and does nothing.
 func (r *Repairer) Plan(ctx context.Context, k Key) (Result, error) {
-	o := r.observe(ctx, k, Trigger{Anyway: true})
+	o := r.observe(ctx, k, Trigger{Swept: true})
 	o.Config.Mode = ModePlan
 	return plan(o).result(o), nil
 }
@@ -52,7 +52,7 @@ type SourceState struct {
 
 // Status says how a deployment group stands. It changes nothing.
 func (r *Repairer) Status(ctx context.Context, k Key) (Status, error) {
-	o := r.observe(ctx, k, Trigger{Anyway: true})
+	o := r.observe(ctx, k, Trigger{Swept: true})
 	o.Config.Mode = ModePlan
 	p := plan(o)
 	s := Status{
