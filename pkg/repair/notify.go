@@ -80,7 +80,7 @@ func (p Plan) notices(o *Observation) notice.Ledger[notice.Notice] {
 	// What is not known now, or not while a release is in progress, stays notified.
 	partial := o.Err != nil || p.Serving.Phase != Settled
 	ledger = ledger.Keep(func(m string) bool { return slices.Contains(live, m) || partial && m != repaired })
-	switch ended := o.ended() && o.event().Succeeded || o.Record.Ended != ""; {
+	switch ended := o.event() != nil && o.event().Succeeded || o.Record.Ended != ""; {
 	case p.Outcome == Planned:
 		ledger = ledger.Add(planned, res.notice("Repair planned, not applied"))
 	case p.Outcome == Bridged:

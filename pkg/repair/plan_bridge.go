@@ -23,7 +23,7 @@ const (
 // deregistered them.
 func (p *Plan) bridge(o *Observation) {
 	g := p.Serving.Group
-	if o.stood(p.Serving) < standing || !o.Config.admits(g) {
+	if o.stood(p.Serving) < standing {
 		return
 	}
 	if b := o.Record.Bridged; b != nil && b.Group != g.Name { // that one serves no more
@@ -87,11 +87,11 @@ func (p *Plan) protect(o *Observation, g *fleet.AutoScalingGroup) {
 // unprotect ends the protection that the bridge gave.
 func (p *Plan) unprotect(o *Observation) {
 	b := o.Record.Bridged
-	if b == nil || o.group(b.Group) == nil {
+	if b == nil || o.Groups[b.Group] == nil {
 		return
 	}
 	still := slices.DeleteFunc(slices.Clone(b.Protected), func(id string) bool {
-		i, _ := o.group(b.Group).Instance(id)
+		i, _ := o.Groups[b.Group].Instance(id)
 		return !i.Protected
 	})
 	p.Changes = append(p.Changes, chunks(unprotect, b.Group, "", still, namedLimit)...)

@@ -9,11 +9,11 @@ import (
 
 // replacement is a release's green group; nil, if it names none, or it is gone.
 func (o *Observation) replacement(d *Deployment) *fleet.AutoScalingGroup {
-	if d == nil || d.ByAutoScaling {
+	if d == nil {
 		return nil
 	}
 	for _, name := range d.Replacement {
-		if g := o.group(name); g != nil {
+		if g := o.Groups[name]; g != nil {
 			return g
 		}
 	}
@@ -33,7 +33,7 @@ func (o *Observation) deployed(g *fleet.AutoScalingGroup) Proof {
 		return ByRelease
 	case len(o.registered(g)) > 0:
 		return ByTraffic
-	case tag != "" && asked && maker == nil && g.Name == o.DeploymentGroup.name():
+	case asked && maker == nil && g.Name == o.DeploymentGroup.name():
 		return ByMaker
 	case len(o.DeploymentGroup.TargetGroups) == 0 && o.DeploymentGroup.Success != "" && o.succeeded() == nil:
 		return ByRelease // only Classic Load Balancers, whose registrations are not read
@@ -46,7 +46,7 @@ func (o *Observation) deployed(g *fleet.AutoScalingGroup) Proof {
 // unless the group is known to have got the traffic before.
 func (o *Observation) registered(g *fleet.AutoScalingGroup) []string {
 	bridged := o.Record.Bridged
-	if d := o.deployment(o.Record.Rerouted); d.to(g) && !o.undone(d) {
+	if d := o.Deployments[o.Record.Rerouted]; d.to(g) && !o.undone(d) {
 		bridged = nil
 	}
 	return o.reached(g, bridged)

@@ -27,7 +27,7 @@ func (p *Plan) remains(o *Observation) {
 // left reports whether the remains of a failed release are still to be reported:
 // of the last one, the one that the last undoes, and one that is remembered.
 func (o *Observation) left(d *Deployment) bool {
-	last := o.deployment(o.DeploymentGroup.Last)
+	last := o.Deployments[o.DeploymentGroup.Last]
 	return d.ID == o.Record.Failed || d == last || d == o.event() || last != nil && last.Undoes == d.ID ||
 		d == o.latest() || o.latest().Undoes == d.ID
 }
@@ -36,7 +36,7 @@ func (o *Observation) left(d *Deployment) bool {
 // they launch puts the old version back in front of users.
 func (p *Plan) blueGroups(o *Observation) {
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(o.former(p.Serving.Group)))) {
-		g := o.group(name)
+		g := o.Groups[name]
 		if g == nil || g == p.Serving.Group || slices.Contains(p.Serving.Also, g) || p.Serving.Deployed == "" {
 			continue
 		}
@@ -58,9 +58,8 @@ func (p *Plan) blueGroups(o *Observation) {
 // kept for good, or its termination wait has ended, whether SUCCESS came before or
 // after it. After a rollback, the group that it left is not needed.
 func (o *Observation) noRollback() bool {
-	released := o.released()
-	return o.DeploymentGroup.Stays || o.latest().failed() || o.latest() != nil && o.latest().Undoes != "" ||
-		!released.IsZero() && o.Now.Sub(released) >= o.DeploymentGroup.TerminationWait
+	latest := o.latest()
+	return o.DeploymentGroup.Stays || latest.failed() || latest != nil && latest.Undoes != "" || o.released() >= o.DeploymentGroup.TerminationWait
 }
 
 // former are the groups that served before a group.

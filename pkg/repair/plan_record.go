@@ -43,7 +43,7 @@ func (p Plan) next(o *Observation) Record {
 			n.Rerouted = s.Release.ID
 		}
 	}
-	if d := o.event(); d != nil && d.Succeeded && o.ended() {
+	if d := o.event(); d != nil && d.Succeeded {
 		n.Ended = d.ID
 	}
 	if p.settled {
@@ -111,7 +111,7 @@ const formerLimit = 5
 func (p Plan) formerGroups(o *Observation) []string {
 	var former []string
 	for _, name := range o.former(p.Serving.Group) {
-		if o.group(name) != nil && !slices.Contains(former, name) {
+		if o.Groups[name] != nil && !slices.Contains(former, name) {
 			former = append(former, name)
 		}
 	}

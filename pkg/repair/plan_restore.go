@@ -161,7 +161,7 @@ func (o *Observation) releasedSince(g *fleet.AutoScalingGroup) bool {
 }
 
 func (o *Observation) notDeployed(g *fleet.AutoScalingGroup) *Blocker {
-	if maker := o.deployment(g.Tags[fleet.ProvisioningTag]); maker.failed() || o.latest().failed() && o.latest().to(g) {
+	if maker := o.Deployments[g.Tags[fleet.ProvisioningTag]]; maker.failed() || o.latest().failed() && o.latest().to(g) {
 		if maker == nil {
 			maker = o.latest()
 		}
@@ -177,11 +177,10 @@ func (o *Observation) notDeployed(g *fleet.AutoScalingGroup) *Blocker {
 // unhealthy delays an attachment that would have an ELB-checked group replace its
 // instances: once the source is InService, it replaces each that the target group
 // reports unhealthy. Instances that are not registered do not count: attaching
-// registers them, and the health check comes before traffic. But if not one is
-// registered in a target group that CodeDeploy moves traffic with, the reroute is not
-// seen yet. All that delays for ten minutes at most: then being attached is what gets
-// unhealthy instances replaced, and a source is InService only with a healthy one
-// ("Health checks for instances in an Auto Scaling group").
+// registers them, and the health check comes before traffic. That delays for ten minutes
+// at most: then being attached is what gets unhealthy instances replaced, and a source
+// is InService only with a healthy one ("Health checks for instances in an Auto Scaling
+// group").
 func (o *Observation) unhealthy(g *fleet.AutoScalingGroup, s fleet.TrafficSource) *Blocker {
 	var running, well, sick int
 	for _, i := range g.Instances {
@@ -198,12 +197,8 @@ func (o *Observation) unhealthy(g *fleet.AutoScalingGroup, s fleet.TrafficSource
 		}
 	}
 	matter := "unhealthy in " + s.ID
-	late := o.blockedFor(matter) >= gracePeriod
-	if released := o.released(); !released.IsZero() && o.Now.Sub(released) >= gracePeriod {
-		late = true
-	}
-	rerouted := well > 0 || !o.names(s.Name())
-	if running == 0 || sick == 0 && rerouted || late {
+	late := max(o.blockedFor(matter), o.released()) >= gracePeriod
+	if sick == 0 || late {
 		return nil
 	}
 	return &Blocker{Matter: matter, notify: notifyAfter, passes: true,

@@ -11,7 +11,7 @@ import (
 // maker is the release that made a group, or last deployed to it; nil if it is not
 // known.
 func (o *Observation) maker(g *fleet.AutoScalingGroup) *Deployment {
-	if d := o.deployment(g.Tags[fleet.ProvisioningTag]); d != nil && d.to(g) {
+	if d := o.Deployments[g.Tags[fleet.ProvisioningTag]]; d != nil && d.to(g) {
 		return d
 	}
 	for _, d := range o.releases() {

@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -144,7 +145,7 @@ func (o *Observation) releasing(release *Deployment) Serving {
 	s := Serving{Phase: Before, Group: old, Release: release}
 	switch {
 	case release.Undoes != "":
-		s.Phase, s.Group = Rerouting, cmpGroup(green, o.named())
+		s.Phase, s.Group = Rerouting, cmp.Or(green, o.named())
 	case green == nil, release.Ready:
 	case release.Waiting, o.Record.Rerouted == release.ID:
 		s.Phase, s.Group, s.Sure = Rerouted, green, true
@@ -157,7 +158,7 @@ func (o *Observation) releasing(release *Deployment) Serving {
 		s.Phase, s.Group = Rerouting, green
 		switch stood := o.stood(s); {
 		case stood >= reroutes && (!suspended || !mixed && o.serves(green)),
-			stood >= standing && !suspended && !moved: // nobody serves
+			stood >= standing && !moved: // nobody serves, and CodeDeploy registers before it deregisters
 			s.Phase, s.Sure = Rerouted, true
 		case !suspended && moved && !mixed:
 			s.Phase = Rerouted
@@ -242,18 +243,11 @@ func (o *Observation) old(green *fleet.AutoScalingGroup) *fleet.AutoScalingGroup
 		names = append(names, b.Group)
 	}
 	for _, name := range append(names, o.Record.Former...) {
-		if g := o.group(name); g != nil && g != green {
+		if g := o.Groups[name]; g != nil && g != green {
 			return g
 		}
 	}
 	return nil
-}
-
-func cmpGroup(a, b *fleet.AutoScalingGroup) *fleet.AutoScalingGroup {
-	if a != nil {
-		return a
-	}
-	return b
 }
 
 // describe is the phase in words, for operators.

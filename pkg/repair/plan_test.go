@@ -330,12 +330,10 @@ func TestPlan(t *testing.T) {
 			vary:    []func(*Observation){func(o *Observation) { o.Deployments["d-2"].Ended = time.Time{} }, more("i-3"), unhealthy("i-3"), since("unhealthy in "+webARN, gracePeriod)},
 			outcome: Applied, changes: attachWeb, again: true, harm: "the group stays detached for good",
 		},
-		"nobody registered yet where CodeDeploy moves traffic": {
-			vary:    []func(*Observation){extra(targetGroup(webARN, "web", ""))},
-			outcome: Waiting, reason: "0 are healthy in target group web and 0 are not", again: true, harm: "attached before the reroute: unvalidated instances take traffic",
-		},
-		"nobody registered, and the release is long over": {
-			vary: []func(*Observation){extra(targetGroup(webARN, "web", "")), later(time.Hour)}, outcome: Applied, changes: attachWeb, again: true, harm: "a group whose instances were all replaced serves nobody",
+		// Not a reroute that is still to come: a release that has succeeded has moved the
+		// traffic, whether SUCCESS comes before the termination wait or after it.
+		"nobody registered where CodeDeploy moves traffic": {
+			vary: []func(*Observation){extra(targetGroup(webARN, "web", ""))}, outcome: Applied, changes: attachWeb, again: true, harm: "a group whose instances were all replaced serves nobody for ten minutes more",
 		},
 		"a minority unhealthy for long in a group that scales all the time": {
 			vary: []func(*Observation){later(time.Hour), byAutoScaling, more("i-3"), unhealthy("i-3")}, outcome: Applied, changes: attachWeb, again: true, harm: "the group stays detached for as long as it scales",

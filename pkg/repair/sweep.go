@@ -1,10 +1,12 @@
 package repair
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"time"
 
@@ -183,7 +185,9 @@ func (g summary) inOrder() bool {
 // summaries reads the records and Auto Scaling groups of deployment groups, and leaves
 // out those whose tags take them out of scope. It reads the sweep's own record along.
 func (r *Repairer) summaries(ctx context.Context, found map[Key]DeploymentGroup) (summaries []summary, own store.Item[Record], err error) {
-	keys := sorted(found)
+	keys := slices.SortedFunc(maps.Keys(found), func(a, b Key) int {
+		return cmp.Or(cmp.Compare(a.Application, b.Application), cmp.Compare(a.DeploymentGroup, b.DeploymentGroup))
+	})
 	var names []string
 	recordKeys := []store.Key{everything.key()}
 	for _, k := range keys {

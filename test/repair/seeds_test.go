@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -97,4 +98,54 @@ func TestReplacedWhileSuspended(t *testing.T) {
 			r.mustHold(t)
 		})
 	}
+}
+
+// TestReplacedBeforeTheWaitIsSeen holds that the replacement group serves although all
+// of its instances were replaced before anything had seen them registered, CodeDeploy
+// left its processes suspended, and does not say that it waits: nobody would serve
+// until the wait ends.
+func TestReplacedBeforeTheWaitIsSeen(t *testing.T) {
+	t.Parallel()
+	for _, suspended := range []bool{false, true} {
+		t.Run(fmt.Sprintf("processes left suspended: %v", suspended), func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, setting{service: waiting(time.Hour), rate: 1})
+			r := watch(f)
+			f.Advance(6 * time.Minute)
+			f.loseEvents("START")
+			id := f.releaseTo(region.StageWait, region.Deployment{LeaveSuspended: suspended, WaitFlagUnset: true, Named: region.NamedAtEnd})
+			green := f.green(id)
+			f.Scale(green, 0)
+			f.Advance(10 * time.Second)
+			f.Scale(green, 4)
+			f.Advance(10 * time.Minute)
+			f.mustRegisterAll(green, "all were replaced as soon as the wait began")
+			f.Advance(10 * time.Minute)
+			r.mustHold(t)
+		})
+	}
+}
+
+// TestOutageOverTheWholeWait holds that a group whose instances were all replaced while
+// nothing could be called, so that not one is registered when the release is over, is
+// attached as soon as calls succeed.
+func TestOutageOverTheWholeWait(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setting{service: waiting(12 * time.Minute), rate: 1})
+	r := watch(f)
+	f.loseEvents()
+	id := f.deploy(region.Deployment{})
+	r.faults(region.OneIn(1, 1, region.Fault{Before: region.Unavailable()}))
+	f.until(region.StageWait, id)
+	f.Advance(time.Minute)
+	f.Scale(f.green(id), 0)
+	f.Advance(2 * time.Minute)
+	f.Scale(f.green(id), 4)
+	f.RunUntil(func() bool { return f.Ended(id) }, time.Hour)
+	f.Advance(time.Minute)
+	r.faults(nil)
+	f.Advance(6 * time.Minute) // a sweep
+	f.mustBeAttached()
+	f.mustRegisterAll(f.green(id), "the outage is over")
+	r.mustHold(t)
 }
