@@ -204,7 +204,7 @@ func (o *Observation) open() (q questions) {
 }
 
 func (o *Observation) openDeployments() []string {
-	ids := append([]string{o.DeploymentGroup.Last, o.DeploymentGroup.Success, o.Record.Release, o.Record.Rerouted, o.Record.Failed}, o.Listed...)
+	ids := append([]string{o.DeploymentGroup.Last, o.DeploymentGroup.Success, o.Record.Release, o.Record.Rerouted}, o.Listed...)
 	for _, d := range o.Deployments {
 		if d != nil && d.Undoes != "" {
 			ids = append(ids, d.Undoes)
@@ -225,37 +225,25 @@ func (o *Observation) openGroups() []string {
 		names = append(names, b.Group)
 	}
 	for _, d := range o.Deployments {
-		if d != nil && !d.ByAutoScaling {
+		if d.release() {
 			names = append(names, d.Replacement...)
 		}
 	}
 	return names
 }
 
-// openTargetGroups are the ARNs that the baseline knows, and the names of those
-// that it does not know, of the target groups that were not read yet.
+// openTargetGroups are the ARNs that the record knows, and the names of those that it
+// does not know, of the target groups that were not read yet.
 func (o *Observation) openTargetGroups() (arns, names []string) {
-	read := func(name string) bool {
-		for _, t := range o.Targets {
-			if t.Name == name {
-				return true
-			}
-		}
-		return slices.Contains(o.Missing, name)
+	asked := func(name string) bool {
+		return slices.Contains(o.Missing, name) || o.inTarget(func(t TargetGroup) bool { return t.Name == name })
 	}
-	for _, s := range o.Record.Baseline.sources(fleet.ELBV2) {
-		if !read(s.Name()) {
-			arns, names = append(arns, s.ID), append(names, s.Name())
+	for _, s := range slices.Concat(o.Record.Baseline.sources(fleet.ELBV2), o.Record.Bridged.sources()) {
+		if name := s.Name(); !asked(name) && !slices.Contains(names, name) {
+			arns, names = append(arns, s.ID), append(names, name)
 		}
 	}
-	if b := o.Record.Bridged; b != nil {
-		for arn := range b.Targets {
-			if name := fleet.TargetGroupName(arn); !read(name) && !slices.Contains(names, name) {
-				arns, names = append(arns, arn), append(names, name)
-			}
-		}
-	}
-	return arns, slices.DeleteFunc(slices.Clone(o.DeploymentGroup.TargetGroups), func(n string) bool { return read(n) || slices.Contains(names, n) })
+	return arns, slices.DeleteFunc(slices.Clone(o.DeploymentGroup.TargetGroups), func(name string) bool { return asked(name) || slices.Contains(names, name) })
 }
 
 // unasked are the keys, once each, that have no answer yet.

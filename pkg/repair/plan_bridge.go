@@ -37,7 +37,7 @@ func (p *Plan) bridge(o *Observation) {
 		sources = append(sources, slices.DeleteFunc(o.wanted(g), func(s fleet.TrafficSource) bool { return slices.Contains(o.lacking(g), s) })...)
 	}
 	changes := o.absent(bridge, g, sources)
-	if settle && changes == nil && !o.draining(g) {
+	if settle && changes == nil && o.draining(g) == nil {
 		p.draft.Settle = false
 	}
 	p.Changes = append(p.Changes, changes...)
@@ -72,15 +72,9 @@ func (p *Plan) protect(o *Observation, g *fleet.AutoScalingGroup) {
 		p.unprotect(o)
 		return
 	}
-	var serving []string
-	for _, i := range g.Instances {
-		for _, t := range o.Targets {
-			if i.InService() && !i.Protected && t.state(i.ID) != "" {
-				serving = append(serving, i.ID)
-				break
-			}
-		}
-	}
+	serving := instances(g, func(i fleet.Instance) bool {
+		return !i.Protected && o.inTarget(func(t TargetGroup) bool { return t.state(i.ID) != "" })
+	})
 	p.Changes = append(p.Changes, chunks(protect, g.Name, "", serving, namedLimit)...)
 }
 
@@ -164,28 +158,10 @@ func (o *Observation) absent(kind string, g *fleet.AutoScalingGroup, sources []f
 		if s.Type != fleet.ELBV2 {
 			continue
 		}
-		var absent []string
-		for _, i := range g.Instances {
-			if i.InService() && !o.Targets[s.ID].known(i.ID) && !slices.Contains(without, i.ID) {
-				absent = append(absent, i.ID)
-			}
-		}
+		absent := instances(g, func(i fleet.Instance) bool { return !o.Targets[s.ID].known(i.ID) && !slices.Contains(without, i.ID) })
 		changes = append(changes, chunks(kind, g.Name, s.ID, absent, registerLimit)...)
 	}
 	return changes
-}
-
-// draining reports whether an instance in service of a group is being deregistered where
-// CodeDeploy moves traffic: a reroute that was stopped registers none of them again.
-func (o *Observation) draining(g *fleet.AutoScalingGroup) bool {
-	return slices.ContainsFunc(g.Instances, func(i fleet.Instance) bool {
-		for _, t := range o.Targets {
-			if i.InService() && o.names(t.Name) && t.known(i.ID) && t.state(i.ID) == "" {
-				return true
-			}
-		}
-		return false
-	})
 }
 
 // chunks makes changes of at most n instances each.

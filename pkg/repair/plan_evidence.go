@@ -1,7 +1,6 @@
 package repair
 
 import (
-	"maps"
 	"slices"
 
 	"deployhooks/pkg/fleet"
@@ -53,26 +52,49 @@ func (o *Observation) registered(g *fleet.AutoScalingGroup) []string {
 }
 
 // reached are the same instances, without those of a bridge.
-func (o *Observation) reached(g *fleet.AutoScalingGroup, without *Bridge) (ids []string) {
-	for _, i := range g.Instances {
-		if i.InService() && slices.ContainsFunc(slices.Collect(maps.Values(o.Targets)), func(t TargetGroup) bool {
-			return o.names(t.Name) && t.state(i.ID) != "" && !without.holds(t.ARN, i.ID)
-		}) {
-			ids = append(ids, i.ID)
-		}
-	}
-	return ids
+func (o *Observation) reached(g *fleet.AutoScalingGroup, without *Bridge) []string {
+	return instances(g, func(i fleet.Instance) bool {
+		return o.inTarget(func(t TargetGroup) bool { return o.names(t.Name) && t.state(i.ID) != "" && !without.holds(t.ARN, i.ID) })
+	})
 }
 
 // serves reports whether an instance of a group is registered, not by a bridge, and
 // healthy.
 func (o *Observation) serves(g *fleet.AutoScalingGroup) bool {
-	return slices.ContainsFunc(o.registered(g), func(id string) bool {
-		for _, t := range o.Targets {
-			if o.names(t.Name) && t.state(id) == fleet.TargetHealthy {
-				return true
-			}
-		}
-		return false
+	return slices.ContainsFunc(o.registered(g), o.healthy)
+}
+
+// healthy reports whether an instance is registered and healthy where CodeDeploy
+// moves traffic.
+func (o *Observation) healthy(id string) bool {
+	return o.inTarget(func(t TargetGroup) bool { return o.names(t.Name) && t.state(id) == fleet.TargetHealthy })
+}
+
+// draining are the instances in service of a group that are being deregistered where
+// CodeDeploy moves traffic: a reroute that was stopped registers none of them again.
+func (o *Observation) draining(g *fleet.AutoScalingGroup) []string {
+	return instances(g, func(i fleet.Instance) bool {
+		return o.inTarget(func(t TargetGroup) bool { return o.names(t.Name) && t.known(i.ID) && t.state(i.ID) == "" })
 	})
+}
+
+// inTarget reports whether a target group that was read is such.
+func (o *Observation) inTarget(such func(TargetGroup) bool) bool {
+	for _, t := range o.Targets {
+		if such(t) {
+			return true
+		}
+	}
+	return false
+}
+
+// instances are those in service of a group that are such, sorted.
+func instances(g *fleet.AutoScalingGroup, such func(fleet.Instance) bool) (ids []string) {
+	for _, i := range g.Instances {
+		if i.InService() && such(i) {
+			ids = append(ids, i.ID)
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }

@@ -11,7 +11,6 @@ import (
 // remains reports the replacement group that a failed or stopped release left, and
 // resumes what CodeDeploy left suspended there.
 func (p *Plan) remains(o *Observation) {
-	p.draft.Failed = ""
 	for _, d := range o.Deployments {
 		g := o.replacement(d)
 		if !d.failed() || g == nil || g == p.Serving.Group || !o.left(d) {
@@ -24,12 +23,12 @@ func (p *Plan) remains(o *Observation) {
 	}
 }
 
-// left reports whether the remains of a failed release are still to be reported:
-// of the last one, the one that the last undoes, and one that is remembered.
+// left reports whether the remains of a failed release are still to be reported: of the
+// last one, and of the one that the last undoes.
 func (o *Observation) left(d *Deployment) bool {
-	last := o.Deployments[o.DeploymentGroup.Last]
-	return d.ID == o.Record.Failed || d == last || d == o.event() || last != nil && last.Undoes == d.ID ||
-		d == o.latest() || o.latest().Undoes == d.ID
+	return slices.ContainsFunc([]*Deployment{o.latest(), o.event(), o.Deployments[o.DeploymentGroup.Last]}, func(last *Deployment) bool {
+		return last != nil && (d == last || d.ID == last.Undoes)
+	})
 }
 
 // blueGroups reports groups that served before and still have traffic sources: what

@@ -1,7 +1,7 @@
 package repair
 
 import (
-	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -14,18 +14,14 @@ import (
 func (p Plan) next(o *Observation) Record {
 	n := p.draft
 	n.Blocked = map[string]time.Time{}
+	if p.partial(o) {
+		maps.Copy(n.Blocked, o.Record.Blocked)
+	}
 	for _, b := range p.Blockers {
 		n.Blocked[b.Matter] = b.Since
 	}
 	if o.Trigger.Confirmed {
 		n.Confirmed = o.Now
-	}
-	if o.Err != nil || p.Serving.Phase != Settled { // what else blocks is not known
-		for matter, since := range o.Record.Blocked {
-			if _, known := n.Blocked[matter]; !known {
-				n.Blocked[matter] = since
-			}
-		}
 	}
 	if o.Err != nil {
 		return n
@@ -55,11 +51,7 @@ func (p Plan) next(o *Observation) Record {
 	if s.Group != nil && s.Group.IsSuspended(setting.AddToLoadBalancer) {
 		n.Settle = true
 	}
-	if s.Phase != Settled {
-		if d := o.event(); d.failed() {
-			n.Failed = d.ID
-		}
-	} else if p.settled || !slices.ContainsFunc(p.Blockers, func(b Blocker) bool { return b.passes }) {
+	if s.Phase == Settled && (p.settled || !slices.ContainsFunc(p.Blockers, func(b Blocker) bool { return b.passes })) {
 		n.Deployment = o.DeploymentGroup.Last
 	}
 	if p.Publish != "" {
@@ -68,10 +60,14 @@ func (p Plan) next(o *Observation) Record {
 	return n
 }
 
+// partial reports whether something may block that is not known now: while AWS does not
+// answer, and while a release is in progress.
+func (p Plan) partial(o *Observation) bool { return o.Err != nil || p.Serving.Phase != Settled }
+
 // pending is what the plan's changes make of the record, and what their end does.
 func (p Plan) pending(o *Observation, n *Record) {
 	if p.settled {
-		n.Pending, n.PendingSince, n.Settle = nil, time.Time{}, false
+		n.Pending, n.Settle = nil, false
 		return
 	}
 	if o.Config.Mode == ModePlan {
@@ -88,9 +84,6 @@ func (p Plan) pending(o *Observation, n *Record) {
 			n.OnStandby = append(slices.Clone(n.OnStandby), c.Items...)
 		}
 		if !slices.ContainsFunc(n.Pending, func(other setting.Change) bool { return say(other) == say(c) }) {
-			if len(n.Pending) == 0 {
-				n.PendingSince = o.Now
-			}
 			c.Data = nil
 			n.Pending = append(slices.Clone(n.Pending), c)
 		}
@@ -180,26 +173,6 @@ func (p Plan) baseline(o *Observation) *Baseline {
 // unattached are the wanted traffic sources that are not among some.
 func (o *Observation) unattached(g *fleet.AutoScalingGroup, sources []fleet.TrafficSource) []fleet.TrafficSource {
 	return slices.DeleteFunc(o.wanted(g), func(s fleet.TrafficSource) bool { return slices.Contains(sources, s) })
-}
-
-// fail adds what AWS answered a question with.
-func (p *Plan) fail(o *Observation, err error) {
-	p.failed = true
-	action := fault.Action(err)
-	b := Blocker{Matter: "failed " + action + " " + fault.Code(err), notify: notifyAfter, passes: true, failure: true,
-		Reason: setting.Plain(fault.Message(err)), Remedy: "Nothing, if it passes: the function tries again."}
-	if action != "" {
-		b.Reason = fmt.Sprintf("%s failed: %s", action, b.Reason)
-	}
-	switch fault.Of(err) {
-	case fault.Denied:
-		b.ActionRequired, b.Remedy = true, allowRemedy(err)
-	case fault.Invalid:
-		b.ActionRequired, b.Remedy = true, "AWS will never accept this call. Correct what it names, in the deployment group's settings or the Auto Scaling group's."
-	case fault.Conflict:
-		b.notify = never
-	}
-	p.block(o, b)
 }
 
 // after is the plan when some of its changes have failed: errs are those of each, and

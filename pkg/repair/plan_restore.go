@@ -73,7 +73,7 @@ func (p *Plan) restore(o *Observation, g *fleet.AutoScalingGroup) {
 	if o.settles(g) {
 		p.Changes = append(p.Changes, o.register(g, sources)...)
 	}
-	if o.Record.Settle && o.draining(g) {
+	if o.Record.Settle && o.draining(g) != nil {
 		p.block(o, Blocker{Matter: "draining " + g.Name, notify: never, passes: true,
 			Reason: fmt.Sprintf("instances in service of %s are draining, and are registered again when they have", setting.Plain(g.Name))})
 	}
@@ -182,20 +182,12 @@ func (o *Observation) notDeployed(g *fleet.AutoScalingGroup) *Blocker {
 // is InService only with a healthy one ("Health checks for instances in an Auto Scaling
 // group").
 func (o *Observation) unhealthy(g *fleet.AutoScalingGroup, s fleet.TrafficSource) *Blocker {
-	var running, well, sick int
-	for _, i := range g.Instances {
-		if !i.InService() {
-			continue
-		}
-		running++
-		switch o.Targets[s.ID].state(i.ID) {
-		case fleet.TargetHealthy, fleet.TargetUnused: // unused: no load balancer sends it anything or checks it
-			well++
-		case "":
-		default:
-			sick++
-		}
+	in := func(states ...string) []string {
+		return instances(g, func(i fleet.Instance) bool { return slices.Contains(states, o.Targets[s.ID].state(i.ID)) })
 	}
+	well, absent := len(in(fleet.TargetHealthy, fleet.TargetUnused)), len(in("")) // unused: no load balancer sends it anything or checks it
+	running := len(instances(g, fleet.Instance.InService))
+	sick := running - well - absent
 	matter := "unhealthy in " + s.ID
 	late := max(o.blockedFor(matter), o.released()) >= gracePeriod
 	if sick == 0 || late {
@@ -223,7 +215,7 @@ func (p *Plan) attachAlso(o *Observation, g *fleet.AutoScalingGroup) {
 // the group was seen complete for the first time, and after AddToLoadBalancer was
 // suspended. Else, an instance that is not registered was taken out by somebody.
 func (o *Observation) settles(g *fleet.AutoScalingGroup) bool {
-	return !o.verified(g) || len(o.Record.Pending) > 0 || o.Record.Settle
+	return !o.verified(g) || o.Record.Settle
 }
 
 // unsettled says what is attached and does not serve yet. A traffic source is Adding
@@ -251,9 +243,7 @@ func (p *Plan) unsettled(o *Observation, g *fleet.AutoScalingGroup, sources []fl
 // expectsHealth reports whether any instance can become healthy in the source: not
 // if none is in service, nor if no load balancer uses the target group.
 func (o *Observation) expectsHealth(g *fleet.AutoScalingGroup, s fleet.TrafficSource) bool {
-	return slices.ContainsFunc(g.Instances, func(i fleet.Instance) bool {
-		return i.InService() && o.Targets[s.ID].state(i.ID) != fleet.TargetUnused
-	})
+	return instances(g, func(i fleet.Instance) bool { return o.Targets[s.ID].state(i.ID) != fleet.TargetUnused }) != nil
 }
 
 // unusable says which of the deployment group's target groups cannot be attached at

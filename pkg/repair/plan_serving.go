@@ -45,18 +45,26 @@ type Serving struct {
 	Sure bool
 }
 
-// Proof is what shows that an Auto Scaling group was deployed to.
+// Proof is what shows that an Auto Scaling group was deployed to. Machines read it.
 type Proof string
 
 // The proofs.
 const (
-	ByTag     Proof = "the deployment that made it succeeded"
-	ByRelease Proof = "the last successful release deployed to it"
-	ByTraffic Proof = "its instances are registered"
+	ByTag     Proof = "by-tag"
+	ByRelease Proof = "by-release"
+	ByTraffic Proof = "by-traffic"
 	// ByMaker is that of a group that CodeDeploy made and the deployment group
 	// names, when CodeDeploy has forgotten the deployment that made it.
-	ByMaker Proof = "CodeDeploy made it and the deployment group names it"
+	ByMaker Proof = "by-maker"
 )
+
+// words are the proofs for operators.
+var words = map[Proof]string{
+	ByTag:     "the deployment that its provisioning tag names has succeeded",
+	ByRelease: "the last successful release deployed to it",
+	ByTraffic: "its instances are registered",
+	ByMaker:   "CodeDeploy made it and the deployment group names it",
+}
 
 // evidence identifies what is taken for the truth, so that the record can say since
 // when it has been.
@@ -71,7 +79,7 @@ func (s Serving) evidence() string {
 		}
 	}
 	if s.Phase == Settled && s.Deployed == ByTraffic {
-		parts = append(parts, "by-traffic")
+		parts = append(parts, string(ByTraffic))
 	}
 	return strings.Join(parts, " ")
 }

@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -38,40 +39,30 @@ func (r *Repairer) deploymentGroup(ctx context.Context, k Key) (DeploymentGroup,
 }
 
 func deploymentGroup(info *codedeploytypes.DeploymentGroupInfo) DeploymentGroup {
-	if info == nil {
-		return DeploymentGroup{}
-	}
-	g := DeploymentGroup{ID: aws.ToString(info.DeploymentGroupId), Platform: string(info.ComputePlatform)}
-	if g.Platform == "" {
-		g.Platform = "Server" // groups older than the field do not have it
-	}
-	if s := info.DeploymentStyle; s != nil {
-		g.BlueGreen = s.DeploymentType == codedeploytypes.DeploymentTypeBlueGreen
-	}
-	if c := info.BlueGreenDeploymentConfiguration; c != nil && c.GreenFleetProvisioningOption != nil {
-		g.Copies = c.GreenFleetProvisioningOption.Action == codedeploytypes.GreenFleetProvisioningActionCopyAutoScalingGroup
-	}
-	if c := info.BlueGreenDeploymentConfiguration; c != nil && c.TerminateBlueInstancesOnDeploymentSuccess != nil {
-		t := c.TerminateBlueInstancesOnDeploymentSuccess
-		g.Stays = t.Action == codedeploytypes.InstanceActionKeepAlive
-		g.TerminationWait = time.Duration(t.TerminationWaitTimeInMinutes) * time.Minute
+	info = cmp.Or(info, &codedeploytypes.DeploymentGroupInfo{})
+	style := cmp.Or(info.DeploymentStyle, &codedeploytypes.DeploymentStyle{})
+	blueGreen := cmp.Or(info.BlueGreenDeploymentConfiguration, &codedeploytypes.BlueGreenDeploymentConfiguration{})
+	green := cmp.Or(blueGreen.GreenFleetProvisioningOption, &codedeploytypes.GreenFleetProvisioningOption{})
+	blue := cmp.Or(blueGreen.TerminateBlueInstancesOnDeploymentSuccess, &codedeploytypes.BlueInstanceTerminationOption{})
+	balancers := cmp.Or(info.LoadBalancerInfo, &codedeploytypes.LoadBalancerInfo{})
+	g := DeploymentGroup{
+		ID:              aws.ToString(info.DeploymentGroupId),
+		Platform:        string(cmp.Or(info.ComputePlatform, codedeploytypes.ComputePlatformServer)), // groups older than the field do not have it
+		BlueGreen:       style.DeploymentType == codedeploytypes.DeploymentTypeBlueGreen,
+		Copies:          green.Action == codedeploytypes.GreenFleetProvisioningActionCopyAutoScalingGroup,
+		Stays:           blue.Action == codedeploytypes.InstanceActionKeepAlive,
+		TerminationWait: time.Duration(blue.TerminationWaitTimeInMinutes) * time.Minute,
+		Last:            aws.ToString(cmp.Or(info.LastAttemptedDeployment, &codedeploytypes.LastDeploymentInfo{}).DeploymentId),
+		Success:         aws.ToString(cmp.Or(info.LastSuccessfulDeployment, &codedeploytypes.LastDeploymentInfo{}).DeploymentId),
 	}
 	for _, a := range info.AutoScalingGroups {
 		g.Groups = append(g.Groups, aws.ToString(a.Name))
 	}
-	if b := info.LoadBalancerInfo; b != nil {
-		for _, t := range b.TargetGroupInfoList {
-			g.TargetGroups = append(g.TargetGroups, aws.ToString(t.Name))
-		}
-		for _, e := range b.ElbInfoList {
-			g.Classic = append(g.Classic, aws.ToString(e.Name))
-		}
+	for _, t := range balancers.TargetGroupInfoList {
+		g.TargetGroups = append(g.TargetGroups, aws.ToString(t.Name))
 	}
-	if l := info.LastAttemptedDeployment; l != nil {
-		g.Last = aws.ToString(l.DeploymentId)
-	}
-	if l := info.LastSuccessfulDeployment; l != nil {
-		g.Success = aws.ToString(l.DeploymentId)
+	for _, e := range balancers.ElbInfoList {
+		g.Classic = append(g.Classic, aws.ToString(e.Name))
 	}
 	return g
 }
@@ -135,7 +126,7 @@ func (r *Repairer) deploymentInfos(ctx context.Context, ids []string) ([]codedep
 }
 
 func deployment(info codedeploytypes.DeploymentInfo) *Deployment {
-	d := &Deployment{
+	return &Deployment{
 		ID:        aws.ToString(info.DeploymentId),
 		Over:      !slices.Contains(inProgress, info.Status),
 		Succeeded: info.Status == codedeploytypes.DeploymentStatusSucceeded,
@@ -147,14 +138,9 @@ func deployment(info codedeploytypes.DeploymentInfo) *Deployment {
 		// autoScaling elsewhere.
 		ByAutoScaling: strings.HasPrefix(strings.ToLower(string(info.Creator)), "autoscaling") ||
 			info.Creator == codedeploytypes.DeploymentCreatorCodeDeployAutoUpdate, // to instances launched with an older revision
+		Undoes:      aws.ToString(cmp.Or(info.RollbackInfo, &codedeploytypes.RollbackInfo{}).RollbackTriggeringDeploymentId),
+		Replacement: cmp.Or(info.TargetInstances, &codedeploytypes.TargetInstances{}).AutoScalingGroups,
 	}
-	if b := info.RollbackInfo; b != nil {
-		d.Undoes = aws.ToString(b.RollbackTriggeringDeploymentId)
-	}
-	if t := info.TargetInstances; t != nil {
-		d.Replacement = t.AutoScalingGroups
-	}
-	return d
 }
 
 func (r *Repairer) listInProgress(ctx context.Context, k Key) ([]string, error) {

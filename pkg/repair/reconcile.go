@@ -11,9 +11,6 @@ import (
 	"deployhooks/pkg/store"
 )
 
-// conflicts is how often a reconcile is begun whose record somebody else writes.
-const conflicts = 3
-
 var errConflict = errors.New("somebody else wrote the record meanwhile")
 
 // Reconcile brings one deployment group's load balancing in order, as far as that
@@ -53,7 +50,7 @@ func (r *Repairer) Reconcile(ctx context.Context, k Key, trigger Trigger) (Resul
 	if err == nil {
 		err = r.notify(ctx, &record)
 	}
-	if trigger.conflicts++; errors.Is(err, errConflict) && trigger.conflicts < conflicts {
+	if errors.Is(err, errConflict) && !trigger.Redelivered {
 		trigger.Redelivered = true // what was due, the other writer may have taken
 		return r.Reconcile(ctx, k, trigger)
 	}

@@ -21,12 +21,10 @@ type Trigger struct {
 	// Due are the times of the function's own continuations. One is superseded
 	// unless the record holds its time.
 	Due []time.Time
-	// Redelivered means that an earlier delivery came to no end.
+	// Redelivered means that an earlier delivery, or try, came to no end.
 	Redelivered bool
 	// Swept means that the sweep found the group.
 	Swept bool
-
-	conflicts int // how often somebody else has written the record meanwhile
 }
 
 // and is a trigger with everything that either says.

@@ -13,13 +13,11 @@ func TestRolledBackAndRegisteredByHand(t *testing.T) {
 	t.Parallel()
 	svc := waiting(2 * time.Hour)
 	svc.RollBack = true
-	f := newFixture(t, setting{service: svc, rate: 1})
-	f.Advance(6 * time.Minute)
+	f := begin(t, svc)
 	id := f.releaseTo(region.StageWait, region.Deployment{})
 	f.Advance(5 * time.Minute)
 	green := f.green(id)
-	f.Stop(id)
-	f.RunUntil(func() bool { r := f.RollbackOf(id); return r != "" && f.Ended(r) }, time.Hour)
+	f.rollBack(id)
 	f.Advance(10 * time.Minute)
 	one := f.InService(green)[0]
 	f.Register("web", one, 80) // to see what was wrong with it

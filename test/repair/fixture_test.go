@@ -80,6 +80,14 @@ func newFixture(t testing.TB, s setting) *fixture {
 	return f
 }
 
+// begin is a fixture with few users whose service the sweep has seen.
+func begin(t testing.TB, svc region.Service) *fixture {
+	t.Helper()
+	f := newFixture(t, setting{service: svc, rate: 1})
+	f.Advance(6 * time.Minute)
+	return f
+}
+
 // ask is a direct invocation.
 func (f *fixture) ask(request string, answer any) {
 	f.t.Helper()
@@ -171,6 +179,20 @@ func (f *fixture) release(how region.Deployment) (id string) {
 	return id
 }
 
+// releaseTimes runs as many releases to their ends.
+func (f *fixture) releaseTimes(n int) {
+	for range n {
+		f.release(region.Deployment{})
+		f.settle()
+	}
+}
+
+// rollBack stops a deployment and lets time pass until it is rolled back.
+func (f *fixture) rollBack(id string) {
+	f.Stop(id)
+	f.RunUntil(func() bool { r := f.RollbackOf(id); return r != "" && f.Ended(r) }, time.Hour)
+}
+
 // deploy starts a deployment.
 func (f *fixture) deploy(how region.Deployment) (id string) {
 	id = f.Deploy(f.svc, how)
@@ -258,6 +280,24 @@ func (f *fixture) mustRegisterAll(group, harm string) {
 		if missing := f.unregistered(group, name); len(missing) > 0 {
 			f.t.Errorf("%s: %d of %d instances of %s are not registered with %s\nnotified: %q",
 				harm, len(missing), len(f.InService(group)), group, name, f.Subjects())
+		}
+	}
+}
+
+// mustHoldNone fails if an in-service instance of a group is registered.
+func (f *fixture) mustHoldNone(targetGroup, group, harm string) {
+	f.t.Helper()
+	if n := len(f.InService(group)) - len(f.unregistered(group, targetGroup)); n > 0 {
+		f.t.Errorf("%s: %d instances of %s are registered with %s\nnotified: %q", harm, n, group, targetGroup, f.Subjects())
+	}
+}
+
+// mustTakeNone fails if instances were put on standby or marked unhealthy.
+func (f *fixture) mustTakeNone() {
+	f.t.Helper()
+	for _, operation := range []string{"EnterStandby", "SetInstanceHealth"} {
+		if n := f.Made(operation); n > 0 {
+			f.t.Errorf("%s was called %d times: instances with the revision are taken from the users", operation, n)
 		}
 	}
 }

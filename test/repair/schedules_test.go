@@ -93,8 +93,7 @@ func TestStoppedAtEachStageThenReleased(t *testing.T) {
 					t.Parallel()
 					svc := waiting(time.Hour)
 					svc.ReadyWait = 2 * time.Hour
-					f := newFixture(t, setting{service: svc, rate: 1})
-					f.Advance(6 * time.Minute)
+					f := begin(t, svc)
 					r := watch(f)
 					id := f.deploy(region.Deployment{Named: naming, Spacing: 20 * time.Second})
 					f.RunUntil(func() bool {
@@ -148,10 +147,7 @@ func TestEndOfTheWaitUnderStaleReads(t *testing.T) {
 					t.Parallel()
 					f := newFixture(t, setting{service: waiting(2 * time.Hour), rate: 1, region: region.Options{StaleReads: stale}})
 					f.Advance(6 * time.Minute)
-					for range releases {
-						f.release(region.Deployment{})
-						f.settle()
-					}
+					f.releaseTimes(releases)
 					id := f.releaseTo(region.StageWait, region.Deployment{Named: naming})
 					green := f.green(id)
 					f.Advance(5 * time.Minute)
@@ -196,8 +192,7 @@ func TestRollBackOfTheSecondRelease(t *testing.T) {
 				f.Advance(12 * time.Minute)
 				f.replaceAll(green, 4*time.Minute)
 				before := f.users.Total().Failed
-				f.Stop(id)
-				f.RunUntil(func() bool { r := f.RollbackOf(id); return r != "" && f.Ended(r) }, time.Hour)
+				f.rollBack(id)
 				f.Advance(6 * time.Minute)
 				since := f.Now()
 				f.Advance(15 * time.Minute)
@@ -252,8 +247,7 @@ func TestClocksThatDiffer(t *testing.T) {
 // the group from its load balancer nor is forgotten.
 func TestNoticesDownForADay(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, setting{service: waiting(time.Hour), rate: 1})
-	f.Advance(6 * time.Minute)
+	f := begin(t, waiting(time.Hour))
 	f.SetFaults(func(c region.Call) region.Fault {
 		if c.Operation == "Publish" {
 			return region.Fault{Before: region.Unavailable()}
@@ -281,8 +275,7 @@ func TestBlueScaledOutInTheWait(t *testing.T) {
 	for _, unset := range []bool{false, true} {
 		t.Run(fmt.Sprintf("wait flag unset: %v", unset), func(t *testing.T) {
 			t.Parallel()
-			f := newFixture(t, setting{service: waiting(6 * time.Hour), rate: 1})
-			f.Advance(6 * time.Minute)
+			f := begin(t, waiting(6*time.Hour))
 			blue := f.GroupOf(f.svc)
 			id := f.releaseTo(region.StageWait, region.Deployment{WaitFlagUnset: unset})
 			f.Scale(blue, 8)
@@ -364,8 +357,7 @@ func (f *fixture) tag(group, key, value string) {
 // it is taken up again when the tag is gone.
 func TestOptOutInTheWait(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, setting{service: waiting(2 * time.Hour), rate: 1})
-	f.Advance(6 * time.Minute)
+	f := begin(t, waiting(2*time.Hour))
 	id := f.releaseTo(region.StageWait, region.Deployment{})
 	f.Advance(3 * time.Minute)
 	green := f.green(id)
@@ -408,8 +400,7 @@ func TestByHandInTheWait(t *testing.T) {
 		for _, unset := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, wait flag unset: %v", name, unset), func(t *testing.T) {
 				t.Parallel()
-				f := newFixture(t, setting{service: waiting(2 * time.Hour), rate: 1})
-				f.Advance(6 * time.Minute)
+				f := begin(t, waiting(2*time.Hour))
 				blue := f.GroupOf(f.svc)
 				id := f.releaseTo(region.StageWait, region.Deployment{WaitFlagUnset: unset})
 				since := f.Now()
