@@ -233,6 +233,10 @@ func TestServing(t *testing.T) {
 			}),
 			phase: Settled, group: green, deployed: ByTraffic, harm: "the group that serves is not attached",
 		},
+		"stopped after the reroute, green is named, and all of its instances were replaced": {
+			o:     releasing(failed, named(green), registers(), func(o *Observation) { o.Record.Former = []string{blue} }),
+			phase: Settled, group: green, deployed: ByTraffic, harm: "the old group is deregistered, and nobody serves",
+		},
 		"a group named by hand": {
 			o: observed(func(o *Observation) {
 				o.Groups[green].Tags = nil

@@ -96,11 +96,20 @@ func (r *rule) serving() (group, next string) {
 		switch stage := r.f.StageOf(id); {
 		case r.f.Deployed(id), stage == region.StageWait, stage == region.StageTerminate:
 			group = green
+		case r.f.Ended(id) && stage == region.StageReroute && r.f.RollbackOf(id) == "" && r.kept(green):
+			group = green // both have part of the traffic, and CodeDeploy leaves it at that: either may be kept
 		case !r.f.Ended(id) && stage == region.StageReroute:
 			next = green
 		}
 	}
 	return group, next
+}
+
+// kept reports whether a group is attached and all of its instances are registered.
+func (r *rule) kept(group string) bool {
+	return !slices.ContainsFunc(r.f.svc.TargetGroups, func(name string) bool {
+		return !contains(r.f.Attached(group), r.f.TargetGroupARN(name)) || len(r.f.unregistered(group, name)) > 0
+	})
 }
 
 func (r *rule) check() {

@@ -149,3 +149,45 @@ func TestOutageOverTheWholeWait(t *testing.T) {
 	f.mustRegisterAll(f.green(id), "the outage is over")
 	r.mustHold(t)
 }
+
+// TestDeadBeforeTheWaitIsSeen holds that a group to which a release has moved the
+// traffic serves although the release died at once, and all of the group's instances
+// were replaced before anything had seen them registered.
+func TestDeadBeforeTheWaitIsSeen(t *testing.T) {
+	t.Parallel()
+	f := begin(t, waiting(48*time.Hour))
+	r := watch(f)
+	f.loseEvents()
+	id := f.releaseTo(region.StageWait, region.Deployment{DieAt: region.StageWait})
+	green := f.green(id)
+	f.Scale(green, 0)
+	f.Advance(10 * time.Second)
+	f.Scale(green, 4)
+	f.Advance(10 * time.Minute)
+	f.mustBeAttached()
+	f.mustRegisterAll(green, "the old group is deregistered, and this one serves nobody")
+	f.Advance(10 * time.Minute)
+	r.mustHold(t)
+}
+
+// TestStoppedInTheMiddleOfTheReroute holds that one of the two groups is kept, and
+// that operators know of the other.
+func TestStoppedInTheMiddleOfTheReroute(t *testing.T) {
+	t.Parallel()
+	for _, naming := range []region.Naming{region.NamedWithHook, region.NamedAtReroute} {
+		t.Run(fmt.Sprintf("named %q", naming), func(t *testing.T) {
+			t.Parallel()
+			f := begin(t, waiting(time.Hour))
+			r := watch(f)
+			id := f.releaseTo(region.StageReroute, region.Deployment{Named: naming, Spacing: 170 * time.Second})
+			blue, green := f.Groups(id)
+			f.RunUntil(func() bool { return len(f.unregistered(blue, "web")) == 2 }, time.Hour)
+			f.Stop(id)
+			f.Advance(30 * time.Minute)
+			if f.mentions(blue) == 0 || f.mentions(green) == 0 {
+				t.Errorf("both versions are before users, and operators do not know: %q", f.Texts())
+			}
+			r.mustHold(t)
+		})
+	}
+}

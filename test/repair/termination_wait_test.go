@@ -260,8 +260,7 @@ func TestRollBackOutOfTheWait(t *testing.T) {
 	f.Scale(green, 8)
 	f.Advance(12 * time.Minute)
 	f.mustRegisterAll(green, "the load has risen in the termination wait")
-	f.Stop(id)
-	f.RunUntil(func() bool { rollback := f.RollbackOf(id); return rollback != "" && f.Ended(rollback) }, time.Hour)
+	f.rollBack(id)
 	if f.GroupOf(f.svc) != blue {
 		t.Fatal("nothing was rolled back: this shows nothing")
 	}
