@@ -221,6 +221,13 @@ func TestServing(t *testing.T) {
 			}),
 			phase: Settled, group: blue, deployed: ByTag, harm: "a broken group is attached",
 		},
+		"the release failed, and its green is healthy only where CodeDeploy moves no traffic": {
+			o: releasing(failed, func(o *Observation) {
+				o.Targets[webARN] = targetGroup(webARN, "web", fleet.TargetUnhealthy, "b-1", "i-1")
+				o.Targets[adminARN] = targetGroup(adminARN, "admin", fleet.TargetHealthy, "i-1")
+			}),
+			phase: Settled, group: blue, deployed: ByTag, harm: "a broken group is attached",
+		},
 		"the release was stopped, named green, and blue serves": {
 			o:     releasing(failed, named(green)),
 			phase: Settled, group: blue, deployed: ByTag, harm: "the group that serves is not attached, and the one that does not is",

@@ -279,6 +279,26 @@ func TestPlan(t *testing.T) {
 			vary:    []func(*Observation){func(o *Observation) { o.Groups[green].Tags = nil; o.Deployments = map[string]*Deployment{} }, stands},
 			outcome: Applied, changes: attachWeb, again: true, harm: "a group that serves stays detached",
 		},
+		"only its registrations show that it serves, and nothing did a moment ago": {
+			vary: []func(*Observation){func(o *Observation) {
+				o.Groups[green].Tags, o.Deployments = nil, map[string]*Deployment{}
+				o.Record.Evidence, o.Record.EvidenceSince = "settled "+green, noon.Add(-time.Hour)
+			}},
+			outcome: Waiting, reason: "registrations alone", again: true, harm: "one stale read decides",
+		},
+		"only its registrations show that it serves, and an instance launched under suspension": {
+			vary: []func(*Observation){state(web, fleet.SourceInService), verified(web), more("i-3"), func(o *Observation) {
+				o.Groups[green].Tags, o.Deployments, o.Record.Settle = nil, map[string]*Deployment{}, true
+			}},
+			outcome: Applied, changes: []string{"register i-3 of " + green + " in target group web"}, again: true, harm: "the instance is forgotten, because the rest is in order",
+		},
+		"one of three has been unhealthy for long, and a release has failed since": {
+			vary: []func(*Observation){later(time.Hour), more("i-3"), unhealthy("i-3"), func(o *Observation) {
+				o.Deployments["d-3"] = &Deployment{ID: "d-3", Over: true, Created: o.Now.Add(-time.Minute), Ended: o.Now}
+				o.DeploymentGroup.Last = "d-3"
+			}},
+			outcome: Applied, changes: attachWeb, again: true, harm: "each failed release keeps the group detached for ten minutes more",
+		},
 		"AddToLoadBalancer suspended by a person": {
 			vary: []func(*Observation){suspend(green, trio[0])}, outcome: Waiting, reason: "AddToLoadBalancer", again: true, harm: "a person's decision is undone",
 		},

@@ -4,6 +4,7 @@
 package repair
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -39,7 +40,7 @@ type setting struct {
 	service region.Service
 	config  repair.Config
 	noSweep bool
-	// rate is the requests a second; 10 unless set. Scenarios of days want few.
+	// rate is the requests a second; 2 unless set. Scenarios of days want few.
 	rate  int
 	queue region.QueueSettings
 	// role is the function's role, that of the stack unless set.
@@ -75,7 +76,7 @@ func newFixture(t testing.TB, s setting) *fixture {
 	}
 	f.svc = r.AddService(s.service)
 	if s.service.Platform == "" && len(s.service.TargetGroups) > 0 {
-		f.users = r.StartTraffic(region.Traffic{TargetGroup: s.service.TargetGroups[0], PerSecond: s.rate})
+		f.users = r.StartTraffic(region.Traffic{TargetGroup: s.service.TargetGroups[0], PerSecond: cmp.Or(s.rate, 2)})
 	}
 	return f
 }
