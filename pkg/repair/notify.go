@@ -130,32 +130,20 @@ func (r *Repairer) report(ctx context.Context, o *Observation, p Plan) Result {
 }
 
 // quote makes one word of a POSIX shell of a name, whatever is in it. A line break
-// would end the command for a person who copies it line by line, so control
-// characters go through printf. A substitution loses line breaks at its end: those
-// are written as they are.
+// would end the command for a person who copies it line by line, so a name with control
+// characters is written in octal digits, for printf. A substitution loses line breaks at
+// its end: they come after it.
 func quote(name string) string {
-	body := strings.TrimRight(name, "\n")
-	rest := name[len(body):]
 	single := func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+	body := strings.TrimRight(name, "\n")
 	if !strings.ContainsFunc(body, unicode.IsControl) {
 		return single(name)
 	}
-	var b strings.Builder
+	var octal strings.Builder
 	for _, c := range []byte(body) {
-		switch {
-		case c < ' ' || c == 0x7f || c == '\'' || c == '\\':
-			fmt.Fprintf(&b, `\%03o`, c)
-		case c == '%':
-			b.WriteString("%%")
-		default:
-			b.WriteByte(c)
-		}
+		fmt.Fprintf(&octal, `\%03o`, c)
 	}
-	word := `"$(printf '` + b.String() + `')"`
-	if rest != "" {
-		word += single(rest)
-	}
-	return word
+	return `"$(printf '` + octal.String() + `')"` + single(name[len(body):])
 }
 
 func detachCommand(group string, sources []fleet.TrafficSource) string {

@@ -2,8 +2,6 @@ package repair
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -47,21 +45,13 @@ func plan(o *Observation) Plan {
 // decide says what to change and what blocks.
 func decide(o *Observation) Plan {
 	p := Plan{draft: o.Record}
-	if o.Unreadable != nil {
-		p.block(o, Blocker{Matter: "record unreadable", ActionRequired: true, aside: true,
-			Reason: fmt.Sprintf("the record cannot be read: %v. It is left as it is; what only its baseline knew is not restored", o.Unreadable),
-			Remedy: "Deploy the version of the function that wrote it, or drop it: invoke the function with the action forget."})
-	}
+	p.unreadable(o)
 	switch dg := o.DeploymentGroup; {
 	case o.Err != nil:
 		p.fail(o, o.Err)
 		return p
 	case o.Gone && o.Record.Bridged != nil:
-		b := o.Record.Bridged
-		p.block(o, Blocker{Matter: "bridge left " + b.Group, ActionRequired: true, Reason: fmt.Sprintf(
-			"the deployment group was renamed or deleted, and instances of %s stay as they were left: registered one by one in %s, or protected from scale-in (%s)",
-			setting.Plain(b.Group), setting.Join(slices.Sorted(maps.Keys(b.Targets))), setting.Join(b.Protected)),
-			Remedy: "If the group does not serve any more, deregister them; end the protection; then invoke the function with the action forget for the old name."})
+		p.bridgeLeft(o, o.Record.Bridged)
 		return p
 	case o.Gone:
 		return outOfScope(o, "the deployment group does not exist any more")

@@ -94,3 +94,12 @@ func (p *Plan) fail(o *Observation, err error) {
 	}
 	p.block(o, b)
 }
+
+// unreadable reports a record that cannot be read.
+func (p *Plan) unreadable(o *Observation) {
+	if o.Unreadable != nil {
+		p.block(o, Blocker{Matter: "record unreadable", ActionRequired: true, aside: true,
+			Reason: fmt.Sprintf("the record cannot be read: %v. It is left as it is; what only its baseline knew is not restored", o.Unreadable),
+			Remedy: "Deploy the version of the function that wrote it, or drop it: invoke the function with the action forget."})
+	}
+}

@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -34,7 +35,7 @@ func (p *Plan) bridge(o *Observation) {
 	sources := o.bridgeable(g)
 	settle := p.Serving.Release != nil && o.Record.Settle && !g.IsSuspended(setting.AddToLoadBalancer)
 	if settle { // an attached source does not register what launched while the process was suspended
-		sources = append(sources, slices.DeleteFunc(o.wanted(g), func(s fleet.TrafficSource) bool { return slices.Contains(o.lacking(g), s) })...)
+		sources = append(sources, except(o.wanted(g), o.lacking(g))...)
 	}
 	changes := o.absent(bridge, g, sources)
 	if settle && changes == nil && o.draining(g) == nil {
@@ -185,4 +186,12 @@ func detachChanges(group string, sources []fleet.TrafficSource) []setting.Change
 		}
 	}
 	return changes
+}
+
+// bridgeLeft reports the bridge of a deployment group that is gone.
+func (p *Plan) bridgeLeft(o *Observation, b *Bridge) {
+	p.block(o, Blocker{Matter: "bridge left " + b.Group, ActionRequired: true, Reason: fmt.Sprintf(
+		"the deployment group was renamed or deleted, and instances of %s stay as they were left: registered one by one in %s, or protected from scale-in (%s)",
+		setting.Plain(b.Group), setting.Join(slices.Sorted(maps.Keys(b.Targets))), setting.Join(b.Protected)),
+		Remedy: "If the group does not serve any more, deregister them; end the protection; then invoke the function with the action forget for the old name."})
 }

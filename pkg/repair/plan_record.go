@@ -102,19 +102,17 @@ const formerLimit = 5
 
 // formerGroups are the groups that served before and still exist.
 func (p Plan) formerGroups(o *Observation) []string {
+	names := o.former(p.Serving.Group)
+	if p.Serving.Phase == Rerouted { // until a rollback, it is the current one
+		names = append(names, p.Serving.Group.Name)
+	}
+	for _, also := range p.Serving.Also {
+		names = append(names, also.Name)
+	}
 	var former []string
-	for _, name := range o.former(p.Serving.Group) {
+	for _, name := range names {
 		if o.Groups[name] != nil && !slices.Contains(former, name) {
 			former = append(former, name)
-		}
-	}
-	also := p.Serving.Also
-	if p.Serving.Phase == Rerouted { // until a rollback, it is the current one
-		also = []*fleet.AutoScalingGroup{p.Serving.Group}
-	}
-	for _, also := range also {
-		if !slices.Contains(former, also.Name) {
-			former = append(former, also.Name)
 		}
 	}
 	return former[max(0, len(former)-formerLimit):]
@@ -152,7 +150,7 @@ func (p Plan) baseline(o *Observation) *Baseline {
 			}
 		}
 		b.Lost = old.Lost.Without(now)
-	case len(p.Changes) > 0 || len(o.unattached(g, sources)) > 0:
+	case len(p.Changes) > 0 || len(except(o.wanted(g), sources)) > 0:
 		return old
 	case old != nil && !o.anew(g):
 		b.Lost = old.Settings.Merge(old.Lost).Without(now)
@@ -168,11 +166,6 @@ func (p Plan) baseline(o *Observation) *Baseline {
 		return old
 	}
 	return b
-}
-
-// unattached are the wanted traffic sources that are not among some.
-func (o *Observation) unattached(g *fleet.AutoScalingGroup, sources []fleet.TrafficSource) []fleet.TrafficSource {
-	return slices.DeleteFunc(o.wanted(g), func(s fleet.TrafficSource) bool { return slices.Contains(sources, s) })
 }
 
 // after is the plan when some of its changes have failed: errs are those of each, and

@@ -44,6 +44,11 @@ func (o *Observation) lacking(g *fleet.AutoScalingGroup) []fleet.TrafficSource {
 	return lacking
 }
 
+// except are those traffic sources of all that are not among some.
+func except(all, some []fleet.TrafficSource) []fleet.TrafficSource {
+	return slices.DeleteFunc(slices.Clone(all), func(s fleet.TrafficSource) bool { return slices.Contains(some, s) })
+}
+
 // restore gives the group that serves everything that it should have and that does
 // no harm now. Processes that a dead release left suspended come first and alone:
 // what is attached while AddToLoadBalancer is suspended stays without its instances.
