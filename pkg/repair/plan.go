@@ -24,8 +24,8 @@ type Plan struct {
 	Blockers []Blocker
 	// Left is the replacement group that a failed release left running.
 	Left *LeftBehind
-	// Publish is the Auto Scaling group whose name is to be published; empty for
-	// none.
+	// Publish is the Auto Scaling group whose name is to be published: the one that
+	// serves, once no release moves traffic; empty for none.
 	Publish string
 	// Next is the record, if everything succeeds.
 	Next Record
@@ -84,23 +84,14 @@ func decide(o *Observation) Plan {
 	default:
 		p.duringTheRelease(o)
 	}
-	if g != nil {
-		p.Publish = publish(o, p.Serving)
+	if g != nil && p.Serving.Phase != Rerouting && p.Serving.Deployed != "" && g.Name != o.Record.Published {
+		p.Publish = g.Name
 	}
 	return p
 }
 
 func outOfScope(o *Observation, reason string) Plan {
 	return Plan{Outcome: OutOfScope, Reason: reason, Next: o.Record}
-}
-
-// publish is the group whose name is to be published: the one that serves, once no
-// release moves traffic.
-func publish(o *Observation, s Serving) string {
-	if s.Phase == Rerouting || s.Deployed == "" || s.Group.Name == o.Record.Published {
-		return ""
-	}
-	return s.Group.Name
 }
 
 // keep gives the group that serves what it should have, while no release is in

@@ -30,7 +30,8 @@ func (o *Observation) deployed(g *fleet.AutoScalingGroup) Proof {
 		return ByTag
 	case o.succeeded().to(g) && (o.succeeded().Ended.IsZero() || !g.Created.After(o.succeeded().Ended)):
 		return ByRelease
-	case len(o.registered(g)) > 0, g == o.named() && o.deregistered(o.old(g)): // a reroute has taken the traffic from the old one
+	case len(o.registered(g)) > 0,
+		g == o.named() && o.maker(g) != nil && o.deregistered(o.old(g)): // a reroute has taken the traffic from the old one
 		return ByTraffic
 	case asked && maker == nil && g.Name == o.DeploymentGroup.name():
 		return ByMaker

@@ -252,6 +252,13 @@ func TestServing(t *testing.T) {
 			}),
 			phase: Settled, group: green, harm: "a group that nothing was deployed to takes traffic",
 		},
+		"a group named by hand, and an earlier one is kept deregistered": {
+			o: releasing(named(green), registers(), func(o *Observation) {
+				o.Groups[green].Tags, o.Record.Former = nil, []string{blue}
+				delete(o.Deployments, "d-2")
+			}),
+			phase: Settled, group: green, harm: "a group that nothing was deployed to takes traffic",
+		},
 		"CodeDeploy has forgotten the deployment that made it": {
 			o: observed(func(o *Observation) {
 				o.Deployments["d-2"] = nil

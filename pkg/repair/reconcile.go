@@ -29,20 +29,20 @@ func (r *Repairer) Reconcile(ctx context.Context, k Key, trigger Trigger) (Resul
 		return Result{Key: k}, r.postpone(ctx, o)
 	}
 	p, record := plan(o), o.Item
-	var errs []error
+	var failures []error // of the plan's changes, nil for those that succeed
 	var err error
 	if p.recordFirst() {
 		err = r.save(ctx, &record, p.Next)
 	}
 	if err == nil { // all at once: each may happen alone, and the next reconcile completes it
 		var round errgroup.Group
-		round.Go(func() error { errs = r.apply(ctx, o, p); return nil })
+		round.Go(func() error { failures = r.apply(ctx, o, p); return nil })
 		round.Go(func() error { return r.save(ctx, &record, p.Next) })
 		round.Go(func() error { return r.requeue(ctx, k, p) })
 		err = round.Wait()
 	}
-	if due := p.Next.Due; err == nil && errors.Join(errs...) != nil {
-		p = p.after(o, errs)
+	if due := p.Next.Due; err == nil && errors.Join(failures...) != nil {
+		p = p.after(o, failures)
 		if err = r.save(ctx, &record, p.Next); err == nil && !p.Next.Due.Equal(due) {
 			err = r.requeue(ctx, k, p)
 		}
