@@ -88,67 +88,6 @@ func TestSecondReleaseNamedLast(t *testing.T) {
 	}
 }
 
-// TestStoppedInTheWaitLeavesBlueOut holds that a release that is stopped in its
-// termination wait, without a roll-back, does not put the old version back.
-func TestStoppedInTheWaitLeavesBlueOut(t *testing.T) {
-	t.Parallel()
-	for _, naming := range []region.Naming{region.NamedWithHook, region.NamedAtReroute, region.NamedAtEnd} {
-		for _, spacing := range []time.Duration{0, time.Minute} {
-			for _, releases := range []int{0, 1} {
-				t.Run(fmt.Sprintf("named %q, spacing %v, after %d releases", naming, spacing, releases), func(t *testing.T) {
-					t.Parallel()
-					f := begin(t, waiting(2*time.Hour))
-					f.releaseTimes(releases)
-					blue := f.GroupOf(f.svc)
-					id := f.releaseTo(region.StageWait, region.Deployment{Named: naming, Spacing: spacing})
-					since := f.Now()
-					f.Advance(5 * time.Minute)
-					f.Stop(id)
-					f.Advance(30 * time.Minute)
-					f.mustNotAnswer(blue, since, "the release was stopped after its reroute, and the old version is before users again")
-					f.mustRegisterAll(f.green(id), "the release was stopped after its reroute")
-				})
-			}
-		}
-	}
-}
-
-// TestStoppedAfterAllWereReplaced holds that a release that is stopped in its wait
-// leaves users somebody to be served by, although all its instances were replaced.
-func TestStoppedAfterAllWereReplaced(t *testing.T) {
-	t.Parallel()
-	for _, naming := range []region.Naming{region.NamedWithHook, region.NamedAtEnd} {
-		for _, releases := range []int{0, 1} {
-			t.Run(fmt.Sprintf("named %q, after %d releases", naming, releases), func(t *testing.T) {
-				t.Parallel()
-				f := begin(t, waiting(3*time.Hour))
-				f.releaseTimes(releases)
-				id := f.releaseTo(region.StageWait, region.Deployment{Named: naming})
-				f.Advance(5 * time.Minute)
-				green := f.green(id)
-				first := f.InService(green)
-				f.Scale(green, 8)
-				f.Advance(10 * time.Minute)
-				for _, i := range first { // one after the other, as a refresh does
-					f.Kill(i)
-					f.Advance(8 * time.Minute)
-				}
-				f.mustRegisterAll(green, "all instances were replaced in the wait")
-				before := f.users.Total().Failed
-				f.Stop(id)
-				f.Advance(30 * time.Minute)
-				if failed := f.users.Total().Failed - before; failed > 0 {
-					t.Errorf("the release was stopped in its wait, and %d requests have failed since: what was bridged was taken from users who have nobody else\nnotified %q", failed, f.Subjects())
-				}
-				f.Scale(green, 6)
-				f.Scale(green, 8)
-				f.Advance(12 * time.Minute)
-				f.mustRegisterAll(green, "the release was stopped in its wait")
-			})
-		}
-	}
-}
-
 // TestSettingsEditedByMistakeDuringARelease holds that what the release does not use
 // is bridged as little as it is attached.
 func TestSettingsEditedByMistakeDuringARelease(t *testing.T) {
