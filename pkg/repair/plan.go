@@ -103,7 +103,7 @@ func (p *Plan) keep(o *Observation) {
 	p.remains(o)
 	p.blueGroups(o)
 	stood := o.stood(p.Serving) >= standing
-	if p.Serving.Deployed != ByTraffic || stood || o.confirmed() || o.verified(g) {
+	if p.Serving.Deployed != ByTraffic || stood || o.verified(g) {
 		p.restore(o, g)
 	} else {
 		p.awaitEvidence(o, g)

@@ -71,11 +71,11 @@ func (o *Observation) healthy(id string) bool {
 	return o.inTarget(func(t TargetGroup) bool { return o.names(t.Name) && t.state(id) == fleet.TargetHealthy })
 }
 
-// draining are the instances in service of a group that are being deregistered where
-// CodeDeploy moves traffic: a reroute that was stopped registers none of them again.
+// draining are the instances in service of a group that are being deregistered: a
+// reroute that was stopped registers none of them again.
 func (o *Observation) draining(g *fleet.AutoScalingGroup) []string {
 	return instances(g, func(i fleet.Instance) bool {
-		return o.inTarget(func(t TargetGroup) bool { return o.names(t.Name) && t.known(i.ID) && t.state(i.ID) == "" })
+		return o.inTarget(func(t TargetGroup) bool { return t.known(i.ID) && t.state(i.ID) == "" })
 	})
 }
 

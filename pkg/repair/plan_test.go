@@ -275,6 +275,12 @@ func TestPlan(t *testing.T) {
 			vary:    []func(*Observation){func(o *Observation) { o.Groups[green].Tags = nil; o.Deployments = map[string]*Deployment{} }},
 			outcome: Waiting, reason: "registrations alone", again: true, harm: "one stale read decides",
 		},
+		"only its registrations show that it serves, and it is attached": {
+			vary: []func(*Observation){state(web, fleet.SourceInService), func(o *Observation) {
+				o.Groups[green].Tags, o.Deployments = nil, map[string]*Deployment{}
+			}},
+			outcome: InOrder, harm: "a group in order is reconciled again and again",
+		},
 		"only its registrations show that it serves, for a minute": {
 			vary:    []func(*Observation){func(o *Observation) { o.Groups[green].Tags = nil; o.Deployments = map[string]*Deployment{} }, stands},
 			outcome: Applied, changes: attachWeb, again: true, harm: "a group that serves stays detached",

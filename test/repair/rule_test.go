@@ -96,8 +96,6 @@ func (r *rule) serving() (group, next string) {
 		switch stage := r.f.StageOf(id); {
 		case r.f.Deployed(id), stage == region.StageWait, stage == region.StageTerminate:
 			group = green
-		case r.f.Ended(id) && stage == region.StageReroute && r.f.RollbackOf(id) == "" && r.kept(green):
-			group = green // both have part of the traffic, and CodeDeploy leaves it at that: either may be kept
 		case !r.f.Ended(id) && stage == region.StageReroute:
 			next = green
 		}
@@ -105,10 +103,21 @@ func (r *rule) serving() (group, next string) {
 	return group, next
 }
 
-// kept reports whether a group is attached and all of its instances are registered.
-func (r *rule) kept(group string) bool {
+// kept reports whether the function keeps the other group of the last release, which
+// ended in the middle of its reroute: both have a part of the traffic, CodeDeploy
+// leaves it at that, and either may be kept.
+func (r *rule) kept() bool {
+	n := len(r.f.deployed)
+	if n == 0 {
+		return false
+	}
+	last := r.f.deployed[n-1]
+	if r.f.StageOf(last) != region.StageReroute || !r.f.Ended(last) || r.f.Deployed(last) || r.f.RollbackOf(last) != "" {
+		return false
+	}
+	green := r.f.green(last)
 	return !slices.ContainsFunc(r.f.svc.TargetGroups, func(name string) bool {
-		return !contains(r.f.Attached(group), r.f.TargetGroupARN(name)) || len(r.f.unregistered(group, name)) > 0
+		return !contains(r.f.Attached(green), r.f.TargetGroupARN(name)) || len(r.f.unregistered(green, name)) > 0
 	})
 }
 
@@ -131,7 +140,7 @@ func (r *rule) check() {
 		}
 	}
 	now := r.f.Now()
-	if r.faulty || r.excused || rerouting {
+	if r.faulty || r.excused || rerouting || r.kept() {
 		r.answering = now
 	}
 	for what := range r.since {
