@@ -109,23 +109,3 @@ func (r *Repairer) deploymentGroupsOf(ctx context.Context, application string) (
 	}
 	return found, nil
 }
-
-func sorted(found map[Key]DeploymentGroup) []Key {
-	var keys []Key
-	for k := range found {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, func(a, b Key) int {
-		if a.Application != b.Application {
-			if a.Application < b.Application {
-				return -1
-			}
-			return 1
-		}
-		if a.DeploymentGroup < b.DeploymentGroup {
-			return -1
-		}
-		return 1
-	})
-	return keys
-}

@@ -2,8 +2,8 @@ package repair
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -34,49 +34,41 @@ type sweepWork struct {
 	After string `json:"after,omitempty"`
 }
 
-// handle handles a batch: the messages about one deployment group reconcile it once.
-func (r *Repairer) handle(ctx context.Context, messages []event.Message) []error {
-	errs := make([]error, len(messages))
-	triggers := map[Key]Trigger{}
-	subjects := map[Key][]int{}
+// Handle implements [invoke.Domain]: the messages about one deployment group reconcile
+// it once, and those that ask for a sweep come to one, after what cannot wait.
+func (r *Repairer) Handle(ctx context.Context, batch []event.Message) []error {
+	errs := make([]error, len(batch))
+	triggers, brought := map[Key]Trigger{}, map[Key][]int{}
+	var sweep *sweepWork
 	var sweeps []int
-	var sweep sweepWork
-	for i, m := range messages {
-		k, t, s, err := r.subject(m.Event)
+	for i, m := range batch {
+		k, t, s, err := subject(m.Event)
 		switch {
 		case err != nil:
 			errs[i] = err
 		case s != nil:
-			sweeps, sweep = append(sweeps, i), *s
-		case k != Key{}:
-			t.Redelivered = m.Receives > 1
-			triggers[k] = triggers[k].and(t)
-			subjects[k] = append(subjects[k], i)
-		default:
+			sweep, sweeps = s, append(sweeps, i)
+		case k == Key{} || !r.cfg.covers(k):
 			r.log.DebugContext(ctx, "event out of scope", "event", fmt.Sprintf("%T", m.Event))
+		default:
+			t.Redelivered = m.Receives > 1
+			triggers[k], brought[k] = triggers[k].and(t), append(brought[k], i)
 		}
 	}
 	var round errgroup.Group
 	round.SetLimit(concurrency)
-	for k, indexes := range subjects {
+	for k, t := range triggers {
 		round.Go(func() error {
-			t := triggers[k]
-			if r.duplicate(k, t) {
-				return nil
-			}
 			_, err := r.Reconcile(ctx, k, t)
-			if err == nil {
-				r.remember(k, t)
-			}
-			for _, i := range indexes {
+			for _, i := range brought[k] {
 				errs[i] = err
 			}
-			return nil
+			return nil // errors are in errs
 		})
 	}
-	_ = round.Wait() // errors are in errs
-	if len(sweeps) > 0 {
-		_, err := r.sweep(ctx, sweep) // one for all, and after what cannot wait
+	_ = round.Wait()
+	if sweep != nil {
+		_, err := r.sweep(ctx, *sweep)
 		for _, i := range sweeps {
 			errs[i] = err
 		}
@@ -84,59 +76,12 @@ func (r *Repairer) handle(ctx context.Context, messages []event.Message) []error
 	return errs
 }
 
-// duplicate reports whether a trigger is nothing but events that this process has
-// handled already: what they said is in the record, and in AWS.
-func (r *Repairer) duplicate(k Key, t Trigger) bool {
-	if len(t.Deployments) == 0 || len(t.Due) > 0 || t.Anyway || t.Redelivered {
-		return false
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for id, state := range t.Deployments {
-		if !r.handled[k.String()+" "+id+" "+string(state)] {
-			return false
-		}
-	}
-	return true
-}
-
-// handledLimit bounds how many events a process remembers.
-const handledLimit = 10_000
-
-func (r *Repairer) remember(k Key, t Trigger) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.handled) > handledLimit {
-		clear(r.handled)
-	}
-	for id, state := range t.Deployments {
-		r.handled[k.String()+" "+id+" "+string(state)] = true
-	}
-}
-
-// and is what two triggers have in common: everything that either says.
-func (t Trigger) and(u Trigger) Trigger {
-	all := map[string]event.State{}
-	for _, from := range []map[string]event.State{t.Deployments, u.Deployments} {
-		for id, state := range from {
-			if all[id] == "" || state != event.Started {
-				all[id] = state
-			}
-		}
-	}
-	return Trigger{Deployments: all, Due: slices.Concat(t.Due, u.Due), Redelivered: t.Redelivered || u.Redelivered, Anyway: t.Anyway || u.Anyway}
-}
-
 // subject is the deployment group that a message is about, or the sweep that it asks
 // for, or neither.
-func (r *Repairer) subject(e event.Event) (Key, Trigger, *sweepWork, error) {
+func subject(e event.Event) (Key, Trigger, *sweepWork, error) {
 	switch e := e.(type) {
 	case event.Deployment:
-		k := Key{e.Application, e.DeploymentGroup}
-		if !r.cfg.covers(k) {
-			return Key{}, Trigger{}, nil, nil
-		}
-		return k, Trigger{Deployments: map[string]event.State{e.ID: e.State}}, nil, nil
+		return Key{e.Application, e.DeploymentGroup}, Trigger{Deployments: map[string]event.State{e.ID: e.State}}, nil, nil
 	case event.Continuation:
 		var c continuation
 		if err := e.Decode(&c); err != nil {
@@ -146,9 +91,9 @@ func (r *Repairer) subject(e event.Event) (Key, Trigger, *sweepWork, error) {
 		case c.Sweep != nil:
 			return Key{}, Trigger{}, c.Sweep, nil
 		case c.Reconcile == nil || c.Reconcile.Application == "" || c.Reconcile.DeploymentGroup == "":
-			return Key{}, Trigger{}, nil, fmt.Errorf(`a continuation needs "sweep", or "reconcile" with "application" and "deploymentGroup"`)
+			return Key{}, Trigger{}, nil, errors.New(`a continuation needs "sweep", or "reconcile" with "application" and "deploymentGroup"`)
 		case c.Reconcile.Due.IsZero():
-			return c.Reconcile.Key, Trigger{Anyway: true}, nil, nil
+			return c.Reconcile.Key, Trigger{Swept: true}, nil, nil
 		}
 		return c.Reconcile.Key, Trigger{Due: []time.Time{c.Reconcile.Due}}, nil, nil
 	}
@@ -170,7 +115,8 @@ type request struct {
 	DeploymentGroup string `json:"deploymentGroup"`
 }
 
-func (r *Repairer) answer(ctx context.Context, e event.Request) (any, error) {
+// Answer implements [invoke.Domain].
+func (r *Repairer) Answer(ctx context.Context, e event.Request) (any, error) {
 	var req request
 	if err := e.Decode(&req); err != nil {
 		return nil, err

@@ -57,74 +57,6 @@ func (p Plan) result(o *Observation) Result {
 	return res
 }
 
-// notices is the ledger after the plan: what is new is in its outbox.
-func (p Plan) notices(o *Observation) notice.Ledger[notice.Notice] {
-	ledger := p.Next.Notices
-	res := p.result(o)
-	res.LeftBehind = nil
-	matter := func(what string) string { return what + " " + res.AutoScalingGroup }
-	repaired, inOrder, planned, left := matter("repaired"), matter("in-order"), matter("planned"), ""
-	live := []string{inOrder}
-	for _, b := range p.Blockers {
-		live = append(live, b.Matter)
-	}
-	if p.Left != nil {
-		left = "left " + p.Left.Group
-		live = append(live, left)
-	}
-	if len(p.Changes) == 0 {
-		live = append(live, repaired)
-	} else if p.Outcome == Planned {
-		live = append(live, planned)
-	}
-	// What is not known now, or not while a release is in progress, stays notified.
-	partial := o.Err != nil || p.Serving.Phase != Settled
-	ledger = ledger.Keep(func(m string) bool { return slices.Contains(live, m) || partial && m != repaired })
-	switch ended := o.ended() && o.event().Succeeded || o.Record.Ended != ""; {
-	case p.Outcome == Planned:
-		ledger = ledger.Add(planned, res.notice("Repair planned, not applied"))
-	case p.Outcome == Bridged:
-		ledger = ledger.Add(p.Serving.evidence()+" bridged", res.notice("Instances registered until the release ends"))
-	case p.settled && len(p.Done) > 0:
-		done := res
-		done.Outcome = Repaired
-		ledger = ledger.Add(repaired, done.notice("Load balancing repaired"))
-	case p.settled && ended && !ledger.Knows(repaired) && len(p.Blockers) == 0:
-		ledger = ledger.Add(inOrder, res.notice("Load balancing in order"))
-	}
-	if left != "" && p.Serving.Phase == Settled {
-		remains := res
-		remains.Changes, remains.Blockers, remains.LeftBehind = nil, nil, p.Left
-		ledger = ledger.Add(left, remains.notice("Failed release left a group running"))
-	}
-	return p.notifyBlockers(o, ledger, res)
-}
-
-// notifyBlockers puts one notification into the outbox for everything that has
-// blocked for long enough and that operators do not know of.
-func (p Plan) notifyBlockers(o *Observation, ledger notice.Ledger[notice.Notice], res Result) notice.Ledger[notice.Notice] {
-	var due []Blocker
-	for _, b := range p.Blockers {
-		lasted := b.ActionRequired || b.notify >= 0 && o.Now.Sub(b.Since) >= b.notify
-		if lasted && !ledger.Knows(b.Matter) {
-			due = append(due, b)
-		}
-	}
-	if len(due) == 0 {
-		return ledger
-	}
-	res.Blockers, res.Changes, res.Outcome = due, nil, Waiting
-	headline := "Repair waiting"
-	if slices.ContainsFunc(due, func(b Blocker) bool { return b.ActionRequired }) {
-		res.Outcome, headline = ActionRequired, "Repair: action required"
-	}
-	ledger = ledger.Add(due[0].Matter, res.notice(headline))
-	for _, b := range due[1:] {
-		ledger = ledger.Delivered(b.Matter) // in the same notification
-	}
-	return ledger
-}
-
 // notice is a result as a notification.
 func (res Result) notice(headline string) notice.Notice {
 	detail, err := json.Marshal(res)
@@ -198,32 +130,20 @@ func (r *Repairer) report(ctx context.Context, o *Observation, p Plan) Result {
 }
 
 // quote makes one word of a POSIX shell of a name, whatever is in it. A line break
-// would end the command for a person who copies it line by line, so control
-// characters go through printf. A substitution loses line breaks at its end: those
-// are written as they are.
+// would end the command for a person who copies it line by line, so a name with control
+// characters is written in octal digits, for printf. A substitution loses line breaks at
+// its end: they come after it.
 func quote(name string) string {
-	body := strings.TrimRight(name, "\n")
-	rest := name[len(body):]
 	single := func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+	body := strings.TrimRight(name, "\n")
 	if !strings.ContainsFunc(body, unicode.IsControl) {
 		return single(name)
 	}
-	var b strings.Builder
+	var octal strings.Builder
 	for _, c := range []byte(body) {
-		switch {
-		case c < ' ' || c == 0x7f || c == '\'' || c == '\\':
-			fmt.Fprintf(&b, `\%03o`, c)
-		case c == '%':
-			b.WriteString("%%")
-		default:
-			b.WriteByte(c)
-		}
+		fmt.Fprintf(&octal, `\%03o`, c)
 	}
-	word := `"$(printf '` + b.String() + `')"`
-	if rest != "" {
-		word += single(rest)
-	}
-	return word
+	return `"$(printf '` + octal.String() + `')"` + single(name[len(body):])
 }
 
 func detachCommand(group string, sources []fleet.TrafficSource) string {

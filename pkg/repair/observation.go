@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"deployhooks/pkg/event"
 	"deployhooks/pkg/fleet"
 	"deployhooks/pkg/repair/setting"
 	"deployhooks/pkg/store"
@@ -103,13 +102,16 @@ type Deployment struct {
 	Replacement []string
 }
 
+// release reports whether a deployment is known and is a release.
+func (d *Deployment) release() bool { return d != nil && !d.ByAutoScaling }
+
 // failed reports whether a release ended badly; not, if it is nil.
-func (d *Deployment) failed() bool { return d != nil && d.Over && !d.Succeeded && !d.ByAutoScaling }
+func (d *Deployment) failed() bool { return d.release() && d.Over && !d.Succeeded }
 
 // to reports whether a group is the release's green fleet. A rollback names the
 // group that it goes back to.
 func (d *Deployment) to(g *fleet.AutoScalingGroup) bool {
-	return d != nil && !d.ByAutoScaling && slices.Contains(d.Replacement, g.Name)
+	return d.release() && slices.Contains(d.Replacement, g.Name)
 }
 
 // Details are what the description of an Auto Scaling group does not show.
@@ -155,15 +157,9 @@ type Revised struct {
 	Err error
 }
 
-// deployment finds a deployment that was read; nil for another.
-func (o *Observation) deployment(id string) *Deployment { return o.Deployments[id] }
-
-// group finds an Auto Scaling group that exists; nil for another.
-func (o *Observation) group(name string) *fleet.AutoScalingGroup { return o.Groups[name] }
-
 // named is the Auto Scaling group that the deployment group names; nil, if it does
 // not exist.
-func (o *Observation) named() *fleet.AutoScalingGroup { return o.group(o.DeploymentGroup.name()) }
+func (o *Observation) named() *fleet.AutoScalingGroup { return o.Groups[o.DeploymentGroup.name()] }
 
 // names reports whether the deployment group names a target group: CodeDeploy
 // moves traffic with those.
@@ -173,11 +169,11 @@ func (o *Observation) names(targetGroup string) bool {
 
 // releasesInProgress are the releases that have not ended, latest first.
 // CodeDeploy's list may lag behind the deployments, either way: their own status
-// counts. Deployments by Auto Scaling are none.
+// counts.
 func (o *Observation) releasesInProgress() []*Deployment {
 	var found []*Deployment
 	for _, d := range o.Deployments {
-		if d != nil && !d.Over && !d.ByAutoScaling {
+		if d.release() && !d.Over {
 			found = append(found, d)
 		}
 	}
@@ -185,70 +181,47 @@ func (o *Observation) releasesInProgress() []*Deployment {
 	return found
 }
 
-// event is the release that the event is about; nil for none, and for a
-// deployment by Auto Scaling.
+// event is the release that the event is about; nil for none.
 func (o *Observation) event() *Deployment {
-	var latest *Deployment
+	var found []*Deployment
 	for id := range o.Trigger.Deployments {
-		if d := o.deployment(id); d != nil && !d.ByAutoScaling && (latest == nil || d.Created.After(latest.Created)) {
-			latest = d
-		}
+		found = append(found, o.Deployments[id])
 	}
-	return latest
-}
-
-// ended reports whether an event says that a release is over.
-func (o *Observation) ended() bool {
-	d := o.event()
-	if d == nil {
-		return false
-	}
-	switch o.Trigger.Deployments[d.ID] {
-	case event.Succeeded, event.Failed, event.Stopped:
-		return true
-	}
-	return false
+	return last(found, (*Deployment).release, created)
 }
 
 // releases are those that say what was deployed last: of the event, the last
 // attempted, the last successful, and the last that was remembered.
 func (o *Observation) releases() []*Deployment {
-	var found []*Deployment
-	for _, d := range []*Deployment{o.event(), o.deployment(o.DeploymentGroup.Last), o.deployment(o.DeploymentGroup.Success), o.deployment(o.Record.Release)} {
-		if d != nil && !d.ByAutoScaling && !slices.Contains(found, d) {
-			found = append(found, d)
-		}
-	}
-	return found
+	return slices.DeleteFunc([]*Deployment{
+		o.event(), o.Deployments[o.DeploymentGroup.Last], o.Deployments[o.DeploymentGroup.Success], o.Deployments[o.Record.Release],
+	}, func(d *Deployment) bool { return !d.release() })
 }
 
 // latest is the latest release known; nil for none.
-func (o *Observation) latest() *Deployment {
-	var latest *Deployment
-	for _, d := range o.releases() {
-		if latest == nil || d.Created.After(latest.Created) {
-			latest = d
-		}
-	}
-	return latest
-}
-
-// released is when the last release ended; zero if that is not known.
-func (o *Observation) released() time.Time {
-	var at time.Time
-	for _, d := range o.releases() {
-		if d.Ended.After(at) {
-			at = d.Ended
-		}
-	}
-	return at
-}
+func (o *Observation) latest() *Deployment { return last(o.releases(), (*Deployment).release, created) }
 
 // succeeded is the last release known that succeeded; nil for none.
 func (o *Observation) succeeded() *Deployment {
-	var last *Deployment
-	for _, d := range o.releases() {
-		if d.Succeeded && (last == nil || d.Ended.After(last.Ended)) {
+	return last(o.releases(), func(d *Deployment) bool { return d.Succeeded }, ended)
+}
+
+// released is how long ago the last release that succeeded ended; negative if that is
+// not known.
+func (o *Observation) released() time.Duration {
+	if d := o.succeeded(); d != nil && !d.Ended.IsZero() {
+		return o.Now.Sub(d.Ended)
+	}
+	return -1
+}
+
+func created(d *Deployment) time.Time { return d.Created }
+func ended(d *Deployment) time.Time   { return d.Ended }
+
+// last is the last of some deployments by a time; nil for none.
+func last(all []*Deployment, of func(*Deployment) bool, by func(*Deployment) time.Time) (last *Deployment) {
+	for _, d := range all {
+		if of(d) && (last == nil || by(d).After(by(last))) {
 			last = d
 		}
 	}

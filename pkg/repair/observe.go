@@ -11,8 +11,6 @@ import (
 
 	"deployhooks/pkg/fault"
 	"deployhooks/pkg/fleet"
-	"deployhooks/pkg/repair/setting"
-	"deployhooks/pkg/store"
 )
 
 // maxRounds bounds how many rounds of questions follow from one another.
@@ -28,12 +26,15 @@ func (r *Repairer) observe(ctx context.Context, k Key, trigger Trigger) *Observa
 		Deployments: map[string]*Deployment{}, Groups: map[string]*fleet.AutoScalingGroup{}, Details: map[string]Details{},
 		Targets: map[string]TargetGroup{}, Revised: map[string]Revised{},
 	}
-	if len(trigger.Deployments) > 1 { // likely Auto Scaling's, of which none matters
-		if o.Err = r.observeTrigger(ctx, o); o.Err != nil || o.deferred() {
-			return o
-		}
+	first := []question{r.readRecord, r.readTrigger}
+	rest := []question{r.readDeploymentGroup, r.readInProgress}
+	if len(trigger.Deployments) <= 1 { // more are likely Auto Scaling's, of which none matters
+		first, rest = append(first, rest...), nil
 	}
-	o.Err = r.observeDeploymentGroup(ctx, o)
+	o.Err = askAll(ctx, o, first)
+	if o.Err == nil && !o.deferred() {
+		o.Err = askAll(ctx, o, rest)
+	}
 	for round := 0; o.Err == nil && round < maxRounds && !o.deferred(); round++ {
 		q := o.open()
 		if q.none() {
@@ -44,54 +45,23 @@ func (r *Repairer) observe(ctx context.Context, k Key, trigger Trigger) *Observa
 	return o
 }
 
-func (r *Repairer) observeDeploymentGroup(ctx context.Context, o *Observation) error {
-	round, reading := errgroup.WithContext(ctx)
-	var trigger error // the record is read whatever else fails
-	round.Go(func() error {
-		if o.Item.Key == (store.Key{}) {
-			trigger = r.observeTrigger(ctx, o)
-		}
-		return nil
-	})
-	round.Go(func() (err error) {
-		o.DeploymentGroup, err = r.deploymentGroup(reading, o.Key)
-		if fault.Is(err, fault.NotFound) {
-			o.Gone, err = true, nil
-		}
-		return err
-	})
-	round.Go(func() (err error) {
-		o.Listed, err = r.listInProgress(reading, o.Key)
-		if fault.Is(err, fault.NotFound) {
-			err = nil // the first question finds that out too
-		}
-		return err
-	})
-	err := round.Wait()
-	return cmp.Or(trigger, err)
+// question is asked together with others and answers a part of the observation of its
+// own.
+type question func(context.Context, *Observation) error
+
+// askAll asks whatever else fails, and returns the error that counts most: the first.
+func askAll(ctx context.Context, o *Observation, questions []question) error {
+	errs := make([]error, len(questions))
+	var round sync.WaitGroup
+	for i, q := range questions {
+		round.Go(func() { errs[i] = q(ctx, o) })
+	}
+	round.Wait()
+	return cmp.Or(errs...)
 }
 
-// observeTrigger reads the record and the deployments that events are about.
-func (r *Repairer) observeTrigger(ctx context.Context, o *Observation) error {
-	var round errgroup.Group
-	var unread error // of the record, which counts most
-	round.Go(func() error {
-		unread = r.load(ctx, o)
-		return nil
-	})
-	round.Go(func() error {
-		found, err := r.deployments(ctx, slices.Collect(maps.Keys(o.Trigger.Deployments)))
-		for id, d := range found {
-			o.Deployments[id] = d
-		}
-		return err
-	})
-	err := round.Wait()
-	return cmp.Or(unread, err)
-}
-
-// load reads the record, and its substitute where it cannot be read.
-func (r *Repairer) load(ctx context.Context, o *Observation) error {
+// readRecord reads the record, and its substitute where it cannot be read.
+func (r *Repairer) readRecord(ctx context.Context, o *Observation) error {
 	items, err := r.records.Get(ctx, o.Key.key())
 	if err != nil {
 		return err
@@ -107,73 +77,80 @@ func (r *Repairer) load(ctx context.Context, o *Observation) error {
 	return nil
 }
 
+// readTrigger reads the deployments that events are about.
+func (r *Repairer) readTrigger(ctx context.Context, o *Observation) error {
+	found, err := r.deployments(ctx, slices.Collect(maps.Keys(o.Trigger.Deployments)))
+	maps.Copy(o.Deployments, found)
+	return err
+}
+
+func (r *Repairer) readDeploymentGroup(ctx context.Context, o *Observation) (err error) {
+	o.DeploymentGroup, err = r.deploymentGroup(ctx, o.Key)
+	if o.Gone = fault.Is(err, fault.NotFound); o.Gone {
+		return nil
+	}
+	return err
+}
+
+func (r *Repairer) readInProgress(ctx context.Context, o *Observation) (err error) {
+	o.Listed, err = r.listInProgress(ctx, o.Key)
+	if fault.Is(err, fault.NotFound) {
+		return nil // readDeploymentGroup finds that out too
+	}
+	return err
+}
+
 // ask asks a round of questions and puts the answers into the observation.
 func (r *Repairer) ask(ctx context.Context, o *Observation, q questions) error {
 	var mu sync.Mutex // protects o
 	round, ctx := errgroup.WithContext(ctx)
-	each := func(keys []string, read func(key string) (func(), error)) {
-		for _, key := range keys {
-			round.Go(func() error {
-				put, err := read(key)
-				if err != nil {
-					return err
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				put()
-				return nil
-			})
-		}
-	}
-	if len(q.deployments) > 0 {
-		each([]string{""}, func(string) (func(), error) {
-			found, err := r.deployments(ctx, q.deployments)
-			return func() {
-				for id, d := range found {
-					o.Deployments[id] = d
-				}
-			}, err
+	round.Go(func() error {
+		found, err := r.deployments(ctx, q.deployments)
+		return answer(&mu, err, func() { maps.Copy(o.Deployments, found) })
+	})
+	round.Go(func() error {
+		found, err := r.groups(ctx, q.groups)
+		return answer(&mu, err, func() { maps.Copy(o.Groups, found) })
+	})
+	for _, name := range q.details {
+		round.Go(func() error {
+			d, err := r.details(ctx, name)
+			return answer(&mu, err, func() { o.Details[name] = d })
 		})
 	}
-	if len(q.groups) > 0 {
-		each([]string{""}, func(string) (func(), error) {
-			found, err := fleet.AutoScalingGroups(ctx, r.clients.Groups, q.groups...)
-			return func() {
-				for _, name := range q.groups {
-					if g := found[name]; g != nil && !g.Deleting {
-						o.Groups[name] = g
-					} else {
-						o.Groups[name] = nil
-					}
-				}
-			}, err
+	for _, arn := range q.targets {
+		round.Go(func() error {
+			found, missing, err := r.targetsOf(ctx, arn)
+			return answer(&mu, err, func() { o.add(found, missing) })
 		})
 	}
-	each(q.details, func(name string) (func(), error) {
-		d, err := r.details(ctx, name)
-		return func() { o.Details[name] = d }, err
+	round.Go(func() error {
+		found, missing, err := r.targetGroups(ctx, q.targetGroups...)
+		return answer(&mu, err, func() { o.add(found, missing) })
 	})
-	each(q.targets, func(arn string) (func(), error) {
-		found, missing, err := r.targetsOf(ctx, arn)
-		return func() { o.add(found, missing) }, err
-	})
-	if len(q.targetGroups) > 0 {
-		each([]string{""}, func(string) (func(), error) {
-			found, missing, err := r.targetGroups(ctx, q.targetGroups...)
-			return func() { o.add(found, missing) }, err
+	for _, id := range q.revised {
+		round.Go(func() error {
+			revised := r.revised(ctx, id)
+			return answer(&mu, nil, func() { o.Revised[id] = revised })
 		})
 	}
-	each(q.revised, func(id string) (func(), error) {
-		revised := r.revised(ctx, id)
-		return func() { o.Revised[id] = revised }, nil
-	})
 	if q.launched != nil {
-		each([]string{""}, func(string) (func(), error) {
+		round.Go(func() error {
 			ids, err := r.listSucceeded(ctx, o.Key, q.launched.Created)
-			return func() { o.Launched = append([]string{}, ids...) }, err
+			return answer(&mu, err, func() { o.Launched = ids })
 		})
 	}
 	return round.Wait()
+}
+
+// answer puts an answer where it belongs, if there is one.
+func answer(mu *sync.Mutex, err error, put func()) error {
+	if err == nil {
+		mu.Lock()
+		defer mu.Unlock()
+		put()
+	}
+	return err
 }
 
 func (o *Observation) add(found []TargetGroup, missing []string) {
@@ -184,49 +161,96 @@ func (o *Observation) add(found []TargetGroup, missing []string) {
 	slices.Sort(o.Missing)
 }
 
-func (r *Repairer) details(ctx context.Context, name string) (d Details, err error) {
-	round, ctx := errgroup.WithContext(ctx)
-	round.Go(func() (err error) {
-		d.States, err = fleet.TrafficSources(ctx, r.clients.Groups, name)
-		return err
-	})
-	round.Go(func() (err error) {
-		d.Fetched, err = setting.Fetch(ctx, r.clients.Groups, name)
-		return err
-	})
-	return d, round.Wait()
+// questions are what is still to be asked.
+type questions struct {
+	deployments  []string // IDs
+	groups       []string // names of Auto Scaling groups
+	details      []string // names of Auto Scaling groups
+	targets      []string // ARNs of target groups
+	targetGroups []string // names of target groups
+	revised      []string // IDs of deployments
+	// launched asks for the deployments since this release; nil does not.
+	launched *Deployment
 }
 
-// targetsOf reads a target group whose ARN is known. If it is gone, another may
-// have been made under its name since.
-func (r *Repairer) targetsOf(ctx context.Context, arn string) ([]TargetGroup, []string, error) {
-	targets, exists, err := fleet.Targets(ctx, r.clients.Balancers, arn)
-	if err != nil {
-		return nil, nil, err
-	}
-	name := fleet.TargetGroupName(arn)
-	if !exists {
-		return r.targetGroups(ctx, name)
-	}
-	return []TargetGroup{{fleet.TargetGroup{ARN: arn, Name: name, TargetType: fleet.InstanceTargets}, targets}}, nil, nil
+func (q questions) none() bool {
+	return len(q.deployments)+len(q.groups)+len(q.details)+len(q.targets)+len(q.targetGroups)+len(q.revised) == 0 && q.launched == nil
 }
 
-// targetGroups finds target groups by name and reads each.
-func (r *Repairer) targetGroups(ctx context.Context, names ...string) (found []TargetGroup, missing []string, err error) {
-	groups, missing, err := fleet.TargetGroups(ctx, r.clients.Balancers, names...)
-	if err != nil {
-		return nil, nil, err
+// open says what is still to be asked, by what is known.
+func (o *Observation) open() (q questions) {
+	if o.Gone || !o.DeploymentGroup.managed() {
+		return q
 	}
-	found = make([]TargetGroup, len(groups))
-	round, ctx := errgroup.WithContext(ctx)
-	for i, g := range groups {
-		found[i].TargetGroup = g
-		if g.TargetType == fleet.InstanceTargets {
-			round.Go(func() (err error) {
-				found[i].Targets, _, err = fleet.Targets(ctx, r.clients.Balancers, g.ARN)
-				return err
-			})
+	q.deployments = unasked(o.Deployments, o.openDeployments())
+	q.groups = unasked(o.Groups, o.openGroups())
+	q.details = unasked(o.Details, []string{o.DeploymentGroup.name()})
+	q.targets, q.targetGroups = o.openTargetGroups()
+	if len(o.Groups) == 0 { // a guess that saves a round
+		if b := o.Record.Baseline; b == nil || b.Group != o.DeploymentGroup.name() {
+			id := o.DeploymentGroup.Success
+			if d := o.event(); d != nil {
+				id = d.ID
+			}
+			q.revised = unasked(o.Revised, []string{id})
+		}
+		return q
+	}
+	if s := serving(o); s.Group != nil && len(q.deployments)+len(q.groups)+len(q.targets)+len(q.targetGroups) == 0 {
+		q.details = unasked(o.Details, []string{o.DeploymentGroup.name(), s.Group.Name})
+		q.revised, q.launched = o.openRevision(s)
+	}
+	return q
+}
+
+func (o *Observation) openDeployments() []string {
+	ids := append([]string{o.DeploymentGroup.Last, o.DeploymentGroup.Success, o.Record.Release, o.Record.Rerouted}, o.Listed...)
+	for _, d := range o.Deployments {
+		if d != nil && d.Undoes != "" {
+			ids = append(ids, d.Undoes)
 		}
 	}
-	return found, missing, round.Wait()
+	if g := o.named(); g != nil {
+		ids = append(ids, g.Tags[fleet.ProvisioningTag])
+	}
+	return ids
+}
+
+func (o *Observation) openGroups() []string {
+	names := slices.Concat(o.DeploymentGroup.Groups, o.Record.Former)
+	if b := o.Record.Baseline; b != nil {
+		names = append(names, b.Group)
+	}
+	if b := o.Record.Bridged; b != nil {
+		names = append(names, b.Group)
+	}
+	for _, d := range o.Deployments {
+		if d.release() {
+			names = append(names, d.Replacement...)
+		}
+	}
+	return names
+}
+
+// openTargetGroups are the ARNs that the record knows, and the names of those that it
+// does not know, of the target groups that were not read yet.
+func (o *Observation) openTargetGroups() (arns, names []string) {
+	asked := func(name string) bool {
+		return slices.Contains(o.Missing, name) || o.inTarget(func(t TargetGroup) bool { return t.Name == name })
+	}
+	for _, s := range slices.Concat(o.Record.Baseline.sources(fleet.ELBV2), o.Record.Bridged.sources()) {
+		if name := s.Name(); !asked(name) && !slices.Contains(names, name) {
+			arns, names = append(arns, s.ID), append(names, name)
+		}
+	}
+	return arns, slices.DeleteFunc(slices.Clone(o.DeploymentGroup.TargetGroups), func(name string) bool { return asked(name) || slices.Contains(names, name) })
+}
+
+// unasked are the keys, once each, that have no answer yet.
+func unasked[T any](answers map[string]T, keys []string) []string {
+	slices.Sort(keys)
+	return slices.DeleteFunc(slices.Compact(keys), func(k string) bool {
+		_, asked := answers[k]
+		return asked || k == ""
+	})
 }

@@ -2,8 +2,6 @@ package repair
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -26,8 +24,8 @@ type Plan struct {
 	Blockers []Blocker
 	// Left is the replacement group that a failed release left running.
 	Left *LeftBehind
-	// Publish is the Auto Scaling group whose name is to be published; empty for
-	// none.
+	// Publish is the Auto Scaling group whose name is to be published: the one that
+	// serves, once no release moves traffic; empty for none.
 	Publish string
 	// Next is the record, if everything succeeds.
 	Next Record
@@ -39,47 +37,6 @@ type Plan struct {
 	failed  bool   // something could not be read or done
 }
 
-// Blocker is something that keeps the group from what it should have, or that
-// operators should know of.
-type Blocker struct {
-	// Matter identifies what blocks. It holds no figures that change while it does.
-	Matter string    `json:"matter"`
-	Reason string    `json:"reason"`
-	Remedy string    `json:"remedy,omitempty"`
-	Since  time.Time `json:"since"`
-	// ActionRequired means that it does not end unless an operator does something.
-	ActionRequired bool `json:"actionRequired,omitempty"`
-
-	// notify is how long it may last before operators are notified; never, if it
-	// is negative.
-	notify time.Duration
-	// passes means that it may end without anybody doing anything, so that the
-	// group is reconciled again soon.
-	passes bool
-	// aside means that the group is settled all the same.
-	aside bool
-	// failure means that AWS answered a question or a change with an error.
-	failure bool
-}
-
-// evidenceNew is the matter of evidence that has not stood long enough.
-const evidenceNew = "evidence new"
-
-// notifyAfter is how long something may block before operators are notified, unless
-// they have to do something: those notifications go out at once.
-const notifyAfter = 10 * time.Minute
-
-// notifyOfRelease is the same for a group that is not attached because of a release
-// in progress: that it serves may be seen later than it began to.
-const notifyOfRelease = notifyAfter - idleRequeue - time.Minute
-
-// never is for what operators need not be notified of.
-const never = -1
-
-// gracePeriod is how long what is slow may only be slow: unhealthy instances to come
-// round after a release, a traffic source to come into service.
-const gracePeriod = 10 * time.Minute
-
 // plan is the whole thinking, without a clock or a call.
 func plan(o *Observation) Plan {
 	return decide(o).finish(o)
@@ -88,21 +45,13 @@ func plan(o *Observation) Plan {
 // decide says what to change and what blocks.
 func decide(o *Observation) Plan {
 	p := Plan{draft: o.Record}
-	if o.Unreadable != nil {
-		p.block(o, Blocker{Matter: "record unreadable", ActionRequired: true, aside: true,
-			Reason: fmt.Sprintf("the record cannot be read: %v. It is left as it is; what only its baseline knew is not restored", o.Unreadable),
-			Remedy: "Deploy the version of the function that wrote it, or drop it: invoke the function with the action forget."})
-	}
+	p.unreadable(o)
 	switch dg := o.DeploymentGroup; {
 	case o.Err != nil:
 		p.fail(o, o.Err)
 		return p
 	case o.Gone && o.Record.Bridged != nil:
-		b := o.Record.Bridged
-		p.block(o, Blocker{Matter: "bridge left " + b.Group, ActionRequired: true, Reason: fmt.Sprintf(
-			"the deployment group was renamed or deleted, and instances of %s stay as they were left: registered one by one in %s, or protected from scale-in (%s)",
-			setting.Plain(b.Group), setting.Join(slices.Sorted(maps.Keys(b.Targets))), setting.Join(b.Protected)),
-			Remedy: "If the group does not serve any more, deregister them; end the protection; then invoke the function with the action forget for the old name."})
+		p.bridgeLeft(o, o.Record.Bridged)
 		return p
 	case o.Gone:
 		return outOfScope(o, "the deployment group does not exist any more")
@@ -135,23 +84,14 @@ func decide(o *Observation) Plan {
 	default:
 		p.duringTheRelease(o)
 	}
-	if g != nil {
-		p.Publish = publish(o, p.Serving)
+	if g != nil && p.Serving.Phase != Rerouting && p.Serving.Deployed != "" && g.Name != o.Record.Published {
+		p.Publish = g.Name
 	}
 	return p
 }
 
 func outOfScope(o *Observation, reason string) Plan {
 	return Plan{Outcome: OutOfScope, Reason: reason, Next: o.Record}
-}
-
-// publish is the group whose name is to be published: the one that serves, once no
-// release moves traffic.
-func publish(o *Observation, s Serving) string {
-	if s.Phase == Rerouting || s.Deployed == "" || s.Group.Name == o.Record.Published {
-		return ""
-	}
-	return s.Group.Name
 }
 
 // keep gives the group that serves what it should have, while no release is in
@@ -162,31 +102,33 @@ func (p *Plan) keep(o *Observation) {
 	p.takeBackUnrecorded(o)
 	p.remains(o)
 	p.blueGroups(o)
-	attach := true
-	if p.Serving.Deployed == ByTraffic && o.stood(p.Serving) < standing && !o.confirmed() && !o.verified(g) {
-		attach = false
-		if len(o.lacking(g)) > 0 {
-			p.block(o, Blocker{Matter: evidenceNew, notify: never, passes: true,
-				Reason: fmt.Sprintf("that %s serves rests on its registrations alone, and has to be seen for a minute", setting.Plain(g.Name))})
-		}
-	}
-	if attach {
+	stood := o.stood(p.Serving) >= standing
+	if p.Serving.Deployed != ByTraffic || stood || o.verified(g) {
 		p.restore(o, g)
+	} else {
+		p.awaitEvidence(o, g)
 	}
 	if o.attachFails() {
 		p.bridge(o)
 	}
 	for _, also := range p.Serving.Also {
-		if o.stood(p.Serving) >= standing && o.Config.admits(also) {
+		if stood && o.Config.admits(also) {
 			p.attachAlso(o, also)
-		} else if len(o.lacking(also)) > 0 {
-			p.block(o, Blocker{Matter: evidenceNew, notify: never, passes: true,
-				Reason: fmt.Sprintf("that %s serves rests on its registrations alone, and has to be seen for a minute", setting.Plain(also.Name))})
+		} else {
+			p.awaitEvidence(o, also)
 		}
 	}
 	if reason := o.unusable(); reason != "" {
 		p.block(o, Blocker{Matter: "unusable " + reason, Reason: reason, ActionRequired: true, aside: true,
 			Remedy: "Create the target group anew, or take it out of the deployment group's load balancer settings."})
+	}
+}
+
+// awaitEvidence blocks what a group lacks.
+func (p *Plan) awaitEvidence(o *Observation, g *fleet.AutoScalingGroup) {
+	if len(o.lacking(g)) > 0 {
+		p.block(o, Blocker{Matter: evidenceNew, notify: never, passes: true,
+			Reason: fmt.Sprintf("that %s serves rests on its registrations alone, and has to be seen for a minute", setting.Plain(g.Name))})
 	}
 }
 
@@ -241,30 +183,4 @@ func (p *Plan) duringTheWait(o *Observation) {
 	p.block(o, Blocker{Matter: "release in progress " + s.Release.ID, notify: notifyOfRelease, passes: true,
 		Reason: fmt.Sprintf("%s. %s serves, and is attached to %s when the deployment has ended: AWS warns against attaching anything before. Until then, instances that it launches are registered one by one, and those that it terminates are drained by the drain function's lifecycle hook only", s.describe(), setting.Plain(g.Name), names(o.lacking(g))),
 		Remedy: fmt.Sprintf("To end the wait: aws deploy continue-deployment --deployment-id %s --deployment-wait-type TERMINATION_WAIT", quote(s.Release.ID))})
-}
-
-// block adds a blocker and says since when it blocks.
-func (p *Plan) block(o *Observation, b Blocker) {
-	b.Since = o.Record.since(b.Matter, o.Now)
-	if i := slices.IndexFunc(p.Blockers, func(other Blocker) bool { return other.Matter == b.Matter }); i >= 0 {
-		if other := &p.Blockers[i]; other.Reason != b.Reason {
-			other.Reason += "; " + b.Reason
-		}
-		return
-	}
-	p.Blockers = append(p.Blockers, b)
-}
-
-// blockedFor is how long something has blocked.
-func (o *Observation) blockedFor(matter string) time.Duration {
-	return o.Now.Sub(o.Record.since(matter, o.Now))
-}
-
-// names are traffic sources in words.
-func names(sources []fleet.TrafficSource) string {
-	var all []string
-	for _, s := range sources {
-		all = append(all, s.String())
-	}
-	return setting.Join(all)
 }

@@ -9,19 +9,6 @@ import (
 	"deployhooks/pkg/repair/setting"
 )
 
-// The kinds of changes that restore no setting.
-const (
-	register         = "register-targets"
-	bridge           = "bridge-targets" // registers, and remembers it
-	deregister       = "deregister-targets"
-	detach           = "detach-traffic-sources"
-	enterStandby     = "enter-standby"
-	exitStandby      = "exit-standby"
-	replaceInstances = "replace-instances"
-	protect          = "protect-from-scale-in"
-	unprotect        = "end-protection-from-scale-in"
-)
-
 // registerLimit keeps a call on targets small: its API reference names no limit.
 // namedLimit is how many instances EnterStandby and ExitStandby are given, and
 // SetInstanceProtection, which takes 50 (Amazon EC2 Auto Scaling API Reference).
@@ -37,7 +24,7 @@ const (
 // deregistered them.
 func (p *Plan) bridge(o *Observation) {
 	g := p.Serving.Group
-	if o.stood(p.Serving) < standing || !o.Config.admits(g) {
+	if o.stood(p.Serving) < standing {
 		return
 	}
 	if b := o.Record.Bridged; b != nil && b.Group != g.Name { // that one serves no more
@@ -48,10 +35,10 @@ func (p *Plan) bridge(o *Observation) {
 	sources := o.bridgeable(g)
 	settle := p.Serving.Release != nil && o.Record.Settle && !g.IsSuspended(setting.AddToLoadBalancer)
 	if settle { // an attached source does not register what launched while the process was suspended
-		sources = append(sources, slices.DeleteFunc(o.wanted(g), func(s fleet.TrafficSource) bool { return slices.Contains(o.lacking(g), s) })...)
+		sources = append(sources, except(o.wanted(g), o.lacking(g))...)
 	}
 	changes := o.absent(bridge, g, sources)
-	if settle && changes == nil && !o.draining(g) {
+	if settle && changes == nil && o.draining(g) == nil {
 		p.draft.Settle = false
 	}
 	p.Changes = append(p.Changes, changes...)
@@ -86,26 +73,20 @@ func (p *Plan) protect(o *Observation, g *fleet.AutoScalingGroup) {
 		p.unprotect(o)
 		return
 	}
-	var serving []string
-	for _, i := range g.Instances {
-		for _, t := range o.Targets {
-			if i.InService() && !i.Protected && t.state(i.ID) != "" {
-				serving = append(serving, i.ID)
-				break
-			}
-		}
-	}
+	serving := instances(g, func(i fleet.Instance) bool {
+		return !i.Protected && o.inTarget(func(t TargetGroup) bool { return t.state(i.ID) != "" })
+	})
 	p.Changes = append(p.Changes, chunks(protect, g.Name, "", serving, namedLimit)...)
 }
 
 // unprotect ends the protection that the bridge gave.
 func (p *Plan) unprotect(o *Observation) {
 	b := o.Record.Bridged
-	if b == nil || o.group(b.Group) == nil {
+	if b == nil || o.Groups[b.Group] == nil {
 		return
 	}
 	still := slices.DeleteFunc(slices.Clone(b.Protected), func(id string) bool {
-		i, _ := o.group(b.Group).Instance(id)
+		i, _ := o.Groups[b.Group].Instance(id)
 		return !i.Protected
 	})
 	p.Changes = append(p.Changes, chunks(unprotect, b.Group, "", still, namedLimit)...)
@@ -137,8 +118,8 @@ func (p *Plan) takeBackUnrecorded(o *Observation) {
 }
 
 // takeBack deregisters what was bridged of a group that does not serve any more, once
-// the one that does is seen to: the release was rolled back. Of the group that serves, the bridge is forgotten once
-// the group is attached.
+// the one that does is seen to: the release was rolled back. Of the group that serves,
+// the bridge is forgotten once the group is attached.
 func (p *Plan) takeBack(o *Observation) {
 	b, g := o.Record.Bridged, p.Serving.Group
 	if b == nil || g != nil && b.Group == g.Name && len(o.lacking(g)) > 0 {
@@ -178,28 +159,10 @@ func (o *Observation) absent(kind string, g *fleet.AutoScalingGroup, sources []f
 		if s.Type != fleet.ELBV2 {
 			continue
 		}
-		var absent []string
-		for _, i := range g.Instances {
-			if i.InService() && !o.Targets[s.ID].known(i.ID) && !slices.Contains(without, i.ID) {
-				absent = append(absent, i.ID)
-			}
-		}
+		absent := instances(g, func(i fleet.Instance) bool { return !o.Targets[s.ID].known(i.ID) && !slices.Contains(without, i.ID) })
 		changes = append(changes, chunks(kind, g.Name, s.ID, absent, registerLimit)...)
 	}
 	return changes
-}
-
-// draining reports whether an instance in service of a group is being deregistered where
-// CodeDeploy moves traffic: a reroute that was stopped registers none of them again.
-func (o *Observation) draining(g *fleet.AutoScalingGroup) bool {
-	return slices.ContainsFunc(g.Instances, func(i fleet.Instance) bool {
-		for _, t := range o.Targets {
-			if i.InService() && o.names(t.Name) && t.known(i.ID) && t.state(i.ID) == "" {
-				return true
-			}
-		}
-		return false
-	})
 }
 
 // chunks makes changes of at most n instances each.
@@ -225,27 +188,10 @@ func detachChanges(group string, sources []fleet.TrafficSource) []setting.Change
 	return changes
 }
 
-// say is a change in words, in the imperative.
-func say(c setting.Change) string {
-	items, group := setting.Join(c.Items), setting.Plain(c.Group)
-	target := fleet.TrafficSource{Type: fleet.ELBV2, ID: c.TargetGroup}
-	switch c.Kind {
-	case register, bridge:
-		return fmt.Sprintf("register %s of %s in %s", items, group, target)
-	case deregister:
-		return fmt.Sprintf("deregister %s of %s from %s", items, group, target)
-	case detach:
-		return fmt.Sprintf("detach %s from %s", items, group)
-	case protect:
-		return fmt.Sprintf("protect %s of %s from scale-in until the group is attached", items, group)
-	case unprotect:
-		return fmt.Sprintf("end the protection of %s of %s from scale-in", items, group)
-	case enterStandby:
-		return fmt.Sprintf("put %s of %s on standby", items, group)
-	case exitStandby:
-		return fmt.Sprintf("end the standby of %s of %s", items, group)
-	case replaceInstances:
-		return fmt.Sprintf("have Auto Scaling replace %s of %s", items, group)
-	}
-	return c.String()
+// bridgeLeft reports the bridge of a deployment group that is gone.
+func (p *Plan) bridgeLeft(o *Observation, b *Bridge) {
+	p.block(o, Blocker{Matter: "bridge left " + b.Group, ActionRequired: true, Reason: fmt.Sprintf(
+		"the deployment group was renamed or deleted, and instances of %s stay as they were left: registered one by one in %s, or protected from scale-in (%s)",
+		setting.Plain(b.Group), setting.Join(slices.Sorted(maps.Keys(b.Targets))), setting.Join(b.Protected)),
+		Remedy: "If the group does not serve any more, deregister them; end the protection; then invoke the function with the action forget for the old name."})
 }

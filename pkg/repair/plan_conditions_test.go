@@ -46,7 +46,7 @@ func TestServingAmongSeveralDeployments(t *testing.T) {
 		registers()(o)
 	})
 	two.Record.Release = "d-2"
-	two.Trigger = Trigger{Anyway: true}
+	two.Trigger = Trigger{Swept: true}
 	if s := serving(two); s.Deployed != ByRelease {
 		t.Errorf("an earlier success hides the last one, %q: the released group stays detached", s.Deployed)
 	}
@@ -180,6 +180,15 @@ func TestBlueGroupIsDetachedOnlyWhereNobodyNeedsIt(t *testing.T) {
 	}
 	if !detaches(plan(kept())) {
 		t.Error("the configuration says detach, and the old version comes back at blue's next launch")
+	}
+	if detaches(plan(kept(func(o *Observation) { o.DeploymentGroup.Stays, o.DeploymentGroup.TerminationWait = false, time.Hour }))) {
+		t.Error("detached before the termination wait was over: a rollback ends in a group without a load balancer")
+	}
+	if !detaches(plan(kept(func(o *Observation) {
+		o.DeploymentGroup.Stays, o.DeploymentGroup.TerminationWait, o.DeploymentGroup.Last = false, time.Hour, "d-3"
+		o.Deployments["d-3"] = &Deployment{ID: "d-3", Over: true, Created: noon, Ended: noon}
+	}))) {
+		t.Error("nothing can be rolled back to blue after a release that failed, and the old version comes back at blue's next launch")
 	}
 	if detaches(plan(kept(func(o *Observation) { o.Groups[blue].Tags = map[string]string{OptOut.Key: OptOut.Value} }))) {
 		t.Error("detached although its tag takes it out of scope: somebody works on it by hand")

@@ -1,7 +1,6 @@
 package repair
 
 import (
-	"maps"
 	"slices"
 
 	"deployhooks/pkg/fleet"
@@ -9,11 +8,11 @@ import (
 
 // replacement is a release's green group; nil, if it names none, or it is gone.
 func (o *Observation) replacement(d *Deployment) *fleet.AutoScalingGroup {
-	if d == nil || d.ByAutoScaling {
+	if d == nil {
 		return nil
 	}
 	for _, name := range d.Replacement {
-		if g := o.group(name); g != nil {
+		if g := o.Groups[name]; g != nil {
 			return g
 		}
 	}
@@ -31,9 +30,10 @@ func (o *Observation) deployed(g *fleet.AutoScalingGroup) Proof {
 		return ByTag
 	case o.succeeded().to(g) && (o.succeeded().Ended.IsZero() || !g.Created.After(o.succeeded().Ended)):
 		return ByRelease
-	case len(o.registered(g)) > 0:
+	case len(o.registered(g)) > 0,
+		g == o.named() && o.maker(g) != nil && o.deregistered(o.old(g)): // a reroute has taken the traffic from the old one
 		return ByTraffic
-	case tag != "" && asked && maker == nil && g.Name == o.DeploymentGroup.name():
+	case asked && maker == nil && g.Name == o.DeploymentGroup.name():
 		return ByMaker
 	case len(o.DeploymentGroup.TargetGroups) == 0 && o.DeploymentGroup.Success != "" && o.succeeded() == nil:
 		return ByRelease // only Classic Load Balancers, whose registrations are not read
@@ -46,33 +46,56 @@ func (o *Observation) deployed(g *fleet.AutoScalingGroup) Proof {
 // unless the group is known to have got the traffic before.
 func (o *Observation) registered(g *fleet.AutoScalingGroup) []string {
 	bridged := o.Record.Bridged
-	if d := o.deployment(o.Record.Rerouted); d.to(g) && !o.undone(d) {
+	if d := o.Deployments[o.Record.Rerouted]; d.to(g) && !o.undone(d) {
 		bridged = nil
 	}
 	return o.reached(g, bridged)
 }
 
 // reached are the same instances, without those of a bridge.
-func (o *Observation) reached(g *fleet.AutoScalingGroup, without *Bridge) (ids []string) {
-	for _, i := range g.Instances {
-		if i.InService() && slices.ContainsFunc(slices.Collect(maps.Values(o.Targets)), func(t TargetGroup) bool {
-			return o.names(t.Name) && t.state(i.ID) != "" && !without.holds(t.ARN, i.ID)
-		}) {
-			ids = append(ids, i.ID)
-		}
-	}
-	return ids
+func (o *Observation) reached(g *fleet.AutoScalingGroup, without *Bridge) []string {
+	return instances(g, func(i fleet.Instance) bool {
+		return o.inTarget(func(t TargetGroup) bool { return o.names(t.Name) && t.state(i.ID) != "" && !without.holds(t.ARN, i.ID) })
+	})
 }
 
 // serves reports whether an instance of a group is registered, not by a bridge, and
 // healthy.
 func (o *Observation) serves(g *fleet.AutoScalingGroup) bool {
-	return slices.ContainsFunc(o.registered(g), func(id string) bool {
-		for _, t := range o.Targets {
-			if o.names(t.Name) && t.state(id) == fleet.TargetHealthy {
-				return true
-			}
-		}
-		return false
+	return slices.ContainsFunc(o.registered(g), o.healthy)
+}
+
+// healthy reports whether an instance is registered and healthy where CodeDeploy
+// moves traffic.
+func (o *Observation) healthy(id string) bool {
+	return o.inTarget(func(t TargetGroup) bool { return o.names(t.Name) && t.state(id) == fleet.TargetHealthy })
+}
+
+// draining are the instances in service of a group that are being deregistered: a
+// reroute that was stopped registers none of them again.
+func (o *Observation) draining(g *fleet.AutoScalingGroup) []string {
+	return instances(g, func(i fleet.Instance) bool {
+		return o.inTarget(func(t TargetGroup) bool { return t.known(i.ID) && t.state(i.ID) == "" })
 	})
+}
+
+// inTarget reports whether a target group that was read is such.
+func (o *Observation) inTarget(such func(TargetGroup) bool) bool {
+	for _, t := range o.Targets {
+		if such(t) {
+			return true
+		}
+	}
+	return false
+}
+
+// instances are those in service of a group that are such, sorted.
+func instances(g *fleet.AutoScalingGroup, such func(fleet.Instance) bool) (ids []string) {
+	for _, i := range g.Instances {
+		if i.InService() && such(i) {
+			ids = append(ids, i.ID)
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }

@@ -11,7 +11,6 @@ import (
 // remains reports the replacement group that a failed or stopped release left, and
 // resumes what CodeDeploy left suspended there.
 func (p *Plan) remains(o *Observation) {
-	p.draft.Failed = ""
 	for _, d := range o.Deployments {
 		g := o.replacement(d)
 		if !d.failed() || g == nil || g == p.Serving.Group || !o.left(d) {
@@ -24,19 +23,19 @@ func (p *Plan) remains(o *Observation) {
 	}
 }
 
-// left reports whether the remains of a failed release are still to be reported:
-// of the last one, the one that the last undoes, and one that is remembered.
+// left reports whether the remains of a failed release are still to be reported: of the
+// last one, and of the one that the last undoes.
 func (o *Observation) left(d *Deployment) bool {
-	last := o.deployment(o.DeploymentGroup.Last)
-	return d.ID == o.Record.Failed || d == last || d == o.event() || last != nil && last.Undoes == d.ID ||
-		d == o.latest() || o.latest().Undoes == d.ID
+	return slices.ContainsFunc([]*Deployment{o.latest(), o.event(), o.Deployments[o.DeploymentGroup.Last]}, func(last *Deployment) bool {
+		return last != nil && (d == last || d.ID == last.Undoes)
+	})
 }
 
 // blueGroups reports groups that served before and still have traffic sources: what
 // they launch puts the old version back in front of users.
 func (p *Plan) blueGroups(o *Observation) {
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(o.former(p.Serving.Group)))) {
-		g := o.group(name)
+		g := o.Groups[name]
 		if g == nil || g == p.Serving.Group || slices.Contains(p.Serving.Also, g) || p.Serving.Deployed == "" {
 			continue
 		}
@@ -58,9 +57,8 @@ func (p *Plan) blueGroups(o *Observation) {
 // kept for good, or its termination wait has ended, whether SUCCESS came before or
 // after it. After a rollback, the group that it left is not needed.
 func (o *Observation) noRollback() bool {
-	released := o.released()
-	return o.DeploymentGroup.Stays || o.latest().failed() || o.latest() != nil && o.latest().Undoes != "" ||
-		!released.IsZero() && o.Now.Sub(released) >= o.DeploymentGroup.TerminationWait
+	latest := o.latest()
+	return o.DeploymentGroup.Stays || latest.failed() || latest != nil && latest.Undoes != "" || o.released() >= o.DeploymentGroup.TerminationWait
 }
 
 // former are the groups that served before a group.

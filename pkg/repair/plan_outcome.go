@@ -62,7 +62,7 @@ const (
 
 // requeues counts the continuations in a row. An event begins a new row.
 func (o *Observation) requeues() int {
-	if len(o.Trigger.Due) == 0 && !o.Trigger.Anyway {
+	if len(o.Trigger.Due) == 0 && !o.Trigger.Swept {
 		return 0
 	}
 	return o.Record.Requeues

@@ -1,7 +1,7 @@
 package repair
 
 import (
-	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -14,18 +14,14 @@ import (
 func (p Plan) next(o *Observation) Record {
 	n := p.draft
 	n.Blocked = map[string]time.Time{}
+	if p.partial(o) {
+		maps.Copy(n.Blocked, o.Record.Blocked)
+	}
 	for _, b := range p.Blockers {
 		n.Blocked[b.Matter] = b.Since
 	}
 	if o.Trigger.Confirmed {
 		n.Confirmed = o.Now
-	}
-	if o.Err != nil || p.Serving.Phase != Settled { // what else blocks is not known
-		for matter, since := range o.Record.Blocked {
-			if _, known := n.Blocked[matter]; !known {
-				n.Blocked[matter] = since
-			}
-		}
 	}
 	if o.Err != nil {
 		return n
@@ -43,7 +39,7 @@ func (p Plan) next(o *Observation) Record {
 			n.Rerouted = s.Release.ID
 		}
 	}
-	if d := o.event(); d != nil && d.Succeeded && o.ended() {
+	if d := o.event(); d != nil && d.Succeeded {
 		n.Ended = d.ID
 	}
 	if p.settled {
@@ -55,11 +51,7 @@ func (p Plan) next(o *Observation) Record {
 	if s.Group != nil && s.Group.IsSuspended(setting.AddToLoadBalancer) {
 		n.Settle = true
 	}
-	if s.Phase != Settled {
-		if d := o.event(); d.failed() {
-			n.Failed = d.ID
-		}
-	} else if p.settled || !slices.ContainsFunc(p.Blockers, func(b Blocker) bool { return b.passes }) {
+	if s.Phase == Settled && (p.settled || !slices.ContainsFunc(p.Blockers, func(b Blocker) bool { return b.passes })) {
 		n.Deployment = o.DeploymentGroup.Last
 	}
 	if p.Publish != "" {
@@ -68,10 +60,14 @@ func (p Plan) next(o *Observation) Record {
 	return n
 }
 
+// partial reports whether something may block that is not known now: while AWS does not
+// answer, and while a release is in progress.
+func (p Plan) partial(o *Observation) bool { return o.Err != nil || p.Serving.Phase != Settled }
+
 // pending is what the plan's changes make of the record, and what their end does.
 func (p Plan) pending(o *Observation, n *Record) {
 	if p.settled {
-		n.Pending, n.PendingSince, n.Settle = nil, time.Time{}, false
+		n.Pending, n.Settle = nil, false
 		return
 	}
 	if o.Config.Mode == ModePlan {
@@ -88,13 +84,17 @@ func (p Plan) pending(o *Observation, n *Record) {
 			n.OnStandby = append(slices.Clone(n.OnStandby), c.Items...)
 		}
 		if !slices.ContainsFunc(n.Pending, func(other setting.Change) bool { return say(other) == say(c) }) {
-			if len(n.Pending) == 0 {
-				n.PendingSince = o.Now
-			}
 			c.Data = nil
 			n.Pending = append(slices.Clone(n.Pending), c)
 		}
 	}
+}
+
+// recordFirst reports whether the record is saved before the plan is applied: once
+// processes are resumed, nothing in AWS shows that instances launched meanwhile are
+// still to be registered.
+func (p Plan) recordFirst() bool {
+	return slices.ContainsFunc(p.Changes, func(c setting.Change) bool { return c.Kind == setting.Resume })
 }
 
 // formerLimit bounds how many former groups are remembered.
@@ -102,19 +102,17 @@ const formerLimit = 5
 
 // formerGroups are the groups that served before and still exist.
 func (p Plan) formerGroups(o *Observation) []string {
-	var former []string
-	for _, name := range o.former(p.Serving.Group) {
-		if o.group(name) != nil && !slices.Contains(former, name) {
-			former = append(former, name)
-		}
-	}
-	also := p.Serving.Also
+	names := o.former(p.Serving.Group)
 	if p.Serving.Phase == Rerouted { // until a rollback, it is the current one
-		also = []*fleet.AutoScalingGroup{p.Serving.Group}
+		names = append(names, p.Serving.Group.Name)
 	}
-	for _, also := range also {
-		if !slices.Contains(former, also.Name) {
-			former = append(former, also.Name)
+	for _, also := range p.Serving.Also {
+		names = append(names, also.Name)
+	}
+	var former []string
+	for _, name := range names {
+		if o.Groups[name] != nil && !slices.Contains(former, name) {
+			former = append(former, name)
 		}
 	}
 	return former[max(0, len(former)-formerLimit):]
@@ -152,7 +150,7 @@ func (p Plan) baseline(o *Observation) *Baseline {
 			}
 		}
 		b.Lost = old.Lost.Without(now)
-	case len(p.Changes) > 0 || len(o.unattached(g, sources)) > 0:
+	case len(p.Changes) > 0 || len(except(o.wanted(g), sources)) > 0:
 		return old
 	case old != nil && !o.anew(g):
 		b.Lost = old.Settings.Merge(old.Lost).Without(now)
@@ -170,62 +168,29 @@ func (p Plan) baseline(o *Observation) *Baseline {
 	return b
 }
 
-// unattached are the wanted traffic sources that are not among some.
-func (o *Observation) unattached(g *fleet.AutoScalingGroup, sources []fleet.TrafficSource) []fleet.TrafficSource {
-	return slices.DeleteFunc(o.wanted(g), func(s fleet.TrafficSource) bool { return slices.Contains(sources, s) })
-}
-
-// fail adds what AWS answered a question with.
-func (p *Plan) fail(o *Observation, err error) {
-	p.failed = true
-	action := fault.Action(err)
-	b := Blocker{Matter: "failed " + action + " " + fault.Code(err), notify: notifyAfter, passes: true, failure: true,
-		Reason: setting.Plain(fault.Message(err)), Remedy: "Nothing, if it passes: the function tries again."}
-	if action != "" {
-		b.Reason = fmt.Sprintf("%s failed: %s", action, b.Reason)
+// after is the plan when some of its changes have failed: errs are those of each, and
+// that of publishing.
+func (p Plan) after(o *Observation, errs []error) Plan {
+	if err := errs[len(p.Changes)]; err != nil {
+		p.fail(o, err)
+		p.Publish = ""
 	}
-	switch fault.Of(err) {
-	case fault.Denied:
-		b.ActionRequired, b.Remedy = true, allowRemedy(err)
-	case fault.Invalid:
-		b.ActionRequired, b.Remedy = true, "AWS will never accept this call. Correct what it names, in the deployment group's settings or the Auto Scaling group's."
-	case fault.Conflict:
-		b.notify = never
-	}
-	p.block(o, b)
-}
-
-// after is the plan when some of its changes have failed.
-func (p Plan) after(o *Observation, done []work) Plan {
-	p.Outcome = ""
-	made := make([]setting.Change, 0, len(done))
+	var made []setting.Change
 	var refused []string
-	for _, w := range done {
-		switch {
-		case w.err == nil && w.change == nil:
-		case w.err == nil:
-			made = append(made, *w.change)
-		case w.change == nil:
-			p.fail(o, w.err)
-			p.Publish = ""
-		default:
-			p.fail(o, w.err)
-			switch fault.Of(w.err) {
-			case fault.Denied, fault.Invalid:
-				refused = append(refused, say(*w.change))
-			case fault.Transient, fault.Unknown: // it may have had its effect
-				made = append(made, *w.change)
-			}
+	for i, c := range p.Changes {
+		err := errs[i]
+		if err != nil {
+			p.fail(o, err)
+		}
+		switch kind := fault.Of(err); {
+		case err == nil, kind == fault.Transient, kind == fault.Unknown: // it may have had its effect
+			made = append(made, c)
+		case kind == fault.Denied, kind == fault.Invalid:
+			refused = append(refused, say(c))
 		}
 	}
-	if o.Config.Mode == ModeApply {
-		p.Changes = made
-	}
+	p.Changes = made
 	p = p.finish(o)
-	for _, text := range refused {
-		if !slices.Contains(p.Next.Refused, text) {
-			p.Next.Refused = append(slices.Clone(p.Next.Refused), text)
-		}
-	}
+	p.Next.Refused = slices.Compact(slices.Sorted(slices.Values(slices.Concat(p.Next.Refused, refused))))
 	return p
 }

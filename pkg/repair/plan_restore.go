@@ -44,6 +44,11 @@ func (o *Observation) lacking(g *fleet.AutoScalingGroup) []fleet.TrafficSource {
 	return lacking
 }
 
+// except are those traffic sources of all that are not among some.
+func except(all, some []fleet.TrafficSource) []fleet.TrafficSource {
+	return slices.DeleteFunc(slices.Clone(all), func(s fleet.TrafficSource) bool { return slices.Contains(some, s) })
+}
+
 // restore gives the group that serves everything that it should have and that does
 // no harm now. Processes that a dead release left suspended come first and alone:
 // what is attached while AddToLoadBalancer is suspended stays without its instances.
@@ -73,7 +78,7 @@ func (p *Plan) restore(o *Observation, g *fleet.AutoScalingGroup) {
 	if o.settles(g) {
 		p.Changes = append(p.Changes, o.register(g, sources)...)
 	}
-	if o.Record.Settle && o.draining(g) {
+	if o.Record.Settle && o.draining(g) != nil {
 		p.block(o, Blocker{Matter: "draining " + g.Name, notify: never, passes: true,
 			Reason: fmt.Sprintf("instances in service of %s are draining, and are registered again when they have", setting.Plain(g.Name))})
 	}
@@ -161,7 +166,7 @@ func (o *Observation) releasedSince(g *fleet.AutoScalingGroup) bool {
 }
 
 func (o *Observation) notDeployed(g *fleet.AutoScalingGroup) *Blocker {
-	if maker := o.deployment(g.Tags[fleet.ProvisioningTag]); maker.failed() || o.latest().failed() && o.latest().to(g) {
+	if maker := o.Deployments[g.Tags[fleet.ProvisioningTag]]; maker.failed() || o.latest().failed() && o.latest().to(g) {
 		if maker == nil {
 			maker = o.latest()
 		}
@@ -177,33 +182,20 @@ func (o *Observation) notDeployed(g *fleet.AutoScalingGroup) *Blocker {
 // unhealthy delays an attachment that would have an ELB-checked group replace its
 // instances: once the source is InService, it replaces each that the target group
 // reports unhealthy. Instances that are not registered do not count: attaching
-// registers them, and the health check comes before traffic. But if not one is
-// registered in a target group that CodeDeploy moves traffic with, the reroute is not
-// seen yet. All that delays for ten minutes at most: then being attached is what gets
-// unhealthy instances replaced, and a source is InService only with a healthy one
-// ("Health checks for instances in an Auto Scaling group").
+// registers them, and the health check comes before traffic. That delays for ten minutes
+// at most: then being attached is what gets unhealthy instances replaced, and a source
+// is InService only with a healthy one ("Health checks for instances in an Auto Scaling
+// group").
 func (o *Observation) unhealthy(g *fleet.AutoScalingGroup, s fleet.TrafficSource) *Blocker {
-	var running, well, sick int
-	for _, i := range g.Instances {
-		if !i.InService() {
-			continue
-		}
-		running++
-		switch o.Targets[s.ID].state(i.ID) {
-		case fleet.TargetHealthy, fleet.TargetUnused: // unused: no load balancer sends it anything or checks it
-			well++
-		case "":
-		default:
-			sick++
-		}
+	in := func(states ...string) []string {
+		return instances(g, func(i fleet.Instance) bool { return slices.Contains(states, o.Targets[s.ID].state(i.ID)) })
 	}
+	well, absent := len(in(fleet.TargetHealthy, fleet.TargetUnused)), len(in("")) // unused: no load balancer sends it anything or checks it
+	running := len(instances(g, fleet.Instance.InService))
+	sick := running - well - absent
 	matter := "unhealthy in " + s.ID
-	late := o.blockedFor(matter) >= gracePeriod
-	if released := o.released(); !released.IsZero() && o.Now.Sub(released) >= gracePeriod {
-		late = true
-	}
-	rerouted := well > 0 || !o.names(s.Name())
-	if running == 0 || sick == 0 && rerouted || late {
+	late := max(o.blockedFor(matter), o.released()) >= gracePeriod
+	if sick == 0 || late {
 		return nil
 	}
 	return &Blocker{Matter: matter, notify: notifyAfter, passes: true,
@@ -228,7 +220,7 @@ func (p *Plan) attachAlso(o *Observation, g *fleet.AutoScalingGroup) {
 // the group was seen complete for the first time, and after AddToLoadBalancer was
 // suspended. Else, an instance that is not registered was taken out by somebody.
 func (o *Observation) settles(g *fleet.AutoScalingGroup) bool {
-	return !o.verified(g) || len(o.Record.Pending) > 0 || o.Record.Settle
+	return !o.verified(g) || o.Record.Settle
 }
 
 // unsettled says what is attached and does not serve yet. A traffic source is Adding
@@ -256,9 +248,7 @@ func (p *Plan) unsettled(o *Observation, g *fleet.AutoScalingGroup, sources []fl
 // expectsHealth reports whether any instance can become healthy in the source: not
 // if none is in service, nor if no load balancer uses the target group.
 func (o *Observation) expectsHealth(g *fleet.AutoScalingGroup, s fleet.TrafficSource) bool {
-	return slices.ContainsFunc(g.Instances, func(i fleet.Instance) bool {
-		return i.InService() && o.Targets[s.ID].state(i.ID) != fleet.TargetUnused
-	})
+	return instances(g, func(i fleet.Instance) bool { return o.Targets[s.ID].state(i.ID) != fleet.TargetUnused }) != nil
 }
 
 // unusable says which of the deployment group's target groups cannot be attached at

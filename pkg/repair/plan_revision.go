@@ -11,7 +11,7 @@ import (
 // maker is the release that made a group, or last deployed to it; nil if it is not
 // known.
 func (o *Observation) maker(g *fleet.AutoScalingGroup) *Deployment {
-	if d := o.deployment(g.Tags[fleet.ProvisioningTag]); d != nil && d.to(g) {
+	if d := o.Deployments[g.Tags[fleet.ProvisioningTag]]; d != nil && d.to(g) {
 		return d
 	}
 	for _, d := range o.releases() {
@@ -35,14 +35,7 @@ func (o *Observation) suspects(g *fleet.AutoScalingGroup) []string {
 	if !asked || revised.Err != nil || len(o.Launched) > launchedLimit { // who was not asked about is not known to lack it
 		return nil
 	}
-	var ids []string
-	for _, i := range g.Instances {
-		if i.InService() && !o.hasRevision(i.ID) && !o.healthy(i.ID) {
-			ids = append(ids, i.ID)
-		}
-	}
-	slices.Sort(ids)
-	return ids
+	return instances(g, func(i fleet.Instance) bool { return !o.hasRevision(i.ID) && !o.healthy(i.ID) })
 }
 
 // hasRevision reports whether a deployment that was asked about deployed to an
@@ -50,17 +43,6 @@ func (o *Observation) suspects(g *fleet.AutoScalingGroup) []string {
 func (o *Observation) hasRevision(id string) bool {
 	for _, r := range o.Revised {
 		if slices.Contains(r.Instances, id) {
-			return true
-		}
-	}
-	return false
-}
-
-// healthy reports whether an instance is registered and healthy where CodeDeploy
-// moves traffic.
-func (o *Observation) healthy(id string) bool {
-	for _, t := range o.Targets {
-		if o.names(t.Name) && t.state(id) == fleet.TargetHealthy {
 			return true
 		}
 	}

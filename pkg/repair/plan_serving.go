@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -44,18 +45,26 @@ type Serving struct {
 	Sure bool
 }
 
-// Proof is what shows that an Auto Scaling group was deployed to.
+// Proof is what shows that an Auto Scaling group was deployed to. Machines read it.
 type Proof string
 
 // The proofs.
 const (
-	ByTag     Proof = "the deployment that made it succeeded"
-	ByRelease Proof = "the last successful release deployed to it"
-	ByTraffic Proof = "its instances are registered"
+	ByTag     Proof = "by-tag"
+	ByRelease Proof = "by-release"
+	ByTraffic Proof = "by-traffic"
 	// ByMaker is that of a group that CodeDeploy made and the deployment group
 	// names, when CodeDeploy has forgotten the deployment that made it.
-	ByMaker Proof = "CodeDeploy made it and the deployment group names it"
+	ByMaker Proof = "by-maker"
 )
+
+// words are the proofs for operators.
+var words = map[Proof]string{
+	ByTag:     "the deployment that its provisioning tag names has succeeded",
+	ByRelease: "the last successful release deployed to it",
+	ByTraffic: "its instances are registered",
+	ByMaker:   "CodeDeploy made it and the deployment group names it",
+}
 
 // evidence identifies what is taken for the truth, so that the record can say since
 // when it has been.
@@ -70,7 +79,7 @@ func (s Serving) evidence() string {
 		}
 	}
 	if s.Phase == Settled && s.Deployed == ByTraffic {
-		parts = append(parts, "by-traffic")
+		parts = append(parts, string(ByTraffic))
 	}
 	return strings.Join(parts, " ")
 }
@@ -144,7 +153,7 @@ func (o *Observation) releasing(release *Deployment) Serving {
 	s := Serving{Phase: Before, Group: old, Release: release}
 	switch {
 	case release.Undoes != "":
-		s.Phase, s.Group = Rerouting, cmpGroup(green, o.named())
+		s.Phase, s.Group = Rerouting, cmp.Or(green, o.named())
 	case green == nil, release.Ready:
 	case release.Waiting, o.Record.Rerouted == release.ID:
 		s.Phase, s.Group, s.Sure = Rerouted, green, true
@@ -157,7 +166,7 @@ func (o *Observation) releasing(release *Deployment) Serving {
 		s.Phase, s.Group = Rerouting, green
 		switch stood := o.stood(s); {
 		case stood >= reroutes && (!suspended || !mixed && o.serves(green)),
-			stood >= standing && !suspended && !moved: // nobody serves
+			stood >= standing && !moved: // nobody serves, and CodeDeploy registers before it deregisters
 			s.Phase, s.Sure = Rerouted, true
 		case !suspended && moved && !mixed:
 			s.Phase = Rerouted
@@ -242,18 +251,11 @@ func (o *Observation) old(green *fleet.AutoScalingGroup) *fleet.AutoScalingGroup
 		names = append(names, b.Group)
 	}
 	for _, name := range append(names, o.Record.Former...) {
-		if g := o.group(name); g != nil && g != green {
+		if g := o.Groups[name]; g != nil && g != green {
 			return g
 		}
 	}
 	return nil
-}
-
-func cmpGroup(a, b *fleet.AutoScalingGroup) *fleet.AutoScalingGroup {
-	if a != nil {
-		return a
-	}
-	return b
 }
 
 // describe is the phase in words, for operators.

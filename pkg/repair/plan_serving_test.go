@@ -221,6 +221,13 @@ func TestServing(t *testing.T) {
 			}),
 			phase: Settled, group: blue, deployed: ByTag, harm: "a broken group is attached",
 		},
+		"the release failed, and its green is healthy only where CodeDeploy moves no traffic": {
+			o: releasing(failed, func(o *Observation) {
+				o.Targets[webARN] = targetGroup(webARN, "web", fleet.TargetUnhealthy, "b-1", "i-1")
+				o.Targets[adminARN] = targetGroup(adminARN, "admin", fleet.TargetHealthy, "i-1")
+			}),
+			phase: Settled, group: blue, deployed: ByTag, harm: "a broken group is attached",
+		},
 		"the release was stopped, named green, and blue serves": {
 			o:     releasing(failed, named(green)),
 			phase: Settled, group: blue, deployed: ByTag, harm: "the group that serves is not attached, and the one that does not is",
@@ -233,11 +240,22 @@ func TestServing(t *testing.T) {
 			}),
 			phase: Settled, group: green, deployed: ByTraffic, harm: "the group that serves is not attached",
 		},
+		"stopped after the reroute, green is named, and all of its instances were replaced": {
+			o:     releasing(failed, named(green), registers(), func(o *Observation) { o.Record.Former = []string{blue} }),
+			phase: Settled, group: green, deployed: ByTraffic, harm: "the old group is deregistered, and nobody serves",
+		},
 		"a group named by hand": {
 			o: observed(func(o *Observation) {
 				o.Groups[green].Tags = nil
 				o.Deployments["d-2"].Replacement = []string{blue}
 				registers()(o)
+			}),
+			phase: Settled, group: green, harm: "a group that nothing was deployed to takes traffic",
+		},
+		"a group named by hand, and an earlier one is kept deregistered": {
+			o: releasing(named(green), registers(), func(o *Observation) {
+				o.Groups[green].Tags, o.Record.Former = nil, []string{blue}
+				delete(o.Deployments, "d-2")
 			}),
 			phase: Settled, group: green, harm: "a group that nothing was deployed to takes traffic",
 		},

@@ -248,7 +248,7 @@ func TestPlan(t *testing.T) {
 		},
 		"named by hand, and only a launching instance was deployed to": {
 			vary: []func(*Observation){undeployed, byAutoScaling, extra(targetGroup(webARN, "web", fleet.TargetHealthy, "i-blue")),
-				func(o *Observation) { o.Trigger = Trigger{Anyway: true} }},
+				func(o *Observation) { o.Trigger = Trigger{Swept: true} }},
 			outcome: Waiting, reason: "no deployment to " + green, again: true, harm: "a group that nothing was deployed to takes traffic",
 		},
 		"the deployment group names a failed deployment's copy": {
@@ -281,9 +281,35 @@ func TestPlan(t *testing.T) {
 			vary:    []func(*Observation){func(o *Observation) { o.Groups[green].Tags = nil; o.Deployments = map[string]*Deployment{} }},
 			outcome: Waiting, reason: "registrations alone", again: true, harm: "one stale read decides",
 		},
+		"only its registrations show that it serves, and it is attached": {
+			vary: []func(*Observation){state(web, fleet.SourceInService), func(o *Observation) {
+				o.Groups[green].Tags, o.Deployments = nil, map[string]*Deployment{}
+			}},
+			outcome: InOrder, harm: "a group in order is reconciled again and again",
+		},
 		"only its registrations show that it serves, for a minute": {
 			vary:    []func(*Observation){func(o *Observation) { o.Groups[green].Tags = nil; o.Deployments = map[string]*Deployment{} }, stands},
 			outcome: Applied, changes: attachWeb, again: true, harm: "a group that serves stays detached",
+		},
+		"only its registrations show that it serves, and nothing did a moment ago": {
+			vary: []func(*Observation){func(o *Observation) {
+				o.Groups[green].Tags, o.Deployments = nil, map[string]*Deployment{}
+				o.Record.Evidence, o.Record.EvidenceSince = "settled "+green, noon.Add(-time.Hour)
+			}},
+			outcome: Waiting, reason: "registrations alone", again: true, harm: "one stale read decides",
+		},
+		"only its registrations show that it serves, and an instance launched under suspension": {
+			vary: []func(*Observation){state(web, fleet.SourceInService), verified(web), more("i-3"), func(o *Observation) {
+				o.Groups[green].Tags, o.Deployments, o.Record.Settle = nil, map[string]*Deployment{}, true
+			}},
+			outcome: Applied, changes: []string{"register i-3 of " + green + " in target group web"}, again: true, harm: "the instance is forgotten, because the rest is in order",
+		},
+		"one of three has been unhealthy for long, and a release has failed since": {
+			vary: []func(*Observation){later(time.Hour), more("i-3"), unhealthy("i-3"), func(o *Observation) {
+				o.Deployments["d-3"] = &Deployment{ID: "d-3", Over: true, Created: o.Now.Add(-time.Minute), Ended: o.Now}
+				o.DeploymentGroup.Last = "d-3"
+			}},
+			outcome: Applied, changes: attachWeb, again: true, harm: "each failed release keeps the group detached for ten minutes more",
 		},
 		"AddToLoadBalancer suspended by a person": {
 			vary: []func(*Observation){suspend(green, trio[0])}, outcome: Waiting, reason: "AddToLoadBalancer", again: true, harm: "a person's decision is undone",
@@ -336,12 +362,10 @@ func TestPlan(t *testing.T) {
 			vary:    []func(*Observation){func(o *Observation) { o.Deployments["d-2"].Ended = time.Time{} }, more("i-3"), unhealthy("i-3"), since("unhealthy in "+webARN, gracePeriod)},
 			outcome: Applied, changes: attachWeb, again: true, harm: "the group stays detached for good",
 		},
-		"nobody registered yet where CodeDeploy moves traffic": {
-			vary:    []func(*Observation){extra(targetGroup(webARN, "web", ""))},
-			outcome: Waiting, reason: "0 are healthy in target group web and 0 are not", again: true, harm: "attached before the reroute: unvalidated instances take traffic",
-		},
-		"nobody registered, and the release is long over": {
-			vary: []func(*Observation){extra(targetGroup(webARN, "web", "")), later(time.Hour)}, outcome: Applied, changes: attachWeb, again: true, harm: "a group whose instances were all replaced serves nobody",
+		// Not a reroute that is still to come: a release that has succeeded has moved the
+		// traffic, whether SUCCESS comes before the termination wait or after it.
+		"nobody registered where CodeDeploy moves traffic": {
+			vary: []func(*Observation){extra(targetGroup(webARN, "web", ""))}, outcome: Applied, changes: attachWeb, again: true, harm: "a group whose instances were all replaced serves nobody for ten minutes more",
 		},
 		"a minority unhealthy for long in a group that scales all the time": {
 			vary: []func(*Observation){later(time.Hour), byAutoScaling, more("i-3"), unhealthy("i-3")}, outcome: Applied, changes: attachWeb, again: true, harm: "the group stays detached for as long as it scales",
@@ -467,7 +491,7 @@ func TestPlan(t *testing.T) {
 			outcome: Applied, changes: []string{"register i-3 of " + green + " in target group web"}, again: true, harm: "an instance serves nobody",
 		},
 		"a swept group in order is not notified": {
-			vary:    []func(*Observation){state(web, fleet.SourceInService), func(o *Observation) { o.Trigger = Trigger{Anyway: true} }},
+			vary:    []func(*Observation){state(web, fleet.SourceInService), func(o *Observation) { o.Trigger = Trigger{Swept: true} }},
 			outcome: InOrder, harm: "a notification for every group at every sweep",
 		},
 		"a hook that AWS refuses keeps nothing from being in order": {

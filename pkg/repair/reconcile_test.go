@@ -151,6 +151,11 @@ func TestReleaseIsRepaired(t *testing.T) {
 	if n := f.queue.Len(); n > 0 {
 		t.Errorf("%d messages are left in the queue of a group in order: it is reconciled for ever", n)
 	}
+	f.ForgetCalls()
+	f.ask(`{"action":"plan","application":"shop","deploymentGroup":"web"}`, &repair.Result{})
+	if n := f.made("ListDeploymentTargets"); n > 0 {
+		t.Errorf("a group in order costs %d questions about who has the revision", n)
+	}
 }
 
 func TestTerminationWait(t *testing.T) {
@@ -227,13 +232,7 @@ func TestRecordThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, region.Service{})
 	f.sweep()
-	key := map[string]dynamodbtypes.AttributeValue{
-		"application": &dynamodbtypes.AttributeValueMemberS{Value: "shop"}, "deploymentGroup": &dynamodbtypes.AttributeValueMemberS{Value: "web"},
-		"version": &dynamodbtypes.AttributeValueMemberN{Value: "7"}, "schema": &dynamodbtypes.AttributeValueMemberN{Value: "99"}, "value": &dynamodbtypes.AttributeValueMemberS{Value: "{}"},
-	}
-	if _, err := f.DynamoDB().PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("records"), Item: key}); err != nil {
-		t.Fatal(err)
-	}
+	f.put(t, 99, 7, "{}")
 	f.RunDeployment(f.svc, region.Deployment{})
 	f.Advance(15 * time.Minute)
 	if len(f.Attached(f.GroupOf(f.svc))) != 1 {
@@ -249,6 +248,43 @@ func TestRecordThatCannotBeRead(t *testing.T) {
 	status = repair.Status{}
 	if f.ask(`{"action":"forget","application":"shop","deploymentGroup":"web"}`, &status); status.RecordError != "" {
 		t.Errorf("forget leaves the record as it is: %s", status.RecordError)
+	}
+}
+
+// TestRecordWrittenBySomebodyElse holds that a reconcile whose record somebody else
+// writes meanwhile overwrites nothing, begins once more, and then is delivered again.
+func TestRecordWrittenBySomebodyElse(t *testing.T) {
+	t.Parallel()
+	for _, times := range []int{1, 2} {
+		t.Run(fmt.Sprint(times), func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, region.Service{})
+			written := 0
+			f.OnCall(func(c region.Call) {
+				if c.Operation != "DescribeAutoScalingGroups" || written == times {
+					return
+				}
+				written++
+				f.put(t, 1, 100*written, `{"published":"somebody"}`)
+			})
+			_, err := f.repairer.Invoke(t.Context(), []byte(`{"action":"repair","application":"shop","deploymentGroup":"web"}`))
+			if written != times || (err != nil) != (times == 2) {
+				t.Errorf("written %d times by somebody else, and the reconcile came to %v", written, err)
+			}
+		})
+	}
+}
+
+// put writes the record as somebody else does.
+func (f *fixture) put(t *testing.T, schema, version int, value string) {
+	t.Helper()
+	item := map[string]dynamodbtypes.AttributeValue{
+		"application": &dynamodbtypes.AttributeValueMemberS{Value: "shop"}, "deploymentGroup": &dynamodbtypes.AttributeValueMemberS{Value: "web"},
+		"version": &dynamodbtypes.AttributeValueMemberN{Value: fmt.Sprint(version)}, "schema": &dynamodbtypes.AttributeValueMemberN{Value: fmt.Sprint(schema)},
+		"value": &dynamodbtypes.AttributeValueMemberS{Value: value},
+	}
+	if _, err := f.DynamoDB().PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("records"), Item: item}); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -40,18 +40,14 @@ type Record struct {
 	// OnStandby are instances that were put on standby until CodeDeploy has deployed
 	// to them.
 	OnStandby []string `json:"onStandby,omitempty"`
-	// Pending are changes that were made and are not yet seen to work, and
-	// PendingSince is when the first of them was made.
-	Pending      []setting.Change `json:"pending,omitempty"`
-	PendingSince time.Time        `json:"pendingSince,omitzero"`
+	// Pending are changes that were made and are not yet seen to work.
+	Pending []setting.Change `json:"pending,omitempty"`
 	// Refused are changes that AWS will not make until somebody does something, in
 	// words.
 	Refused []string `json:"refused,omitempty"`
 	// Settle means that instances may have launched while AddToLoadBalancer was
 	// suspended, and are still to be registered.
 	Settle bool `json:"settle,omitempty"`
-	// Failed is a failed or stopped release whose remains are still to be reported.
-	Failed string `json:"failed,omitempty"`
 	// Ended is a successful release whose outcome is still to be reported.
 	Ended string `json:"ended,omitempty"`
 	// Published is the group whose name stands in the SSM parameter.
@@ -117,6 +113,16 @@ type Bridge struct {
 // holds reports whether an instance is registered because of the bridge.
 func (b *Bridge) holds(targetGroup, instance string) bool {
 	return b != nil && slices.Contains(b.Targets[targetGroup], instance)
+}
+
+// sources are the target groups that instances were registered in; none, if it is nil.
+func (b *Bridge) sources() (all []fleet.TrafficSource) {
+	if b != nil {
+		for arn := range b.Targets {
+			all = append(all, fleet.TrafficSource{Type: fleet.ELBV2, ID: arn})
+		}
+	}
+	return all
 }
 
 // with is the bridge with more instances.

@@ -22,12 +22,9 @@
 package repair
 
 import (
-	"context"
 	"log/slog"
-	"sync"
 	"time"
 
-	"deployhooks/pkg/event"
 	"deployhooks/pkg/invoke"
 	"deployhooks/pkg/notice"
 	"deployhooks/pkg/store"
@@ -67,24 +64,7 @@ const (
 	OutOfScope Outcome = "out-of-scope"
 )
 
-// Trigger is why a deployment group is reconciled.
-type Trigger struct {
-	// Deployments are those that events are about, by ID. One may be a deployment
-	// to a single instance that Auto Scaling asked for.
-	Deployments map[string]event.State
-	// Confirmed means that an operator asked for the repair, and so confirms what
-	// the function does not do by itself.
-	Confirmed bool
-	// Due are the times of the function's own continuations. One is superseded
-	// unless the record holds its time.
-	Due []time.Time
-	// Redelivered means that an earlier delivery came to no end.
-	Redelivered bool
-	// Anyway means that the sweep found the group.
-	Anyway bool
-}
-
-// Repairer is the handler of the function in functions/repair.
+// Repairer is the [invoke.Domain] of the function in functions/repair.
 type Repairer struct {
 	invoke.Handler
 	cfg     Config
@@ -94,32 +74,17 @@ type Repairer struct {
 	notices *notice.Publisher
 	log     *slog.Logger
 	now     func() time.Time
-
-	mu      sync.Mutex
-	handled map[string]bool // events that this process has handled
 }
 
 // New makes a Repairer. It makes no call.
 func New(cfg Config, clients Clients, notices *notice.Publisher, log *slog.Logger, now func() time.Time) *Repairer {
 	r := &Repairer{
 		cfg: cfg, clients: clients, notices: notices, log: log, now: now,
-		handled: map[string]bool{},
-		queue:   invoke.Queue{URL: cfg.QueueURL, Client: clients.Queue},
+		queue: invoke.Queue{URL: cfg.QueueURL, Client: clients.Queue},
 		records: store.NewDynamoDB[Record](clients.Database, store.Layout{
 			Table: cfg.Table, Partition: "application", Sort: "deploymentGroup", Schema: schema,
 		}),
 	}
-	r.Handler = invoke.Handler{Domain: domain{r}, Home: cfg.Home, Log: log}
+	r.Handler = invoke.Handler{Domain: r, Home: cfg.Home, Log: log}
 	return r
-}
-
-// domain is how [invoke.Handler] calls a Repairer.
-type domain struct{ *Repairer }
-
-func (d domain) Handle(ctx context.Context, messages []event.Message) []error {
-	return d.handle(ctx, messages)
-}
-
-func (d domain) Answer(ctx context.Context, req event.Request) (any, error) {
-	return d.answer(ctx, req)
 }

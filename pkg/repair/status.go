@@ -14,7 +14,7 @@ import (
 
 // Plan says what would be done about a deployment group, and does nothing.
 func (r *Repairer) Plan(ctx context.Context, k Key) (Result, error) {
-	o := r.observe(ctx, k, Trigger{Anyway: true})
+	o := r.observe(ctx, k, Trigger{Swept: true})
 	o.Config.Mode = ModePlan
 	return plan(o).result(o), nil
 }
@@ -25,8 +25,10 @@ type Status struct {
 	AutoScalingGroup string   `json:"autoScalingGroup,omitempty"`
 	LastDeployment   string   `json:"lastDeployment,omitempty"`
 	InProgress       []string `json:"releasesInProgress,omitempty"`
-	// Serving is what shows that the group was deployed to.
+	// Serving is what shows that the group was deployed to, and Because says it in
+	// words.
 	Serving   Proof         `json:"serving,omitempty"`
+	Because   string        `json:"because,omitempty"`
 	Sources   []SourceState `json:"trafficSources"`
 	Suspended []string      `json:"suspendedProcesses,omitempty"`
 	// Record is what is remembered, without the notifications' texts, and
@@ -52,11 +54,12 @@ type SourceState struct {
 
 // Status says how a deployment group stands. It changes nothing.
 func (r *Repairer) Status(ctx context.Context, k Key) (Status, error) {
-	o := r.observe(ctx, k, Trigger{Anyway: true})
+	o := r.observe(ctx, k, Trigger{Swept: true})
 	o.Config.Mode = ModePlan
 	p := plan(o)
 	s := Status{
-		Key: k, AutoScalingGroup: o.DeploymentGroup.name(), LastDeployment: o.DeploymentGroup.Last, Serving: p.Serving.Deployed, Sources: []SourceState{},
+		Key: k, AutoScalingGroup: o.DeploymentGroup.name(), LastDeployment: o.DeploymentGroup.Last,
+		Serving: p.Serving.Deployed, Because: words[p.Serving.Deployed], Sources: []SourceState{},
 		Baseline: o.Record.Baseline, Pending: o.Record.Pending, Bridged: o.Record.Bridged, OnStandby: o.Record.OnStandby,
 		Notified: o.Record.Notices.Sent, Next: p.result(o),
 	}

@@ -1,10 +1,12 @@
 package repair
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"time"
 
@@ -84,7 +86,7 @@ func (s *sweeper) run(ctx context.Context) error {
 		s.work.After = batch[len(batch)-1]
 	}
 	over := reading.Err() == nil
-	if err := s.report(ctx, over); err != nil || over {
+	if err := s.notifyUnread(ctx, over); err != nil || over {
 		return err
 	}
 	s.swept.ContinuesAfter = s.work.After
@@ -166,9 +168,10 @@ type summary struct {
 // reconcile would want, and whether the baseline is up to date.
 func (g summary) inOrder() bool {
 	r := g.record
-	if g.unreadable != nil || g.group == nil || r.Baseline == nil || r.Published != g.group.Name || r.Deployment != g.Last ||
-		r.Failed != "" || len(r.Notices.Outbox) > 0 || len(r.Pending) > 0 || r.Settle || len(r.Blocked) > 0 || r.Bridged != nil || len(r.OnStandby) > 0 ||
-		len(r.Former) > 0 || r.Baseline.Group != g.group.Name || r.Baseline.ARN != g.group.ARN || r.Baseline.DeploymentGroupID != g.ID {
+	o := Observation{Record: r, DeploymentGroup: g.DeploymentGroup}
+	if g.unreadable != nil || g.group == nil || !o.verified(g.group) || r.Published != g.group.Name || r.Deployment != g.Last ||
+		len(r.Notices.Outbox) > 0 || len(r.Pending) > 0 || r.Settle || len(r.Blocked) > 0 || r.Bridged != nil || len(r.OnStandby) > 0 ||
+		len(r.Former) > 0 {
 		return false
 	}
 	attached := map[string]bool{}
@@ -183,7 +186,9 @@ func (g summary) inOrder() bool {
 // summaries reads the records and Auto Scaling groups of deployment groups, and leaves
 // out those whose tags take them out of scope. It reads the sweep's own record along.
 func (r *Repairer) summaries(ctx context.Context, found map[Key]DeploymentGroup) (summaries []summary, own store.Item[Record], err error) {
-	keys := sorted(found)
+	keys := slices.SortedFunc(maps.Keys(found), func(a, b Key) int {
+		return cmp.Or(cmp.Compare(a.Application, b.Application), cmp.Compare(a.DeploymentGroup, b.DeploymentGroup))
+	})
 	var names []string
 	recordKeys := []store.Key{everything.key()}
 	for _, k := range keys {
@@ -214,9 +219,9 @@ func (r *Repairer) summaries(ctx context.Context, found map[Key]DeploymentGroup)
 	return summaries, records[everything.key()], nil
 }
 
-// report notifies operators of what the sweep cannot read, once it has lasted, and
+// notifyUnread notifies operators of what the sweep cannot read, once it has lasted, and
 // forgets what it can read again.
-func (s *sweeper) report(ctx context.Context, over bool) error {
+func (s *sweeper) notifyUnread(ctx context.Context, over bool) error {
 	if s.own.Key == (store.Key{}) {
 		items, err := s.records.Get(ctx, everything.key())
 		if err != nil {

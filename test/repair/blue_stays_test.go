@@ -84,8 +84,7 @@ func TestBlueGroupThatStays(t *testing.T) {
 		if len(f.Attached(green)) == 0 {
 			t.Fatal("the group was not attached in the wait: this shows nothing")
 		}
-		f.Stop(id)
-		f.RunUntil(func() bool { rollback := f.RollbackOf(id); return rollback != "" && f.Ended(rollback) }, time.Hour)
+		f.rollBack(id)
 		f.Advance(12 * time.Minute)
 		if attached := f.Attached(green); len(attached) > 0 {
 			t.Errorf("%s was rolled back and is still attached to %v: its next launch brings the failed version back", green, attached)

@@ -1,9 +1,11 @@
 package repair
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
+	"deployhooks/pkg/repair"
 	"deployhooks/test/region"
 )
 
@@ -13,13 +15,11 @@ func TestRolledBackAndRegisteredByHand(t *testing.T) {
 	t.Parallel()
 	svc := waiting(2 * time.Hour)
 	svc.RollBack = true
-	f := newFixture(t, setting{service: svc, rate: 1})
-	f.Advance(6 * time.Minute)
+	f := begin(t, svc)
 	id := f.releaseTo(region.StageWait, region.Deployment{})
 	f.Advance(5 * time.Minute)
 	green := f.green(id)
-	f.Stop(id)
-	f.RunUntil(func() bool { r := f.RollbackOf(id); return r != "" && f.Ended(r) }, time.Hour)
+	f.rollBack(id)
 	f.Advance(10 * time.Minute)
 	one := f.InService(green)[0]
 	f.Register("web", one, 80) // to see what was wrong with it
@@ -117,4 +117,86 @@ func TestRefreshThatLastsAfterTheRelease(t *testing.T) {
 	f.replaceAll(green, 8*time.Minute)
 	f.Advance(20 * time.Minute)
 	f.mustRegisterAll(green, "an instance refresh is in the way of the attachment, and nothing that it launches is registered: when it has replaced all, nobody serves")
+}
+
+// TestOptOutInTheWait holds that from the tag on nothing is done to a group, and that
+// it is taken up again when the tag is gone.
+func TestOptOutInTheWait(t *testing.T) {
+	t.Parallel()
+	f := begin(t, waiting(2*time.Hour))
+	id := f.releaseTo(region.StageWait, region.Deployment{})
+	f.Advance(3 * time.Minute)
+	green := f.green(id)
+	f.Scale(green, 6)
+	f.Advance(10 * time.Minute)
+	f.tag(green, repair.OptOut.Key, repair.OptOut.Value)
+	f.ForgetCalls()
+	f.Scale(green, 8)
+	f.Advance(20 * time.Minute)
+	for _, operation := range []string{"RegisterTargets", "DeregisterTargets", "AttachTrafficSources", "ResumeProcesses"} {
+		if n := f.Made(operation); n > 0 {
+			t.Errorf("%s was called %d times on a group that somebody works on by hand", operation, n)
+		}
+	}
+	f.tag(green, repair.OptOut.Key, "on")
+	f.Advance(15 * time.Minute)
+	f.mustRegisterAll(green, "the tag is gone")
+	f.Advance(2 * time.Hour)
+	f.mustServe()
+}
+
+// TestAttachedByHandInTheWait holds that what an operator attaches, detaches or
+// suspends by hand in the wait leaves the group serving and in order at its end.
+func TestByHandInTheWait(t *testing.T) {
+	t.Parallel()
+	for name, do := range map[string]func(f *fixture, green string){
+		"attached": func(f *fixture, green string) { f.attach(green, f.TargetGroupARN("web")) },
+		"attached and detached": func(f *fixture, green string) {
+			f.attach(green, f.TargetGroupARN("web"))
+			f.Advance(10 * time.Minute)
+			f.detach(green, f.TargetGroupARN("web"))
+		},
+		"suspended and resumed": func(f *fixture, green string) {
+			f.suspend(green, "AddToLoadBalancer")
+			f.Advance(10 * time.Minute)
+			f.resume(green)
+		},
+		"frozen and resumed": func(f *fixture, green string) { f.suspend(green); f.Advance(10 * time.Minute); f.resume(green) },
+	} {
+		for _, unset := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, wait flag unset: %v", name, unset), func(t *testing.T) {
+				t.Parallel()
+				f := begin(t, waiting(2*time.Hour))
+				blue := f.GroupOf(f.svc)
+				id := f.releaseTo(region.StageWait, region.Deployment{WaitFlagUnset: unset})
+				since := f.Now()
+				f.Advance(3 * time.Minute)
+				green := f.green(id)
+				do(f, green)
+				f.Advance(2 * time.Minute)
+				f.Scale(green, 8)
+				f.Advance(20 * time.Minute)
+				f.mustRegisterAll(green, "in the wait")
+				f.mustNotAnswer(blue, since, "in the wait")
+				f.Advance(2 * time.Hour)
+				f.settle()
+				f.mustServe()
+				f.mustRegisterAll(green, "after the wait")
+			})
+		}
+	}
+}
+
+// TestGroupNamedByHandInTheWait holds that an edit of the deployment group's Auto
+// Scaling groups in the middle of a release puts nothing else before users.
+func TestGroupNamedByHandInTheWait(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setting{service: waiting(2 * time.Hour), rate: 1})
+	f.AddService(region.Service{Application: "bank", DeploymentGroup: "web", TargetGroups: []string{"bank"}, Group: "bank"})
+	f.Advance(6 * time.Minute)
+	f.releaseTo(region.StageWait, region.Deployment{})
+	since := f.Now()
+	f.nameGroup("bank")
+	f.Advance(3 * time.Hour)
+	f.mustNotAnswer("bank", since, "the deployment group was edited to name a foreign group")
 }

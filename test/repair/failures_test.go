@@ -110,7 +110,7 @@ func TestFaultsThatLast(t *testing.T) {
 					return fault
 				})
 				f.release(region.Deployment{})
-				const hours = 6
+				const hours = 3
 				f.Advance(hours * time.Hour)
 				if struck == 0 {
 					t.Fatal("the fault never struck: this shows nothing")

@@ -4,19 +4,11 @@
 package repair
 
 import (
+	"cmp"
 	"encoding/json"
-	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
-	asgtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
-	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
-	codedeploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
-	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
-	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"deployhooks/pkg/repair"
 	"deployhooks/test/harness"
@@ -39,7 +31,7 @@ type setting struct {
 	service region.Service
 	config  repair.Config
 	noSweep bool
-	// rate is the requests a second; 10 unless set. Scenarios of days want few.
+	// rate is the requests a second; 2 unless set. Scenarios of days want few.
 	rate  int
 	queue region.QueueSettings
 	// role is the function's role, that of the stack unless set.
@@ -75,8 +67,16 @@ func newFixture(t testing.TB, s setting) *fixture {
 	}
 	f.svc = r.AddService(s.service)
 	if s.service.Platform == "" && len(s.service.TargetGroups) > 0 {
-		f.users = r.StartTraffic(region.Traffic{TargetGroup: s.service.TargetGroups[0], PerSecond: s.rate})
+		f.users = r.StartTraffic(region.Traffic{TargetGroup: s.service.TargetGroups[0], PerSecond: cmp.Or(s.rate, 2)})
 	}
+	return f
+}
+
+// begin is a fixture with few users whose service the sweep has seen.
+func begin(t testing.TB, svc region.Service) *fixture {
+	t.Helper()
+	f := newFixture(t, setting{service: svc, rate: 1})
+	f.Advance(6 * time.Minute)
 	return f
 }
 
@@ -171,6 +171,20 @@ func (f *fixture) release(how region.Deployment) (id string) {
 	return id
 }
 
+// releaseTimes runs as many releases to their ends.
+func (f *fixture) releaseTimes(n int) {
+	for range n {
+		f.release(region.Deployment{})
+		f.settle()
+	}
+}
+
+// rollBack stops a deployment and lets time pass until it is rolled back.
+func (f *fixture) rollBack(id string) {
+	f.Stop(id)
+	f.RunUntil(func() bool { r := f.RollbackOf(id); return r != "" && f.Ended(r) }, time.Hour)
+}
+
 // deploy starts a deployment.
 func (f *fixture) deploy(how region.Deployment) (id string) {
 	id = f.Deploy(f.svc, how)
@@ -198,170 +212,4 @@ func (f *fixture) until(stage region.Stage, id string) {
 func (f *fixture) green(id string) string {
 	_, green := f.Groups(id)
 	return green
-}
-
-// mustServe fails unless the service's current group has all of its sources
-// attached, and nobody saw an instance before its time.
-func (f *fixture) mustServe(sources ...string) {
-	f.t.Helper()
-	f.mustBeAttached(sources...)
-	f.mustNotBeEarly()
-	f.mustLeaveNoDeadLetters()
-}
-
-// mustBeAttached fails unless the service's current group has the sources
-// attached, all target groups of the service unless some are named.
-func (f *fixture) mustBeAttached(sources ...string) {
-	f.t.Helper()
-	if len(sources) == 0 {
-		for _, name := range f.svc.TargetGroups {
-			sources = append(sources, f.TargetGroupARN(name))
-		}
-	}
-	green := f.GroupOf(f.svc)
-	for _, s := range sources {
-		if !contains(f.Attached(green), s) {
-			f.t.Errorf("%s is not attached to %s: scale-in cuts requests off, scale-out serves nobody\nattached: %v\nnotified: %v", green, s, f.Attached(green), f.Subjects())
-		}
-	}
-}
-
-func (f *fixture) mustLeaveNoDeadLetters() {
-	f.t.Helper()
-	if dead := f.Queue.DeadLetters(); len(dead) > 0 {
-		f.t.Errorf("%d messages were moved to the dead-letter queue, the first: %s", len(dead), dead[0].Body)
-	}
-}
-
-func (f *fixture) mustNotBeEarly() {
-	f.t.Helper()
-	if f.users != nil {
-		if early := f.users.Total().Early; early > 0 {
-			f.t.Errorf("%d requests reached a replacement group before its deployment's reroute", early)
-		}
-	}
-}
-
-// mustNotFail fails if a request has failed so far.
-func (f *fixture) mustNotFail(harm string) {
-	f.t.Helper()
-	if total := f.users.Total(); total.Failed > 0 {
-		f.t.Errorf("%s: %d of %d requests failed\nnotified: %q", harm, total.Failed, total.Requests, f.Subjects())
-	}
-}
-
-// mustRegisterAll fails unless each in-service instance of a group is registered
-// with each target group of the service.
-func (f *fixture) mustRegisterAll(group, harm string) {
-	f.t.Helper()
-	for _, name := range f.svc.TargetGroups {
-		if missing := f.unregistered(group, name); len(missing) > 0 {
-			f.t.Errorf("%s: %d of %d instances of %s are not registered with %s\nnotified: %q",
-				harm, len(missing), len(f.InService(group)), group, name, f.Subjects())
-		}
-	}
-}
-
-// unregistered are the in-service instances of a group that a target group does
-// not hold.
-func (f *fixture) unregistered(group, targetGroup string) (missing []string) {
-	health := f.Health(targetGroup)
-	for _, i := range f.InService(group) {
-		if !serves(health[i]) {
-			missing = append(missing, i)
-		}
-	}
-	return missing
-}
-
-func contains(all []string, s string) bool { return slices.Contains(all, s) }
-
-// mustUpdateTargetGroups sets the target groups that the deployment group
-// names.
-func (f *fixture) mustUpdateTargetGroups(names []string) {
-	f.t.Helper()
-	var list []codedeploytypes.TargetGroupInfo
-	for _, name := range names {
-		list = append(list, codedeploytypes.TargetGroupInfo{Name: aws.String(name)})
-	}
-	_, err := f.CodeDeploy().UpdateDeploymentGroup(f.t.Context(), &codedeploy.UpdateDeploymentGroupInput{
-		ApplicationName: &f.svc.Application, CurrentDeploymentGroupName: &f.svc.DeploymentGroup,
-		LoadBalancerInfo: &codedeploytypes.LoadBalancerInfo{TargetGroupInfoList: list},
-	})
-	if err != nil {
-		f.t.Fatal(err)
-	}
-}
-
-// attach attaches a target group by hand.
-func (f *fixture) attach(group, targetGroup string) {
-	f.t.Helper()
-	_, err := f.AutoScaling().AttachTrafficSources(f.t.Context(), &autoscaling.AttachTrafficSourcesInput{
-		AutoScalingGroupName: &group,
-		TrafficSources:       []asgtypes.TrafficSourceIdentifier{{Identifier: &targetGroup, Type: aws.String("elbv2")}},
-	})
-	if err != nil {
-		f.t.Fatal(err)
-	}
-}
-
-// detach detaches a target group by hand.
-func (f *fixture) detach(group, targetGroup string) {
-	f.t.Helper()
-	_, err := f.AutoScaling().DetachTrafficSources(f.t.Context(), &autoscaling.DetachTrafficSourcesInput{
-		AutoScalingGroupName: &group,
-		TrafficSources:       []asgtypes.TrafficSourceIdentifier{{Identifier: &targetGroup, Type: aws.String("elbv2")}},
-	})
-	if err != nil {
-		f.t.Fatal(err)
-	}
-}
-
-// suspend suspends processes of a group, all unless some are named.
-func (f *fixture) suspend(group string, processes ...string) {
-	f.t.Helper()
-	if _, err := f.AutoScaling().SuspendProcesses(f.t.Context(), &autoscaling.SuspendProcessesInput{AutoScalingGroupName: &group, ScalingProcesses: processes}); err != nil {
-		f.t.Fatal(err)
-	}
-}
-
-// resume resumes processes of a group, all unless some are named.
-func (f *fixture) resume(group string, processes ...string) {
-	f.t.Helper()
-	if _, err := f.AutoScaling().ResumeProcesses(f.t.Context(), &autoscaling.ResumeProcessesInput{AutoScalingGroupName: &group, ScalingProcesses: processes}); err != nil {
-		f.t.Fatal(err)
-	}
-}
-
-// loseEvents loses every event of a state, all without one.
-func (f *fixture) loseEvents(states ...string) {
-	f.SetDelivery(func(d region.Delivery) []time.Duration {
-		if len(states) == 0 || contains(states, d.State) {
-			return region.Lost()
-		}
-		return region.Delivered()
-	})
-}
-
-// putTerminateHook puts a hook on a group that holds terminating instances.
-func (f *fixture) putTerminateHook(group string) {
-	f.t.Helper()
-	_, err := f.AutoScaling().PutLifecycleHook(f.t.Context(), &autoscaling.PutLifecycleHookInput{
-		AutoScalingGroupName: &group, LifecycleHookName: aws.String("drain"), LifecycleTransition: aws.String("autoscaling:EC2_INSTANCE_TERMINATING"),
-		HeartbeatTimeout: aws.Int32(3600), DefaultResult: aws.String("CONTINUE"),
-	})
-	if err != nil {
-		f.t.Fatal(err)
-	}
-}
-
-// deregister takes an instance out of a target group.
-func (f *fixture) deregister(targetGroup, instance string) {
-	f.t.Helper()
-	_, err := f.ELBV2().DeregisterTargets(f.t.Context(), &elb.DeregisterTargetsInput{
-		TargetGroupArn: aws.String(f.TargetGroupARN(targetGroup)), Targets: []elbtypes.TargetDescription{{Id: &instance}},
-	})
-	if err != nil {
-		f.t.Fatal(err)
-	}
 }

@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -83,4 +84,76 @@ func TestRollbackReportsWhatTheFailureLeft(t *testing.T) {
 	if named != 1 {
 		t.Errorf("%s, which costs money and serves nobody, is notified %d times: %q", green, named, f.Subjects())
 	}
+}
+
+// TestRollBackOfTheSecondRelease is TestRollBackOutOfTheWait for a group that was
+// released before, under stale reads too.
+func TestRollBackOfTheSecondRelease(t *testing.T) {
+	t.Parallel()
+	for _, stale := range []time.Duration{0, time.Minute} {
+		for _, naming := range []region.Naming{region.NamedWithHook, region.NamedAtEnd} {
+			t.Run(fmt.Sprintf("stale %v, named %q", stale, naming), func(t *testing.T) {
+				t.Parallel()
+				svc := waiting(2 * time.Hour)
+				svc.RollBack = true
+				f := newFixture(t, setting{service: svc, rate: 1, region: region.Options{StaleReads: stale}})
+				f.Advance(6 * time.Minute)
+				f.release(region.Deployment{})
+				f.settle()
+				blue := f.GroupOf(f.svc)
+				id := f.releaseTo(region.StageWait, region.Deployment{Named: naming})
+				green := f.green(id)
+				f.Advance(2 * time.Minute)
+				f.Scale(green, 8)
+				f.Advance(12 * time.Minute)
+				f.replaceAll(green, 4*time.Minute)
+				before := f.users.Total().Failed
+				f.rollBack(id)
+				f.Advance(6 * time.Minute)
+				since := f.Now()
+				f.Advance(15 * time.Minute)
+				f.mustNotAnswer(green, since, "rolled back")
+				f.mustRegisterAll(blue, "rolled back")
+				if failed := f.users.Total().Failed - before; failed > 0 {
+					t.Errorf("%d requests failed in the roll-back", failed)
+				}
+			})
+		}
+	}
+}
+
+// TestRollBackOutOfTheWait holds that a bridge is taken back when a roll-back
+// gives the traffic to the original group.
+func TestRollBackOutOfTheWait(t *testing.T) {
+	t.Parallel()
+	svc := waiting(2 * time.Hour)
+	svc.RollBack = true
+	f := newFixture(t, setting{service: svc})
+	blue := f.GroupOf(f.svc)
+	id := f.releaseTo(region.StageWait, region.Deployment{})
+	green := f.green(id)
+	f.Advance(2 * time.Minute)
+	f.Scale(green, 8)
+	f.Advance(12 * time.Minute)
+	f.mustRegisterAll(green, "the load has risen in the termination wait")
+	f.rollBack(id)
+	if f.GroupOf(f.svc) != blue {
+		t.Fatal("nothing was rolled back: this shows nothing")
+	}
+	f.Advance(12 * time.Minute)
+	health := f.Health("web")
+	for _, i := range f.InService(green) {
+		if serves(health[i]) {
+			t.Errorf("%s of the group that was rolled back is still registered: users get the version that failed", i)
+		}
+	}
+	if f.mentions(green) == 0 {
+		t.Errorf("%s costs money and serves nobody, and operators do not know: %q", green, f.Subjects())
+	}
+	f.mustRegisterAll(blue, "after the roll-back")
+	if served := f.users.Seconds()[len(f.users.Seconds())-1].ByGroup[green]; served > 0 {
+		t.Errorf("%d requests a second are answered by the version that was rolled back", served)
+	}
+	f.mustBeAttached() // for seconds, until SUCCESS is delivered, the bridge still stood
+	f.mustLeaveNoDeadLetters()
 }

@@ -103,6 +103,24 @@ func (r *rule) serving() (group, next string) {
 	return group, next
 }
 
+// kept reports whether the function keeps the other group of the last release, which
+// ended in the middle of its reroute: both have a part of the traffic, CodeDeploy
+// leaves it at that, and either may be kept.
+func (r *rule) kept() bool {
+	n := len(r.f.deployed)
+	if n == 0 {
+		return false
+	}
+	last := r.f.deployed[n-1]
+	if r.f.StageOf(last) != region.StageReroute || !r.f.Ended(last) || r.f.Deployed(last) || r.f.RollbackOf(last) != "" {
+		return false
+	}
+	green := r.f.green(last)
+	return !slices.ContainsFunc(r.f.svc.TargetGroups, func(name string) bool {
+		return !contains(r.f.Attached(green), r.f.TargetGroupARN(name)) || len(r.f.unregistered(green, name)) > 0
+	})
+}
+
 func (r *rule) check() {
 	r.checkRollbacks()
 	group, next := r.serving()
@@ -122,7 +140,7 @@ func (r *rule) check() {
 		}
 	}
 	now := r.f.Now()
-	if r.faulty || r.excused || rerouting {
+	if r.faulty || r.excused || rerouting || r.kept() {
 		r.answering = now
 	}
 	for what := range r.since {

@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -94,6 +95,98 @@ func TestReplacedWhileSuspended(t *testing.T) {
 			r.excused = false
 			f.Advance(15 * time.Minute)
 			f.mustRegisterAll(group, "they were launched while the process was suspended")
+			r.mustHold(t)
+		})
+	}
+}
+
+// TestReplacedBeforeTheWaitIsSeen holds that the replacement group serves although all
+// of its instances were replaced before anything had seen them registered, CodeDeploy
+// left its processes suspended, and does not say that it waits: nobody would serve
+// until the wait ends.
+func TestReplacedBeforeTheWaitIsSeen(t *testing.T) {
+	t.Parallel()
+	for _, suspended := range []bool{false, true} {
+		t.Run(fmt.Sprintf("processes left suspended: %v", suspended), func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, setting{service: waiting(time.Hour), rate: 1})
+			r := watch(f)
+			f.Advance(6 * time.Minute)
+			f.loseEvents("START")
+			id := f.releaseTo(region.StageWait, region.Deployment{LeaveSuspended: suspended, WaitFlagUnset: true, Named: region.NamedAtEnd})
+			green := f.green(id)
+			f.Scale(green, 0)
+			f.Advance(10 * time.Second)
+			f.Scale(green, 4)
+			f.Advance(10 * time.Minute)
+			f.mustRegisterAll(green, "all were replaced as soon as the wait began")
+			f.Advance(10 * time.Minute)
+			r.mustHold(t)
+		})
+	}
+}
+
+// TestOutageOverTheWholeWait holds that a group whose instances were all replaced while
+// nothing could be called, so that not one is registered when the release is over, is
+// attached as soon as calls succeed.
+func TestOutageOverTheWholeWait(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, setting{service: waiting(12 * time.Minute), rate: 1})
+	r := watch(f)
+	f.loseEvents()
+	id := f.deploy(region.Deployment{})
+	r.faults(region.OneIn(1, 1, region.Fault{Before: region.Unavailable()}))
+	f.until(region.StageWait, id)
+	f.Advance(time.Minute)
+	f.Scale(f.green(id), 0)
+	f.Advance(2 * time.Minute)
+	f.Scale(f.green(id), 4)
+	f.RunUntil(func() bool { return f.Ended(id) }, time.Hour)
+	f.Advance(time.Minute)
+	r.faults(nil)
+	f.Advance(6 * time.Minute) // a sweep
+	f.mustBeAttached()
+	f.mustRegisterAll(f.green(id), "the outage is over")
+	r.mustHold(t)
+}
+
+// TestDeadBeforeTheWaitIsSeen holds that a group to which a release has moved the
+// traffic serves although the release died at once, and all of the group's instances
+// were replaced before anything had seen them registered.
+func TestDeadBeforeTheWaitIsSeen(t *testing.T) {
+	t.Parallel()
+	f := begin(t, waiting(48*time.Hour))
+	r := watch(f)
+	f.loseEvents()
+	id := f.releaseTo(region.StageWait, region.Deployment{DieAt: region.StageWait})
+	green := f.green(id)
+	f.Scale(green, 0)
+	f.Advance(10 * time.Second)
+	f.Scale(green, 4)
+	f.Advance(10 * time.Minute)
+	f.mustBeAttached()
+	f.mustRegisterAll(green, "the old group is deregistered, and this one serves nobody")
+	f.Advance(10 * time.Minute)
+	r.mustHold(t)
+}
+
+// TestStoppedInTheMiddleOfTheReroute holds that one of the two groups is kept, and
+// that operators know of the other.
+func TestStoppedInTheMiddleOfTheReroute(t *testing.T) {
+	t.Parallel()
+	for _, naming := range []region.Naming{region.NamedWithHook, region.NamedAtReroute} {
+		t.Run(fmt.Sprintf("named %q", naming), func(t *testing.T) {
+			t.Parallel()
+			f := begin(t, waiting(time.Hour))
+			r := watch(f)
+			id := f.releaseTo(region.StageReroute, region.Deployment{Named: naming, Spacing: 170 * time.Second})
+			blue, green := f.Groups(id)
+			f.RunUntil(func() bool { return len(f.unregistered(blue, "web")) == 2 }, time.Hour)
+			f.Stop(id)
+			f.Advance(30 * time.Minute)
+			if f.mentions(blue) == 0 || f.mentions(green) == 0 {
+				t.Errorf("both versions are before users, and operators do not know: %q", f.Texts())
+			}
 			r.mustHold(t)
 		})
 	}

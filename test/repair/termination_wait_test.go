@@ -1,7 +1,6 @@
 package repair
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -242,65 +241,6 @@ func TestAllInstancesReplaced(t *testing.T) {
 			f.Advance(c.wait)
 			f.settle()
 			f.mustBeAttached() // the outage has moved messages to the dead-letter queue
-		})
-	}
-}
-
-// TestRollBackOutOfTheWait holds that a bridge is taken back when a roll-back
-// gives the traffic to the original group.
-func TestRollBackOutOfTheWait(t *testing.T) {
-	t.Parallel()
-	svc := waiting(2 * time.Hour)
-	svc.RollBack = true
-	f := newFixture(t, setting{service: svc})
-	blue := f.GroupOf(f.svc)
-	id := f.releaseTo(region.StageWait, region.Deployment{})
-	green := f.green(id)
-	f.Advance(2 * time.Minute)
-	f.Scale(green, 8)
-	f.Advance(12 * time.Minute)
-	f.mustRegisterAll(green, "the load has risen in the termination wait")
-	f.Stop(id)
-	f.RunUntil(func() bool { rollback := f.RollbackOf(id); return rollback != "" && f.Ended(rollback) }, time.Hour)
-	if f.GroupOf(f.svc) != blue {
-		t.Fatal("nothing was rolled back: this shows nothing")
-	}
-	f.Advance(12 * time.Minute)
-	health := f.Health("web")
-	for _, i := range f.InService(green) {
-		if serves(health[i]) {
-			t.Errorf("%s of the group that was rolled back is still registered: users get the version that failed", i)
-		}
-	}
-	if f.mentions(green) == 0 {
-		t.Errorf("%s costs money and serves nobody, and operators do not know: %q", green, f.Subjects())
-	}
-	f.mustRegisterAll(blue, "after the roll-back")
-	if served := f.users.Seconds()[len(f.users.Seconds())-1].ByGroup[green]; served > 0 {
-		t.Errorf("%d requests a second are answered by the version that was rolled back", served)
-	}
-	f.mustBeAttached() // for seconds, until SUCCESS is delivered, the bridge still stood
-	f.mustLeaveNoDeadLetters()
-}
-
-// TestStoppedDuringTheWait holds that a release that was stopped in its
-// termination wait, without a roll-back, leaves a group that serves and is kept
-// in service: no status will ever say that it succeeded.
-func TestStoppedDuringTheWait(t *testing.T) {
-	t.Parallel()
-	for _, naming := range []region.Naming{region.NamedWithHook, region.NamedAtEnd} {
-		t.Run(fmt.Sprintf("named %q", naming), func(t *testing.T) {
-			t.Parallel()
-			f := newFixture(t, setting{service: waiting(time.Hour)})
-			r := watch(f)
-			id := f.releaseTo(region.StageWait, region.Deployment{Named: naming})
-			f.Advance(2 * time.Minute)
-			f.Stop(id)
-			f.Advance(15 * time.Minute)
-			f.Scale(f.green(id), 8)
-			f.Advance(15 * time.Minute)
-			f.mustRegisterAll(f.green(id), "the release was stopped after the reroute, and its group cannot grow")
-			r.mustHold(t)
 		})
 	}
 }

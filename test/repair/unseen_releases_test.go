@@ -20,8 +20,7 @@ func TestBridgeWhoseRecordWasLost(t *testing.T) {
 			t.Parallel()
 			svc := waiting(6 * time.Hour)
 			svc.RollBack = true
-			f := newFixture(t, setting{service: svc, rate: 1})
-			f.Advance(6 * time.Minute)
+			f := begin(t, svc)
 			id := f.releaseTo(region.StageWait, region.Deployment{})
 			f.Advance(5 * time.Minute)
 			green := f.green(id)
@@ -56,17 +55,12 @@ func TestBridgeWhoseRecordWasLost(t *testing.T) {
 			f.SetFaults(nil)
 			f.Advance(12 * time.Minute)
 			f.mustRegisterAll(green, "the record could not be written")
-			f.Stop(id)
-			f.RunUntil(func() bool { r := f.RollbackOf(id); return r != "" && f.Ended(r) }, time.Hour)
+			f.rollBack(id)
 			f.Advance(20 * time.Minute)
 			if attached := f.Attached(green); len(attached) > 0 {
 				t.Errorf("the function attached %s, which was rolled back, to %v", green, attached)
 			}
-			for _, i := range f.InService(green) {
-				if serves(f.Health("web")[i]) {
-					t.Errorf("%s was bridged, which the record does not hold, and is still registered after the roll-back: users get the version that failed beside the good one", i)
-				}
-			}
+			f.mustHoldNone("web", green, "bridged, which the record does not hold, and rolled back: users get the version that failed beside the good one")
 		})
 	}
 }
@@ -106,12 +100,8 @@ func TestReleaseThatEndsBadlyAfterTheReroute(t *testing.T) {
 			for _, releases := range []int{0, 1} {
 				t.Run(fmt.Sprintf("%s, named %q, after %d releases", name, naming, releases), func(t *testing.T) {
 					t.Parallel()
-					f := newFixture(t, setting{service: waiting(time.Hour), rate: 1})
-					f.Advance(6 * time.Minute)
-					for range releases {
-						f.release(region.Deployment{})
-						f.settle()
-					}
+					f := begin(t, waiting(time.Hour))
+					f.releaseTimes(releases)
 					blue := f.GroupOf(f.svc)
 					how.Named = naming
 					id := f.deploy(how)
@@ -147,8 +137,7 @@ func TestReleasesBackToBackUnheard(t *testing.T) {
 		for _, naming := range []region.Naming{region.NamedWithHook, region.NamedAtReroute, region.NamedAtEnd} {
 			t.Run(fmt.Sprintf("SUCCESS before the wait: %v, named %q", first, naming), func(t *testing.T) {
 				t.Parallel()
-				f := newFixture(t, setting{service: waiting(20 * time.Minute), rate: 1})
-				f.Advance(6 * time.Minute)
+				f := begin(t, waiting(20*time.Minute))
 				r := watch(f)
 				f.loseEvents("SUCCESS")
 				for range 3 {
@@ -172,8 +161,7 @@ func TestTableDownForAnHour(t *testing.T) {
 	for _, unset := range []bool{false, true} {
 		t.Run(fmt.Sprintf("wait flag unset: %v", unset), func(t *testing.T) {
 			t.Parallel()
-			f := newFixture(t, setting{service: waiting(6 * time.Hour), rate: 1})
-			f.Advance(6 * time.Minute)
+			f := begin(t, waiting(6*time.Hour))
 			id := f.releaseTo(region.StageReroute, region.Deployment{WaitFlagUnset: unset})
 			f.SetFaults(func(c region.Call) region.Fault {
 				if c.Service == dynamodb.ServiceID {
