@@ -116,5 +116,5 @@ func tagged(s Statement, tag config.Tag) Statement {
 
 func sorted(actions ...string) []string {
 	slices.Sort(actions)
-	return actions
+	return slices.Compact(actions)
 }

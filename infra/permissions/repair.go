@@ -1,6 +1,9 @@
 package permissions
 
-import "deployhooks/infra/config"
+import (
+	"deployhooks/infra/config"
+	"deployhooks/pkg/repair/setting"
+)
 
 // Repair are the statements of the repair function's role. In plan mode it has
 // none that changes the fleet, so that "would change nothing" does not rest on
@@ -21,7 +24,7 @@ func Repair(cfg config.Hooks, l Location) []Statement {
 func repairReads(cfg config.Hooks, l Location) []Statement {
 	return []Statement{{
 		SID:       "ReadAutoScalingGroups",
-		Actions:   []string{"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeLifecycleHooks", "autoscaling:DescribeTrafficSources"},
+		Actions:   sorted(append(setting.Reads(), "autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeTrafficSources")...),
 		Resources: everything(),
 	}, {
 		SID:       "ReadTargetGroups",
@@ -43,10 +46,7 @@ func repairReads(cfg config.Hooks, l Location) []Statement {
 
 // repairChanges is what a repair changes in the fleet.
 func repairChanges(r config.Repair, l Location) []Statement {
-	actions := []string{
-		"autoscaling:AttachTrafficSources", "autoscaling:EnableMetricsCollection",
-		"autoscaling:PutLifecycleHook", "autoscaling:ResumeProcesses", "autoscaling:SetInstanceProtection",
-	}
+	actions := append(setting.Writes(), "autoscaling:SetInstanceProtection")
 	switch r.InstancesWithoutRevision {
 	case config.StandbyInstances:
 		actions = append(actions, "autoscaling:EnterStandby", "autoscaling:ExitStandby")

@@ -85,6 +85,7 @@ func autoScalingGroup(a autoscalingtypes.AutoScalingGroup) *AutoScalingGroup {
 		ELBChecked:  strings.Contains(aws.ToString(a.HealthCheckType), "ELB"),
 		Tags:        map[string]string{},
 		HasWarmPool: a.WarmPoolConfiguration != nil,
+		Described:   a,
 	}
 	for _, p := range a.SuspendedProcesses {
 		g.Suspended = append(g.Suspended, aws.ToString(p.ProcessName))
@@ -105,11 +106,7 @@ func autoScalingGroup(a autoscalingtypes.AutoScalingGroup) *AutoScalingGroup {
 	for _, name := range a.LoadBalancerNames {
 		g.Sources = append(g.Sources, TrafficSource{ClassicELB, name})
 	}
-	for _, m := range a.EnabledMetrics {
-		g.Metrics = append(g.Metrics, aws.ToString(m.Metric))
-	}
 	slices.Sort(g.Suspended)
-	slices.Sort(g.Metrics)
 	slices.SortFunc(g.Sources, CompareTrafficSources)
 	g.Sources = slices.Compact(g.Sources)
 	return g

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	autoscalingtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 )
 
 // AutoScalingGroup is an Auto Scaling group as DescribeAutoScalingGroups shows
@@ -39,11 +40,10 @@ type AutoScalingGroup struct {
 	// Sources are the attached traffic sources, sorted, in whichever of the
 	// answer's three lists each stands. Their states take [TrafficSources].
 	Sources []TrafficSource
-	// Metrics are the group metrics that are collected at one-minute granularity,
-	// sorted.
-	Metrics []string
 	// HasWarmPool means that the group has a warm pool, or is removing one.
 	HasWarmPool bool
+	// Described is the whole description, for what only one reader needs.
+	Described autoscalingtypes.AutoScalingGroup
 }
 
 // IsSuspended reports whether a process is suspended.

@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"deployhooks/pkg/invoke"
-	"deployhooks/pkg/repair/setting"
 	"deployhooks/pkg/store"
 )
 
@@ -26,9 +25,9 @@ type Deployments interface {
 	BatchGetDeploymentGroups(context.Context, *codedeploy.BatchGetDeploymentGroupsInput, ...func(*codedeploy.Options)) (*codedeploy.BatchGetDeploymentGroupsOutput, error)
 }
 
-// Groups is what a repair asks Auto Scaling, and has it do.
+// Groups is what a repair asks Auto Scaling, and has it do, besides what each kind
+// of setting does.
 type Groups interface {
-	setting.API
 	autoscaling.DescribeAutoScalingGroupsAPIClient
 	autoscaling.DescribeTrafficSourcesAPIClient
 	DetachTrafficSources(context.Context, *autoscaling.DetachTrafficSourcesInput, ...func(*autoscaling.Options)) (*autoscaling.DetachTrafficSourcesOutput, error)

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	autoscalingtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/smithy-go"
 
 	"deployhooks/pkg/event"
@@ -36,6 +38,10 @@ func inService(ids ...string) []fleet.Instance {
 		all = append(all, fleet.Instance{ID: id, State: fleet.InService})
 	}
 	return all
+}
+
+func collectMetrics(o *Observation) {
+	o.Groups[green].Described.EnabledMetrics = []autoscalingtypes.EnabledMetric{{Metric: aws.String("GroupInServiceInstances")}}
 }
 
 func targetGroup(arn, name, state string, ids ...string) TargetGroup {
@@ -607,7 +613,7 @@ func TestBaseline(t *testing.T) {
 			group: blue, sources: []fleet.TrafficSource{web}, harm: "a hook is forgotten before it is back",
 		},
 		"settings that somebody has added since": {
-			vary:  []func(*Observation){verified(web), state(web, fleet.SourceInService), func(o *Observation) { o.Groups[green].Metrics = []string{"GroupInServiceInstances"} }},
+			vary:  []func(*Observation){verified(web), state(web, fleet.SourceInService), collectMetrics},
 			group: green, sources: []fleet.TrafficSource{web}, harm: "what was added after the last release is lost at the next",
 		},
 		"a group with nothing attached": {harm: "an empty configuration is kept"},
@@ -628,7 +634,7 @@ func TestBaseline(t *testing.T) {
 		})
 	}
 	o := observed(verified(web), state(web, fleet.SourceInService))
-	o.Groups[green].Metrics = []string{"GroupInServiceInstances"}
+	collectMetrics(o)
 	if b := plan(o).Next.Baseline; len(slices.Collect(maps.Keys(b.Settings))) < 4 {
 		t.Errorf("the baseline has %v: what was added since is lost at the next release", b.Settings)
 	}

@@ -12,6 +12,7 @@ import (
 	"deployhooks/pkg/drain"
 	"deployhooks/pkg/notice"
 	"deployhooks/pkg/repair"
+	"deployhooks/pkg/repair/setting"
 )
 
 // servicePrefixes are IAM's names of services by the SDK's.
@@ -88,14 +89,16 @@ func TestRolesAllowWhatTheFunctionsCallAndNothingElse(t *testing.T) {
 	t.Parallel()
 	everyAction := map[string][]string{}
 	for role, clients := range map[string]reflect.Type{"RepairRole": reflect.TypeFor[repair.Clients](), "DrainRole": reflect.TypeFor[drain.Clients]()} {
-		called := calls(clients)
-		everyAction[role] = set(slices.Concat(platformActions(), called))
+		everyAction[role] = slices.Concat(platformActions(), calls(clients))
 	}
-	repairs, drains := everyAction["RepairRole"], everyAction["DrainRole"]
+	// Its own test holds that a setting's actions are the calls that it makes.
+	for _, action := range slices.Concat(setting.Reads(), setting.Writes()) {
+		everyAction["RepairRole"] = append(everyAction["RepairRole"], actionsOf("autoscaling", strings.TrimPrefix(action, "autoscaling:"))...)
+	}
+	repairs, drains := set(everyAction["RepairRole"]), set(everyAction["DrainRole"])
 	standby, replace := []string{"autoscaling:EnterStandby", "autoscaling:ExitStandby"}, []string{"autoscaling:SetInstanceHealth"}
 	detach, pass := []string{"autoscaling:DetachTrafficSources", "vpc-lattice:DeregisterTargets"}, []string{"iam:PassRole"}
-	changes := slices.Concat(standby, replace, detach, pass, []string{
-		"autoscaling:AttachTrafficSources", "autoscaling:EnableMetricsCollection", "autoscaling:PutLifecycleHook", "autoscaling:ResumeProcesses",
+	changes := slices.Concat(standby, replace, detach, pass, setting.Writes(), []string{
 		"autoscaling:SetInstanceProtection", "elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:RegisterTargets", "vpc-lattice:RegisterTargets",
 	})
 	command := []string{"ssm:SendCommand"}
@@ -128,11 +131,11 @@ func TestRolesAllowWhatTheFunctionsCallAndNothingElse(t *testing.T) {
 func TestEveryResourceOnlyWhereAWSHasNoNarrower(t *testing.T) {
 	t.Parallel()
 	unlimited := map[string][]string{
-		"RepairRole": {
-			"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeLifecycleHooks", "autoscaling:DescribeTrafficSources",
+		"RepairRole": set(append(setting.Reads(),
+			"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeTrafficSources",
 			"codedeploy:ListApplications", "codedeploy:ListDeploymentTargets",
 			"elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth",
-		},
+		)),
 		"DrainRole": {
 			"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances", "autoscaling:DescribeLifecycleHooks", "autoscaling:DescribeWarmPool",
 			"elasticloadbalancing:DescribeInstanceHealth", "elasticloadbalancing:DescribeLoadBalancerAttributes",
@@ -196,10 +199,9 @@ func TestScopeLimitsRepair(t *testing.T) {
 	t.Parallel()
 	testStatements(t, configured, "RepairRole", map[string]statement{
 		"RepairAutoScalingGroups": {
-			Actions: []string{
-				"autoscaling:AttachTrafficSources", "autoscaling:DetachTrafficSources", "autoscaling:EnableMetricsCollection", "autoscaling:EnterStandby",
-				"autoscaling:ExitStandby", "autoscaling:PutLifecycleHook", "autoscaling:ResumeProcesses", "autoscaling:SetInstanceProtection",
-			},
+			Actions: set(append(setting.Writes(),
+				"autoscaling:DetachTrafficSources", "autoscaling:EnterStandby", "autoscaling:ExitStandby", "autoscaling:SetInstanceProtection",
+			)),
 			Resources: []string{"arn:<Partition>:autoscaling:<Region>:<AccountId>:autoScalingGroup:*:autoScalingGroupName/*"},
 			Condition: "StringEquals=aws:ResourceTag/hooks=on",
 		},

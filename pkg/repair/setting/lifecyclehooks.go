@@ -20,13 +20,16 @@ type lifecycleHooksAPI interface {
 	PutLifecycleHook(context.Context, *autoscaling.PutLifecycleHookInput, ...func(*autoscaling.Options)) (*autoscaling.PutLifecycleHookOutput, error)
 }
 
+var _ lifecycleHooksAPI = (*autoscaling.Client)(nil)
+
 // lifecycleHooks are the users' own lifecycle hooks, which a copy was not seen to
 // have. Without its terminate hook, a group stops draining unnoticed.
 var lifecycleHooks = Kind{
-	Name:    putHook,
-	Actions: []string{"autoscaling:PutLifecycleHook"},
-	Fetch: func(ctx context.Context, api API, group string) (any, error) {
-		return fleet.LifecycleHooks(ctx, api, group)
+	Name:   putHook,
+	Reads:  []string{"autoscaling:DescribeLifecycleHooks"},
+	Writes: []string{"autoscaling:PutLifecycleHook"},
+	Fetch: func(ctx context.Context, client Client, group string) (any, error) {
+		return fleet.LifecycleHooks(ctx, client.(lifecycleHooksAPI), group)
 	},
 	Items: hookItems,
 	Diff: func(group string, want, got []Item) []Change {
@@ -63,13 +66,13 @@ func HasTerminateHook(f Fetched) bool {
 	})
 }
 
-func applyHook(ctx context.Context, api API, c Change) error {
+func applyHook(ctx context.Context, client Client, c Change) error {
 	for _, data := range c.Data {
 		var h fleet.LifecycleHook
 		if err := json.Unmarshal(data, &h); err != nil {
 			return fmt.Errorf("lifecycle hook of %s: %w", c.Group, err)
 		}
-		_, err := api.PutLifecycleHook(ctx, &autoscaling.PutLifecycleHookInput{
+		_, err := client.(lifecycleHooksAPI).PutLifecycleHook(ctx, &autoscaling.PutLifecycleHookInput{
 			AutoScalingGroupName: &c.Group, LifecycleHookName: &h.Name, LifecycleTransition: &h.Transition,
 			HeartbeatTimeout: &h.Timeout, DefaultResult: &h.DefaultResult,
 			NotificationMetadata: optional(h.Metadata), NotificationTargetARN: optional(h.TargetARN), RoleARN: optional(h.RoleARN),

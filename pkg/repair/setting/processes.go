@@ -31,11 +31,13 @@ type processesAPI interface {
 	ResumeProcesses(context.Context, *autoscaling.ResumeProcessesInput, ...func(*autoscaling.Options)) (*autoscaling.ResumeProcessesOutput, error)
 }
 
+var _ processesAPI = (*autoscaling.Client)(nil)
+
 // suspendedProcesses has as items the processes that run, of those that CodeDeploy
 // suspends: these are what a copy can lose.
 var suspendedProcesses = Kind{
-	Name:    Resume,
-	Actions: []string{"autoscaling:ResumeProcesses"},
+	Name:   Resume,
+	Writes: []string{"autoscaling:ResumeProcesses"},
 	Items: func(g *fleet.AutoScalingGroup, _ any) []Item {
 		return Running(func(p string) bool { return !g.IsSuspended(p) })
 	},
@@ -46,8 +48,8 @@ var suspendedProcesses = Kind{
 		}
 		return []Change{{Kind: Resume, Group: group, Items: lost}}
 	},
-	Apply: func(ctx context.Context, api API, c Change) error {
-		_, err := api.ResumeProcesses(ctx, &autoscaling.ResumeProcessesInput{AutoScalingGroupName: &c.Group, ScalingProcesses: c.Items})
+	Apply: func(ctx context.Context, client Client, c Change) error {
+		_, err := client.(processesAPI).ResumeProcesses(ctx, &autoscaling.ResumeProcessesInput{AutoScalingGroupName: &c.Group, ScalingProcesses: c.Items})
 		return err
 	},
 	Say: func(c Change) string {

@@ -1,8 +1,8 @@
 // Package setting holds the settings of an Auto Scaling group that CodeDeploy's
 // copy of it can lose: one file for each kind, and [Kinds], which joins them. The
 // repair's plan, its calls, the baseline, the dry run, the notifications and the
-// function's permissions derive from Kinds, so that one more kind is one more file
-// and one more line there.
+// function's permissions derive from Kinds. One more kind is one more file, its
+// table of cases, and one more name there.
 package setting
 
 import (
@@ -16,14 +16,9 @@ import (
 	"deployhooks/pkg/fleet"
 )
 
-// API is what the kinds ask Auto Scaling, and have it do: each kind's file says which
-// calls it makes.
-type API interface {
-	processesAPI
-	trafficSourcesAPI
-	lifecycleHooksAPI
-	metricsAPI
-}
+// Client is a client of Auto Scaling. Each kind's file has the interface of the
+// calls that it makes, and holds that the SDK's client has them.
+type Client any
 
 // Kind is one kind of setting: a list of items that a copy can lack.
 type Kind struct {
@@ -31,18 +26,19 @@ type Kind struct {
 	Name string
 	// Fetch asks AWS for what the group's description does not show; nil where
 	// that shows everything.
-	Fetch func(ctx context.Context, api API, group string) (any, error)
+	Fetch func(ctx context.Context, client Client, group string) (any, error)
 	// Items are the group's items, from its description and the answer of Fetch.
 	Items func(g *fleet.AutoScalingGroup, fetched any) []Item
 	// Diff lists the changes that give the group those items of want that it does
 	// not have. It never removes anything: somebody may have added it. Pure.
 	Diff func(group string, want, got []Item) []Change
 	// Apply carries out a change. It is idempotent.
-	Apply func(ctx context.Context, api API, c Change) error
+	Apply func(ctx context.Context, client Client, c Change) error
 	// Say is the change in words, in the imperative.
 	Say func(c Change) string
-	// Actions are the IAM actions that Apply needs.
-	Actions []string
+	// Reads are the IAM actions that Fetch needs, and Writes those that Apply needs.
+	// All are Auto Scaling's.
+	Reads, Writes []string
 }
 
 // Kinds are the kinds of settings, in the order in which they are restored.
@@ -87,22 +83,30 @@ func kind(name string) (Kind, bool) {
 }
 
 // Apply carries out a change of one of the [Kinds].
-func Apply(ctx context.Context, api API, c Change) error {
+func Apply(ctx context.Context, client Client, c Change) error {
 	k, ok := kind(c.Kind)
 	if !ok {
 		return fmt.Errorf("a change of kind %q is not known", c.Kind)
 	}
-	return k.Apply(ctx, api, c)
+	return k.Apply(ctx, client, c)
 }
 
-// Actions are the IAM actions that changes need, sorted.
-func Actions() []string {
+// Reads are the IAM actions that [Fetch] needs.
+func Reads() []string {
 	var all []string
 	for _, k := range Kinds {
-		all = append(all, k.Actions...)
+		all = append(all, k.Reads...)
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	return all
+}
+
+// Writes are the IAM actions that [Apply] needs.
+func Writes() []string {
+	var all []string
+	for _, k := range Kinds {
+		all = append(all, k.Writes...)
+	}
+	return all
 }
 
 // Fetched holds the answers of the kinds' Fetch functions, by the kinds' names.
@@ -110,13 +114,13 @@ type Fetched map[string]any
 
 // Fetch asks AWS, all kinds at once, for what the description of an Auto Scaling
 // group does not show.
-func Fetch(ctx context.Context, api API, group string) (Fetched, error) {
+func Fetch(ctx context.Context, client Client, group string) (Fetched, error) {
 	answers := make([]any, len(Kinds))
 	round, ctx := errgroup.WithContext(ctx)
 	for i, k := range Kinds {
 		if k.Fetch != nil {
 			round.Go(func() (err error) {
-				answers[i], err = k.Fetch(ctx, api, group)
+				answers[i], err = k.Fetch(ctx, client, group)
 				return err
 			})
 		}

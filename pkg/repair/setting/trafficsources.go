@@ -24,12 +24,14 @@ type trafficSourcesAPI interface {
 	AttachTrafficSources(context.Context, *autoscaling.AttachTrafficSourcesInput, ...func(*autoscaling.Options)) (*autoscaling.AttachTrafficSourcesOutput, error)
 }
 
+var _ trafficSourcesAPI = (*autoscaling.Client)(nil)
+
 var trafficSources = Kind{
-	Name:    TrafficSources,
-	Actions: []string{"autoscaling:AttachTrafficSources"},
-	Items:   func(g *fleet.AutoScalingGroup, _ any) []Item { return SourceItems(g.Sources) },
-	Diff:    diffSources,
-	Apply:   attach,
+	Name:   TrafficSources,
+	Writes: []string{"autoscaling:AttachTrafficSources"},
+	Items:  func(g *fleet.AutoScalingGroup, _ any) []Item { return SourceItems(g.Sources) },
+	Diff:   diffSources,
+	Apply:  attach,
 	Say: func(c Change) string {
 		return fmt.Sprintf("attach %s to %s", Join(c.Items), Plain(c.Group))
 	},
@@ -84,11 +86,11 @@ func SourcesOf(c Change) []fleet.TrafficSource {
 	return Snapshot{TrafficSources: items}.Sources()
 }
 
-func attach(ctx context.Context, api API, c Change) error {
+func attach(ctx context.Context, client Client, c Change) error {
 	in := &autoscaling.AttachTrafficSourcesInput{AutoScalingGroupName: &c.Group}
 	for _, s := range SourcesOf(c) {
 		in.TrafficSources = append(in.TrafficSources, autoscalingtypes.TrafficSourceIdentifier{Identifier: &s.ID, Type: &s.Type})
 	}
-	_, err := api.AttachTrafficSources(ctx, in)
+	_, err := client.(trafficSourcesAPI).AttachTrafficSources(ctx, in)
 	return err
 }
