@@ -5,7 +5,8 @@
 //   - [DrainHook] puts the lifecycle hook on an Auto Scaling group that the drain
 //     function completes.
 //   - [QueuedFunction] is what both functions are: a Lambda function with a queue
-//     in front and all that operating it takes.
+//     in front and all that operating it takes. [LambdaFunction] is the same without
+//     a queue.
 //
 // A constructor panics, as constructors of the CDK do, when a property can never
 // work; its message begins with the construct's path and names the property.

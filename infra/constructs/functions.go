@@ -47,17 +47,19 @@ func (h *DeploymentHooks) addDrain() {
 func (h *DeploymentHooks) queuedFunction(name string, queue config.Queue) *QueuedFunctionProps {
 	cfg := h.Configuration
 	props := &QueuedFunctionProps{
-		Code:              h.program(name),
-		Architecture:      h.architecture(),
-		Timeout:           duration(config.Timeout.Seconds()),
-		LogLevel:          &cfg.LogLevel,
-		LogRetentionDays:  jsii.Number(cfg.LogRetentionDays),
+		LambdaFunctionProps: LambdaFunctionProps{
+			Code:             h.program(name),
+			Architecture:     h.architecture(),
+			Timeout:          duration(config.Timeout.Seconds()),
+			LogLevel:         &cfg.LogLevel,
+			LogRetentionDays: jsii.Number(cfg.LogRetentionDays),
+			AlarmTopic:       h.AlarmTopic,
+			EncryptionKey:    h.props.EncryptionKey,
+		},
 		BatchSize:         jsii.Number(queue.BatchSize),
 		MaxConcurrency:    jsii.Number(queue.Concurrency),
 		VisibilityTimeout: duration(queue.VisibilityTimeout().Seconds()),
 		MaxReceiveCount:   jsii.Number(config.MaxReceives),
-		AlarmTopic:        h.AlarmTopic,
-		EncryptionKey:     h.props.EncryptionKey,
 	}
 	if queue.Window > 0 {
 		props.BatchingWindow = duration(queue.Window.Seconds())
