@@ -12,105 +12,53 @@ package config
 const Prefix = "deployhooks:"
 
 // Hooks is the configuration of both functions. [Parse] returns only valid ones,
-// with defaults where nothing was given.
+// with defaults where nothing was given. [Settings] says what each setting does and
+// what it may be; here is how it is held.
 type Hooks struct {
-	Repair Repair
-	Drain  Drain
-
-	// NotifyEmails are subscribed to the notices topic.
-	NotifyEmails []string
-	// AlarmTopicARN is the SNS topic that alarms and notifications that require
-	// action go to; empty means the notices topic.
-	AlarmTopicARN string
-	// EventBus is the name of the bus that outcomes are put on. AWS's own events
-	// always come on the default bus.
-	EventBus string
-	// AcceptEventsFrom are further <account>/<region> pairs whose events are in
-	// scope, besides the stack's own.
-	AcceptEventsFrom []string
-	// LogLevel is the least severe level that is logged.
-	LogLevel string
-	// LogRetentionDays is how long CloudWatch Logs keeps the functions' logs.
+	Repair           Repair
+	Drain            Drain
+	NotifyEmails     []string
+	AlarmTopicARN    string   // empty means the notices topic
+	EventBus         string   // a name
+	AcceptEventsFrom []string // <account>/<region> pairs, besides the stack's own
+	LogLevel         string   // DEBUG, INFO, WARN or ERROR
 	LogRetentionDays int
-	// Architecture of the functions.
-	Architecture Architecture
+	Architecture     Architecture
 }
 
 // Repair is the configuration of the repair function.
 type Repair struct {
-	// Mode is [Apply] or [Plan].
-	Mode Mode
-	// SweepMinutes is how long a missed event may go unnoticed, 1 to 1440.
-	SweepMinutes int
-	// Applications are the CodeDeploy applications in scope; empty means all.
-	Applications []string
-	// DeploymentGroups is a glob pattern ([path.Match]) on the names of the
-	// deployment groups in scope; empty means all.
-	DeploymentGroups string
-	// Tag is the tag that an Auto Scaling group must carry to be in scope;
-	// without a key, all are.
-	Tag Tag
-	// AttachDuringTerminationWait lets the function attach the green Auto Scaling
-	// group while CodeDeploy still waits to terminate the blue one.
+	Mode                        Mode
+	SweepMinutes                int      // 1 to 1440
+	Applications                []string // empty means all
+	DeploymentGroups            string   // a glob pattern ([path.Match]) on names; empty means all
+	Tag                         Tag      // without a key, all Auto Scaling groups are in scope
 	AttachDuringTerminationWait bool
-	// InstancesWithoutRevision says what becomes of instances that CodeDeploy has
-	// not deployed to.
-	InstancesWithoutRevision InstancesWithoutRevision
-	// BlueGroupThatStays says what becomes of a blue Auto Scaling group that is
-	// kept and still attached.
-	BlueGroupThatStays BlueGroupThatStays
-	// HookRoleARNs are the roles of users' lifecycle hooks with a notification
-	// target, which the function passes on when it puts such a hook back.
-	HookRoleARNs []string
-	// ParameterPrefix is the path that the names of the current Auto Scaling
-	// groups are published under, without a slash at its end.
-	ParameterPrefix string
-	// BaselineTable is the name of an existing table of baselines; empty means
-	// that the stack makes one.
-	BaselineTable string
+	InstancesWithoutRevision    InstancesWithoutRevision
+	BlueGroupThatStays          BlueGroupThatStays
+	HookRoleARNs                []string
+	ParameterPrefix             string // a path without a slash at its end
+	BaselineTable               string // a name; empty means that the stack makes one
 }
 
 // Drain is the configuration of the drain function.
 type Drain struct {
-	// Mode is [Apply] or [Plan].
-	Mode Mode
-	// SweepMinutes is how long a missed event may go unnoticed, 1 to 60.
-	SweepMinutes int
-	// ShortestHookSeconds is the shortest heartbeat timeout among the lifecycle
-	// hooks that the function completes, 30 to 7200.
-	ShortestHookSeconds int
-	// Hooks is a glob pattern on the names of the terminate hooks that the
-	// function completes; all others are left to their owners.
-	Hooks string
-	// Tag is the tag that an Auto Scaling group must carry to be in scope;
-	// without a key, all are.
-	Tag Tag
-	// DeadlineMinutes is how long an instance waits at most, 1 to 2880; 0 is as
-	// long as its deregistration delays and the command need.
-	DeadlineMinutes int
-	// TargetGroups are names or ARNs of target groups that instances leave beside
-	// those of their Auto Scaling group.
-	TargetGroups []string
-	// FindTargetGroups has the function search all target groups for the
-	// instance.
-	FindTargetGroups bool
-	// NetworkTargetWaitSeconds is how long an instance waits after it left a
-	// target group of a Network Load Balancer, 0 to 3600.
-	NetworkTargetWaitSeconds int
-	// Command are shell commands to run on a drained instance, and Document the
-	// name or ARN of an SSM document to run instead; not both.
-	Command, Document string
-	// TagDocuments are the SSM documents that a group's own tag may choose.
-	TagDocuments []string
-	// CommandTimeoutMinutes is how long the command may take, 1 to 120.
-	CommandTimeoutMinutes int
-	// OnSpotInterruption and OnStateChange are [DrainInstance] or [Off].
-	OnSpotInterruption, OnStateChange Response
-	// OnRebalance and OnMaintenance are [Notify] or [DrainInstance].
-	OnRebalance, OnMaintenance Response
-	// ReleasesPerSecond is how many calls of Auto Scaling the function makes a
-	// second in the account and region, 1 to 100.
-	ReleasesPerSecond int
+	Mode                              Mode
+	SweepMinutes                      int      // 1 to 60
+	ShortestHookSeconds               int      // 30 to 7200
+	Hooks                             string   // a glob pattern ([path.Match]) on names
+	Tag                               Tag      // without a key, all Auto Scaling groups are in scope
+	DeadlineMinutes                   int      // 1 to 2880; 0 is as long as the delays and the command need
+	TargetGroups                      []string // names or ARNs
+	FindTargetGroups                  bool
+	NetworkTargetWaitSeconds          int // 0 to 3600
+	Command                           string
+	Document                          string   // a name or ARN; not with a Command
+	TagDocuments                      []string // names or ARNs
+	CommandTimeoutMinutes             int      // 1 to 120
+	OnSpotInterruption, OnStateChange Response // DrainInstance or Off
+	OnRebalance, OnMaintenance        Response // Notify or DrainInstance
+	ReleasesPerSecond                 int      // 1 to 100
 }
 
 // Architecture is the instruction set that the functions are built for, in

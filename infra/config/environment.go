@@ -60,9 +60,6 @@ func minutes(n int) string { return strconv.Itoa(n) + "m" }
 
 // jsonList is a list whose elements may hold commas.
 func jsonList(list []string) string {
-	if len(list) == 0 {
-		return "[]"
-	}
-	b, _ := json.Marshal(list) // strings always marshal
+	b, _ := json.Marshal(append([]string{}, list...)) // strings always marshal
 	return string(b)
 }

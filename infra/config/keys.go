@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -26,16 +27,7 @@ func looksLikeOurs(key string) bool {
 }
 
 // everyKey are the keys that there are and that there were, without the prefix.
-func everyKey() []string {
-	var keys []string
-	for _, s := range settings() {
-		keys = append(keys, s.Key)
-	}
-	for key := range renamed() {
-		keys = append(keys, key)
-	}
-	return keys
-}
+func everyKey() []string { return slices.AppendSeq(knownKeys(), maps.Keys(renamed())) }
 
 // remedy says what to write instead of an unknown key.
 func remedy(key string) string {
@@ -57,7 +49,7 @@ func remedy(key string) string {
 
 func knownKeys() []string {
 	var keys []string
-	for _, s := range settings() {
+	for _, s := range Settings() {
 		keys = append(keys, s.Key)
 	}
 	return keys

@@ -1,9 +1,6 @@
 package config
 
-import (
-	"encoding/json"
-	"fmt"
-)
+import "fmt"
 
 const (
 	// environmentLimit is what Lambda takes for all variables of a function
@@ -15,6 +12,9 @@ const (
 	// patternLimit is the longest event pattern, in bytes (EventBridge user
 	// guide, "Amazon EventBridge quotas").
 	patternLimit = 2048
+	// patternWithoutNames is what a pattern of deployments has besides the
+	// applications.
+	patternWithoutNames = 121
 	// statementLimit keeps a statement of names within a managed policy, which
 	// takes 6,144 characters (IAM user guide, "IAM and AWS STS quotas") and which
 	// the CDK splits larger policies into, statement by statement.
@@ -28,11 +28,12 @@ const (
 func excesses(h Hooks) []error {
 	var faults []error
 	excess := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	const fewer = "name fewer applications, or give deployhooks:deploymentGroups or deployhooks:repairTag instead"
 	for _, f := range []struct {
 		name, remedy string
 		environment  map[string]string
 	}{
-		{"repair", "name fewer applications, or give deployhooks:deploymentGroups or deployhooks:repairTag instead", h.RepairEnvironment()},
+		{"repair", fewer, h.RepairEnvironment()},
 		{"drain", "make the command an SSM document (deployhooks:drainDocument), or name fewer target groups and documents", h.DrainEnvironment()},
 	} {
 		size := resourceNames
@@ -43,8 +44,8 @@ func excesses(h Hooks) []error {
 			excess("the environment of %s would have up to %d bytes, and Lambda takes %d: %s", f.name, size, environmentLimit, f.remedy)
 		}
 	}
-	if pattern, err := json.Marshal(h.DeploymentPattern()); err != nil || len(pattern) > patternLimit {
-		excess("context key %sapplications: the event pattern would have %d bytes, and EventBridge takes %d: name fewer applications, or give deployhooks:deploymentGroups or deployhooks:repairTag instead", Prefix, len(pattern), patternLimit)
+	if size := patternWithoutNames + len(jsonList(h.Repair.Applications)); size > patternLimit {
+		excess("context key %sapplications: the event pattern would have %d bytes, and EventBridge takes %d: "+fewer, Prefix, size, patternLimit)
 	}
 	for key, names := range map[string][]string{
 		"applications": h.Repair.Applications, "hookRoleArns": h.Repair.HookRoleARNs, "drainTagDocuments": h.Drain.TagDocuments,
@@ -58,17 +59,4 @@ func excesses(h Hooks) []error {
 		}
 	}
 	return faults
-}
-
-// DeploymentPattern is the EventBridge pattern of the deployments in scope. Glob
-// patterns and tags are left to the function.
-func (h Hooks) DeploymentPattern() map[string]any {
-	pattern := map[string]any{
-		"source":      []string{"aws.codedeploy"},
-		"detail-type": []string{"CodeDeploy Deployment State-change Notification"},
-	}
-	if len(h.Repair.Applications) > 0 {
-		pattern["detail"] = map[string]any{"application": h.Repair.Applications}
-	}
-	return pattern
 }

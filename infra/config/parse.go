@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -37,18 +38,18 @@ func parse(given map[string]any, ours func(key string) bool) (Hooks, error) {
 		faults []error
 		known  = map[string]bool{}
 	)
-	for _, s := range settings() {
-		key := Prefix + s.Key
+	for _, s := range settings(&hooks) {
+		key := Prefix + s.key
 		known[key] = true
 		value := given[key]
 		if value == nil {
-			if s.Default == "" {
+			if s.initial == "" {
 				continue
 			}
-			value = s.Default
+			value = s.initial
 		}
-		if err := s.take(&hooks, value); err != nil {
-			faults = append(faults, fmt.Errorf("context key %s: got %s: %w; allowed: %s", key, quote(value), err, s.Allowed))
+		if err := s.take(value); err != nil {
+			faults = append(faults, fmt.Errorf("context key %s: got %s: %w; allowed: %s", key, quote(value), err, s.allowed))
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(given)) {
@@ -66,18 +67,18 @@ func parse(given map[string]any, ours func(key string) bool) (Hooks, error) {
 	return hooks, nil
 }
 
-// take reads one value, after what no setting can have has been refused.
-func (s setting) take(hooks *Hooks, value any) error {
-	text, isText := value.(string)
+// take reads a value, after what no setting can have has been refused.
+func (v value) take(given any) error {
+	text, isText := given.(string)
 	switch {
 	case isText && strings.TrimSpace(text) == "":
 		return errEmpty
 	case isText && strings.TrimSpace(text) != text:
 		return errSpaces
-	case isText && isJSON(text):
+	case isText && strings.ContainsAny(text[:1], "[{") && json.Valid([]byte(text)): // as a shell leaves it of -c key='["a","b"]'
 		return errors.New("JSON inside a string; write a list in cdk.json, or names separated by commas on the command line")
 	}
-	return s.read(hooks, value)
+	return v.read(given)
 }
 
 // conflicts are the combinations of settings that cannot work.

@@ -6,174 +6,113 @@ import "slices"
 type Setting struct {
 	Key     string // without the prefix
 	Default string // empty for none
-	Allowed string // in words
 	Purpose string
+	Allowed string // in words
 }
 
 // Settings lists every key there is, in the order in which people read them.
 func Settings() []Setting {
 	var all []Setting
-	for _, s := range settings() {
-		all = append(all, s.Setting)
+	for _, s := range settings(&Hooks{}) {
+		all = append(all, Setting{s.key, s.initial, s.purpose, s.allowed})
 	}
 	return all
 }
 
-// setting is one context key and the code that reads it into a configuration.
+// setting is one context key with what it holds and where that is read into.
 type setting struct {
-	Setting
-	read func(*Hooks, any) error
+	key, initial string // initial is the default, empty for none
+	purpose      string
+	value
 }
 
-func settings() []setting {
-	return slices.Concat(repairScope(), repairBehaviour(), drainScope(), drainBehaviour(), drainCommands(), drainEvents(), operation())
+func settings(h *Hooks) []setting {
+	d := &h.Drain
+	return slices.Concat(repairSettings(&h.Repair), drainScope(d), drainBehaviour(d), drainCommands(d), drainEvents(d), sharedSettings(h))
 }
 
-// The words for allowed values that several settings share.
-const (
-	allowedTag  = "key=value, both of letters, digits, spaces and _ . : / + - @, the key at most 128 long and not beginning with aws:, the value at most 256"
-	allowedMode = "apply or plan"
-	allowedBool = "true or false"
-	asList      = ", as a list or separated by commas"
-)
-
-func repairScope() []setting {
-	return []setting{{
-		Setting{
-			Key: "repairMode", Default: string(Apply), Allowed: allowedMode,
-			Purpose: "with plan, repair reports what it would do, and has no permission to do it",
-		},
-		func(h *Hooks, v any) (err error) { h.Repair.Mode, err = oneOf(v, Apply, Plan); return },
-	}, {
-		Setting{
-			Key: "repairSweepMinutes", Default: "5", Allowed: "a whole number from 1 to 1440",
-			Purpose: "how often repair reconciles everything in scope, whether events came or not",
-		},
-		func(h *Hooks, v any) (err error) { h.Repair.SweepMinutes, err = between(v, 1, 1440); return },
-	}, {
-		Setting{
-			Key:     "applications",
-			Allowed: "CodeDeploy application names of at most 100 characters without * ? or $" + asList + "; a name that holds a comma needs a list",
-			Purpose: "the applications whose deployments are repaired; none means all",
-		},
-		func(h *Hooks, v any) (err error) { h.Repair.Applications, err = list(v, application); return },
-	}, {
-		Setting{
-			Key: "deploymentGroups", Allowed: "a glob pattern with * ? and [a-z], such as *-production",
-			Purpose: "the deployment groups that are repaired; none means all",
-		},
-		func(h *Hooks, v any) (err error) { h.Repair.DeploymentGroups, err = glob(v); return },
-	}, {
-		Setting{
-			Key: "repairTag", Allowed: allowedTag,
-			Purpose: "the tag of the Auto Scaling groups that are repaired; none means all; with one, repair may change no other group",
-		},
-		func(h *Hooks, v any) (err error) { h.Repair.Tag, err = tag(v); return },
-	}}
+func repairSettings(r *Repair) []setting {
+	return []setting{
+		{"repairMode", "apply", "with plan, repair reports what it would do, and has no permission to do it", oneOf(&r.Mode, Apply, Plan)},
+		{"repairSweepMinutes", "5", "how often repair reconciles everything in scope, whether events came or not", between(&r.SweepMinutes, 1, 1440)},
+		{"applications", "", "the applications whose deployments are repaired; none means all",
+			list(&r.Applications, "CodeDeploy application names of at most 100 characters without * ? or $", application).and("; a name that holds a comma needs a list")},
+		{"deploymentGroups", "", "the deployment groups that are repaired; none means all", glob(&r.DeploymentGroups, ", such as *-production")},
+		{"repairTag", "", "the tag of the Auto Scaling groups that are repaired; none means all; with one, repair may change no other group", tag(&r.Tag)},
+		{"attachDuringTerminationWait", "false", "whether repair attaches the green Auto Scaling group while CodeDeploy still waits to terminate the blue one, against AWS's advice; " +
+			"with false, it registers the instances one by one until the deployment has ended", boolean(&r.AttachDuringTerminationWait)},
+		{"instancesWithoutRevision", "notify", "what repair does about instances that CodeDeploy has not deployed to: notify operators; also put them on standby; or also have them replaced",
+			oneOf(&r.InstancesWithoutRevision, NotifyOfInstances, StandbyInstances, ReplaceInstances)},
+		{"blueGroupThatStays", "notify", "what repair does about a blue Auto Scaling group that stays and is still attached, so that its scale-out puts the old version back in front of users: " +
+			"notify operators, or also detach it", oneOf(&r.BlueGroupThatStays, NotifyOfBlueGroup, DetachBlueGroup)},
+		{"hookRoleArns", "", "roles of your own lifecycle hooks with a notification target, needed to put a lost one back", list(&r.HookRoleARNs, "IAM role ARNs", iamRole)},
+		{"parameterPrefix", "/deployhooks", "the SSM path of the current Auto Scaling groups' names", text(&r.ParameterPrefix,
+			"a path of at most 10 levels and 500 characters, of letters, digits and _ . - that begins with /, does not end with / and begins with neither /aws nor /ssm", parameterPath)},
+		{"baselineTable", "", "an existing table of baselines to use, such as the one that outlived an earlier stack (output TableName); none means that the stack makes one",
+			text(&r.BaselineTable, "a table name of 3 to 255 letters, digits and _ . -", tableName)},
+	}
 }
 
-func repairBehaviour() []setting {
-	return []setting{{
-		Setting{
-			Key: "attachDuringTerminationWait", Default: "false", Allowed: allowedBool,
-			Purpose: "whether repair attaches the green Auto Scaling group while CodeDeploy still waits to terminate the blue one, against AWS's advice; with false, it registers the instances one by one until the deployment has ended",
-		},
-		func(h *Hooks, v any) (err error) { h.Repair.AttachDuringTerminationWait, err = boolean(v); return },
-	}, {
-		Setting{
-			Key: "instancesWithoutRevision", Default: string(NotifyOfInstances), Allowed: "notify, standby or replace",
-			Purpose: "what repair does about instances that CodeDeploy has not deployed to: notify operators; also put them on standby; or also have them replaced",
-		},
-		func(h *Hooks, v any) (err error) {
-			h.Repair.InstancesWithoutRevision, err = oneOf(v, NotifyOfInstances, StandbyInstances, ReplaceInstances)
-			return
-		},
-	}, {
-		Setting{
-			Key: "blueGroupThatStays", Default: string(NotifyOfBlueGroup), Allowed: "notify or detach",
-			Purpose: "what repair does about a blue Auto Scaling group that stays and is still attached, so that its scale-out puts the old version back in front of users: notify operators, or also detach it",
-		},
-		func(h *Hooks, v any) (err error) {
-			h.Repair.BlueGroupThatStays, err = oneOf(v, NotifyOfBlueGroup, DetachBlueGroup)
-			return
-		},
-	}, {
-		Setting{
-			Key: "hookRoleArns", Allowed: "IAM role ARNs" + asList,
-			Purpose: "roles of your own lifecycle hooks with a notification target, needed to put a lost one back",
-		},
-		func(h *Hooks, v any) (err error) { h.Repair.HookRoleARNs, err = list(v, roleARN); return },
-	}, {
-		Setting{
-			Key: "parameterPrefix", Default: "/deployhooks",
-			Allowed: "a path of at most 10 levels and 500 characters, of letters, digits and _ . - that begins with /, does not end with / and begins with neither /aws nor /ssm",
-			Purpose: "the SSM path of the current Auto Scaling groups' names",
-		},
-		func(h *Hooks, v any) (err error) { h.Repair.ParameterPrefix, err = parameterPrefix(v); return },
-	}, {
-		Setting{
-			Key: "baselineTable", Allowed: "a table name of 3 to 255 letters, digits and _ . -",
-			Purpose: "an existing table of baselines to use, such as the one that outlived an earlier stack (output TableName); none means that the stack makes one",
-		},
-		func(h *Hooks, v any) (err error) {
-			h.Repair.BaselineTable, err = matching(v, tableName, "not a name that DynamoDB takes")
-			return
-		},
-	}}
+func drainScope(d *Drain) []setting {
+	return []setting{
+		{"drainMode", "apply", "with plan, drain reports what it would do, has no permission to do it, and completes lifecycle actions at once, so that no instance waits for its hook",
+			oneOf(&d.Mode, Apply, Plan)},
+		{"drainSweepMinutes", "1", "how often drain reconciles everything in scope, whether events came or not",
+			between(&d.SweepMinutes, 1, 60).and(", at most half of drainShortestHookSeconds")},
+		{"drainShortestHookSeconds", "300", "the shortest heartbeat timeout of the lifecycle hooks that drain completes; it must be at least twice the sweep interval",
+			between(&d.ShortestHookSeconds, 30, 7200)},
+		{"drainHooks", "deployhooks-*", "the terminate hooks that drain completes; others are left to their owners", glob(&d.Hooks, " on lifecycle hooks' names")},
+		{"drainTag", "", "the tag of the Auto Scaling groups whose instances are drained; none means all", tag(&d.Tag)},
+	}
 }
 
-// operation is who is notified, and how both functions run.
-func operation() []setting {
-	return []setting{{
-		Setting{
-			Key: "notifyEmails", Allowed: "e-mail addresses" + asList,
-			Purpose: "who gets the notifications; each address has to confirm once, by mail",
-		},
-		func(h *Hooks, v any) (err error) { h.NotifyEmails, err = list(v, email); return },
-	}, {
-		Setting{
-			Key: "alarmTopicArn", Allowed: "the ARN of a standard SNS topic in the stack's region, and in its account if it is encrypted",
-			Purpose: "where alarms go, and notifications that require action go as well; none means the notices topic; a topic with a policy or a KMS key of its own must let cloudwatch.amazonaws.com and both functions' roles publish",
-		},
-		func(h *Hooks, v any) (err error) {
-			h.AlarmTopicARN, err = matching(v, snsTopic, "not the ARN of a standard SNS topic")
-			return
-		},
-	}, {
-		Setting{
-			Key: "eventBus", Default: "default", Allowed: "an event bus name of at most 256 letters, digits and . - _",
-			Purpose: "the bus that outcomes are put on",
-		},
-		func(h *Hooks, v any) (err error) {
-			h.EventBus, err = matching(v, busName, "not the name of an event bus")
-			return
-		},
-	}, {
-		Setting{
-			Key: "acceptEventsFrom", Allowed: "pairs <account>/<region>" + asList,
-			Purpose: "whose events are accepted besides those of the stack's own account and region, where a topic or bus forwards them",
-		},
-		func(h *Hooks, v any) (err error) { h.AcceptEventsFrom, err = list(v, eventSource); return },
-	}, {
-		Setting{
-			Key: "logLevel", Default: "INFO", Allowed: "DEBUG, INFO, WARN or ERROR",
-			Purpose: "the least severe level that is logged; metrics are written at each",
-		},
-		func(h *Hooks, v any) (err error) {
-			h.LogLevel, err = oneOf(v, "DEBUG", "INFO", "WARN", "ERROR")
-			return
-		},
-	}, {
-		Setting{
-			Key: "logRetentionDays", Default: "30", Allowed: "a retention of CloudWatch Logs: " + retentionWords() + " days",
-			Purpose: "how long logs are kept",
-		},
-		func(h *Hooks, v any) (err error) { h.LogRetentionDays, err = retention(v); return },
-	}, {
-		Setting{
-			Key: "architecture", Default: string(ARM64), Allowed: "arm64 or x86_64",
-			Purpose: "what the functions are built for and run on",
-		},
-		func(h *Hooks, v any) (err error) { h.Architecture, err = oneOf(v, ARM64, X86_64); return },
-	}}
+func drainBehaviour(d *Drain) []setting {
+	return []setting{
+		{"drainDeadlineMinutes", "", "how long an instance waits at most; none means as long as its deregistration delays and the command take, and a quarter of an hour more for a service that does not answer",
+			between(&d.DeadlineMinutes, 1, 2880).and(", not less than drainCommandTimeoutMinutes where a command runs")},
+		{"drainTargetGroups", "", "target groups that every instance is deregistered from, besides those of its Auto Scaling group",
+			list(&d.TargetGroups, "target group names or ARNs", targetGroup)},
+		{"drainFindTargetGroups", "false", "whether drain searches all target groups of the region for the instance, besides those that are named", boolean(&d.FindTargetGroups)},
+		{"networkTargetWaitSeconds", "120", "how long an instance waits at least after it was deregistered from a target group of a Network Load Balancer, which may still send it connections",
+			between(&d.NetworkTargetWaitSeconds, 0, 3600)},
+		{"drainReleasesPerSecond", "8", "how many calls a second drain makes to Auto Scaling, in the account and region", between(&d.ReleasesPerSecond, 1, 100)},
+	}
+}
+
+func drainCommands(d *Drain) []setting {
+	return []setting{
+		{"drainCommand", "", "what every drained instance runs, as root, before it terminates", text(&d.Command, "shell commands, 1000 bytes at most", shellCommands)},
+		{"drainDocument", "", "the same as a document of your own, instead of drainCommand", text(&d.Document, "the name or the ARN of an SSM document that runs commands", ssmDocument)},
+		{"drainTagDocuments", "", "the SSM documents that an Auto Scaling group's tag deployhooks:drain-command may choose, AWS-RunShellScript for shell commands; " +
+			"none means no command by tag, because with AWS-RunShellScript, whoever may tag a group is root on its instances",
+			list(&d.TagDocuments, "names or ARNs of SSM documents", ssmDocument)},
+		{"drainCommandTimeoutMinutes", "5", "how long the command may take before the instance terminates without it", between(&d.CommandTimeoutMinutes, 1, 120)},
+	}
+}
+
+func drainEvents(d *Drain) []setting {
+	return []setting{
+		{"onSpotInterruption", "drain", "whether a Spot interruption warning drains the instance", oneOf(&d.OnSpotInterruption, DrainInstance, Off)},
+		{"onStateChange", "off", "whether an instance is drained when EC2 stops or terminates it, for example from the console", oneOf(&d.OnStateChange, DrainInstance, Off)},
+		{"onRebalance", "notify", "what a rebalance recommendation for a Spot instance leads to: a notification, or a drain while the instance still runs",
+			oneOf(&d.OnRebalance, Notify, DrainInstance)},
+		{"onMaintenance", "notify", "what maintenance of an instance that AWS Health announces leads to: a notification, or also a drain at once, " +
+			"which may be weeks before AWS acts: the instance keeps running, without requests, for you to replace", oneOf(&d.OnMaintenance, Notify, DrainInstance)},
+	}
+}
+
+// sharedSettings say who is notified, and how both functions run.
+func sharedSettings(h *Hooks) []setting {
+	return []setting{
+		{"notifyEmails", "", "who gets the notifications; each address has to confirm once, by mail", list(&h.NotifyEmails, "e-mail addresses", email)},
+		{"alarmTopicArn", "", "where alarms go, and notifications that require action go as well; none means the notices topic; " +
+			"a topic with a policy or a KMS key of its own must let cloudwatch.amazonaws.com and both functions' roles publish",
+			text(&h.AlarmTopicARN, "the ARN of a standard SNS topic in the stack's region, and in its account if it is encrypted", snsTopic)},
+		{"eventBus", "default", "the bus that outcomes are put on", text(&h.EventBus, "an event bus name of at most 256 letters, digits and . - _", busName)},
+		{"acceptEventsFrom", "", "whose events are accepted besides those of the stack's own account and region, where a topic or bus forwards them",
+			list(&h.AcceptEventsFrom, "pairs <account>/<region>", sourceOfEvents)},
+		{"logLevel", "INFO", "the least severe level that is logged; metrics are written at each", oneOf(&h.LogLevel, "DEBUG", "INFO", "WARN", "ERROR")},
+		{"logRetentionDays", "30", "how long logs are kept", retention(&h.LogRetentionDays)},
+		{"architecture", "arm64", "what the functions are built for and run on", oneOf(&h.Architecture, ARM64, X86_64)},
+	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +16,19 @@ var (
 	errSpaces = errors.New("surrounded by spaces; remove them")
 )
 
+// value is a kind of value: what is allowed, in words, and how it is read to where
+// it belongs, as JSON has it or as the command line does, which has only strings.
+type value struct {
+	allowed string
+	read    func(given any) error
+}
+
+// and adds to the words.
+func (v value) and(words string) value {
+	v.allowed += words
+	return v
+}
+
 // quote shows a value as it was given.
 func quote(v any) string {
 	b, err := json.Marshal(v)
@@ -26,128 +38,112 @@ func quote(v any) string {
 	return string(b)
 }
 
-// text takes a string.
-func text(v any) (string, error) {
-	s, ok := v.(string)
-	if !ok {
-		return "", errors.New("not a string")
-	}
-	return s, nil
-}
-
-// isJSON reports whether a string is a JSON list or object, as a shell leaves it
-// of -c key='["a","b"]'.
-func isJSON(s string) bool {
-	return strings.ContainsAny(s[:1], "[{") && json.Valid([]byte(s))
-}
-
-// matching takes a string of a form.
-func matching(v any, form *regexp.Regexp, fault string) (string, error) {
-	s, err := text(v)
-	if err != nil {
-		return "", err
-	}
-	if !form.MatchString(s) {
-		return "", errors.New(fault)
-	}
-	return s, nil
-}
-
-// boolean takes true or false, as JSON has it or as the command line does.
-func boolean(v any) (bool, error) {
-	switch v {
-	case true, "true":
-		return true, nil
-	case false, "false":
-		return false, nil
-	}
-	return false, errors.New("neither true nor false")
-}
-
-// oneOf takes one of a few words, in their exact spelling.
-func oneOf[T ~string](v any, allowed ...T) (T, error) {
-	s, err := text(v)
-	if err != nil {
-		return "", err
-	}
-	if !slices.Contains(allowed, T(s)) {
-		return "", errors.New("not one of the allowed words")
-	}
-	return T(s), nil
-}
-
-// number takes a whole number, as JSON has it or as the command line does.
-func number(v any) (int, error) {
-	switch v := v.(type) {
-	case float64:
-		if v == float64(int(v)) {
-			return int(v), nil
+// text is a string that passes a check.
+func text[T ~string](to *T, allowed string, check func(string) error) value {
+	return value{allowed, func(given any) error {
+		s, ok := given.(string)
+		if !ok {
+			return errors.New("not a string")
 		}
-	case int:
-		return v, nil
-	case string:
-		if n, err := strconv.Atoi(v); err == nil {
-			return n, nil
-		}
-	}
-	return 0, errors.New("not a whole number")
+		*to = T(s)
+		return check(s)
+	}}
 }
 
-func between(v any, least, most int) (int, error) {
-	n, err := number(v)
-	if err != nil {
-		return 0, err
-	}
-	if n < least || n > most {
-		return 0, errors.New("out of range")
-	}
-	return n, nil
-}
-
-// list takes a JSON list of strings, or a string with commas, and checks each
-// element.
-func list(v any, check func(string) error) ([]string, error) {
-	var given []string
-	switch v := v.(type) {
-	case string:
-		given = strings.Split(v, ",")
-	case []any:
-		for _, element := range v {
-			s, ok := element.(string)
-			if !ok {
-				return nil, fmt.Errorf("%s is not a string", quote(element))
-			}
-			given = append(given, s)
-		}
-	default:
-		return nil, errors.New("neither a list nor a string")
-	}
-	var out []string
-	for _, s := range given {
-		err := check(s)
+// oneOf is one of a few words, in their exact spelling.
+func oneOf[T ~string](to *T, words ...T) value {
+	allowed := ""
+	for i, w := range words {
 		switch {
-		case strings.TrimSpace(s) == "":
-			err = errors.New("empty; is a variable of the shell unset, or a comma too many?")
-		case strings.TrimSpace(s) != s:
-			err = errSpaces
-		case slices.Contains(out, s):
-			err = errors.New("given twice")
+		case i == len(words)-1:
+			allowed += " or "
+		case i > 0:
+			allowed += ", "
 		}
-		if err != nil {
-			return nil, fmt.Errorf("%q is %w", s, err)
-		}
-		out = append(out, s)
+		allowed += string(w)
 	}
-	return out, nil
+	return text(to, allowed, func(s string) error {
+		if !slices.Contains(words, T(s)) {
+			return errors.New("not one of the allowed words")
+		}
+		return nil
+	})
 }
 
-func glob(v any) (string, error) {
-	pattern, err := text(v)
-	if err != nil {
-		return "", err
-	}
-	if _, err := path.Match(pattern, ""); err != nil {
-		return "", errors.New("not a glob pattern")
-	}
-	return pattern, nil
+func glob(to *string, words string) value {
+	return text(to, "a glob pattern with * ? and [a-z]"+words, func(s string) error {
+		if _, err := path.Match(s, ""); err != nil {
+			return errors.New("not a glob pattern")
+		}
+		return nil
+	})
+}
+
+func boolean(to *bool) value {
+	return value{"true or false", func(given any) error {
+		*to = given == true || given == "true"
+		if !*to && given != false && given != "false" {
+			return errors.New("neither true nor false")
+		}
+		return nil
+	}}
+}
+
+// number is a whole number that passes a check.
+func number(to *int, allowed string, check func(int) error) value {
+	return value{allowed, func(given any) error {
+		n, err := strconv.Atoi(strings.Trim(quote(given), `"`))
+		if err != nil {
+			return errors.New("not a whole number")
+		}
+		*to = n
+		return check(n)
+	}}
+}
+
+func between(to *int, least, most int) value {
+	return number(to, fmt.Sprintf("a whole number from %d to %d", least, most), func(n int) error {
+		if n < least || n > most {
+			return errors.New("out of range")
+		}
+		return nil
+	})
+}
+
+// list is a JSON list of strings, or a string with commas. Each element passes a
+// check.
+func list(to *[]string, allowed string, check func(string) error) value {
+	return value{allowed + ", as a list or separated by commas", func(given any) error {
+		var elements []any
+		switch given := given.(type) {
+		case string:
+			for s := range strings.SplitSeq(given, ",") {
+				elements = append(elements, s)
+			}
+		case []any:
+			elements = given
+		default:
+			return errors.New("neither a list nor a string")
+		}
+		for _, e := range elements {
+			s, ok := e.(string)
+			if !ok {
+				return fmt.Errorf("%s is not a string", quote(e))
+			}
+			err := check(s)
+			switch {
+			case strings.TrimSpace(s) == "":
+				err = errors.New("empty; is a variable of the shell unset, or a comma too many?")
+			case strings.TrimSpace(s) != s:
+				err = errSpaces
+			case slices.Contains(*to, s):
+				err = errors.New("given twice")
+			}
+			if err != nil {
+				return fmt.Errorf("%q is %w", s, err)
+			}
+			*to = append(*to, s)
+		}
+		return nil
+	}}
 }

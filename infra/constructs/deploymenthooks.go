@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -177,7 +176,7 @@ func (h *DeploymentHooks) findPrograms(scope constructs.Construct, id *string) (
 
 // program is the folder of one function's program.
 func (h *DeploymentHooks) program(function string) *string {
-	return jsii.String(filepath.Join(h.programs, string(h.Configuration.Architecture), function))
+	return jsii.String(filepath.Join(h.programs, string(h.Configuration.Architecture), strings.ToLower(function)))
 }
 
 // named begins a text with the environment's name, if it has one.
@@ -199,25 +198,4 @@ func (h *DeploymentHooks) location(table awsdynamodb.ITable) permissions.Locatio
 		p.AlarmTopic = *h.AlarmTopic.TopicArn()
 	}
 	return p
-}
-
-// environment adds the names of resources to a function's configuration.
-func (h *DeploymentHooks) environment(configured map[string]string, table awsdynamodb.ITable) *map[string]*string {
-	location := h.location(table)
-	all := map[string]*string{
-		"TABLE": table.TableName(), "TOPIC_ARN": &location.NoticeTopic, "ALARM_TOPIC_ARN": &location.AlarmTopic, "ACCOUNT": &location.Account,
-	}
-	for name, value := range configured {
-		all[name] = &value
-	}
-	delete(all, "LOG_LEVEL") // the QueuedFunction sets it
-	return &all
-}
-
-// architecture is the CDK's word for the configured architecture.
-func (h *DeploymentHooks) architecture() awslambda.Architecture {
-	if h.Configuration.Architecture == config.X86_64 {
-		return awslambda.Architecture_X86_64()
-	}
-	return awslambda.Architecture_ARM_64()
 }

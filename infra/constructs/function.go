@@ -192,9 +192,7 @@ func (f *Program) addRole(scope constructs.Construct) {
 	f.Role = awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
 	})
-	f.allow(permissions.Statement{
-		SID: "WriteOwnLogs", Actions: []string{"logs:CreateLogStream", "logs:PutLogEvents"}, Resources: []string{*f.LogGroup.LogGroupArn()},
-	})
+	f.allow(permissions.Allow("WriteOwnLogs", []string{*f.LogGroup.LogGroupArn()}, "logs:CreateLogStream", "logs:PutLogEvents"))
 	if f.key != nil {
 		f.key.GrantEncryptDecrypt(f.Role)
 	}

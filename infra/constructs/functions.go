@@ -2,7 +2,9 @@ package constructs
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/jsii-runtime-go"
 
 	"deployhooks/infra/config"
@@ -12,97 +14,99 @@ import (
 // addRepair adds the repair function, with all that it is notified by.
 func (h *DeploymentHooks) addRepair() {
 	cfg := h.Configuration
-	props := h.queuedFunction("repair", config.RepairQueue)
-	props.Description = h.named("Attaches the Auto Scaling group of a blue/green deployment to its load balancer")
-	props.Environment = h.environment(cfg.RepairEnvironment(), h.Baselines)
-	props.Sweep = awscdk.Duration_Minutes(jsii.Number(cfg.Repair.SweepMinutes))
-	// SQS's longest delay, which a repair uses, is a quarter of an hour.
-	props.StaleAfter = awscdk.Duration_Minutes(jsii.Number(30))
-
-	h.Repair = NewQueuedFunction(h, jsii.String("Repair"), props)
-	h.Repair.allow(permissions.Repair(cfg, h.location(h.Baselines))...)
-	h.Repair.OnEvents(jsii.String("DeploymentStates"), jsii.String("Deployments that change their state"), eventPattern(cfg.DeploymentPattern()))
+	h.Repair = h.addFunction("Repair", hookFunction{
+		description: "Attaches the Auto Scaling group of a blue/green deployment to its load balancer",
+		queue:       config.RepairQueue, table: h.Baselines, environment: cfg.RepairEnvironment(), permissions: permissions.Repair,
+		sweepMinutes: cfg.Repair.SweepMinutes, memory: 256,
+		staleMinutes: 30, // SQS's longest delay, which a repair uses, is a quarter of an hour
+	})
+	// Glob patterns and tags are left to the function.
+	detail := map[string]any{}
+	if len(cfg.Repair.Applications) > 0 {
+		detail["application"] = cfg.Repair.Applications
+	}
+	h.Repair.onEvents("DeploymentStates", "Deployments that change their state", "aws.codedeploy", "CodeDeploy Deployment State-change Notification", detail)
 	h.Repair.OnTopic(h.TriggerTopic)
 }
 
 // addDrain adds the drain function, with all that it is notified by.
 func (h *DeploymentHooks) addDrain() {
 	cfg := h.Configuration
-	props := h.queuedFunction("drain", config.DrainQueue)
-	props.Description = h.named("Takes instances out of their target groups before they terminate")
-	props.Environment = h.environment(cfg.DrainEnvironment(), h.Drains)
-	props.Sweep = awscdk.Duration_Minutes(jsii.Number(cfg.Drain.SweepMinutes))
-	props.MemorySize = jsii.Number(512) // a target group of a thousand targets is a long answer
-	// The delays of a drain are seconds.
-	props.StaleAfter = awscdk.Duration_Minutes(jsii.Number(15))
-
-	h.Drain = NewQueuedFunction(h, jsii.String("Drain"), props)
-	h.Drain.allow(permissions.Drain(cfg, h.location(h.Drains))...)
-	for _, r := range drainRules(cfg.Drain) {
-		h.Drain.OnEvents(&r.id, &r.description, eventPattern(r.pattern))
+	h.Drain = h.addFunction("Drain", hookFunction{
+		description: "Takes instances out of their target groups before they terminate",
+		queue:       config.DrainQueue, table: h.Drains, environment: cfg.DrainEnvironment(), permissions: permissions.Drain,
+		sweepMinutes: cfg.Drain.SweepMinutes,
+		memory:       512, // a target group of a thousand targets is a long answer
+		staleMinutes: 15,  // the delays of a drain are seconds
+	})
+	d := h.Drain
+	d.onEvents("LifecycleActions", "Instances that wait in a lifecycle hook before they terminate", "aws.autoscaling", "EC2 Instance-terminate Lifecycle Action", nil)
+	d.onEvents("Rebalances", "Spot instances that are at risk of interruption", "aws.ec2", "EC2 Instance Rebalance Recommendation", nil)
+	d.onEvents("Maintenance", "Scheduled changes of EC2 instances", "aws.health", "AWS Health Event",
+		map[string]any{"service": []string{"EC2"}, "eventTypeCategory": []string{"scheduledChange"}})
+	if cfg.Drain.OnSpotInterruption == config.DrainInstance {
+		d.onEvents("SpotWarnings", "Spot instances that will be interrupted", "aws.ec2", "EC2 Spot Instance Interruption Warning", nil)
+	}
+	if cfg.Drain.OnStateChange == config.DrainInstance {
+		d.onEvents("StateChanges", "Instances that EC2 stops or terminates", "aws.ec2", "EC2 Instance State-change Notification",
+			map[string]any{"state": []string{"stopping", "shutting-down"}})
 	}
 }
 
-// queuedFunction are the properties that both functions share.
-func (h *DeploymentHooks) queuedFunction(name string, queue config.Queue) *QueuedFunctionProps {
-	cfg := h.Configuration
+// hookFunction is what the functions differ by.
+type hookFunction struct {
+	description                        string
+	queue                              config.Queue
+	table                              awsdynamodb.ITable
+	environment                        map[string]string
+	permissions                        func(config.Hooks, permissions.Location) []permissions.Statement
+	sweepMinutes, staleMinutes, memory int // memory in MB
+}
+
+// addFunction adds a function whose program's folder has its id in small letters.
+func (h *DeploymentHooks) addFunction(id string, f hookFunction) *QueuedFunction {
+	cfg, location := h.Configuration, h.location(f.table)
+	environment := map[string]*string{
+		"TABLE": f.table.TableName(), "TOPIC_ARN": &location.NoticeTopic, "ALARM_TOPIC_ARN": &location.AlarmTopic, "ACCOUNT": &location.Account,
+	}
+	for name, value := range f.environment {
+		environment[name] = &value
+	}
+	delete(environment, "LOG_LEVEL") // the QueuedFunction sets it
 	props := &QueuedFunctionProps{
 		LambdaFunctionProps: LambdaFunctionProps{
-			Code:             h.program(name),
-			Architecture:     h.architecture(),
+			Code:             h.program(id),
+			Description:      h.named(f.description),
+			Architecture:     awslambda.Architecture_ARM_64(),
+			MemorySize:       jsii.Number(f.memory),
 			Timeout:          duration(config.Timeout.Seconds()),
+			Environment:      &environment,
 			LogLevel:         &cfg.LogLevel,
 			LogRetentionDays: jsii.Number(cfg.LogRetentionDays),
 			AlarmTopic:       h.AlarmTopic,
 			EncryptionKey:    h.props.EncryptionKey,
 		},
-		BatchSize:         jsii.Number(queue.BatchSize),
-		MaxConcurrency:    jsii.Number(queue.Concurrency),
-		VisibilityTimeout: duration(queue.VisibilityTimeout().Seconds()),
+		BatchSize:         jsii.Number(f.queue.BatchSize),
+		BatchingWindow:    duration(f.queue.Window.Seconds()),
+		MaxConcurrency:    jsii.Number(f.queue.Concurrency),
+		VisibilityTimeout: duration(f.queue.VisibilityTimeout().Seconds()),
 		MaxReceiveCount:   jsii.Number(config.MaxReceives),
+		Sweep:             awscdk.Duration_Minutes(jsii.Number(f.sweepMinutes)),
+		StaleAfter:        awscdk.Duration_Minutes(jsii.Number(f.staleMinutes)),
 	}
-	if queue.Window > 0 {
-		props.BatchingWindow = duration(queue.Window.Seconds())
+	if cfg.Architecture == config.X86_64 {
+		props.Architecture = awslambda.Architecture_X86_64()
 	}
-	return props
+	function := NewQueuedFunction(h, &id, props)
+	function.allow(f.permissions(cfg, location)...)
+	return function
 }
 
-// rule is an EventBridge rule of the drain function.
-type rule struct {
-	id, description string
-	pattern         map[string]any
-}
-
-// drainRules are the rules that the configuration asks for.
-func drainRules(d config.Drain) []rule {
-	of := func(source, detailType string) map[string]any {
-		return map[string]any{"source": []string{source}, "detail-type": []string{detailType}}
+// onEvents is [QueuedFunction.OnEvents] for one kind of event.
+func (f *QueuedFunction) onEvents(id, description, source, detailType string, detail map[string]any) {
+	pattern := &awsevents.EventPattern{Source: jsii.Strings(source), DetailType: jsii.Strings(detailType)}
+	if len(detail) > 0 {
+		pattern.Detail = &detail
 	}
-	maintenance := of("aws.health", "AWS Health Event")
-	maintenance["detail"] = map[string]any{"service": []string{"EC2"}, "eventTypeCategory": []string{"scheduledChange"}}
-	rules := []rule{
-		{"LifecycleActions", "Instances that wait in a lifecycle hook before they terminate", of("aws.autoscaling", "EC2 Instance-terminate Lifecycle Action")},
-		{"Rebalances", "Spot instances that are at risk of interruption", of("aws.ec2", "EC2 Instance Rebalance Recommendation")},
-		{"Maintenance", "Scheduled changes of EC2 instances", maintenance},
-	}
-	if d.OnSpotInterruption == config.DrainInstance {
-		rules = append(rules, rule{"SpotWarnings", "Spot instances that will be interrupted", of("aws.ec2", "EC2 Spot Instance Interruption Warning")})
-	}
-	if d.OnStateChange == config.DrainInstance {
-		changes := of("aws.ec2", "EC2 Instance State-change Notification")
-		changes["detail"] = map[string]any{"state": []string{"stopping", "shutting-down"}}
-		rules = append(rules, rule{"StateChanges", "Instances that EC2 stops or terminates", changes})
-	}
-	return rules
-}
-
-func eventPattern(pattern map[string]any) *awsevents.EventPattern {
-	p := &awsevents.EventPattern{
-		Source:     jsii.Strings(pattern["source"].([]string)...),
-		DetailType: jsii.Strings(pattern["detail-type"].([]string)...),
-	}
-	if detail, ok := pattern["detail"].(map[string]any); ok {
-		p.Detail = &detail
-	}
-	return p
+	f.OnEvents(&id, &description, pattern)
 }

@@ -89,13 +89,10 @@ func NewQueuedFunction(scope constructs.Construct, id *string, props *QueuedFunc
 	f.addQueues()
 	f.addLogs(f)
 	f.addRole(f)
+	own := []string{*f.Queue.QueueArn()}
 	f.allow(
-		permissions.Statement{
-			SID: "ReadOwnQueue", Actions: []string{"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}, Resources: []string{*f.Queue.QueueArn()},
-		},
-		permissions.Statement{
-			SID: "RequeueOwnMessages", Actions: []string{"sqs:SendMessage"}, Resources: []string{*f.Queue.QueueArn()},
-		},
+		permissions.Allow("ReadOwnQueue", own, "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
+		permissions.Allow("RequeueOwnMessages", own, "sqs:SendMessage"),
 	)
 	f.addFunction(f, &props.LambdaFunctionProps, map[string]*string{"QUEUE_URL": f.Queue.QueueUrl()})
 	f.addEventSource()

@@ -2,6 +2,7 @@ package permissions
 
 import (
 	"slices"
+	"strings"
 
 	"deployhooks/infra/config"
 )
@@ -9,73 +10,48 @@ import (
 // ShellDocument is the SSM document that runs shell commands.
 const ShellDocument = "AWS-RunShellScript"
 
+// OpenIndex is the index of the drains' table that holds those that are open.
+const OpenIndex = "open"
+
 // Drain are the statements of the drain function's role. In plan mode it may
 // still complete lifecycle actions, so that no instance waits for its hook's
 // timeout, and changes nothing else in the fleet.
 func Drain(cfg config.Hooks, l Location) []Statement {
-	apply := cfg.Drain.Mode == config.Apply
-	all := append(drainReads(l), completeLifecycleActions(cfg.Drain, l))
-	if apply {
-		all = append(all, Statement{
-			SID: "DeregisterInstances", Actions: []string{"elasticloadbalancing:DeregisterTargets"}, Resources: l.targetGroups(),
-		}, Statement{
-			SID:       "DeregisterInstancesOfClassicLoadBalancers",
-			Actions:   []string{"elasticloadbalancing:DeregisterInstancesFromLoadBalancer"},
-			Resources: []string{l.arn("elasticloadbalancing", "loadbalancer/*")},
-		})
-		all = append(all, shutdownCommands(cfg.Drain, l)...)
+	d := cfg.Drain
+	complete := []string{"autoscaling:CompleteLifecycleAction"}
+	if d.Mode == config.Apply {
+		complete = append(complete, "autoscaling:RecordLifecycleActionHeartbeat")
 	}
-	all = append(all, Statement{
-		SID: "KeepDrains",
+	all := append(drainReads(l),
+		// It names no Auto Scaling group: whoever puts one of our hooks on a group
+		// has it drained, and every deployment makes a group of a new name.
+		Allow("CompleteLifecycleActions", l.autoScalingGroups(), complete...).tagged(d.Tag))
+	if d.Mode == config.Apply {
+		all = append(all,
+			Allow("DeregisterInstances", l.targetGroups(), "elasticloadbalancing:DeregisterTargets"),
+			Allow("DeregisterInstancesOfClassicLoadBalancers", l.arns("elasticloadbalancing", "loadbalancer/*"), "elasticloadbalancing:DeregisterInstancesFromLoadBalancer"))
+		all = append(all, shutdownCommands(d, l)...)
+	}
+	all = append(all,
 		// A transaction of puts and deletions needs what these do (DynamoDB
 		// developer guide, "Amazon DynamoDB Transactions: How it works").
-		Actions: []string{"dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem"}, Resources: []string{l.Table},
-	}, Statement{
-		SID: "ReadOpenDrains", Actions: []string{"dynamodb:Query"}, Resources: []string{l.Table + "/index/" + OpenIndex},
-	})
+		Allow("KeepDrains", []string{l.Table}, "dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem"),
+		Allow("ReadOpenDrains", []string{l.Table + "/index/" + OpenIndex}, "dynamodb:Query"))
 	return append(all, l.notify(cfg)...)
 }
 
-// OpenIndex is the index of the drains' table that holds those that are open.
-const OpenIndex = "open"
-
 func drainReads(l Location) []Statement {
-	return []Statement{{
-		SID: "ReadAutoScalingGroups",
-		Actions: []string{
-			"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances",
-			"autoscaling:DescribeLifecycleHooks", "autoscaling:DescribeWarmPool",
-		},
-		Resources: everything(),
-	}, {
-		SID: "ReadTargetGroups",
-		Actions: []string{
-			"elasticloadbalancing:DescribeTargetGroupAttributes", "elasticloadbalancing:DescribeTargetGroups",
-			"elasticloadbalancing:DescribeTargetHealth",
-		},
-		Resources: everything(),
-	}, {
-		SID:       "ReadClassicLoadBalancers",
-		Actions:   []string{"elasticloadbalancing:DescribeInstanceHealth", "elasticloadbalancing:DescribeLoadBalancerAttributes"},
-		Resources: everything(),
-	}, {
-		SID: "ReadCommands", Actions: []string{"ssm:ListCommandInvocations", "ssm:ListCommands"}, Resources: everything(),
-	}, {
+	return []Statement{
+		Allow("ReadAutoScalingGroups", everything(), "autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances",
+			"autoscaling:DescribeLifecycleHooks", "autoscaling:DescribeWarmPool"),
+		Allow("ReadTargetGroups", everything(), "elasticloadbalancing:DescribeTargetGroupAttributes", "elasticloadbalancing:DescribeTargetGroups",
+			"elasticloadbalancing:DescribeTargetHealth"),
+		Allow("ReadClassicLoadBalancers", everything(), "elasticloadbalancing:DescribeInstanceHealth", "elasticloadbalancing:DescribeLoadBalancerAttributes"),
+		Allow("ReadCommands", everything(), "ssm:ListCommandInvocations", "ssm:ListCommands"),
 		// The deployment that made an Auto Scaling group is the group's tag; which
 		// application it is of is not known before.
-		SID: "ReadDeployments", Actions: []string{"codedeploy:GetDeployment"}, Resources: l.deploymentGroups(nil),
-	}}
-}
-
-// completeLifecycleActions names no Auto Scaling group: whoever puts one of our
-// hooks on a group has it drained, and every deployment makes a group of a new
-// name.
-func completeLifecycleActions(d config.Drain, l Location) Statement {
-	actions := []string{"autoscaling:CompleteLifecycleAction"}
-	if d.Mode == config.Apply {
-		actions = append(actions, "autoscaling:RecordLifecycleActionHeartbeat")
+		Allow("ReadDeployments", l.deploymentGroups(nil), "codedeploy:GetDeployment"),
 	}
-	return tagged(Statement{SID: "CompleteLifecycleActions", Actions: actions, Resources: l.autoScalingGroups()}, d.Tag)
 }
 
 // shutdownCommands lets the function run the configured documents, and no others,
@@ -87,12 +63,10 @@ func shutdownCommands(d config.Drain, l Location) []Statement {
 	if len(documents) == 0 {
 		return nil
 	}
-	return []Statement{{
-		SID: "RunShutdownCommand", Actions: []string{"ssm:SendCommand"}, Resources: l.documents(documents),
-	}, {
-		SID: "RunItOnScaledInstances", Actions: []string{"ssm:SendCommand"}, Resources: []string{l.arn("ec2", "instance/*")},
-		Condition: map[string]map[string]string{"StringLike": {"ssm:resourceTag/aws:autoscaling:groupName": "*"}},
-	}}
+	return []Statement{
+		Allow("RunShutdownCommand", l.documents(documents), "ssm:SendCommand"),
+		Allow("RunItOnScaledInstances", l.arns("ec2", "instance/*"), "ssm:SendCommand").under("StringLike", "ssm:resourceTag/aws:autoscaling:groupName", "*"),
+	}
 }
 
 // Documents are the SSM documents that the configuration allows to run, sorted.
@@ -107,4 +81,23 @@ func Documents(d config.Drain) []string {
 	}
 	slices.Sort(documents)
 	return slices.Compact(documents)
+}
+
+// documents are the ARNs of SSM documents given by name or ARN. Amazon's own belong
+// to no account; nobody else's name may begin as theirs do (Systems Manager API
+// reference, CreateDocument).
+func (l Location) documents(namesAndARNs []string) (all []string) {
+	for _, s := range namesAndARNs {
+		lower := strings.ToLower(s)
+		switch {
+		case strings.HasPrefix(s, "arn:"):
+			all = append(all, s)
+		case strings.HasPrefix(lower, "aws"), strings.HasPrefix(lower, "amazon"), strings.HasPrefix(lower, "amzn"):
+			amazon := Location{Partition: l.Partition, Region: l.Region}
+			all = append(all, amazon.arns("ssm", "document/"+s)...)
+		default:
+			all = append(all, l.arns("ssm", "document/"+s)...)
+		}
+	}
+	return all
 }

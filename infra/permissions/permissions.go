@@ -19,6 +19,27 @@ type Statement struct {
 	Condition map[string]map[string]string
 }
 
+// Allow makes a statement.
+func Allow(sid string, resources []string, actions ...string) Statement {
+	slices.Sort(actions)
+	return Statement{SID: sid, Actions: slices.Compact(actions), Resources: resources}
+}
+
+// under limits a statement to a condition.
+func (s Statement) under(operator, key, value string) Statement {
+	s.Condition = map[string]map[string]string{operator: {key: value}}
+	return s
+}
+
+// tagged limits a statement to the Auto Scaling groups in scope, if a tag says
+// which those are.
+func (s Statement) tagged(tag config.Tag) Statement {
+	if tag.Key == "" {
+		return s
+	}
+	return s.under("StringEquals", "aws:ResourceTag/"+tag.Key, tag.Value)
+}
+
 // Location is where a function runs, and the ARNs of what it works with. In a
 // template these are references.
 type Location struct {
@@ -35,62 +56,38 @@ type Location struct {
 // a test allows "*" for them alone.
 func everything() []string { return []string{"*"} }
 
-// arn is the ARN of a resource of the account, as the service writes it after the
-// account.
-func (l Location) arn(service, resource string) string {
-	return strings.Join([]string{"arn", l.Partition, service, l.Region, l.Account, resource}, ":")
+// arns are the ARNs of resources of the account, as the service writes them after
+// the account.
+func (l Location) arns(service string, resources ...string) []string {
+	var all []string
+	for _, r := range resources {
+		all = append(all, strings.Join([]string{"arn", l.Partition, service, l.Region, l.Account, r}, ":"))
+	}
+	return all
 }
 
-// applications are CodeDeploy applications, all of them for no names.
-func (l Location) applications(names []string) []string {
-	if len(names) == 0 {
-		return []string{l.arn("codedeploy", "application:*")}
-	}
-	var out []string
-	for _, name := range names {
-		out = append(out, l.arn("codedeploy", "application:"+name))
-	}
-	return out
-}
-
-// deploymentGroups are all deployment groups of CodeDeploy applications.
-func (l Location) deploymentGroups(applications []string) []string {
+// codeDeploy are resources of CodeDeploy applications by the names of these, all of
+// them for no names.
+func (l Location) codeDeploy(kind string, applications []string, below string) []string {
 	if len(applications) == 0 {
-		return []string{l.arn("codedeploy", "deploymentgroup:*")}
+		return l.arns("codedeploy", kind+":*")
 	}
-	var out []string
+	var resources []string
 	for _, name := range applications {
-		out = append(out, l.arn("codedeploy", "deploymentgroup:"+name+"/*"))
+		resources = append(resources, kind+":"+name+below)
 	}
-	return out
+	return l.arns("codedeploy", resources...)
+}
+
+func (l Location) deploymentGroups(applications []string) []string {
+	return l.codeDeploy("deploymentgroup", applications, "/*")
 }
 
 func (l Location) autoScalingGroups() []string {
-	return []string{l.arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*")}
+	return l.arns("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*")
 }
 
-func (l Location) targetGroups() []string {
-	return []string{l.arn("elasticloadbalancing", "targetgroup/*")}
-}
-
-// documents are SSM documents by name or ARN. Amazon's own belong to no account;
-// nobody else's name may begin as theirs do (Systems Manager API reference,
-// CreateDocument).
-func (l Location) documents(namesAndARNs []string) []string {
-	var out []string
-	for _, s := range namesAndARNs {
-		lower := strings.ToLower(s)
-		switch {
-		case strings.HasPrefix(s, "arn:"):
-			out = append(out, s)
-		case strings.HasPrefix(lower, "aws"), strings.HasPrefix(lower, "amazon"), strings.HasPrefix(lower, "amzn"):
-			out = append(out, strings.Join([]string{"arn", l.Partition, "ssm", l.Region, "", "document/" + s}, ":"))
-		default:
-			out = append(out, l.arn("ssm", "document/"+s))
-		}
-	}
-	return out
-}
+func (l Location) targetGroups() []string { return l.arns("elasticloadbalancing", "targetgroup/*") }
 
 // notify is what notifications take, in both functions.
 func (l Location) notify(cfg config.Hooks) []Statement {
@@ -98,23 +95,8 @@ func (l Location) notify(cfg config.Hooks) []Statement {
 	if l.AlarmTopic != "" {
 		topics = append(topics, l.AlarmTopic)
 	}
-	return []Statement{{
-		SID: "NotifyOperators", Actions: []string{"sns:Publish"}, Resources: topics,
-	}, {
-		SID: "PublishOutcomes", Actions: []string{"events:PutEvents"}, Resources: []string{l.arn("events", "event-bus/"+cfg.EventBus)},
-	}}
-}
-
-// tagged limits a statement to the Auto Scaling groups in scope, if a tag says
-// which those are.
-func tagged(s Statement, tag config.Tag) Statement {
-	if tag.Key != "" {
-		s.Condition = map[string]map[string]string{"StringEquals": {"aws:ResourceTag/" + tag.Key: tag.Value}}
+	return []Statement{
+		Allow("NotifyOperators", topics, "sns:Publish"),
+		Allow("PublishOutcomes", l.arns("events", "event-bus/"+cfg.EventBus), "events:PutEvents"),
 	}
-	return s
-}
-
-func sorted(actions ...string) []string {
-	slices.Sort(actions)
-	return slices.Compact(actions)
 }

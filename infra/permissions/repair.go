@@ -9,39 +9,24 @@ import (
 // none that changes the fleet, so that "would change nothing" does not rest on
 // code alone.
 func Repair(cfg config.Hooks, l Location) []Statement {
-	all := repairReads(cfg, l)
-	if cfg.Repair.Mode == config.Apply {
-		all = append(all, repairChanges(cfg.Repair, l)...)
-	}
-	all = append(all, Statement{
-		SID: "KeepBaselines", Actions: []string{"dynamodb:BatchGetItem", "dynamodb:PutItem"}, Resources: []string{l.Table},
-	}, Statement{
-		SID: "PublishGroupNames", Actions: []string{"ssm:PutParameter"}, Resources: []string{l.arn("ssm", "parameter"+cfg.Repair.ParameterPrefix+"/*")},
-	})
-	return append(all, l.notify(cfg)...)
-}
-
-func repairReads(cfg config.Hooks, l Location) []Statement {
-	return []Statement{{
-		SID:       "ReadAutoScalingGroups",
-		Actions:   sorted(append(setting.Reads(), "autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeTrafficSources")...),
-		Resources: everything(),
-	}, {
-		SID:       "ReadTargetGroups",
-		Actions:   []string{"elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth"},
-		Resources: everything(),
-	}, {
-		SID: "ReadCodeDeploy", Actions: []string{"codedeploy:ListApplications", "codedeploy:ListDeploymentTargets"}, Resources: everything(),
-	}, {
-		SID: "ListDeploymentGroups", Actions: []string{"codedeploy:ListDeploymentGroups"}, Resources: l.applications(cfg.Repair.Applications),
-	}, {
-		SID: "ReadDeployments",
-		Actions: []string{
+	r := cfg.Repair
+	all := []Statement{
+		Allow("ReadAutoScalingGroups", everything(), append(setting.Reads(), "autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeTrafficSources")...),
+		Allow("ReadTargetGroups", everything(), "elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth"),
+		Allow("ReadCodeDeploy", everything(), "codedeploy:ListApplications", "codedeploy:ListDeploymentTargets"),
+		Allow("ListDeploymentGroups", l.codeDeploy("application", r.Applications, ""), "codedeploy:ListDeploymentGroups"),
+		Allow("ReadDeployments", l.deploymentGroups(r.Applications),
 			"codedeploy:BatchGetDeploymentGroups", "codedeploy:BatchGetDeployments", "codedeploy:GetDeployment",
-			"codedeploy:GetDeploymentGroup", "codedeploy:ListDeployments",
-		},
-		Resources: l.deploymentGroups(cfg.Repair.Applications),
-	}}
+			"codedeploy:GetDeploymentGroup", "codedeploy:ListDeployments"),
+	}
+	if r.Mode == config.Apply {
+		all = append(all, repairChanges(r, l)...)
+	}
+	all = append(all,
+		Allow("KeepBaselines", []string{l.Table}, "dynamodb:BatchGetItem", "dynamodb:PutItem"),
+		Allow("PublishGroupNames", l.arns("ssm", "parameter"+r.ParameterPrefix+"/*"), "ssm:PutParameter"),
+	)
+	return append(all, l.notify(cfg)...)
 }
 
 // repairChanges is what a repair changes in the fleet.
@@ -61,23 +46,16 @@ func repairChanges(r config.Repair, l Location) []Statement {
 		actions = append(actions, "autoscaling:DetachTrafficSources")
 		lattice = append(lattice, "vpc-lattice:DeregisterTargets")
 	}
-	changes := []Statement{tagged(Statement{
-		SID: "RepairAutoScalingGroups", Actions: sorted(actions...), Resources: l.autoScalingGroups(),
-	}, r.Tag), {
+	changes := []Statement{
+		Allow("RepairAutoScalingGroups", l.autoScalingGroups(), actions...).tagged(r.Tag),
 		// Deregistering takes back what was registered during a release that has
 		// been rolled back.
-		SID:       "RegisterInstances",
-		Actions:   []string{"elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:RegisterTargets"},
-		Resources: l.targetGroups(),
-	}, {
-		SID: "RegisterLatticeTargets", Actions: sorted(lattice...), Resources: []string{l.arn("vpc-lattice", "targetgroup/*")},
-	}}
+		Allow("RegisterInstances", l.targetGroups(), "elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:RegisterTargets"),
+		Allow("RegisterLatticeTargets", l.arns("vpc-lattice", "targetgroup/*"), lattice...),
+	}
 	if len(r.HookRoleARNs) > 0 {
 		// PutLifecycleHook with a RoleARN needs it (same page).
-		changes = append(changes, Statement{
-			SID: "PassHookRoles", Actions: []string{"iam:PassRole"}, Resources: r.HookRoleARNs,
-			Condition: map[string]map[string]string{"StringEquals": {"iam:PassedToService": "autoscaling.amazonaws.com"}},
-		})
+		changes = append(changes, Allow("PassHookRoles", r.HookRoleARNs, "iam:PassRole").under("StringEquals", "iam:PassedToService", "autoscaling.amazonaws.com"))
 	}
 	return changes
 }

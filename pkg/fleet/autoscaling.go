@@ -27,14 +27,13 @@ func AutoScalingGroups(ctx context.Context, api autoscaling.DescribeAutoScalingG
 	names = unique(names)
 	for chunk := range slices.Chunk(names, describeGroupsLimit) {
 		pages := autoscaling.NewDescribeAutoScalingGroupsPaginator(api, &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: chunk})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				return nil, fmt.Errorf("describe Auto Scaling groups %s: %w", some(chunk), err)
-			}
+		err := eachPage(ctx, pages, "describe Auto Scaling groups "+some(chunk), func(page *autoscaling.DescribeAutoScalingGroupsOutput) {
 			for _, a := range page.AutoScalingGroups {
 				found[aws.ToString(a.AutoScalingGroupName)] = autoScalingGroup(a)
 			}
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
 	return found, nil
@@ -117,19 +116,15 @@ func autoScalingGroup(a autoscalingtypes.AutoScalingGroup) *AutoScalingGroup {
 func TrafficSources(ctx context.Context, api autoscaling.DescribeTrafficSourcesAPIClient, group string) (map[TrafficSource]string, error) {
 	found := map[TrafficSource]string{}
 	pages := autoscaling.NewDescribeTrafficSourcesPaginator(api, &autoscaling.DescribeTrafficSourcesInput{AutoScalingGroupName: &group})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		switch {
-		case fault.Is(err, fault.NotFound):
-			return nil, nil
-		case err != nil:
-			return nil, fmt.Errorf("describe traffic sources of %s: %w", group, err)
-		}
+	err := eachPage(ctx, pages, "describe traffic sources of "+group, func(page *autoscaling.DescribeTrafficSourcesOutput) {
 		for _, s := range page.TrafficSources {
 			found[newTrafficSource(s.Type, s.Identifier)] = aws.ToString(s.State)
 		}
+	})
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
 	}
-	return found, nil
+	return found, err
 }
 
 // HooksAPI is what [LifecycleHooks] calls.
@@ -173,16 +168,15 @@ func Members(ctx context.Context, api autoscaling.DescribeAutoScalingInstancesAP
 	ids = unique(ids)
 	for chunk := range slices.Chunk(ids, describeInstancesLimit) {
 		pages := autoscaling.NewDescribeAutoScalingInstancesPaginator(api, &autoscaling.DescribeAutoScalingInstancesInput{InstanceIds: chunk})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				return nil, fmt.Errorf("find the Auto Scaling groups of %s: %w", some(chunk), err)
-			}
+		err := eachPage(ctx, pages, "find the Auto Scaling groups of "+some(chunk), func(page *autoscaling.DescribeAutoScalingInstancesOutput) {
 			for _, i := range page.AutoScalingInstances {
 				found[aws.ToString(i.InstanceId)] = Member{
 					newInstance(i.InstanceId, aws.ToString(i.LifecycleState), i.ProtectedFromScaleIn, aws.ToString(i.HealthStatus)), aws.ToString(i.AutoScalingGroupName),
 				}
 			}
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
 	return found, nil
@@ -193,19 +187,33 @@ func Members(ctx context.Context, api autoscaling.DescribeAutoScalingInstancesAP
 func WarmPool(ctx context.Context, api autoscaling.DescribeWarmPoolAPIClient, group string) ([]Instance, error) {
 	var found []Instance
 	pages := autoscaling.NewDescribeWarmPoolPaginator(api, &autoscaling.DescribeWarmPoolInput{AutoScalingGroupName: &group})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		switch {
-		case fault.Is(err, fault.NotFound):
-			return nil, nil
-		case err != nil:
-			return nil, fmt.Errorf("describe warm pool of %s: %w", group, err)
-		}
+	err := eachPage(ctx, pages, "describe warm pool of "+group, func(page *autoscaling.DescribeWarmPoolOutput) {
 		for _, i := range page.Instances {
 			found = append(found, newInstance(i.InstanceId, string(i.LifecycleState), i.ProtectedFromScaleIn, aws.ToString(i.HealthStatus)))
 		}
+	})
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
 	}
-	return found, nil
+	return found, err
+}
+
+// paginator is one of the SDK's.
+type paginator[Page, Options any] interface {
+	HasMorePages() bool
+	NextPage(context.Context, ...func(*Options)) (*Page, error)
+}
+
+// eachPage visits the pages of the answer to a question.
+func eachPage[Page, Options any](ctx context.Context, pages paginator[Page, Options], question string, visit func(*Page)) error {
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", question, err)
+		}
+		visit(page)
+	}
+	return nil
 }
 
 // unique returns the names once each, sorted. It leaves its argument alone.
