@@ -220,6 +220,9 @@ func (c *call) setting(n *yaml.Node, path string, r blueprint.Reference) string 
 	settings := map[string]string{"name": c.step.Environment, "host": e.Host}
 	maps.Copy(settings, e.Settings)
 	text, known := settings[r[1]]
+	if !known {
+		text = "unknown" // and no empty text, which would be a fault more
+	}
 	switch {
 	case c.step.Environment == "":
 		c.fault(n, path, "%s: the step has no environment: give it environments: [%s]", r, strings.Join(c.environments, ", "))
@@ -261,7 +264,7 @@ func (c *call) output(n *yaml.Node, path string, r blueprint.Reference) field {
 	case !slices.Contains(outputs, r[2]):
 		c.fault(n, path, "%s: kind %s has no output %s: %s", r, other.kind.Name, r[2], instead(r[2], outputs))
 	case way(c.needs, c.step.Name, name, map[string]bool{}) == nil:
-		c.fault(n, path, "%s: the step does not need %s: add it to its needs", r, r[1])
+		c.fault(n, path, "${steps.%s.%s}: the step does not need %s: add it to its needs", other.name, r[2], other.name)
 	default:
 		return field{kind: "string"}
 	}
