@@ -98,8 +98,12 @@ func (tx *Tx) advance(t Tenant, ended Operation, freed []string, by string) erro
 		op, err = tx.Operation(t.Operation)
 		waiting = append(waiting, op)
 	case len(waiting) > 0:
-		t.Operation, t.Queued = waiting[0].ID, t.Queued[1:]
-		err = tx.start(waiting[0].Begun(tx.now), by)
+		op := waiting[0].Begun(tx.now)
+		if op.Kind == Remove { // what there is now, not what there was when it was asked for
+			op.Spec, op.Blueprint, op.Machine, op.RemoveMachine = t.Spec, t.Blueprint, t.RemoveMachine, t.RemoveMachine
+		}
+		t.Operation, t.Queued = op.ID, t.Queued[1:]
+		err = tx.start(op, by)
 	default:
 		t.Operation = ""
 	}
@@ -141,9 +145,10 @@ func (tx *Tx) start(op Operation, by string) error {
 // Begun is an operation that is the tenant's from now on. A removal waits until its state machine
 // asks [Tx.Begin].
 func (o Operation) Begun(now time.Time) Operation {
-	o.State, o.Attempt, o.Started = Running, 1, now
+	o.State, o.Reason, o.Attempt, o.Started = Running, "", 1, now
 	if o.Kind == Remove {
 		o.State = Delayed
+		o.Ledger = o.Ledger.Add(string(Delayed), Matter{State: Delayed, At: now})
 	}
 	return o
 }
@@ -160,13 +165,12 @@ func (o Operation) Retried(tenant TenantState) Operation {
 // undo is the removal of what an abandoned launch has made. It is not delayed and cannot
 // be cancelled: what is half there is of use to nobody.
 func undo(launch Operation, now time.Time) Operation {
-	op := Operation{
+	return Operation{
+		State: Running, Attempt: 1, Started: now,
 		ID: launch.ID + "-undo", Tenant: launch.Tenant, Kind: Remove, Request: launch.Request,
 		Spec: launch.Spec, Blueprint: launch.Blueprint, Machine: launch.RemoveMachine, RemoveMachine: launch.RemoveMachine,
 		Hosts: launch.Hosts, Created: now, NotBefore: now,
-	}.Begun(now)
-	op.State = Running
-	return op
+	}
 }
 
 // describe says in an audit event what became of an operation.

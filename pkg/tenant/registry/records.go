@@ -85,6 +85,9 @@ func (o Operation) Over() bool {
 	return false
 }
 
+// Unnamed stands for the tenant of rejected requests that name none: no tenant has this name.
+const Unnamed = "-"
+
 // OperationKind is what an operation does.
 type OperationKind string
 

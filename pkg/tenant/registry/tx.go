@@ -76,9 +76,12 @@ func (tx *Tx) Load(operation string, steps ...string) error {
 	return tx.load(keys...)
 }
 
-// LoadNames reads the tenant, an operation and who has claimed names in one call.
-func (tx *Tx) LoadNames(operation string, names ...string) error {
-	keys := []store.Key{tx.tenantKey(), operationKey(tx.tenant, operation)}
+// LoadNames reads the tenant, operations and who has claimed names in one call.
+func (tx *Tx) LoadNames(operations, names []string) error {
+	keys := []store.Key{tx.tenantKey()}
+	for _, id := range operations {
+		keys = append(keys, operationKey(tx.tenant, id))
+	}
 	for _, n := range names {
 		keys = append(keys, nameKey(n))
 	}
