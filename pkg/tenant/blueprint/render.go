@@ -17,7 +17,7 @@ import (
 // Render returns the step's parameters with every reference replaced. outputs are those of
 // the steps it needs, by their names. A parameter that is one reference and nothing else gets
 // the value as it is; within a text, the value's text. A field that the spec leaves out has
-// its schema's default, or else no value: the parameter is left out, and in a text it is empty.
+// its schema's default, or else no value: a text is empty, any other parameter is left out.
 func (b *Blueprint) Render(s Step, spec json.RawMessage, outputs map[string]step.Outputs) (json.RawMessage, error) {
 	parameters, err := decode(s.Parameters)
 	if err != nil {
@@ -27,7 +27,7 @@ func (b *Blueprint) Render(s Step, spec json.RawMessage, outputs map[string]step
 	if err != nil {
 		return nil, fmt.Errorf("render %s: %w", s.Name, err)
 	}
-	v.environment, v.outputs = s.Environment, outputs
+	v.outputs = outputs
 	rendered, err := v.render(parameters)
 	if err != nil {
 		return nil, fmt.Errorf("render %s: %w", s.Name, err)
@@ -45,7 +45,6 @@ func (b *Blueprint) Hosts(spec json.RawMessage) ([]string, error) {
 	var hosts []string
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(b.Environments)) {
-		v.environment = name
 		host, err := v.text(b.Environments[name].Host)
 		if err == nil {
 			err = CheckHost(host)
@@ -77,11 +76,9 @@ func (b *Blueprint) InputHash(s Step, rendered json.RawMessage) string {
 
 // values is what references can refer to.
 type values struct {
-	blueprint   *Blueprint
-	schema      map[string]any
-	spec        any
-	environment string
-	outputs     map[string]step.Outputs
+	schema  map[string]any
+	spec    any
+	outputs map[string]step.Outputs
 }
 
 func (b *Blueprint) values(spec json.RawMessage) (values, error) {
@@ -94,11 +91,11 @@ func (b *Blueprint) values(spec json.RawMessage) (values, error) {
 		return values{}, fmt.Errorf("spec: %w", err)
 	}
 	object, _ := schema.(map[string]any)
-	return values{blueprint: b, schema: object, spec: decoded}, nil
+	return values{schema: object, spec: decoded}, nil
 }
 
-// absent is the value of an optional field that a spec leaves out.
-type absent struct{}
+// absent is the value of an optional field that a spec leaves out, with its type.
+type absent struct{ kind string }
 
 // render replaces the references in v.
 func (vs values) render(v any) (any, error) {
@@ -119,7 +116,7 @@ func (vs values) render(v any) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			if r != (any)(absent{}) {
+			if _, left := r.(absent); !left {
 				rendered = append(rendered, r)
 			}
 		}
@@ -131,8 +128,10 @@ func (vs values) render(v any) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			if r != (any)(absent{}) {
+			if a, left := r.(absent); !left {
 				rendered[key] = r
+			} else if a.kind == "string" { // a template finds it, and finds it empty
+				rendered[key] = ""
 			}
 		}
 		return rendered, nil
@@ -152,21 +151,30 @@ func (vs values) text(s string) (string, error) {
 			text.WriteString(part.Literal)
 			continue
 		}
-		v, err := vs.value(part.Reference)
+		v, err := vs.textOf(part.Reference)
 		if err != nil {
 			return "", err
 		}
-		switch v := v.(type) {
-		case string:
-			text.WriteString(v)
-		case bool, json.Number:
-			fmt.Fprint(&text, v)
-		case absent:
-		default:
-			return "", fmt.Errorf("%s is no text, number or boolean", part.Reference)
-		}
+		text.WriteString(v)
 	}
 	return text.String(), nil
+}
+
+// textOf is the text of what a reference refers to.
+func (vs values) textOf(r Reference) (string, error) {
+	v, err := vs.value(r)
+	if err != nil {
+		return "", err
+	}
+	switch v := v.(type) {
+	case string:
+		return v, nil
+	case bool, json.Number:
+		return fmt.Sprint(v), nil
+	case absent:
+		return "", nil
+	}
+	return "", fmt.Errorf("%s is no text, number or boolean", r)
 }
 
 // value is what a reference refers to.
@@ -174,29 +182,16 @@ func (vs values) value(r Reference) (any, error) {
 	if len(r) < 2 {
 		return nil, fmt.Errorf("%s refers to nothing", r)
 	}
-	switch r[0] {
-	case "spec":
+	switch {
+	case r[0] == "spec":
 		return vs.field(r)
-	case "environment":
-		e, known := vs.blueprint.Environments[vs.environment]
-		setting, set := e.Settings[r[1]]
-		switch {
-		case known && len(r) == 2 && r[1] == "name":
-			return vs.environment, nil
-		case known && len(r) == 2 && r[1] == "host":
-			return vs.text(e.Host)
-		case known && len(r) == 2 && set:
-			return vs.text(setting)
+	case r[0] == "text":
+		return vs.textOf(r[1:])
+	case r[0] == "steps" && len(r) == 3:
+		if output, ok := vs.outputs[r[1]][r[2]]; ok {
+			return output, nil
 		}
-	case "steps":
-		if len(r) == 3 {
-			for _, name := range []string{r[1] + "-" + vs.environment, r[1]} {
-				if output, ok := vs.outputs[name][r[2]]; ok {
-					return output, nil
-				}
-			}
-			return nil, fmt.Errorf("%s: step %s has not reported this output", r, r[1])
-		}
+		return nil, fmt.Errorf("%s: step %s has not reported this output", r, r[1])
 	}
 	return nil, fmt.Errorf("%s refers to nothing", r)
 }
@@ -217,7 +212,8 @@ func (vs values) field(r Reference) (any, error) {
 			given, ok = field["default"]
 		}
 		if !ok {
-			given = absent{}
+			kind, _ := field["type"].(string)
+			given = absent{kind}
 		}
 		value = given
 	}
