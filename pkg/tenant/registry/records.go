@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"deployhooks/pkg/notice"
 	"deployhooks/pkg/tenant/step"
 )
 
@@ -17,7 +18,9 @@ type Tenant struct {
 	// Spec and Blueprint are those of the last operation that succeeded, or of the launch.
 	Spec      json.RawMessage `json:"spec"`
 	Blueprint string          `json:"blueprint"`
-	Hosts     []string        `json:"hosts"`
+	// RemoveMachine is the ARN of the state machine version that undoes the steps of that blueprint.
+	RemoveMachine string   `json:"removeMachine,omitempty"`
+	Hosts         []string `json:"hosts"`
 	// Operation is the one that runs, waits or is held; empty for none. Queued are the IDs of those after it.
 	Operation string    `json:"operation,omitempty"`
 	Queued    []string  `json:"queued,omitempty"`
@@ -47,16 +50,43 @@ type Operation struct {
 	Request   string          `json:"request"`
 	Spec      json.RawMessage `json:"spec,omitempty"`
 	Blueprint string          `json:"blueprint,omitempty"` // the version
+	// Hosts are the host names that the spec asks for.
+	Hosts []string `json:"hosts,omitempty"`
 	// Machine is the ARN of the state machine version that runs it, and Attempt counts the executions.
-	Machine string `json:"machine,omitempty"`
-	Attempt int    `json:"attempt,omitempty"`
+	// RemoveMachine is that of the one that undoes the blueprint's steps.
+	Machine       string `json:"machine,omitempty"`
+	RemoveMachine string `json:"removeMachine,omitempty"`
+	Attempt       int    `json:"attempt,omitempty"`
 	// NotBefore is when a removal begins.
 	NotBefore time.Time `json:"notBefore,omitzero"`
 	Created   time.Time `json:"created"`
 	Started   time.Time `json:"started,omitzero"`
 	Ended     time.Time `json:"ended,omitzero"`
 	Faults    []Fault   `json:"faults,omitempty"`
+	// Reason says in a sentence why the operation is where it is, where that is not plain.
+	Reason string `json:"reason,omitempty"`
+	// Ledger are the notifications of the operation.
+	Ledger notice.Ledger[Matter] `json:"ledger,omitzero"`
 }
+
+// Matter is what a notification is about. Its text is composed when it is sent.
+type Matter struct {
+	State   OperationState `json:"state"`
+	Attempt int            `json:"attempt,omitempty"`
+	At      time.Time      `json:"at"`
+}
+
+// Over reports whether nothing will become of the operation any more.
+func (o Operation) Over() bool {
+	switch o.State {
+	case Rejected, Succeeded, Abandoned, Cancelled:
+		return true
+	}
+	return false
+}
+
+// Unnamed stands for the tenant of rejected requests that name none: no tenant has this name.
+const Unnamed = "-"
 
 // OperationKind is what an operation does.
 type OperationKind string
@@ -109,6 +139,11 @@ type Step struct {
 	// Holder has the lease of the step until Lease: one try at a time.
 	Holder string    `json:"holder,omitempty"`
 	Lease  time.Time `json:"lease,omitzero"`
+}
+
+// LeasedByOther reports whether somebody else than the holder has the step.
+func (s Step) LeasedByOther(holder string, now time.Time) bool {
+	return s.Holder != "" && s.Holder != holder && now.Before(s.Lease)
 }
 
 // StepState is how far a step is.

@@ -1,0 +1,269 @@
+package source
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"deployhooks/pkg/tenant/blueprint"
+)
+
+// parameters reads the parameters of a step by the struct of its kind, and the files they name.
+func (l *loader) parameters(d *declaration, s blueprint.Step, all []blueprint.Step) (json.RawMessage, []string) {
+	c := &call{loader: l, declaration: d, step: s, needs: map[string][]string{}}
+	for _, other := range all {
+		c.needs[other.Name] = other.Needs
+	}
+	path := join(d.path, "parameters")
+	n := child(d.node, "parameters")
+	if n == nil { // what is missing is reported at the step
+		n = &yaml.Node{Kind: yaml.MappingNode, Line: d.node.Line}
+	}
+	if d.kind.Parameters == nil {
+		l.fields(n, path, nil)
+		return json.RawMessage("{}"), nil
+	}
+	before := len(l.faults)
+	parameters := d.kind.Parameters()
+	t := reflect.TypeOf(parameters).Elem()
+	value := c.value(n, path, "", t, true)
+	files := c.files(n, path)
+	text, err := json.Marshal(value)
+	if err != nil {
+		l.fault(n, path, "%v", err)
+	}
+	if len(l.faults) > before {
+		return text, files
+	}
+	// The kind's own rules, with references in place where a text can hold them.
+	literal, err := json.Marshal(literals(value, t))
+	if err == nil {
+		err = json.Unmarshal(literal, parameters)
+	}
+	if rules, ok := parameters.(interface{ Validate() error }); ok && err == nil {
+		err = rules.Validate()
+	}
+	if err != nil {
+		l.fault(n, path, "%v", err)
+	}
+	return text, files
+}
+
+// call is the parameters of one step in one environment.
+type call struct {
+	*loader
+	declaration *declaration
+	step        blueprint.Step
+	needs       map[string][]string
+}
+
+// value reads a parameter of a type; name is that of the parameter, for what looks like a secret.
+func (c *call) value(n *yaml.Node, path, name string, t reflect.Type, required bool) any {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	segments := c.segments(n, path)
+	if len(segments) == 1 && segments[0].Reference != nil {
+		c.whole(n, path, segments[0].Reference, t, required)
+		return n.Value
+	}
+	switch t.Kind() {
+	case reflect.String:
+		c.secret(n, path, name)
+		for _, s := range segments {
+			if f := c.refer(n, path, s.Reference); f.kind == "array" || f.kind == "object" {
+				c.fault(n, path, "%s is of type %s: a text can hold texts, numbers and booleans", s.Reference, f.kind)
+			}
+		}
+		return c.text(n, path)
+	case reflect.Bool:
+		return c.boolean(n, path)
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return c.integer(n, path)
+	case reflect.Slice:
+		return c.list(n, path, name, t)
+	case reflect.Map:
+		return c.mapping(n, path, t)
+	case reflect.Struct:
+		return c.object(n, path, t)
+	}
+	c.fault(n, path, "kind %s is broken: a parameter cannot be of type %s", c.declaration.kind.Name, t)
+	return nil
+}
+
+func (c *call) list(n *yaml.Node, path, name string, t reflect.Type) any {
+	if n.Kind != yaml.SequenceNode {
+		c.fault(n, path, "has to be a list: [one, two]")
+		return nil
+	}
+	list := make([]any, 0, len(n.Content))
+	for i, item := range n.Content {
+		list = append(list, c.value(item, at(path, i), name, t.Elem(), false))
+	}
+	return list
+}
+
+func (c *call) mapping(n *yaml.Node, path string, t reflect.Type) any {
+	if n.Kind != yaml.MappingNode {
+		c.fault(n, path, "has to be a mapping: {name: value}")
+		return nil
+	}
+	mapping := map[string]any{}
+	c.each(n, func(key, value *yaml.Node) {
+		mapping[key.Value] = c.value(value, join(path, key.Value), key.Value, t.Elem(), false)
+	})
+	return mapping
+}
+
+// object reads the fields of a struct by their tags: json, and required.
+func (c *call) object(n *yaml.Node, path string, t reflect.Type) any {
+	object := map[string]any{}
+	known := map[string]read{}
+	var needed []string
+	for f := range t.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "" || name == "-" {
+			continue
+		}
+		required := f.Tag.Get("required") == "true"
+		known[name] = func(n *yaml.Node, path string) { object[name] = c.value(n, path, name, f.Type, required) }
+		if required {
+			needed = append(needed, name)
+		}
+	}
+	c.fields(n, path, known, needed...)
+	return object
+}
+
+// whole checks a parameter that is one reference and nothing else: it gets the value as it is.
+func (c *call) whole(n *yaml.Node, path string, r blueprint.Reference, t reflect.Type, required bool) {
+	f := c.refer(n, path, r)
+	if f.kind == "" {
+		return
+	}
+	if f.optional && required {
+		c.fault(n, path, "%s can be left out of a spec, and this parameter is needed: make the field required or give it a default", r)
+	}
+	want, items := jsonType(t), ""
+	if want == "array" || t.Kind() == reflect.Map {
+		items = jsonType(t.Elem())
+	}
+	if f.kind != want || items != f.items {
+		c.fault(n, path, "%s is of type %s and the parameter of type %s", r, typeName(f.kind, f.items), typeName(want, items))
+	}
+}
+
+func jsonType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "string"
+	case reflect.Bool:
+		return "boolean"
+	case reflect.Slice:
+		return "array"
+	case reflect.Map, reflect.Struct:
+		return "object"
+	}
+	return "integer"
+}
+
+func typeName(kind, items string) string {
+	if items == "" {
+		return kind
+	}
+	return kind + " of " + items
+}
+
+// refer finds what a reference refers to.
+func (c *call) refer(n *yaml.Node, path string, r blueprint.Reference) field {
+	switch {
+	case r == nil:
+		return field{}
+	case r[0] == "spec":
+		return c.specField(n, path, r)
+	case r[0] == "environment":
+		return c.environmentField(n, path, r)
+	}
+	return c.output(n, path, r)
+}
+
+// environmentField finds what a reference to the step's environment refers to.
+func (c *call) environmentField(n *yaml.Node, path string, r blueprint.Reference) field {
+	e := c.out.Environments[c.step.Environment]
+	known := append(names(e.Settings), "host", "name")
+	switch {
+	case c.step.Environment == "":
+		c.fault(n, path, "%s: the step has no environment: give it environments: [%s]", r, strings.Join(c.environments, ", "))
+	case len(r) != 2 || !slices.Contains(known, r[1]):
+		c.fault(n, path, "%s: environment %s has no setting %s: %s", r, c.step.Environment, strings.Join(r[1:], "."), instead(r[1], known))
+	default:
+		return field{kind: "string"}
+	}
+	return field{}
+}
+
+// output finds the output of a needed step that a reference refers to.
+func (c *call) output(n *yaml.Node, path string, r blueprint.Reference) field {
+	other := c.of(r[1])
+	if len(r) != 3 || other == nil {
+		c.fault(n, path, "%s: there is no such step: write ${steps.<step>.<output>}: %s", r, instead(r[1], names(c.declared)))
+		return field{}
+	}
+	name := r[1]
+	if name == other.name && len(other.environments) > 0 {
+		if !slices.Contains(other.environments, c.step.Environment) {
+			c.fault(n, path, "%s: which environment's? write ${steps.%s.%s}", r, expanded(name, other.environments[0]), r[2])
+			return field{}
+		}
+		name = expanded(name, c.step.Environment)
+	}
+	var outputs []string
+	for _, o := range other.kind.Outputs {
+		outputs = append(outputs, o.Name)
+	}
+	switch {
+	case other.kind.Name == "": // unknown
+	case !slices.Contains(outputs, r[2]):
+		c.fault(n, path, "%s: kind %s has no output %s: %s", r, other.kind.Name, r[2], instead(r[2], outputs))
+	case way(c.needs, c.step.Name, name, map[string]bool{}) == nil:
+		c.fault(n, path, "%s: the step does not need %s: add it to its needs", r, r[1])
+	default:
+		return field{kind: "string"}
+	}
+	return field{}
+}
+
+// literals leaves out the references that only have a value later and do not fit the type now.
+func literals(v any, t reflect.Type) any {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	object, isObject := v.(map[string]any)
+	if _, isText := v.(string); isText && t.Kind() != reflect.String || !isObject {
+		if isText && t.Kind() != reflect.String {
+			return nil
+		}
+		return v
+	}
+	kept := map[string]any{}
+	for name, item := range object {
+		kept[name] = literals(item, member(t, name))
+	}
+	return kept
+}
+
+// member is the type of a field of a struct or a value of a map.
+func member(t reflect.Type, name string) reflect.Type {
+	if t.Kind() == reflect.Map {
+		return t.Elem()
+	}
+	for f := range t.Fields() {
+		if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag == name {
+			return f.Type
+		}
+	}
+	return reflect.TypeFor[any]()
+}

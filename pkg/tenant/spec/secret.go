@@ -1,0 +1,85 @@
+package spec
+
+import (
+	"math"
+	"regexp"
+	"strings"
+)
+
+// A secret that is known by its form.
+type form struct {
+	what string
+	form *regexp.Regexp
+}
+
+// forms are those of credentials that end up in configuration by mistake.
+func forms() []form {
+	return []form{
+		{"a private key", regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY`)},
+		// IAM User Guide, "Unique identifiers": AKIA for long-term access keys, ASIA for temporary ones.
+		{"an AWS access key", regexp.MustCompile(`\b(AKIA|ASIA)[A-Z2-7]{16}\b`)},
+		{"a GitHub token", regexp.MustCompile(`\b(gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{22,})`)},
+		{"a Slack token", regexp.MustCompile(`\bxox[abeoprs]-[A-Za-z0-9-]{10,}`)},
+		{"a Google API key", regexp.MustCompile(`\bAIza[A-Za-z0-9_-]{35}\b`)},
+		{"a Stripe key", regexp.MustCompile(`\b[rs]k_(live|test)_[A-Za-z0-9]{16,}`)},
+		{"a JSON Web Token", regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.`)},
+		{"a Cloudflare API key", regexp.MustCompile(`\b[0-9a-f]{37}\b`)},
+		{"a Cloudflare token", regexp.MustCompile(`\b(cfut_|cfat_|cfk_|v1\.0-)[A-Za-z0-9_-]{24,}`)},
+		{"a URL with a password", regexp.MustCompile(`[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s:@$]+@`)},
+	}
+}
+
+var (
+	secretName = regexp.MustCompile(`(?i)(passw(or)?d|passphrase|secret|token|credential|private_?-?key|api_?-?key|access_?-?key)s?$`)
+	arn        = regexp.MustCompile(`^arn:[a-z-]+:[a-z0-9-]+:`)
+	word       = regexp.MustCompile(`[A-Za-z0-9+/_=-]{32,}`)
+)
+
+// Secret reports what a text looks like that must not be in plain sight: "an AWS access key", or
+// empty. The name is that of the field or parameter; empty if there is none. References and
+// ARNs are no secrets.
+func Secret(name, text string) string {
+	if kind := KnownSecret(text); kind != "" {
+		return kind
+	}
+	if arn.MatchString(text) {
+		return ""
+	}
+	if secretName.MatchString(name) && text != "" && !strings.Contains(text, "${") {
+		return "a secret, by its name"
+	}
+	for _, w := range word.FindAllString(text, -1) {
+		if random(w) {
+			return "a key or token, as it is long and random"
+		}
+	}
+	return ""
+}
+
+// KnownSecret is [Secret] for what is known by its form alone, for whole files.
+func KnownSecret(text string) string {
+	for _, f := range forms() {
+		if f.form.MatchString(text) {
+			return f.what
+		}
+	}
+	return ""
+}
+
+// random reports whether a long word is none that a person made up: capitals, small letters and
+// digits mixed, with more than 4 bits of entropy a character. Hexadecimal digests and UUIDs, which
+// name public things as well, have at most 4.
+func random(w string) bool {
+	if !strings.ContainsAny(w, "0123456789") || strings.ToLower(w) == w || strings.ToUpper(w) == w {
+		return false
+	}
+	counts := map[rune]float64{}
+	for _, r := range w {
+		counts[r]++
+	}
+	entropy, n := 0.0, float64(len(w))
+	for _, c := range counts {
+		entropy -= c / n * math.Log2(c/n)
+	}
+	return entropy > 4
+}
