@@ -146,4 +146,3 @@ func (x *execution) event(kind types.HistoryEventType, details func(*types.Histo
 	}
 	x.events = append(x.events, e)
 }
-
