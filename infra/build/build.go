@@ -16,11 +16,11 @@ import (
 	"deployhooks/infra/config"
 )
 
-// Functions builds every function of this module to
+// Functions builds functions of this module, all of them for no names, to
 // <out>/<architecture>/<function>/bootstrap, with the Go toolchain on the PATH.
 // It finds the module from the working directory: its own folder, or any module
 // that requires it and has its source (vendored copies have not).
-func Functions(ctx context.Context, out string, architecture config.Architecture) error {
+func Functions(ctx context.Context, out string, architecture config.Architecture, names ...string) error {
 	root, err := moduleFolder(ctx)
 	if err != nil {
 		return err
@@ -29,17 +29,22 @@ func Functions(ctx context.Context, out string, architecture config.Architecture
 	if err != nil {
 		return fmt.Errorf("build the functions: %w", err)
 	}
-	folders, err := os.ReadDir(filepath.Join(root, "functions"))
-	if err != nil {
-		return fmt.Errorf("build the functions: %w", err)
+	if len(names) == 0 {
+		folders, err := os.ReadDir(filepath.Join(root, "functions"))
+		if err != nil {
+			return fmt.Errorf("build the functions: %w", err)
+		}
+		for _, f := range folders {
+			names = append(names, f.Name())
+		}
 	}
 	all, ctx := errgroup.WithContext(ctx)
-	for _, f := range folders {
+	for _, name := range names {
 		all.Go(func() error {
-			cmd := Command(ctx, architecture, filepath.Join(out, string(architecture), f.Name(), "bootstrap"), "./functions/"+f.Name())
+			cmd := Command(ctx, architecture, filepath.Join(out, string(architecture), name, "bootstrap"), "./functions/"+name)
 			cmd.Dir = root
 			if said, err := cmd.CombinedOutput(); err != nil {
-				return fmt.Errorf("build function %s for %s: %w\n%s", f.Name(), architecture, err, said)
+				return fmt.Errorf("build function %s for %s: %w\n%s", name, architecture, err, said)
 			}
 			return nil
 		})

@@ -39,6 +39,11 @@ func (v *validation) enforce(construct string, scope constructs.Construct, id *s
 	panic(fmt.Errorf("%s %s/%s: %w", construct, *scope.Node().Path(), *id, errors.Join(v.faults...)))
 }
 
+// fail panics for a property whose fault shows only while the construct is made.
+func fail(construct string, c constructs.Construct, property string, err error) {
+	panic(fmt.Errorf("%s %s: %s: %w", construct, *c.Node().Path(), property, err))
+}
+
 // or is the value of an optional property.
 func or[T any](value *T, otherwise T) T {
 	if value == nil {

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
@@ -67,14 +66,12 @@ type LambdaFunctionProps struct {
 	// Default: 30.
 	LogRetentionDays *float64
 
-	// Vpc, VpcSubnets and SecurityGroups place the function in a network. Its role
-	// then needs the actions of AWSLambdaVPCAccessExecutionRole, which the construct
-	// adds.
+	// SubnetIds and SecurityGroupIds place the function in a VPC, together. Its role
+	// then also allows what Lambda needs there.
 	//
 	// Default: - none: Lambda's own network.
-	Vpc            awsec2.IVpc
-	VpcSubnets     *awsec2.SubnetSelection
-	SecurityGroups *[]awsec2.ISecurityGroup
+	SubnetIds        *[]*string
+	SecurityGroupIds *[]*string
 
 	// AlarmTopic gets the alarms, and their end. CloudWatch must be allowed to
 	// publish to it.
@@ -149,6 +146,7 @@ func (p *LambdaFunctionProps) settings(v *validation, reserved ...string) functi
 	v.between(s.timeout, "Timeout", " s", 1, 900)
 	v.between(s.memory, "MemorySize", " MB", 128, 10240)
 	v.require(slices.Contains([]string{"DEBUG", "INFO", "WARN", "ERROR"}, s.level), "LogLevel", "%q is not one of DEBUG, INFO, WARN and ERROR", s.level)
+	v.require((p.SubnetIds == nil) == (p.SecurityGroupIds == nil), "SubnetIds", "a function in a VPC needs SecurityGroupIds as well, and the other way around")
 	if p.Code == nil {
 		v.require(false, "Code", "required")
 	} else if err := checkProgram(*p.Code, *s.architecture.Name()); err != nil {
@@ -250,13 +248,22 @@ func (f *Program) addFunction(scope constructs.Construct, props *LambdaFunctionP
 		// JSON, so that the function's structured lines can be queried.
 		LoggingFormat:         awslambda.LoggingFormat_JSON,
 		ApplicationLogLevelV2: level,
-		Vpc:                   props.Vpc,
-		VpcSubnets:            props.VpcSubnets,
-		SecurityGroups:        props.SecurityGroups,
 		// A function requeues by sending itself a message with a delay. Lambda
 		// takes that for a runaway loop and stops it after about 16 rounds (Lambda
 		// developer guide, "Recursive loop detection"), which would end a long
 		// wait. The functions bound their waits themselves.
 		RecursiveLoop: awslambda.RecursiveLoop_ALLOW,
 	})
+	if props.SubnetIds == nil {
+		return
+	}
+	f.Function.Node().DefaultChild().(awslambda.CfnFunction).SetVpcConfig(&awslambda.CfnFunction_VpcConfigProperty{
+		SubnetIds: props.SubnetIds, SecurityGroupIds: props.SecurityGroupIds,
+	})
+	// Those of AWSLambdaVPCAccessExecutionRole; none has resource-level permissions that
+	// would fit ("Giving Lambda functions access to resources in an Amazon VPC", AWS Lambda
+	// Developer Guide).
+	f.allow(permissions.Allow("UseOwnNetwork", []string{"*"}, "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
+		"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"))
+	f.Function.Node().AddDependency(f.Role)
 }

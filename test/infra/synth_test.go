@@ -31,6 +31,7 @@ import (
 	"deployhooks/infra/config"
 	"deployhooks/infra/constructs"
 	"deployhooks/infra/hooks"
+	"deployhooks/infra/program"
 )
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
@@ -118,7 +119,7 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	second := map[string]func(string) error{
 		handOver: synthesise,
-		asInfra:  func(programs string) error { return hooks.Synthesise(context.Background(), programs) },
+		asInfra:  func(programs string) error { return program.Synthesise(context.Background(), programs) },
 	}
 	for variable, run := range second {
 		if value := os.Getenv(variable); value != "" {
@@ -247,7 +248,7 @@ func templateOf(stack awscdk.Stack) (template, error) {
 
 // newHooks makes a hooks stack as the infra program does.
 func newHooks(app awscdk.App, settings map[string]any, build string) awscdk.Stack {
-	return hooks.NewStack(app, jsii.String(config.HooksName), &constructs.DeploymentHooksProps{Configuration: &settings, Programs: &build})
+	return awscdk.Stack_Of(hooks.NewStack(app, jsii.String(config.HooksName), &constructs.DeploymentHooksProps{Configuration: &settings, Programs: &build}))
 }
 
 // nag asks cdk-nag what it thinks, and reads its answer where the CDK's command
