@@ -26,10 +26,11 @@ const triggerTopic = "codedeploy"
 // environment is a simulated region with three services that are released, and the
 // local cloud with the hooks beside it.
 type environment struct {
-	w      *runner
-	region *region.Region
-	server *http.Server
-	cloud  *cloud
+	w       *runner
+	region  *region.Region
+	handler *wire.Handler
+	server  *http.Server
+	cloud   *cloud
 
 	// The services differ in how the hooks learn of their releases.
 	byTopic, byEvent, byNothing region.Service
@@ -62,7 +63,8 @@ func newEnvironment(ctx context.Context, w *runner) (*environment, error) {
 		if err != nil {
 			return "", err
 		}
-		e.server = &http.Server{Handler: wire.New(wire.ServicesOf(e.region)...), ReadHeaderTimeout: time.Minute}
+		e.handler = newHandler(e.region)
+		e.server = &http.Server{Handler: e.handler, ReadHeaderTimeout: time.Minute}
 		go func() { _ = e.server.Serve(listener) }() // ends with close
 		e.addUnattached()
 		return e.url(listener), nil

@@ -49,6 +49,7 @@ func (e *environment) scenario(ctx context.Context) error {
 			return fmt.Sprintf("%d outputs", len(e.cloud.outputs)), err
 		}},
 		{"Have cfn-lint read the template", e.cloud.lint},
+		{"Have the region enforce the roles that are deployed", e.enforceRoles},
 		{"Check that unknown callers are refused", e.refuseUnknownCallers},
 		{"Subscribe to the notifications", func(ctx context.Context) (_ string, err error) {
 			watch, err = newObserver(ctx, e.cloud)

@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 )
 
 //go:embed requirements.txt
@@ -34,7 +32,6 @@ func (w *runner) setUp(ctx context.Context) error {
 		{"Fetch the CDK's command line", func(ctx context.Context) (string, error) {
 			return w.run(ctx, "setup", nil, "npx", "--yes", cdkPackage, "--version")
 		}},
-		{"Build the functions for this machine (" + architecture() + ")", w.buildFunctions},
 		{"Compile the infrastructure program (the first time, this takes a minute)", func(ctx context.Context) (string, error) {
 			_, err := w.run(ctx, "setup", nil, "go", "build", "-o", os.DevNull, "./infra")
 			return "", err
@@ -81,26 +78,4 @@ func architecture() string {
 		return "x86_64"
 	}
 	return runtime.GOARCH
-}
-
-// functions are what is deployed, by their directories.
-func functions() []string { return []string{"repair", "drain"} }
-
-// buildFunctions builds as `make build` does, to the same place.
-func (w *runner) buildFunctions(ctx context.Context) (string, error) {
-	var built []string
-	for _, function := range functions() {
-		program := filepath.Join("build", architecture(), function, "bootstrap")
-		_, err := w.run(ctx, "setup", []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + runtime.GOARCH}, "go", "build",
-			"-tags", "lambda.norpc", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", program, "./functions/"+function)
-		if err != nil {
-			return "", err
-		}
-		info, err := os.Stat(program)
-		if err != nil {
-			return "", errors.Join(errors.New("the build left no program"), err)
-		}
-		built = append(built, fmt.Sprintf("%s, %.1f MB", program, float64(info.Size())/1e6))
-	}
-	return strings.Join(built, "; "), nil
 }
