@@ -55,7 +55,7 @@ func newHarnessOn(t testing.TB, s registry.Store) *harness {
 	cfg := Config{RemovalDelay: 24 * time.Hour, Offer: Offer{Blueprint: "v1", ConvergeMachine: machine("converge"), RemoveMachine: machine("remove")}}
 	h.intake = New(cfg, Parts{
 		Registry:   registry.New(faultyStore{s, h.process}, h.time),
-		Blueprints: func(context.Context, string) (*blueprint.Blueprint, error) { return testBlueprint(t), nil },
+		Blueprints: func(context.Context, string) (*blueprint.Blueprint, error) { return testBlueprint() },
 		Validate:   validate, Engine: h.engine,
 		Notices: notice.New(notice.Config{TopicARN: "topic", EventBus: "bus"}, "intake", topic{h}, bus{h}, &bytes.Buffer{}, h.time),
 	}, slog.New(slog.NewTextHandler(&locked{h: h}, &slog.HandlerOptions{Level: slog.LevelDebug})), h.time)
@@ -77,12 +77,9 @@ func machine(name string) string {
 	return "arn:aws:states:eu-west-1:123456789012:stateMachine:" + name + ":1"
 }
 
-// testBlueprint has two steps and a manual task.
-func testBlueprint(t testing.TB) *blueprint.Blueprint {
+// testBlueprint has three steps. Its schema takes milliseconds.
+var testBlueprint = sync.OnceValues(func() (*blueprint.Blueprint, error) {
 	schema, err := spec.Schema(map[string]any{"alias": map[string]any{"type": "string", "description": "a name in its host"}}, []string{"alias"})
-	if err != nil {
-		t.Fatal(err)
-	}
 	expect := func(d time.Duration) step.Policy { return step.Policy{Expected: d} }
 	return &blueprint.Blueprint{
 		Name: "test", Version: "v1", Spec: schema,
@@ -92,8 +89,8 @@ func testBlueprint(t testing.TB) *blueprint.Blueprint {
 			{Name: "dns", Kind: "dns", Policy: expect(2 * time.Minute)},
 			{Name: "smoke", Kind: "smoke", Needs: []string{"database", "dns"}, Policy: expect(time.Minute)},
 		},
-	}
-}
+	}, err
+})
 
 func (h *harness) time() time.Time {
 	h.mu.Lock()
