@@ -30,8 +30,12 @@ func (i *Intake) Handle(ctx context.Context, batch []event.Message) []error {
 	g.SetLimit(concurrency)
 	for _, indexes := range byTenant {
 		g.Go(func() error {
+			var err error
 			for _, n := range indexes {
-				errs[n] = i.handle(ctx, batch[n].Event)
+				if err == nil {
+					err = i.handle(ctx, batch[n].Event)
+				}
+				errs[n] = err // what comes after a failure waits with it, to stay in order
 			}
 			return nil
 		})

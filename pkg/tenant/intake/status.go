@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"deployhooks/pkg/tenant/blueprint"
@@ -21,7 +22,7 @@ type Summary struct {
 	Hosts     []string             `json:"hosts,omitempty"`
 	Operation string               `json:"operation,omitempty"`
 	Queued    int                  `json:"queued,omitempty"`
-	Created   time.Time            `json:"created"`
+	Created   time.Time            `json:"created,omitzero"`
 	Activated time.Time            `json:"activated,omitzero"`
 	Removed   time.Time            `json:"removed,omitzero"`
 }
@@ -31,10 +32,10 @@ type Status struct {
 	Summary
 	// Progress is of the operation that runs, waits or is held.
 	Progress *Progress `json:"progress,omitempty"`
-	// WaitsFor says in words what has to happen next, and Next are payloads of direct
-	// invocations that an operator may want to make now.
+	// WaitsFor says in words what has to happen next, and Next are the direct invocations
+	// that an operator may want to make now.
 	WaitsFor string       `json:"waitsFor,omitempty"`
-	Next     []string     `json:"next,omitempty"`
+	Next     []Command    `json:"next,omitempty"`
 	Steps    []StepStatus `json:"steps"`
 	Tasks    []TaskStatus `json:"manualTasks,omitempty"`
 	// Operations are all of the tenant, the newest first.
@@ -44,7 +45,8 @@ type Status struct {
 // Progress is how far an operation is.
 type Progress struct {
 	Operation string `json:"operation"`
-	Percent   int    `json:"percent"`
+	// Percent is of the time that all steps are expected to take together.
+	Percent int `json:"percent"`
 	// Elapsed is since the operation began, and Remaining what its steps are expected to
 	// take still, in seconds; Budget is what a launch may take.
 	Elapsed   int `json:"elapsedSeconds"`
@@ -161,7 +163,7 @@ func statusOf(v registry.View, steps []blueprint.Step, now time.Time) Status {
 	}
 	for _, m := range s.Tasks {
 		if m.State == "open" || m.State == "overdue" {
-			s.Next = append(s.Next, fmt.Sprintf(`{"action":"complete","tenant":%q,"step":%q,"by":"…"}`, v.Tenant.Name, m.Step))
+			s.Next = append(s.Next, Command{Action: "complete", Tenant: v.Tenant.Name, Step: m.Step})
 		}
 	}
 	return s
@@ -199,7 +201,7 @@ func stepsOf(v registry.View, steps []blueprint.Step, op registry.Operation, now
 	return all
 }
 
-// progressOf compares the critical path of what is left with that of all steps.
+// progressOf compares what is done with all that is to be done.
 func progressOf(states []StepStatus, steps []blueprint.Step, op registry.Operation, now time.Time) *Progress {
 	over := map[string]bool{}
 	for _, s := range states {
@@ -208,12 +210,23 @@ func progressOf(states []StepStatus, steps []blueprint.Step, op registry.Operati
 			over[s.Step] = true
 		}
 	}
-	left := slices.DeleteFunc(slices.Clone(steps), func(s blueprint.Step) bool { return over[s.Name] })
-	_, all := workflow.CriticalPath(steps)
+	var left []blueprint.Step
+	var all, done time.Duration
+	for _, s := range steps {
+		all += s.Policy.Expected
+		if over[s.Name] {
+			done += s.Policy.Expected
+		} else {
+			left = append(left, s)
+		}
+	}
 	critical, remaining := workflow.CriticalPath(left)
+	if op.Kind == registry.Remove {
+		slices.Reverse(critical)
+	}
 	p := &Progress{Operation: op.ID, Remaining: int(remaining / time.Second), Critical: critical}
 	if all > 0 {
-		p.Percent = int(100 * (all - remaining) / all)
+		p.Percent = int(100 * done / all)
 	}
 	if !op.Started.IsZero() {
 		p.Elapsed = int(now.Sub(op.Started) / time.Second)
@@ -239,36 +252,38 @@ func taskOf(m registry.ManualTask, now time.Time) TaskStatus {
 }
 
 // nextOf says what an operation waits for, and what an operator can do about it.
-func nextOf(s Status, op registry.Operation) (waits string, next []string) {
-	named := func(state registry.StepState) (names []string) {
+func nextOf(s Status, op registry.Operation) (waits string, next []Command) {
+	named := func(state registry.StepState) string {
+		var names []string
 		for _, step := range s.Steps {
 			if step.State == state {
 				names = append(names, step.Step)
 			}
 		}
-		return names
+		return strings.Join(names, ", ")
 	}
+	offer := func(action string) { next = append(next, Command{Action: action, Tenant: s.Tenant}) }
 	switch op.State {
 	case registry.Held:
 		waits = "an operator"
-		if names := named(registry.StepFailed); len(names) > 0 {
-			waits = fmt.Sprintf("an operator: failed %v", names)
+		if names := named(registry.StepFailed); names != "" {
+			waits = "an operator, as steps failed: " + names
 		} else if op.Reason != "" {
-			waits = "an operator: " + op.Reason
+			waits = "an operator, as " + op.Reason
 		}
-		next = append(next, invocation("retry", s.Tenant))
+		offer("retry")
 		if op.Kind != registry.Remove {
-			next = append(next, invocation("abandon", s.Tenant))
+			offer("abandon")
 		} else if s.State != registry.Removing {
-			next = append(next, invocation("cancel", s.Tenant))
+			offer("cancel")
 		}
 	case registry.Delayed:
 		waits = "its time, " + op.NotBefore.UTC().Format(time.RFC3339)
-		next = append(next, invocation("cancel", s.Tenant))
+		offer("cancel")
 	default:
 		waits = "its steps"
-		if names := named(registry.StepRunning); len(names) > 0 {
-			waits = fmt.Sprintf("its steps %v", names)
+		if names := named(registry.StepRunning); names != "" {
+			waits = "its steps: " + names
 		}
 	}
 	return waits, next
