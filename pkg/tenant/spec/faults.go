@@ -126,17 +126,9 @@ func syntax(err error) error {
 }
 
 // schema checks the spec against its schema.
-func (v *validation) schema(schema, raw json.RawMessage) {
-	compiled, err := Compile(schema)
-	if err == nil {
-		err = json.Unmarshal(schema, &v.fields)
-	}
-	if err != nil {
-		v.fault("spec", "cannot be checked: the schema of the blueprint is broken: deploy the blueprint again: %v", err)
-		return
-	}
+func (v *validation) schema() {
 	var invalid *jsonschema.ValidationError
-	if errors.As(compiled.Validate(v.spec), &invalid) {
+	if errors.As(v.compiled.Validate(v.spec), &invalid) {
 		v.invalid(invalid)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"deployhooks/pkg/tenant/palette"
 	"deployhooks/pkg/tenant/registry"
 )
@@ -24,13 +26,32 @@ const (
 	MaxFaults = 50
 )
 
+// Schema is the schema of a blueprint's specs, ready to check them. It can be kept as long as the
+// blueprint, and used by several at once.
+type Schema struct {
+	compiled *jsonschema.Schema
+	fields   map[string]any // the schema, decoded
+}
+
+// New makes the schema of a compiled blueprint ready.
+func New(schema json.RawMessage) (*Schema, error) {
+	compiled, err := Compile(schema)
+	if err != nil {
+		return nil, fmt.Errorf("compile the schema of the spec: %w", err)
+	}
+	s := &Schema{compiled: compiled}
+	if err := json.Unmarshal(schema, &s.fields); err != nil {
+		return nil, fmt.Errorf("decode the schema of the spec: %w", err)
+	}
+	return s, nil
+}
+
 // Validate lists every fault of a spec, each with its path and what would be right. The
-// texts repeat no value of the spec, as it could be a secret. The schema is that of a
-// compiled blueprint.
-func Validate(schema, raw json.RawMessage) []registry.Fault {
-	v := validation{seen: map[registry.Fault]bool{}}
+// texts repeat no value of the spec, as it could be a secret.
+func (s *Schema) Validate(raw json.RawMessage) []registry.Fault {
+	v := validation{Schema: s, seen: map[registry.Fault]bool{}}
 	if v.readable(raw) {
-		v.schema(schema, raw)
+		v.schema()
 		v.texts("spec", "", v.spec)
 		v.rules()
 	}
@@ -43,8 +64,8 @@ func Validate(schema, raw json.RawMessage) []registry.Fault {
 
 // validation is one check of one spec.
 type validation struct {
-	spec   any            // decoded
-	fields map[string]any // the schema, decoded
+	*Schema
+	spec   any // decoded
 	faults []registry.Fault
 	seen   map[registry.Fault]bool
 }

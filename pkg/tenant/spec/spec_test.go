@@ -11,9 +11,9 @@ import (
 )
 
 // schema is that of a blueprint with some fields of its own.
-func schema(t testing.TB) json.RawMessage {
+func schema(t testing.TB) *Schema {
 	t.Helper()
-	s, err := Schema(map[string]any{
+	s, err := Merge(map[string]any{
 		"languages": map[string]any{"type": "array", "items": map[string]any{"type": "string", "maxLength": 5}, "maxItems": 3, "uniqueItems": true},
 		"seats":     map[string]any{"type": "integer", "minimum": 1, "description": "how many can log in"},
 		"site":      map[string]any{"type": "string", "format": "hostname"},
@@ -23,7 +23,11 @@ func schema(t testing.TB) json.RawMessage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s
+	ready, err := New(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ready
 }
 
 // full is a spec that is right.
@@ -39,8 +43,9 @@ const full = `{
 }`
 
 func TestValid(t *testing.T) {
-	for _, s := range []string{full, `{"schemaVersion":1,"name":"abc","title":"東京クリニック","contacts":{"owner":{"name":"x","email":"x@y.example"}},"seats":1}`} {
-		if faults := Validate(schema(t), json.RawMessage(s)); len(faults) != 0 {
+	s := schema(t)
+	for _, text := range []string{full, `{"schemaVersion":1,"name":"abc","title":"東京クリニック","contacts":{"owner":{"name":"x","email":"x@y.example"}},"seats":1}`} {
+		if faults := s.Validate(json.RawMessage(text)); len(faults) != 0 {
 			t.Errorf("refused: %v", faults)
 		}
 	}
@@ -48,6 +53,7 @@ func TestValid(t *testing.T) {
 
 // TestFaults replaces one part of a valid spec each.
 func TestFaults(t *testing.T) {
+	s := schema(t)
 	name := func(n string) [2]string { return [2]string{`"name": "acme"`, fmt.Sprintf(`"name": %q`, n)} }
 	address := func(text string) [2]string { return [2]string{`Acme\nHigh Street 1`, text} }
 	for _, c := range []struct {
@@ -122,7 +128,7 @@ func TestFaults(t *testing.T) {
 			if text == full {
 				t.Fatalf("the spec has no %s", c.replace[0])
 			}
-			faults := Validate(schema(t), json.RawMessage(text))
+			faults := s.Validate(json.RawMessage(text))
 			if !slices.ContainsFunc(faults, func(f registry.Fault) bool { return f.Path == c.path && strings.Contains(f.Fault, c.fault) }) {
 				t.Errorf("the faults are %q, without %s: %s", faults, c.path, c.fault)
 			}
@@ -132,6 +138,7 @@ func TestFaults(t *testing.T) {
 
 // TestUnreadable holds what is reported of something that is no spec at all.
 func TestUnreadable(t *testing.T) {
+	s := schema(t)
 	for name, c := range map[string]struct{ text, fault string }{
 		"nothing":          {"", "is no JSON: it ends too early"},
 		"half an object":   {`{"name": "acme"`, "is no JSON: it ends too early"},
@@ -145,7 +152,7 @@ func TestUnreadable(t *testing.T) {
 		"deep object":      {strings.Repeat(`{"a":`, 10000), "is nested deeper than 16 levels"},
 		"a number too big": {strings.Replace(full, `"seats": 12`, `"seats": 1e999`, 1), "is no number that can be kept"},
 	} {
-		faults := Validate(schema(t), json.RawMessage(c.text))
+		faults := s.Validate(json.RawMessage(c.text))
 		if len(faults) == 0 || !slices.ContainsFunc(faults, func(f registry.Fault) bool { return strings.Contains(f.Fault, c.fault) }) {
 			t.Errorf("%s: %v, without: %s", name, faults, c.fault)
 		}
@@ -155,7 +162,8 @@ func TestUnreadable(t *testing.T) {
 // TestAllFaultsAtOnce holds that nobody has to send a spec once for each mistake, and that an
 // answer stays short.
 func TestAllFaultsAtOnce(t *testing.T) {
-	faults := Validate(schema(t), json.RawMessage(`{"schemaVersion": 1, "name": "www", "titel": "x", "contacts": {}, "seats": 0, "palette": {"primary": "red", "text": "#ffffff"}}`))
+	s := schema(t)
+	faults := s.Validate(json.RawMessage(`{"schemaVersion": 1, "name": "www", "titel": "x", "contacts": {}, "seats": 0, "palette": {"primary": "red", "text": "#ffffff"}}`))
 	var paths []string
 	for _, f := range faults {
 		paths = append(paths, f.Path)
@@ -169,13 +177,14 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		many[fmt.Sprint("field", i)] = i
 	}
 	text, _ := json.Marshal(many)
-	if faults := Validate(schema(t), text); len(faults) != MaxFaults+1 || !strings.HasPrefix(faults[MaxFaults].Fault, "and ") {
+	if faults := s.Validate(text); len(faults) != MaxFaults+1 || !strings.HasPrefix(faults[MaxFaults].Fault, "and ") {
 		t.Errorf("1,000 unknown fields are reported as %d faults", len(faults))
 	}
 }
 
 // TestFaultsRepeatNoValues holds that a secret which is refused is not spread by the fault.
 func TestFaultsRepeatNoValues(t *testing.T) {
+	s := schema(t)
 	const secret = "hunter2hunter2"
 	for field, text := range map[string]string{
 		"pt-BR": secret, "acme": secret, "ana+acme@example.com": secret, "#003366": secret,
@@ -183,7 +192,7 @@ func TestFaultsRepeatNoValues(t *testing.T) {
 		"www.acme.example": secret + "_.example", "hello": secret + "!", "office@acme.example": "a@" + secret + "_",
 	} {
 		changed := strings.Replace(full, `"`+field+`"`, `"`+text+`"`, 1)
-		if faults := Validate(schema(t), json.RawMessage(changed)); strings.Contains(fmt.Sprint(faults), secret) {
+		if faults := s.Validate(json.RawMessage(changed)); strings.Contains(fmt.Sprint(faults), secret) {
 			t.Errorf("instead of %s: %v", field, faults)
 		} else if len(faults) == 0 && field != "acme" {
 			t.Errorf("accepted instead of %s", field)
@@ -219,11 +228,11 @@ func TestSecret(t *testing.T) {
 	}
 }
 
-func TestSchemaRefusesCommonFields(t *testing.T) {
-	if _, err := Schema(map[string]any{"title": map[string]any{"type": "string"}}, nil); err == nil {
+func TestMergeRefusesCommonFields(t *testing.T) {
+	if _, err := Merge(map[string]any{"title": map[string]any{"type": "string"}}, nil); err == nil {
 		t.Error("a blueprint can change what a title is")
 	}
-	if _, err := Schema(nil, []string{"seats"}); err == nil {
+	if _, err := Merge(nil, []string{"seats"}); err == nil {
 		t.Error("a field is required that there is not")
 	}
 	if len(Common()) != 11 {
