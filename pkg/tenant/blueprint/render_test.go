@@ -16,7 +16,7 @@ func product() *Blueprint {
 	b := &Blueprint{
 		Name: "product",
 		Spec: json.RawMessage(`{"properties":{"name":{"type":"string"},"title":{"type":"string"},"seats":{"type":"integer"},"beta":{"type":"boolean"},` +
-			`"motto":{"type":"string"},"languages":{"type":"array"},"mail":{"type":"object","default":{},"properties":{"from":{"type":"string","default":"no-reply"}}}}}`),
+			`"motto":{"type":"string"},"limit":{"type":"integer","default":10},"languages":{"type":"array"},"mail":{"type":"object","default":{},"properties":{"from":{"type":"string","default":"no-reply"}}}}}`),
 		Environments: map[string]Environment{
 			"production": {Host: "${spec.name}.example.com", Settings: map[string]string{}},
 			"staging":    {Host: "${spec.name}-staging.example.com", Settings: map[string]string{}},
@@ -40,6 +40,7 @@ func TestRender(t *testing.T) {
 		{"number and boolean in a text", `{"a":"${spec.seats}/${spec.beta}"}`, `{"a":"12/true"}`},
 		{"list as it is", `{"a":"${spec.languages}"}`, `{"a":["pt","en"]}`},
 		{"default", `{"a":"${spec.mail.from}@example.com"}`, `{"a":"no-reply@example.com"}`},
+		{"default that is a number", `{"a":"${spec.limit}","b":"${spec.limit}%"}`, `{"a":10,"b":"10%"}`},
 		{"absent text", `{"a":"${spec.motto}","b":"${spec.motto}!"}`, `{"a":"","b":"!"}`},
 		{"absent text in a list", `{"a":["x","${spec.motto}"]}`, `{"a":["x"]}`},
 		{"output", `{"a":"${steps.database.secret}","b":["${steps.empty.text}"]}`, `{"a":"arn:x","b":[""]}`},

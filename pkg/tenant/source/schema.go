@@ -37,7 +37,7 @@ func (l *loader) specSection(n *yaml.Node) {
 		}
 		required = l.required(n, "spec")
 	}
-	text, err := spec.Merge(fields, required)
+	text, err := spec.Schema(fields, required)
 	if err == nil {
 		err = json.Unmarshal(text, &l.schema)
 	}

@@ -125,10 +125,10 @@ func syntax(err error) error {
 	return errors.New("it ends too early")
 }
 
-// schema checks the spec against its schema.
-func (v *validation) schema() {
+// conform checks the spec against its schema.
+func (v *validation) conform() {
 	var invalid *jsonschema.ValidationError
-	if errors.As(v.compiled.Validate(v.spec), &invalid) {
+	if errors.As(v.schema.Validate(v.spec), &invalid) {
 		v.invalid(invalid)
 	}
 }

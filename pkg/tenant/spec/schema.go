@@ -18,9 +18,9 @@ import (
 //go:embed common.json
 var common []byte
 
-// Merge returns the JSON Schema (2020-12) of a spec: the common fields, and the further ones of a
+// Schema is the JSON Schema (2020-12) of a spec: the common fields, and the further ones of a
 // blueprint with the names of those that a spec must have.
-func Merge(fields map[string]any, required []string) (json.RawMessage, error) {
+func Schema(fields map[string]any, required []string) (json.RawMessage, error) {
 	var schema map[string]any
 	if err := json.Unmarshal(common, &schema); err != nil {
 		return nil, fmt.Errorf("common fields of the spec: %w", err)

@@ -11,9 +11,9 @@ import (
 )
 
 // schema is that of a blueprint with some fields of its own.
-func schema(t testing.TB) *Schema {
+func schema(t testing.TB) *Compiled {
 	t.Helper()
-	s, err := Merge(map[string]any{
+	s, err := Schema(map[string]any{
 		"languages": map[string]any{"type": "array", "items": map[string]any{"type": "string", "maxLength": 5}, "maxItems": 3, "uniqueItems": true},
 		"seats":     map[string]any{"type": "integer", "minimum": 1, "description": "how many can log in"},
 		"site":      map[string]any{"type": "string", "format": "hostname"},
@@ -228,11 +228,11 @@ func TestSecret(t *testing.T) {
 	}
 }
 
-func TestMergeRefusesCommonFields(t *testing.T) {
-	if _, err := Merge(map[string]any{"title": map[string]any{"type": "string"}}, nil); err == nil {
+func TestSchemaRefusesCommonFields(t *testing.T) {
+	if _, err := Schema(map[string]any{"title": map[string]any{"type": "string"}}, nil); err == nil {
 		t.Error("a blueprint can change what a title is")
 	}
-	if _, err := Merge(nil, []string{"seats"}); err == nil {
+	if _, err := Schema(nil, []string{"seats"}); err == nil {
 		t.Error("a field is required that there is not")
 	}
 	if len(Common()) != 11 {
