@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
@@ -104,6 +105,14 @@ func NewTenants(scope constructs.Construct, id *string, props *TenantsProps) *Te
 	t.addIntake()
 	t.Dashboard = t.newDashboard()
 	return t
+}
+
+// AllowRequests lets principals publish requests: who may, may launch, change and remove
+// any tenant. Principals of this account may have the permission by policies of their own.
+func (t *Tenants) AllowRequests(from ...awsiam.IGrantable) {
+	for _, grantee := range from {
+		t.RequestTopic.GrantPublish(grantee)
+	}
 }
 
 // loadBlueprint compiles the blueprint of a directory.

@@ -29,7 +29,7 @@ func (t *Tenants) addWorkers() {
 			"CLASS": jsii.String(string(class)), "TABLE": t.Registry.TableName(), "BUCKET": t.Bucket.BucketName(), "ACCOUNT": &location.Account,
 		}
 		if class == step.Control {
-			environment["MANUAL_MACHINE"] = &location.ManualMachine
+			environment["MANUAL_MACHINE"] = jsii.String(location.Machine(location.ManualMachine))
 			environment["TOPIC_ARN"], environment["ALARM_TOPIC_ARN"], environment["EVENT_BUS"] = &location.NoticeTopic, &location.AlarmTopic, &cfg.EventBus
 		}
 		props := &LambdaFunctionProps{
@@ -61,10 +61,31 @@ func (t *Tenants) addMachines() {
 	t.must(err)
 	manual, err := workflow.Manual()
 	t.must(err)
-	t.Converge = t.addMachine("Converge", converge, nil)
-	t.Remove = t.addMachine("Remove", remove, nil)
-	// Its name is fixed, because the worker that it invokes starts it.
-	t.Manual = t.addMachine("Manual", manual, t.manualName())
+	t.Converge = t.addMachine("Converge", converge)
+	t.Remove = t.addMachine("Remove", remove)
+	t.Manual = t.addMachine("Manual", manual)
+	for id, machine := range map[string]awsstepfunctions.StateMachine{"Converge": t.Converge, "Remove": t.Remove} {
+		t.addVersion(id, machine)
+	}
+	t.addMachineAlarms()
+}
+
+// addMachineAlarms adds what operators must know of executions.
+func (t *Tenants) addMachineAlarms() {
+	sum := &awscloudwatch.MetricOptions{Period: awscdk.Duration_Minutes(jsii.Number(5)), Statistic: jsii.String("Sum")}
+	const held = "An operation is held: a step has failed, and its retries are used up. The notification names the step and the remedy; " +
+		`invoke intake with {"action":"tenant","tenant":"…"} for more, then retry or abandon.`
+	const lost = "An execution was aborted or has timed out before its last state. Intake holds its operation; look at the execution in the Step Functions console, then retry."
+	for id, m := range map[string]awsstepfunctions.StateMachine{"Converge": t.Converge, "Remove": t.Remove} {
+		addAlarm(t, alarm{id: id + "HeldAlarm", description: held, metric: m.MetricFailed(sum), threshold: 1}, t.in.alarms)
+		addAlarm(t, alarm{id: id + "AbortedAlarm", description: lost, metric: m.MetricAborted(sum), threshold: 1}, t.in.alarms)
+		addAlarm(t, alarm{id: id + "TimedOutAlarm", description: lost, metric: m.MetricTimedOut(sum), threshold: 1}, t.in.alarms)
+	}
+	addAlarm(t, alarm{
+		id: "ManualFailedAlarm", description: "An execution that reminds people of a manual task has failed: nobody is reminded any more. " +
+			`The task is still open; invoke intake with {"action":"tenant","tenant":"…"} to see it.`,
+		metric: t.Manual.MetricFailed(sum), threshold: 1,
+	}, t.in.alarms)
 }
 
 // must ends the synthesis with what a blueprint cannot be made into.
@@ -74,7 +95,7 @@ func (t *Tenants) must(err error) {
 	}
 }
 
-func (t *Tenants) addMachine(id string, definition []byte, name *string) awsstepfunctions.StateMachine {
+func (t *Tenants) addMachine(id string, definition []byte) awsstepfunctions.StateMachine {
 	substitutions := map[string]*string{"Partition": awscdk.Stack_Of(t).Partition()}
 	for class, worker := range t.Workers {
 		if strings.Contains(string(definition), "${"+workflow.Substitution(class)+"}") {
@@ -85,12 +106,12 @@ func (t *Tenants) addMachine(id string, definition []byte, name *string) awsstep
 	// this prefix share one resource policy ("Logging using CloudWatch Logs", Step
 	// Functions developer guide).
 	logs := awslogs.NewLogGroup(t, jsii.String(id+"Logs"), &awslogs.LogGroupProps{
-		LogGroupName:  jsii.String("/aws/vendedlogs/states/" + *awscdk.Names_UniqueResourceName(t, &awscdk.UniqueResourceNameOptions{Separator: jsii.String("-"), MaxLength: jsii.Number(100)}) + "-" + strings.ToLower(id)),
+		LogGroupName:  jsii.String("/aws/vendedlogs/states/" + t.machineName(id)),
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY, Retention: awslogs.RetentionDays_INFINITE,
 	})
 	logs.Node().DefaultChild().(awslogs.CfnLogGroup).SetRetentionInDays(jsii.Number(t.in.cfg.LogRetentionDays))
 	machine := awsstepfunctions.NewStateMachine(t, &id, &awsstepfunctions.StateMachineProps{
-		StateMachineName:        name,
+		StateMachineName:        jsii.String(t.machineName(id)),
 		StateMachineType:        awsstepfunctions.StateMachineType_STANDARD,
 		DefinitionBody:          awsstepfunctions.DefinitionBody_FromString(jsii.String(string(definition))),
 		DefinitionSubstitutions: &substitutions,
@@ -102,9 +123,6 @@ func (t *Tenants) addMachine(id string, definition []byte, name *string) awsstep
 			worker.Function.GrantInvoke(machine)
 		}
 	}
-	if name == nil {
-		t.addVersion(id, machine)
-	}
 	return machine
 }
 
@@ -114,26 +132,28 @@ func (t *Tenants) addVersion(id string, machine awsstepfunctions.StateMachine) {
 	version := awsstepfunctions.NewCfnStateMachineVersion(t, jsii.String(id+"Version"), &awsstepfunctions.CfnStateMachineVersionProps{
 		StateMachineArn: machine.StateMachineArn(), StateMachineRevisionId: machine.StateMachineRevisionId(),
 	})
-	version.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE, nil)
+	version.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN, nil)
 	t.versions[id] = version.AttrArn()
 }
 
-// manualName is the name of the state machine that waits for people.
-func (t *Tenants) manualName() *string {
-	return jsii.String(*awscdk.Names_UniqueResourceName(t, &awscdk.UniqueResourceNameOptions{Separator: jsii.String("-"), MaxLength: jsii.Number(60)}) + "-manual")
+// machineName is the name of a state machine. Names are fixed, so that roles and
+// functions can be made before the machines, which need the functions.
+func (t *Tenants) machineName(id string) string {
+	stack := awscdk.Names_UniqueResourceName(t, &awscdk.UniqueResourceNameOptions{Separator: jsii.String("-"), MaxLength: jsii.Number(60)})
+	return *stack + "-" + strings.ToLower(id)
 }
 
 // tenantLocation is where the tenants' functions run.
 func (t *Tenants) tenantLocation() permissions.TenantLocation {
 	l := permissions.TenantLocation{Location: t.in.location(t.Registry), Bucket: *t.Bucket.BucketArn()}
-	l.ManualMachine = strings.Join([]string{"arn", l.Partition, "states", l.Region, l.Account, "stateMachine", *t.manualName()}, ":")
+	l.Machines = []string{t.machineName("Converge"), t.machineName("Remove")}
+	l.ManualMachine = t.machineName("Manual")
 	return l
 }
 
 // addIntake adds the function that takes requests, with all that it is notified by.
 func (t *Tenants) addIntake() {
 	location := t.tenantLocation()
-	location.Machines = []string{*t.Converge.StateMachineArn(), *t.Remove.StateMachineArn()}
 	asset := t.asset()
 	environment := t.in.cfg.TenantEnvironment()
 	environment["BUCKET"], environment["BLUEPRINT"] = *t.Bucket.BucketName(), t.Blueprint.Version
@@ -151,7 +171,7 @@ func (t *Tenants) addIntake() {
 	t.RequestTopic = awssns.NewTopic(t, jsii.String("Requests"), &awssns.TopicProps{DisplayName: t.in.named("Requests to launch, change and remove tenants"), EnforceSSL: jsii.Bool(true)})
 	t.Intake.OnTopic(t.RequestTopic)
 	t.Intake.onEvents("Executions", "Executions of tenants' operations that end", "aws.states", "Step Functions Execution Status Change", map[string]any{
-		"stateMachineArn": location.Machines, "status": []string{"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"},
+		"stateMachineArn": []*string{t.Converge.StateMachineArn(), t.Remove.StateMachineArn()}, "status": []string{"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"},
 	})
 }
 

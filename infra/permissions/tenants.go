@@ -15,10 +15,18 @@ type TenantLocation struct {
 	Location
 	// Bucket is the ARN of the tenants' bucket.
 	Bucket string
-	// Machines are the ARNs of the state machines of operations, ManualMachine that of
+	// Machines are the names of the state machines of operations, ManualMachine that of
 	// the one that waits for people.
 	Machines      []string
 	ManualMachine string
+}
+
+// Machine is the ARN of a state machine by its name.
+func (l TenantLocation) Machine(name string) string { return l.arns("states", "stateMachine:"+name)[0] }
+
+// executions are all executions of a state machine.
+func (l TenantLocation) executions(machine string) string {
+	return l.arns("states", "execution:"+machine+":*")[0]
 }
 
 // blueprints are the compiled blueprints in the bucket.
@@ -35,17 +43,17 @@ func (l TenantLocation) registry() []Statement {
 // Intake are the statements of the intake function's role. The asset is the compiled
 // blueprint as the CDK has uploaded it.
 func Intake(cfg config.Hooks, l TenantLocation, asset string) []Statement {
-	var executions []string
-	for _, m := range l.Machines {
-		executions = append(executions, strings.Replace(m, ":stateMachine:", ":execution:", 1)+":*")
+	var machines, executions []string
+	for _, name := range l.Machines {
+		machines, executions = append(machines, l.Machine(name)), append(executions, l.executions(name))
 	}
 	all := append(l.registry(),
 		Allow("ReadOpenOperations", []string{l.Table + "/index/" + OpenIndex}, "dynamodb:Query"),
 		Allow("ReadUploadedBlueprint", []string{asset}, "s3:GetObject"),
 		Allow("KeepBlueprints", l.blueprints(), "s3:GetObject", "s3:PutObject"),
-		Allow("StartOperations", l.Machines, "states:StartExecution"),
+		Allow("StartOperations", machines, "states:StartExecution"),
 		Allow("FollowOperations", executions, "states:DescribeExecution"),
-		Allow("ResumeManualTasks", []string{l.ManualMachine}, "states:SendTaskSuccess"))
+		Allow("ResumeManualTasks", []string{l.Machine(l.ManualMachine)}, "states:SendTaskSuccess"))
 	return append(all, l.notify(cfg)...)
 }
 

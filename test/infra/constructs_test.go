@@ -107,6 +107,22 @@ func refuse(dir, good string) (map[string]string, error) {
 	})
 	code := filepath.Join(good, "arm64", "repair")
 	seconds := func(n float64) awscdk.Duration { return awscdk.Duration_Seconds(&n) }
+	faulty := filepath.Join(dir, "faulty")
+	if err := os.MkdirAll(faulty, 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(faulty, "blueprint.yaml"), []byte("name: x\nsteps:\n- name: a\n  kind: nothing\n- name: b\n  needs: [c]\n"), 0o644); err != nil {
+		return nil, err
+	}
+	for name, folder := range map[string]string{"missing folder": filepath.Join(dir, "nowhere"), "faults": faulty, "no topic": exampleFolder} {
+		attempt("Tenants "+name, func(stack awscdk.Stack) {
+			props := &constructs.TenantsProps{Programs: &good, Configuration: &map[string]any{"deployhooks:blueprint": folder}}
+			if name != "no topic" {
+				props.NoticeTopic = awssns.NewTopic(stack, jsii.String("Notices"), nil)
+			}
+			constructs.NewTenants(stack, jsii.String("Tenants"), props)
+		})
+	}
 	type function = constructs.LambdaFunctionProps
 	queued := func(props constructs.QueuedFunctionProps) constructs.QueuedFunctionProps {
 		props.Code = &code

@@ -1,0 +1,77 @@
+// Command step is the Lambda function that the state machines of tenants call: it runs
+// one task. It is deployed once for each privilege class. It only wires
+// pkg/tenant/workflow and the kinds of steps to AWS.
+package main
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambda/messages"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+
+	"deployhooks/pkg/boot"
+	"deployhooks/pkg/notice"
+	"deployhooks/pkg/tenant/bucket"
+	"deployhooks/pkg/tenant/kinds"
+	"deployhooks/pkg/tenant/library"
+	"deployhooks/pkg/tenant/registry"
+	"deployhooks/pkg/tenant/step"
+	"deployhooks/pkg/tenant/step/dns"
+	"deployhooks/pkg/tenant/workflow"
+)
+
+type config struct {
+	// Class is the only one whose steps the function runs.
+	Class step.Class `env:"CLASS,required,notEmpty"`
+	// Table is the DynamoDB table of the registry.
+	Table string `env:"TABLE,required,notEmpty"`
+	// ManualMachine is the ARN of the state machine that waits for people.
+	ManualMachine string `env:"MANUAL_MACHINE"`
+	Library       library.Config
+	Notices       notice.Config
+}
+
+func main() {
+	cfg := boot.MustLoad[config]()
+	aws := boot.AWS()
+	objects := s3.NewFromConfig(aws)
+	tenants := registry.New(registry.NewDynamoDB(dynamodb.NewFromConfig(aws), cfg.Table), time.Now)
+	worker := workflow.NewWorker(workflow.Parts{
+		Class:    cfg.Class,
+		Registry: tenants,
+		Kinds: kinds.All(kinds.Clients{
+			Registry:   tenants,
+			Engine:     workflow.Manuals{Client: sfn.NewFromConfig(aws), Machine: cfg.ManualMachine},
+			Bucket:     bucket.Bucket{Name: cfg.Library.Bucket, Client: objects},
+			Secrets:    secretsmanager.NewFromConfig(aws),
+			Identities: sesv2.NewFromConfig(aws),
+			DNS:        dns.Clients{Route53: route53.NewFromConfig(aws)},
+			Web:        http.DefaultClient,
+			Resolver:   net.DefaultResolver,
+		}),
+		Blueprints: library.New(cfg.Library, objects).Read,
+		Notices:    notice.New(cfg.Notices, "step", sns.NewFromConfig(aws), eventbridge.NewFromConfig(aws), os.Stdout, time.Now),
+		Now:        time.Now,
+		Log:        boot.Logger(),
+	})
+	lambda.Start(func(ctx context.Context, t workflow.Task) (workflow.Result, error) {
+		result, err := worker.Run(ctx, t)
+		if typed, ok := err.(interface{ ErrorType() string }); ok {
+			// The state machine retries by the name.
+			err = messages.InvokeResponse_Error{Type: typed.ErrorType(), Message: err.Error()}
+		}
+		return result, err
+	})
+}
