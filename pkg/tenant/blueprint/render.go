@@ -23,11 +23,10 @@ func (b *Blueprint) Render(s Step, spec json.RawMessage, outputs map[string]step
 	if err != nil {
 		return nil, fmt.Errorf("render %s: parameters: %w", s.Name, err)
 	}
-	v, err := b.values(spec)
+	v, err := b.values(spec, outputs)
 	if err != nil {
 		return nil, fmt.Errorf("render %s: %w", s.Name, err)
 	}
-	v.outputs = outputs
 	rendered, err := v.render(parameters)
 	if err != nil {
 		return nil, fmt.Errorf("render %s: %w", s.Name, err)
@@ -38,7 +37,7 @@ func (b *Blueprint) Render(s Step, spec json.RawMessage, outputs map[string]step
 // Hosts returns a tenant's host names, those of the environments in the order of their names. An
 // error means that the spec asks for names that cannot be.
 func (b *Blueprint) Hosts(spec json.RawMessage) ([]string, error) {
-	v, err := b.values(spec)
+	v, err := b.values(spec, nil)
 	if err != nil {
 		return nil, fmt.Errorf("hosts: %w", err)
 	}
@@ -76,29 +75,25 @@ func (b *Blueprint) InputHash(s Step, rendered json.RawMessage) string {
 
 // values is what references can refer to.
 type values struct {
-	schema  map[string]any
-	spec    any
-	outputs map[string]step.Outputs
+	blueprint *Blueprint
+	schema    map[string]any // of the spec, decoded
+	spec      any
+	outputs   map[string]step.Outputs
 }
 
-func (b *Blueprint) values(spec json.RawMessage) (values, error) {
-	schema, err := decode(b.Spec)
-	if err != nil {
-		return values{}, fmt.Errorf("schema of the spec: %w", err)
-	}
+func (b *Blueprint) values(spec json.RawMessage, outputs map[string]step.Outputs) (*values, error) {
 	decoded, err := decode(spec)
 	if err != nil {
-		return values{}, fmt.Errorf("spec: %w", err)
+		return nil, fmt.Errorf("spec: %w", err)
 	}
-	object, _ := schema.(map[string]any)
-	return values{schema: object, spec: decoded}, nil
+	return &values{blueprint: b, spec: decoded, outputs: outputs}, nil
 }
 
 // absent is the value of an optional field that a spec leaves out, with its type.
 type absent struct{ kind string }
 
 // render replaces the references in v.
-func (vs values) render(v any) (any, error) {
+func (vs *values) render(v any) (any, error) {
 	switch v := v.(type) {
 	case string:
 		segments, err := Parse(v)
@@ -140,7 +135,7 @@ func (vs values) render(v any) (any, error) {
 }
 
 // text replaces the references in a text.
-func (vs values) text(s string) (string, error) {
+func (vs *values) text(s string) (string, error) {
 	segments, err := Parse(s)
 	if err != nil {
 		return "", err
@@ -161,7 +156,7 @@ func (vs values) text(s string) (string, error) {
 }
 
 // textOf is the text of what a reference refers to.
-func (vs values) textOf(r Reference) (string, error) {
+func (vs *values) textOf(r Reference) (string, error) {
 	v, err := vs.value(r)
 	if err != nil {
 		return "", err
@@ -178,7 +173,7 @@ func (vs values) textOf(r Reference) (string, error) {
 }
 
 // value is what a reference refers to.
-func (vs values) value(r Reference) (any, error) {
+func (vs *values) value(r Reference) (any, error) {
 	if len(r) < 2 {
 		return nil, fmt.Errorf("%s refers to nothing", r)
 	}
@@ -197,25 +192,45 @@ func (vs values) value(r Reference) (any, error) {
 }
 
 // field is the value of a field of the spec.
-func (vs values) field(r Reference) (any, error) {
+func (vs *values) field(r Reference) (any, error) {
+	value := vs.spec
+	for _, name := range r[1:] {
+		object, _ := value.(map[string]any)
+		next, given := object[name]
+		if !given {
+			return vs.fallback(r)
+		}
+		value = next
+	}
+	return value, nil
+}
+
+// fallback is the value of a field that the spec leaves out, or that is in an object it leaves out.
+func (vs *values) fallback(r Reference) (any, error) {
+	if vs.schema == nil { // decoded only if it is needed: it is long
+		decoded, err := decode(vs.blueprint.Spec)
+		if err != nil {
+			return nil, fmt.Errorf("schema of the spec: %w", err)
+		}
+		vs.schema, _ = decoded.(map[string]any)
+	}
 	schema, value := vs.schema, vs.spec
 	for _, name := range r[1:] {
 		properties, _ := schema["properties"].(map[string]any)
-		field, known := properties[name].(map[string]any)
+		next, known := properties[name].(map[string]any)
 		if !known {
 			return nil, fmt.Errorf("%s: the spec has no such field", r)
 		}
-		schema = field
 		object, _ := value.(map[string]any)
 		given, ok := object[name]
 		if !ok {
-			given, ok = field["default"]
+			given, ok = next["default"]
 		}
 		if !ok {
-			kind, _ := field["type"].(string)
+			kind, _ := next["type"].(string)
 			given = absent{kind}
 		}
-		value = given
+		schema, value = next, given
 	}
 	return value, nil
 }

@@ -49,6 +49,9 @@ func Secret(name, text string) string {
 	if secretName.MatchString(name) && text != "" && !strings.Contains(text, "${") {
 		return "a secret, by its name"
 	}
+	if strings.Contains(text, "://") {
+		text = strings.ReplaceAll(text, "/", " ") // a path is many words
+	}
 	for _, w := range word.FindAllString(text, -1) {
 		if random(w) {
 			return "a key or token, as it is long and random"

@@ -3,16 +3,25 @@ package example
 import (
 	"testing"
 
+	"deployhooks/pkg/tenant/blueprint"
 	"deployhooks/pkg/tenant/kinds"
 	"deployhooks/pkg/tenant/source"
 )
 
-func TestLoads(t *testing.T) {
+func load(t testing.TB) *blueprint.Blueprint {
+	t.Helper()
 	b, err := source.Load(FS(), kinds.Descriptions())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range b.Steps {
-		t.Log(s.Name, s.Needs, string(s.Parameters))
+	return b
+}
+
+func TestLoad(t *testing.T) {
+	b := load(t)
+	for _, name := range []string{"reserve-production", "database-staging", "mail", "smoke-production", "activate-staging", "google-calendar"} {
+		if _, ok := b.Step(name); !ok {
+			t.Errorf("the product has no %s", name)
+		}
 	}
 }
