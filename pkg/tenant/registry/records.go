@@ -132,8 +132,10 @@ type Step struct {
 	// InputHash is that of the parameters and files of the last Apply that succeeded.
 	InputHash string       `json:"inputHash,omitempty"`
 	Outputs   step.Outputs `json:"outputs,omitempty"`
-	Started   time.Time    `json:"started,omitzero"`
-	Ended     time.Time    `json:"ended,omitzero"`
+	// Parameters are those of the last try, done or not: what is to be undone.
+	Parameters json.RawMessage `json:"parameters,omitempty"`
+	Started    time.Time       `json:"started,omitzero"`
+	Ended      time.Time       `json:"ended,omitzero"`
 	// Error is that of the last try that failed.
 	Error *StepError `json:"error,omitempty"`
 	// Holder has the lease of the step until Lease: one try at a time.

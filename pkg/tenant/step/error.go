@@ -1,9 +1,10 @@
 package step
 
 import (
-	"context"
 	"errors"
 	"fmt"
+
+	"deployhooks/pkg/fault"
 )
 
 // ErrorClass says what may become of a failed try. It is the error's name in
@@ -40,15 +41,30 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// ErrorType is the error's name in the state machine.
+func (e *Error) ErrorType() string { return string(e.Class) }
+
 // ClassOf is the class of an error. AWS errors are classified as package fault does;
 // what is unknown is [Transient]: it is retried a bounded number of times.
 func ClassOf(err error) ErrorClass {
-	var e *Error
-	switch {
-	case errors.As(err, &e):
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Class
-	case errors.Is(err, context.DeadlineExceeded):
-		return Transient
 	}
-	return Transient // to be done: fault.KindOf
+	switch fault.Of(err) {
+	case fault.Denied, fault.Invalid:
+		return Refused
+	}
+	return Transient
+}
+
+// RemedyOf is what an operator can do about an error; empty if that is not known.
+func RemedyOf(err error) string {
+	e, ok := errors.AsType[*Error](err)
+	switch {
+	case ok:
+		return e.Remedy
+	case fault.Is(err, fault.Denied):
+		return fault.AllowRemedy(err)
+	}
+	return ""
 }
