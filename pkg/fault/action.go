@@ -21,7 +21,7 @@ var prefixes = map[string]string{
 	sqs:         "sqs",
 	ssm:         "ssm",
 	"EC2":       "ec2",
-	"SFN":       "states",
+	sfn:         "states",
 }
 
 // renamed are the operations whose IAM action has another name.

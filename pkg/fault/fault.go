@@ -55,6 +55,7 @@ const (
 	dynamoDB    = "DynamoDB"
 	elbv2       = "Elastic Load Balancing v2"
 	eventBridge = "EventBridge"
+	sfn         = "SFN"
 	sns         = "SNS"
 	sqs         = "SQS"
 	ssm         = "SSM"
@@ -138,6 +139,11 @@ var byService = map[string]map[string]Kind{
 	eventBridge: {
 		"ResourceNotFoundException": NotFound, "MalformedDetail": Invalid, "InvalidArgument": Invalid, "InvalidAccountIdException": Invalid,
 		"NotAuthorizedForSourceException": Denied, "NotAuthorizedForDetailTypeException": Denied, "OperationDisabledException": Invalid,
+	},
+	sfn: {
+		"StateMachineDoesNotExist": NotFound, "ExecutionDoesNotExist": NotFound, "StateMachineDeleting": NotFound,
+		"ExecutionLimitExceeded": Throttled, "InvalidArn": Invalid, "InvalidName": Invalid, "InvalidExecutionInput": Invalid,
+		"KmsAccessDeniedException": Denied, "KmsInvalidStateException": Invalid, "KmsThrottlingException": Throttled,
 	},
 	sns: {
 		"NotFound": NotFound, "Throttled": Throttled, "ParameterValueInvalid": Invalid, "InvalidSecurity": Invalid, "EndpointDisabled": Invalid,

@@ -122,6 +122,7 @@ type process struct {
 	calls int
 	dead  bool
 	kill
+	written []string // into the registry
 }
 
 // kill is when a process is killed.
@@ -171,7 +172,13 @@ func (f faultyStore) List(ctx context.Context, partition string) (items []item, 
 }
 
 func (f faultyStore) PutAll(ctx context.Context, items ...item) (conflicts []store.Key, err error) {
-	err = f.process.call(func() (err error) { conflicts, err = f.Store.PutAll(ctx, items...); return err })
+	err = f.process.call(func() (err error) {
+		for _, i := range items {
+			f.process.written = append(f.process.written, i.Key.String()+" "+string(i.Value))
+		}
+		conflicts, err = f.Store.PutAll(ctx, items...)
+		return err
+	})
 	return conflicts, err
 }
 

@@ -7,10 +7,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"deployhooks/pkg/tenant/blueprint"
 	"deployhooks/pkg/tenant/registry"
+	"deployhooks/pkg/tenant/spec"
 )
 
 // queueLimit is how many operations of a tenant wait for the one that runs.
@@ -89,7 +91,7 @@ func Plan(r Request, k Known) Decision {
 	case k.Accepted.ID != "" && len(r.Faults) == 0 && (r.Operation == registry.Remove || bytes.Equal(k.Accepted.Spec, r.Spec)):
 		return Decision{Operation: k.Accepted, Known: true}
 	}
-	faults := slices.Concat(r.Faults, k.faults(r))
+	faults := slices.Concat(r.Faults, k.faults(r)) // a copy
 	if k.Accepted.ID != "" {
 		faults = append(faults, registry.Fault{Path: "id", Fault: "was used for another spec: give each request an ID of its own"})
 	}
@@ -158,8 +160,18 @@ func (k Known) protected() bool {
 	return json.Unmarshal(spec, &s) == nil && s.Protected
 }
 
-// reject keeps nothing of the spec: it may hold what it is rejected for.
+// reject keeps nothing of the spec, not even the name of a field that looks like a secret: it
+// may be what the request is rejected for.
 func reject(r Request, faults []registry.Fault, at time.Time) registry.Operation {
+	for i, f := range faults {
+		names := strings.Split(f.Path, ".")
+		for n, name := range names {
+			if spec.Secret("", name) != "" {
+				names[n] = "…"
+			}
+		}
+		faults[i].Path = strings.Join(names, ".")
+	}
 	op := registry.Operation{
 		ID: r.rejectedID(), Tenant: r.partition(), Kind: r.Operation, State: registry.Rejected, Request: r.ID,
 		Faults: faults, Created: at, Ended: at,

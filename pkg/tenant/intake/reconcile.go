@@ -52,6 +52,14 @@ func (i *Intake) read(ctx context.Context, e event.TenantRequest) (Request, erro
 		}
 		r.Spec = compact.Bytes()
 	}
+	switch r.Operation {
+	case registry.Launch, registry.Change, registry.Remove:
+	default:
+		r.Operation = "" // whatever it is, it is not kept
+		if len(e.Faults) == 0 {
+			fault("operation", `is none of "launch", "change" and "remove"`)
+		}
+	}
 	if len(e.Faults) > 0 { // what there is of the request says little
 		return r, nil
 	}
@@ -68,9 +76,6 @@ func (i *Intake) read(ctx context.Context, e event.TenantRequest) (Request, erro
 		if r.Spec != nil {
 			fault("spec", "has no meaning in a removal: leave it out")
 		}
-	default:
-		r.Operation = ""
-		fault("operation", `is none of "launch", "change" and "remove"`)
 	}
 	return r, nil
 }

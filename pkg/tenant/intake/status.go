@@ -12,9 +12,6 @@ import (
 	"deployhooks/pkg/tenant/workflow"
 )
 
-// budget is how long a launch may take.
-const budget = 10 * time.Minute
-
 // Summary is one tenant in a list.
 type Summary struct {
 	Tenant    string               `json:"tenant"`
@@ -45,7 +42,7 @@ type Status struct {
 // Progress is how far an operation is.
 type Progress struct {
 	Operation string `json:"operation"`
-	// Percent is of the time that all steps are expected to take together.
+	// Percent is of the critical path.
 	Percent int `json:"percent"`
 	// Elapsed is since the operation began, and Remaining what its steps are expected to
 	// take still, in seconds; Budget is what a launch may take.
@@ -132,22 +129,20 @@ func (i *Intake) status(ctx context.Context, tenant string) (Status, error) {
 	if op := v.Operation(v.Tenant.Operation); op.Blueprint != "" {
 		version = op.Blueprint
 	}
-	var steps []blueprint.Step
+	b := &blueprint.Blueprint{}
 	if version != "" {
-		b, err := i.Blueprints(ctx, version)
-		if err != nil {
+		if b, err = i.Blueprints(ctx, version); err != nil {
 			return Status{}, fmt.Errorf("read blueprint %s: %w", version, err)
 		}
-		steps = b.Steps
 	}
-	return statusOf(v, steps, i.now()), nil
+	return statusOf(v, b, i.now()), nil
 }
 
 // statusOf puts together what is known of a tenant.
-func statusOf(v registry.View, steps []blueprint.Step, now time.Time) Status {
+func statusOf(v registry.View, b *blueprint.Blueprint, now time.Time) Status {
 	s := Status{Summary: summarize(v.Tenant), Steps: []StepStatus{}, Operations: []OperationStatus{}}
 	op := v.Operation(v.Tenant.Operation)
-	s.Steps = stepsOf(v, steps, op, now)
+	s.Steps = stepsOf(v, b.Steps, op, now)
 	for _, m := range v.Tasks {
 		s.Tasks = append(s.Tasks, taskOf(m, now))
 	}
@@ -158,7 +153,7 @@ func statusOf(v registry.View, steps []blueprint.Step, now time.Time) Status {
 		})
 	}
 	if op.ID != "" {
-		s.Progress = progressOf(s.Steps, steps, op, now)
+		s.Progress = progressOf(v, b, op, now)
 		s.WaitsFor, s.Next = nextOf(s, op)
 	}
 	for _, m := range s.Tasks {
@@ -201,38 +196,15 @@ func stepsOf(v registry.View, steps []blueprint.Step, op registry.Operation, now
 	return all
 }
 
-// progressOf compares what is done with all that is to be done.
-func progressOf(states []StepStatus, steps []blueprint.Step, op registry.Operation, now time.Time) *Progress {
-	over := map[string]bool{}
-	for _, s := range states {
-		switch s.State {
-		case registry.StepDone, registry.StepUndone, registry.StepRetained:
-			over[s.Step] = true
-		}
-	}
-	var left []blueprint.Step
-	var all, done time.Duration
-	for _, s := range steps {
-		all += s.Policy.Expected
-		if over[s.Name] {
-			done += s.Policy.Expected
-		} else {
-			left = append(left, s)
-		}
-	}
-	critical, remaining := workflow.CriticalPath(left)
-	if op.Kind == registry.Remove {
-		slices.Reverse(critical)
-	}
-	p := &Progress{Operation: op.ID, Remaining: int(remaining / time.Second), Critical: critical}
-	if all > 0 {
-		p.Percent = int(100 * done / all)
-	}
+// progressOf adds the time of an operation to the progress of its steps.
+func progressOf(v registry.View, b *blueprint.Blueprint, op registry.Operation, now time.Time) *Progress {
+	of := workflow.ProgressOf(b, op, v.Steps, now)
+	p := &Progress{Operation: op.ID, Percent: of.Percent, Remaining: int(of.Left / time.Second), Critical: of.CriticalPath}
 	if !op.Started.IsZero() {
 		p.Elapsed = int(now.Sub(op.Started) / time.Second)
 	}
 	if op.Kind == registry.Launch {
-		p.Budget = int(budget / time.Second)
+		p.Budget = int(workflow.Budget / time.Second)
 		p.Late = p.Elapsed+p.Remaining > p.Budget
 	}
 	return p

@@ -81,7 +81,7 @@ func (tx *Tx) advance(t Tenant, ended Operation, freed []string, by string) erro
 		return err
 	}
 	undone := ended.Kind == Launch && ended.State == Abandoned
-	if undone || t.State == Removed { // there is nothing left that those that wait could change
+	if undone { // there is nothing left that those that wait could change
 		cancelled, err := tx.cancel(waiting)
 		if err != nil {
 			return err

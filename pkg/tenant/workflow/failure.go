@@ -52,7 +52,7 @@ var secrets = []struct {
 	by   string
 }{
 	{regexp.MustCompile(`://[^/\s:@]*:[^/\s@]*@`), "://[removed]@"},
-	{regexp.MustCompile(`(?i)\b((?:[a-z]+[_-])*(?:password|passwd|pwd|secret|token|api[_-]?key|authorization|credential)s?)("?\s*[=:]\s*)("[^"]*"|'[^']*'|(?:bearer\s+|basic\s+)?[^\s,;&]+)`), "$1$2[removed]"},
+	{regexp.MustCompile(`(?i)([a-z0-9_-]*(?:password|passwd|pwd|secret|token|api[_-]?key|authorization|credential)[a-z0-9_-]*)("?\s*[=:]\s*)("[^"]*"|'[^']*'|(?:bearer\s+|basic\s+)?[^\s,;&]+)`), "$1$2[removed]"},
 	{regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|$)`), "[removed]"},
 	{regexp.MustCompile(`\b(AKIA|ASIA)[A-Z0-9]{16}\b`), "[removed]"},
 }

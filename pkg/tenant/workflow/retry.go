@@ -40,10 +40,13 @@ func limitOf(p step.Policy) time.Duration { return cmp.Or(p.TimeLimit, 5*time.Mi
 
 // retriersOf are the retriers of a step.
 func retriersOf(p step.Policy) []retrier {
-	const lookAgain = 10 * time.Second
+	const (
+		interval = 10 * time.Second
+		kills    = 3 // that a step survives
+	)
 	all := []retrier{
 		{errors: []string{string(step.Refused), string(step.Conflict)}},
-		{errors: []string{leased}, interval: lookAgain, rate: 1, attempts: times(limitOf(p)+margin, lookAgain) + 1},
+		{errors: []string{leased}, interval: interval, rate: 1, attempts: kills * (times(limitOf(p)+margin, interval) + 1)},
 	}
 	if p.Wait > 0 {
 		interval := max(p.Interval, time.Second)
