@@ -47,8 +47,8 @@ type Step struct {
 	Kind        string   `json:"kind"`
 	Environment string   `json:"environment,omitempty"`
 	Needs       []string `json:"needs,omitempty"`
-	// Parameters are with references in place: ${spec.field}, ${environment.name},
-	// ${environment.host}, ${environment.<setting>}, ${steps.<step>.<output>}.
+	// Parameters are with references in place, ${spec.<field>} and ${steps.<step>.<output>}; those
+	// to the environment and to steps of the same environment have been replaced.
 	Parameters json.RawMessage `json:"parameters"`
 	// Files are the paths of the files that the parameters name; those of a directory one by one.
 	Files  []string `json:"files,omitempty"`

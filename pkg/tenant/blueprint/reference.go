@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Reference is one ${…}, by its parts: {"spec", "contacts", "owner"}.
+// Reference is one ${…}, by its parts: {"spec", "contacts", "owner"}. Only compiled blueprints have
+// those that begin with "text": the text of what follows, for a parameter that is one.
 type Reference []string
 
 func (r Reference) String() string { return "${" + strings.Join(r, ".") + "}" }
@@ -18,7 +19,7 @@ type Segment struct {
 	Reference Reference
 }
 
-var reference = regexp.MustCompile(`^(spec|environment|steps)(\.[A-Za-z0-9_-]+)+$`)
+var reference = regexp.MustCompile(`^(spec|environment|steps|text)(\.[A-Za-z0-9_-]+)+$`)
 
 // Parse splits a text at its references. $${ stands for the literal ${.
 func Parse(text string) ([]Segment, error) {

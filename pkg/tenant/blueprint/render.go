@@ -17,17 +17,16 @@ import (
 // Render returns the step's parameters with every reference replaced. outputs are those of
 // the steps it needs, by their names. A parameter that is one reference and nothing else gets
 // the value as it is; within a text, the value's text. A field that the spec leaves out has
-// its schema's default, or else no value: the parameter is left out, and in a text it is empty.
+// its schema's default, or else no value: a text is empty, any other parameter is left out.
 func (b *Blueprint) Render(s Step, spec json.RawMessage, outputs map[string]step.Outputs) (json.RawMessage, error) {
 	parameters, err := decode(s.Parameters)
 	if err != nil {
 		return nil, fmt.Errorf("render %s: parameters: %w", s.Name, err)
 	}
-	v, err := b.values(spec)
+	v, err := b.values(spec, outputs)
 	if err != nil {
 		return nil, fmt.Errorf("render %s: %w", s.Name, err)
 	}
-	v.environment, v.outputs = s.Environment, outputs
 	rendered, err := v.render(parameters)
 	if err != nil {
 		return nil, fmt.Errorf("render %s: %w", s.Name, err)
@@ -38,14 +37,13 @@ func (b *Blueprint) Render(s Step, spec json.RawMessage, outputs map[string]step
 // Hosts returns a tenant's host names, those of the environments in the order of their names. An
 // error means that the spec asks for names that cannot be.
 func (b *Blueprint) Hosts(spec json.RawMessage) ([]string, error) {
-	v, err := b.values(spec)
+	v, err := b.values(spec, nil)
 	if err != nil {
 		return nil, fmt.Errorf("hosts: %w", err)
 	}
 	var hosts []string
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(b.Environments)) {
-		v.environment = name
 		host, err := v.text(b.Environments[name].Host)
 		if err == nil {
 			err = CheckHost(host)
@@ -77,31 +75,25 @@ func (b *Blueprint) InputHash(s Step, rendered json.RawMessage) string {
 
 // values is what references can refer to.
 type values struct {
-	blueprint   *Blueprint
-	schema      map[string]any
-	spec        any
-	environment string
-	outputs     map[string]step.Outputs
+	blueprint *Blueprint
+	schema    map[string]any // of the spec, decoded
+	spec      any
+	outputs   map[string]step.Outputs
 }
 
-func (b *Blueprint) values(spec json.RawMessage) (values, error) {
-	schema, err := decode(b.Spec)
-	if err != nil {
-		return values{}, fmt.Errorf("schema of the spec: %w", err)
-	}
+func (b *Blueprint) values(spec json.RawMessage, outputs map[string]step.Outputs) (*values, error) {
 	decoded, err := decode(spec)
 	if err != nil {
-		return values{}, fmt.Errorf("spec: %w", err)
+		return nil, fmt.Errorf("spec: %w", err)
 	}
-	object, _ := schema.(map[string]any)
-	return values{blueprint: b, schema: object, spec: decoded}, nil
+	return &values{blueprint: b, spec: decoded, outputs: outputs}, nil
 }
 
-// absent is the value of an optional field that a spec leaves out.
-type absent struct{}
+// absent is the value of an optional field that a spec leaves out, with its type.
+type absent struct{ kind string }
 
 // render replaces the references in v.
-func (vs values) render(v any) (any, error) {
+func (vs *values) render(v any) (any, error) {
 	switch v := v.(type) {
 	case string:
 		segments, err := Parse(v)
@@ -119,7 +111,7 @@ func (vs values) render(v any) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			if r != (any)(absent{}) {
+			if _, left := r.(absent); !left {
 				rendered = append(rendered, r)
 			}
 		}
@@ -131,8 +123,10 @@ func (vs values) render(v any) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			if r != (any)(absent{}) {
+			if a, left := r.(absent); !left {
 				rendered[key] = r
+			} else if a.kind == "string" { // a template finds it, and finds it empty
+				rendered[key] = ""
 			}
 		}
 		return rendered, nil
@@ -141,7 +135,7 @@ func (vs values) render(v any) (any, error) {
 }
 
 // text replaces the references in a text.
-func (vs values) text(s string) (string, error) {
+func (vs *values) text(s string) (string, error) {
 	segments, err := Parse(s)
 	if err != nil {
 		return "", err
@@ -152,74 +146,91 @@ func (vs values) text(s string) (string, error) {
 			text.WriteString(part.Literal)
 			continue
 		}
-		v, err := vs.value(part.Reference)
+		v, err := vs.textOf(part.Reference)
 		if err != nil {
 			return "", err
 		}
-		switch v := v.(type) {
-		case string:
-			text.WriteString(v)
-		case bool, json.Number:
-			fmt.Fprint(&text, v)
-		case absent:
-		default:
-			return "", fmt.Errorf("%s is no text, number or boolean", part.Reference)
-		}
+		text.WriteString(v)
 	}
 	return text.String(), nil
 }
 
+// textOf is the text of what a reference refers to.
+func (vs *values) textOf(r Reference) (string, error) {
+	v, err := vs.value(r)
+	if err != nil {
+		return "", err
+	}
+	switch v := v.(type) {
+	case string:
+		return v, nil
+	case bool, json.Number:
+		return fmt.Sprint(v), nil
+	case absent:
+		return "", nil
+	}
+	return "", fmt.Errorf("%s is no text, number or boolean", r)
+}
+
 // value is what a reference refers to.
-func (vs values) value(r Reference) (any, error) {
+func (vs *values) value(r Reference) (any, error) {
 	if len(r) < 2 {
 		return nil, fmt.Errorf("%s refers to nothing", r)
 	}
-	switch r[0] {
-	case "spec":
+	switch {
+	case r[0] == "spec":
 		return vs.field(r)
-	case "environment":
-		e, known := vs.blueprint.Environments[vs.environment]
-		setting, set := e.Settings[r[1]]
-		switch {
-		case known && len(r) == 2 && r[1] == "name":
-			return vs.environment, nil
-		case known && len(r) == 2 && r[1] == "host":
-			return vs.text(e.Host)
-		case known && len(r) == 2 && set:
-			return vs.text(setting)
+	case r[0] == "text":
+		return vs.textOf(r[1:])
+	case r[0] == "steps" && len(r) == 3:
+		if output, ok := vs.outputs[r[1]][r[2]]; ok {
+			return output, nil
 		}
-	case "steps":
-		if len(r) == 3 {
-			for _, name := range []string{r[1] + "-" + vs.environment, r[1]} {
-				if output, ok := vs.outputs[name][r[2]]; ok {
-					return output, nil
-				}
-			}
-			return nil, fmt.Errorf("%s: step %s has not reported this output", r, r[1])
-		}
+		return nil, fmt.Errorf("%s: step %s has not reported this output", r, r[1])
 	}
 	return nil, fmt.Errorf("%s refers to nothing", r)
 }
 
 // field is the value of a field of the spec.
-func (vs values) field(r Reference) (any, error) {
+func (vs *values) field(r Reference) (any, error) {
+	value := vs.spec
+	for _, name := range r[1:] {
+		object, _ := value.(map[string]any)
+		next, given := object[name]
+		if !given {
+			return vs.fallback(r)
+		}
+		value = next
+	}
+	return value, nil
+}
+
+// fallback is the value of a field that the spec leaves out, or that is in an object it leaves out.
+func (vs *values) fallback(r Reference) (any, error) {
+	if vs.schema == nil { // decoded only if it is needed: it is long
+		decoded, err := decode(vs.blueprint.Spec)
+		if err != nil {
+			return nil, fmt.Errorf("schema of the spec: %w", err)
+		}
+		vs.schema, _ = decoded.(map[string]any)
+	}
 	schema, value := vs.schema, vs.spec
 	for _, name := range r[1:] {
 		properties, _ := schema["properties"].(map[string]any)
-		field, known := properties[name].(map[string]any)
+		next, known := properties[name].(map[string]any)
 		if !known {
 			return nil, fmt.Errorf("%s: the spec has no such field", r)
 		}
-		schema = field
 		object, _ := value.(map[string]any)
 		given, ok := object[name]
 		if !ok {
-			given, ok = field["default"]
+			given, ok = next["default"]
 		}
 		if !ok {
-			given = absent{}
+			kind, _ := next["type"].(string)
+			given = absent{kind}
 		}
-		value = given
+		schema, value = next, given
 	}
 	return value, nil
 }

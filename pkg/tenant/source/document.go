@@ -75,6 +75,8 @@ func (l *loader) settings(n *yaml.Node, path string, settings map[string]string)
 			l.fault(key, path, "every environment has this already: choose another name")
 		case !identifier.MatchString(key.Value):
 			l.fault(key, path, "is no name of a setting: use letters, digits and _")
+		case strings.HasSuffix(value.Value, "$"):
+			l.fault(value, path, "ends with $, which would quote a reference that follows it: put it where it is used")
 		}
 		settings[key.Value] = l.text(value, path)
 		l.secret(value, path, key.Value)

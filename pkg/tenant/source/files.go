@@ -4,7 +4,6 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"text/template/parse"
 
 	"go.yaml.in/yaml/v3"
 
@@ -47,8 +46,8 @@ func (c *call) file(n *yaml.Node, path string) []string {
 	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" || n.Value == "" {
 		return nil // it has its fault as a parameter
 	}
-	if strings.Contains(n.Value, "${") {
-		c.fault(n, path, "names a file of the blueprint, so it cannot hold references")
+	if n = c.substitute(n, path); strings.Contains(n.Value, "${") {
+		c.fault(n, path, "names a file of the blueprint, so it can refer to the environment only")
 		return nil
 	}
 	if !fs.ValidPath(n.Value) || n.Value == Main || n.Value == "." {
@@ -97,14 +96,6 @@ func (c *call) keep(n *yaml.Node, path, name string) {
 	}
 	if what := spec.KnownSecret(string(text)); what != "" {
 		c.fault(n, path, "file %s holds %s: put it into Secrets Manager", name, what)
-	}
-	if strings.HasSuffix(name, ".tmpl") {
-		// Which functions a template can use is the kind's business.
-		tree := parse.New(name)
-		tree.Mode = parse.SkipFuncCheck
-		if _, err := tree.Parse(string(text), "", "", map[string]*parse.Tree{}); err != nil {
-			c.fault(n, path, "file %s is no template: %v", name, err)
-		}
 	}
 	c.out.Files[name] = text
 }

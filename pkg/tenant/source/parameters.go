@@ -2,6 +2,8 @@ package source
 
 import (
 	"encoding/json"
+	"io/fs"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -46,6 +48,9 @@ func (l *loader) parameters(d *declaration, s blueprint.Step, all []blueprint.St
 	if rules, ok := parameters.(interface{ Validate() error }); ok && err == nil {
 		err = rules.Validate()
 	}
+	if rules, ok := parameters.(interface{ ValidateFiles(fs.FS) error }); ok && err == nil {
+		err = rules.ValidateFiles(l.fsys)
+	}
 	if err != nil {
 		l.fault(n, path, "%v", err)
 	}
@@ -65,10 +70,10 @@ func (c *call) value(n *yaml.Node, path, name string, t reflect.Type, required b
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
+	n = c.substitute(n, path)
 	segments := c.segments(n, path)
 	if len(segments) == 1 && segments[0].Reference != nil {
-		c.whole(n, path, segments[0].Reference, t, required)
-		return n.Value
+		return c.whole(n, path, segments[0].Reference, t, required)
 	}
 	switch t.Kind() {
 	case reflect.String:
@@ -138,11 +143,12 @@ func (c *call) object(n *yaml.Node, path string, t reflect.Type) any {
 	return object
 }
 
-// whole checks a parameter that is one reference and nothing else: it gets the value as it is.
-func (c *call) whole(n *yaml.Node, path string, r blueprint.Reference, t reflect.Type, required bool) {
+// whole checks a parameter that is one reference and nothing else. It gets the value as it is; a
+// text gets the text of a number or boolean.
+func (c *call) whole(n *yaml.Node, path string, r blueprint.Reference, t reflect.Type, required bool) any {
 	f := c.refer(n, path, r)
 	if f.kind == "" {
-		return
+		return nil
 	}
 	if f.optional && required {
 		c.fault(n, path, "%s can be left out of a spec, and this parameter is needed: make the field required or give it a default", r)
@@ -151,9 +157,14 @@ func (c *call) whole(n *yaml.Node, path string, r blueprint.Reference, t reflect
 	if want == "array" || t.Kind() == reflect.Map {
 		items = jsonType(t.Elem())
 	}
-	if f.kind != want || items != f.items {
-		c.fault(n, path, "%s is of type %s and the parameter of type %s", r, typeName(f.kind, f.items), typeName(want, items))
+	switch {
+	case f.kind == want && f.items == items:
+		return r.String()
+	case want == "string" && f.kind != "array" && f.kind != "object":
+		return append(blueprint.Reference{"text"}, r...).String()
 	}
+	c.fault(n, path, "%s is of type %s and the parameter of type %s", r, typeName(f.kind, f.items), typeName(want, items))
+	return nil
 }
 
 func jsonType(t reflect.Type) string {
@@ -177,6 +188,50 @@ func typeName(kind, items string) string {
 	return kind + " of " + items
 }
 
+// substitute replaces what is known now: references to the environment by its settings, and the
+// names of steps by those of the same environment. So a kind sees its constants at synthesis, for
+// its rules and its permissions.
+func (c *call) substitute(n *yaml.Node, path string) *yaml.Node {
+	segments := c.segments(n, path)
+	if len(segments) == 0 {
+		return n
+	}
+	var text strings.Builder
+	for _, s := range segments {
+		switch r := s.Reference; {
+		case r == nil:
+			text.WriteString(strings.ReplaceAll(s.Literal, "${", "$${"))
+		case r[0] == "environment":
+			text.WriteString(c.setting(n, path, r))
+		case r[0] == "steps" && len(r) == 3 && c.declared[r[1]] != nil && slices.Contains(c.declared[r[1]].environments, c.step.Environment):
+			text.WriteString(blueprint.Reference{"steps", expanded(r[1], c.step.Environment), r[2]}.String())
+		default:
+			text.WriteString(r.String())
+		}
+	}
+	replaced := *n
+	replaced.Value = text.String()
+	return &replaced
+}
+
+// setting is what a reference to the step's environment stands for.
+func (c *call) setting(n *yaml.Node, path string, r blueprint.Reference) string {
+	e := c.out.Environments[c.step.Environment]
+	settings := map[string]string{"name": c.step.Environment, "host": e.Host}
+	maps.Copy(settings, e.Settings)
+	text, known := settings[r[1]]
+	if !known {
+		text = "unknown" // and no empty text, which would be a fault more
+	}
+	switch {
+	case c.step.Environment == "":
+		c.fault(n, path, "%s: the step has no environment: give it environments: [%s]", r, strings.Join(c.environments, ", "))
+	case len(r) != 2 || !known:
+		c.fault(n, path, "%s: environment %s has no setting %s: %s", r, c.step.Environment, strings.Join(r[1:], "."), instead(r[1], names(settings)))
+	}
+	return text
+}
+
 // refer finds what a reference refers to.
 func (c *call) refer(n *yaml.Node, path string, r blueprint.Reference) field {
 	switch {
@@ -184,25 +239,8 @@ func (c *call) refer(n *yaml.Node, path string, r blueprint.Reference) field {
 		return field{}
 	case r[0] == "spec":
 		return c.specField(n, path, r)
-	case r[0] == "environment":
-		return c.environmentField(n, path, r)
 	}
 	return c.output(n, path, r)
-}
-
-// environmentField finds what a reference to the step's environment refers to.
-func (c *call) environmentField(n *yaml.Node, path string, r blueprint.Reference) field {
-	e := c.out.Environments[c.step.Environment]
-	known := append(names(e.Settings), "host", "name")
-	switch {
-	case c.step.Environment == "":
-		c.fault(n, path, "%s: the step has no environment: give it environments: [%s]", r, strings.Join(c.environments, ", "))
-	case len(r) != 2 || !slices.Contains(known, r[1]):
-		c.fault(n, path, "%s: environment %s has no setting %s: %s", r, c.step.Environment, strings.Join(r[1:], "."), instead(r[1], known))
-	default:
-		return field{kind: "string"}
-	}
-	return field{}
 }
 
 // output finds the output of a needed step that a reference refers to.
@@ -214,11 +252,8 @@ func (c *call) output(n *yaml.Node, path string, r blueprint.Reference) field {
 	}
 	name := r[1]
 	if name == other.name && len(other.environments) > 0 {
-		if !slices.Contains(other.environments, c.step.Environment) {
-			c.fault(n, path, "%s: which environment's? write ${steps.%s.%s}", r, expanded(name, other.environments[0]), r[2])
-			return field{}
-		}
-		name = expanded(name, c.step.Environment)
+		c.fault(n, path, "%s: which environment's? write ${steps.%s.%s}", r, expanded(name, other.environments[0]), r[2])
+		return field{}
 	}
 	var outputs []string
 	for _, o := range other.kind.Outputs {
@@ -229,7 +264,7 @@ func (c *call) output(n *yaml.Node, path string, r blueprint.Reference) field {
 	case !slices.Contains(outputs, r[2]):
 		c.fault(n, path, "%s: kind %s has no output %s: %s", r, other.kind.Name, r[2], instead(r[2], outputs))
 	case way(c.needs, c.step.Name, name, map[string]bool{}) == nil:
-		c.fault(n, path, "%s: the step does not need %s: add it to its needs", r, r[1])
+		c.fault(n, path, "${steps.%s.%s}: the step does not need %s: add it to its needs", other.name, r[2], other.name)
 	default:
 		return field{kind: "string"}
 	}

@@ -10,7 +10,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -109,7 +111,7 @@ func (l *loader) parse() *yaml.Node {
 	d := yaml.NewDecoder(strings.NewReader(string(text)))
 	var doc, next yaml.Node
 	if err := d.Decode(&doc); err != nil || len(doc.Content) != 1 {
-		l.faults = append(l.faults, Fault{Text: fmt.Sprintf("is no YAML document: %v", err)})
+		l.faults = append(l.faults, syntax(err))
 		return nil
 	}
 	if err := d.Decode(&next); !errors.Is(err, io.EOF) {
@@ -122,6 +124,22 @@ func (l *loader) parse() *yaml.Node {
 		return nil
 	}
 	return doc.Content[0]
+}
+
+// The parser puts the line into its message, and no type has it.
+var syntaxLine = regexp.MustCompile(`line (\d+): (.*)`)
+
+// syntax is what the parser reports.
+func syntax(err error) Fault {
+	if err == nil || errors.Is(err, io.EOF) {
+		return Fault{Text: "is no YAML document: it has no content"}
+	}
+	f := Fault{Text: "is no YAML document: " + strings.TrimPrefix(err.Error(), "yaml: ")}
+	if m := syntaxLine.FindStringSubmatch(err.Error()); m != nil {
+		f.Line, _ = strconv.Atoi(m[1])
+		f.Text = "is no YAML document: " + m[2]
+	}
+	return f
 }
 
 // read returns a regular file that is not empty and not larger than a limit.

@@ -51,7 +51,10 @@ func (l *loader) stepsSection(n *yaml.Node) {
 	}
 	ordered, circles := order(steps)
 	for _, circle := range circles {
-		d := l.of(circle[0])
+		for i, name := range circle {
+			circle[i] = l.of(name).name // as it is written: the same circle in each environment is one fault
+		}
+		d := l.declared[circle[0]]
 		l.fault(d.node, d.path, "needs itself: %s: remove one of these needs", strings.Join(circle, " needs "))
 	}
 	for i, s := range ordered {
@@ -139,7 +142,7 @@ func (l *loader) of(name string) *declaration {
 	if d := l.declared[name]; d != nil {
 		return d
 	}
-	for _, d := range l.steps {
+	for _, d := range l.declared {
 		for _, e := range d.environments {
 			if expanded(d.name, e) == name {
 				return d

@@ -47,27 +47,21 @@ func (v *validation) readable(raw json.RawMessage) bool {
 	return true
 }
 
-// walk reads a text token by token, and reports depth and fields that are given twice, of which
-// decoders take one or the other.
+// level is an object or a list that is being read.
+type level struct {
+	names map[string]bool // of an object; nil for a list
+	name  string          // the field that is being read
+	key   bool            // a name is next
+}
+
+// walk reads a text token by token, and reports what decoders would pass over or suffer from: depth,
+// numbers of any size, and fields that are given twice, of which one decoder takes the first and
+// another the last.
 func walk(raw []byte, fault func(path, format string, arguments ...any)) error {
-	type level struct {
-		names map[string]bool // of an object, nil for a list
-		name  string          // the field that is read
-		key   bool            // a name is next
-	}
 	var levels []level
-	path := func() string {
-		p := "spec"
-		for _, l := range levels {
-			if l.names == nil {
-				p += "[]"
-			} else if !l.key {
-				p = join(p, l.name)
-			}
-		}
-		return p
-	}
-	for d := json.NewDecoder(bytes.NewReader(raw)); ; {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	for {
 		token, err := d.Token()
 		if errors.Is(err, io.EOF) && len(levels) == 0 && d.InputOffset() > 0 {
 			return nil
@@ -75,33 +69,51 @@ func walk(raw []byte, fault func(path, format string, arguments ...any)) error {
 			return syntax(err)
 		}
 		top := len(levels) - 1
-		if delimiter, ok := token.(json.Delim); ok && (delimiter == '}' || delimiter == ']') {
-			levels = levels[:top]
-			top--
-		} else if name, ok := token.(string); ok && top >= 0 && levels[top].key {
-			levels[top].key = false
-			levels[top].name = name
-			if levels[top].names[name] {
-				fault(path(), "is given twice: leave one out")
+		name, isText := token.(string)
+		switch {
+		case isText && top >= 0 && levels[top].key:
+			l := &levels[top]
+			l.key, l.name = false, name
+			if l.names[name] {
+				fault(pathOf(levels), "is given twice: leave one out")
 			}
-			levels[top].names[name] = true
+			l.names[name] = true
 			continue
-		} else if ok := delimiter == '{' || delimiter == '['; ok {
+		case token == json.Delim('{') || token == json.Delim('['):
 			if len(levels) == MaxDepth {
-				fault(path(), "is nested deeper than %d levels", MaxDepth)
+				fault(pathOf(levels), "is nested deeper than %d levels", MaxDepth)
 				return nil
 			}
 			next := level{}
-			if delimiter == '{' {
+			if token == json.Delim('{') {
 				next = level{names: map[string]bool{}, key: true}
 			}
 			levels = append(levels, next)
 			continue
+		case token == json.Delim('}') || token == json.Delim(']'):
+			levels = levels[:top]
+			top--
 		}
-		if top >= 0 && levels[top].names != nil {
-			levels[top].key = true
+		if n, ok := token.(json.Number); ok && (len(n) > 18 || strings.ContainsAny(string(n), "eE")) {
+			fault(pathOf(levels), "is no number that can be kept: write at most 18 digits, without an exponent")
+		}
+		if top >= 0 {
+			levels[top].key = levels[top].names != nil
 		}
 	}
+}
+
+// pathOf is where a decoder is.
+func pathOf(levels []level) string {
+	path := "spec"
+	for _, l := range levels {
+		if l.names == nil {
+			path += "[]"
+		} else if !l.key {
+			path = join(path, l.name)
+		}
+	}
+	return path
 }
 
 // syntax is a syntax error without the text around it, which could be a secret.
@@ -113,18 +125,10 @@ func syntax(err error) error {
 	return errors.New("it ends too early")
 }
 
-// schema checks the spec against its schema.
-func (v *validation) schema(schema, raw json.RawMessage) {
-	compiled, err := Compile(schema)
-	if err == nil {
-		err = json.Unmarshal(schema, &v.fields)
-	}
-	if err != nil {
-		v.fault("spec", "cannot be checked: the schema of the blueprint is broken: deploy the blueprint again: %v", err)
-		return
-	}
+// conform checks the spec against its schema.
+func (v *validation) conform() {
 	var invalid *jsonschema.ValidationError
-	if errors.As(compiled.Validate(v.spec), &invalid) {
+	if errors.As(v.schema.Validate(v.spec), &invalid) {
 		v.invalid(invalid)
 	}
 }

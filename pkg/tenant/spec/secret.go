@@ -4,6 +4,7 @@ import (
 	"math"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // A secret that is known by its form.
@@ -13,7 +14,7 @@ type form struct {
 }
 
 // forms are those of credentials that end up in configuration by mistake.
-func forms() []form {
+var forms = sync.OnceValue(func() []form {
 	return []form{
 		{"a private key", regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY`)},
 		// IAM User Guide, "Unique identifiers": AKIA for long-term access keys, ASIA for temporary ones.
@@ -27,7 +28,7 @@ func forms() []form {
 		{"a Cloudflare token", regexp.MustCompile(`\b(cfut_|cfat_|cfk_|v1\.0-)[A-Za-z0-9_-]{24,}`)},
 		{"a URL with a password", regexp.MustCompile(`[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s:@$]+@`)},
 	}
-}
+})
 
 var (
 	secretName = regexp.MustCompile(`(?i)(passw(or)?d|passphrase|secret|token|credential|private_?-?key|api_?-?key|access_?-?key)s?$`)
@@ -47,6 +48,9 @@ func Secret(name, text string) string {
 	}
 	if secretName.MatchString(name) && text != "" && !strings.Contains(text, "${") {
 		return "a secret, by its name"
+	}
+	if strings.Contains(text, "://") {
+		text = strings.ReplaceAll(text, "/", " ") // a path is many words
 	}
 	for _, w := range word.FindAllString(text, -1) {
 		if random(w) {

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"deployhooks/pkg/tenant/palette"
 	"deployhooks/pkg/tenant/registry"
 )
@@ -24,13 +26,42 @@ const (
 	MaxFaults = 50
 )
 
-// Validate lists every fault of a spec, each with its path and what would be right. The
-// texts repeat no value of the spec, as it could be a secret. The schema is that of a
-// compiled blueprint.
+// Validate is [Compiled.Validate] for a schema that is used once. The schema is that of a compiled
+// blueprint; compiling it takes some milliseconds.
 func Validate(schema, raw json.RawMessage) []registry.Fault {
-	v := validation{seen: map[registry.Fault]bool{}}
+	c, err := New(schema)
+	if err != nil {
+		return []registry.Fault{{Path: "spec", Fault: "cannot be checked: deploy the blueprint again: " + err.Error()}}
+	}
+	return c.Validate(raw)
+}
+
+// Compiled is the schema of a blueprint's specs, ready to check them. It can be kept as long as the
+// blueprint, and used by several at once.
+type Compiled struct {
+	schema *jsonschema.Schema
+	fields map[string]any // the schema, decoded
+}
+
+// New makes the schema of a compiled blueprint ready.
+func New(schema json.RawMessage) (*Compiled, error) {
+	compiled, err := Compile(schema)
+	if err != nil {
+		return nil, fmt.Errorf("compile the schema of the spec: %w", err)
+	}
+	c := &Compiled{schema: compiled}
+	if err := json.Unmarshal(schema, &c.fields); err != nil {
+		return nil, fmt.Errorf("decode the schema of the spec: %w", err)
+	}
+	return c, nil
+}
+
+// Validate lists every fault of a spec, each with its path and what would be right. The
+// texts repeat no value of the spec, as it could be a secret.
+func (c *Compiled) Validate(raw json.RawMessage) []registry.Fault {
+	v := validation{Compiled: c, seen: map[registry.Fault]bool{}}
 	if v.readable(raw) {
-		v.schema(schema, raw)
+		v.conform()
 		v.texts("spec", "", v.spec)
 		v.rules()
 	}
@@ -43,8 +74,8 @@ func Validate(schema, raw json.RawMessage) []registry.Fault {
 
 // validation is one check of one spec.
 type validation struct {
-	spec   any            // decoded
-	fields map[string]any // the schema, decoded
+	*Compiled
+	spec   any // decoded
 	faults []registry.Fault
 	seen   map[registry.Fault]bool
 }
