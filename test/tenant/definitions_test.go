@@ -41,7 +41,11 @@ func TestDefinitionsValid(t *testing.T) {
 		t.Fatal("npx is not installed: it comes with npm, which comes with Node from https://nodejs.org")
 	}
 	arguments := []string{"--yes", "asl-validator@4.0.0"}
+	all := definitions(t, exampleBlueprint(t))
 	for name, text := range definitions(t, product()) {
+		all["product-"+name] = text
+	}
+	for name, text := range all {
 		path := filepath.Join(t.TempDir(), name+".json")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
