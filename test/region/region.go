@@ -166,7 +166,7 @@ func New(o Options) *Region {
 		transactions: map[string]transaction{},
 		commands:     newCommands(),
 		stepFunctions: stepFunctions{
-			functions: map[string]Function{}, machines: map[string]*machine{},
+			functions: map[string]Function{}, machines: map[string]*machine{}, parsed: map[string]*aslMachine{},
 			executions: map[string]*execution{}, waiting: map[string]*callback{},
 		},
 	}}

@@ -24,17 +24,18 @@ func (r *Region) StepFunctions() StepFunctions { return StepFunctions{r} }
 // stepFunctions is what the region keeps of Step Functions and of the Lambda functions
 // that state machines invoke.
 type stepFunctions struct {
-	functions  map[string]Function // by ARN
-	machines   map[string]*machine // by ARN
+	functions  map[string]Function    // by ARN
+	machines   map[string]*machine    // by ARN
+	parsed     map[string]*aslMachine // by definition
 	executions map[string]*execution
 	waiting    map[string]*callback // by task token
 }
 
-// machine is a state machine and its versions; definitions[0] is the present revision.
+// machine is a state machine and its versions.
 type machine struct {
 	name, arn, role string
 	created         time.Time
-	revision        string
+	revision        string   // the present definition
 	versions        []string // definitions, of version 1 on
 }
 
@@ -105,6 +106,17 @@ func (r *Region) Transitions(execution string) int {
 	return 0
 }
 
+func (r *Region) parse(definition string) (*aslMachine, error) {
+	if m := r.stepFunctions.parsed[definition]; m != nil {
+		return m, nil
+	}
+	m, err := parseMachine(definition)
+	if err == nil {
+		r.stepFunctions.parsed[definition] = m
+	}
+	return m, err
+}
+
 func (r *Region) createStateMachine(in *sfn.CreateStateMachineInput) (*sfn.CreateStateMachineOutput, error) {
 	name, definition := aws.ToString(in.Name), aws.ToString(in.Definition)
 	switch {
@@ -113,7 +125,7 @@ func (r *Region) createStateMachine(in *sfn.CreateStateMachineInput) (*sfn.Creat
 	case in.Type == types.StateMachineTypeExpress:
 		return nil, failure("NotImplemented", "the simulated region has no Express workflows")
 	}
-	if _, err := parseMachine(definition); err != nil {
+	if _, err := r.parse(definition); err != nil {
 		return nil, &types.InvalidDefinition{Message: aws.String("Invalid State Machine Definition: '" + err.Error() + "'")}
 	}
 	m := r.stepFunctions.machines[arn("states", "stateMachine:"+name)]
@@ -146,7 +158,7 @@ func (r *Region) updateStateMachine(in *sfn.UpdateStateMachineInput) (*sfn.Updat
 		return nil, noMachine(in.StateMachineArn)
 	}
 	if in.Definition != nil {
-		if _, err := parseMachine(*in.Definition); err != nil {
+		if _, err := r.parse(*in.Definition); err != nil {
 			return nil, &types.InvalidDefinition{Message: aws.String("Invalid State Machine Definition: '" + err.Error() + "'")}
 		}
 		m.revision = *in.Definition
@@ -224,7 +236,7 @@ func (r *Region) startExecution(in *sfn.StartExecutionInput) (*sfn.StartExecutio
 		}
 		return &sfn.StartExecutionOutput{ExecutionArn: &old.arn, StartDate: &old.started}, nil
 	}
-	parsed, err := parseMachine(definition)
+	parsed, err := r.parse(definition)
 	must(err) // it was accepted before
 	x := &execution{r: r, arn: id, name: name, machine: m, input: input, status: types.ExecutionStatusRunning, started: r.clock.now}
 	if requested := aws.ToString(in.StateMachineArn); requested != m.arn {

@@ -291,21 +291,24 @@ func TestKilledAfterEachCall(t *testing.T) {
 	total := plain.calls.made
 	t.Logf("%d calls", total)
 	for _, f := range []region.Fault{{After: region.ErrKilled}, {Before: region.ErrKilled}, {After: fmt.Errorf("answer lost")}, {Before: fmt.Errorf("unavailable")}} {
-		for n := 1; n <= total; n++ {
-			h := onStepFunctions(t, b)
-			h.calls.fault = func(call int, _ string) region.Fault {
-				if call == n {
-					return f
+		t.Run(fmt.Sprint(f), func(t *testing.T) {
+			t.Parallel()
+			for n := 1; n <= total; n++ {
+				h := onStepFunctions(t, b)
+				h.calls.fault = func(call int, _ string) region.Fault {
+					if call == n {
+						return f
+					}
+					return region.Fault{}
 				}
-				return region.Fault{}
+				if got := life(h); got != want {
+					t.Fatalf("at call %d it ends differently:\n%s", n, cmp.Diff(want, got))
+				}
+				if len(h.cloud.overlap) > 0 {
+					t.Fatalf("at call %d two tries of %v ran at once", n, h.cloud.overlap)
+				}
 			}
-			if got := life(h); got != want {
-				t.Fatalf("with %+v at call %d it ends differently:\n%s", f, n, cmp.Diff(want, got))
-			}
-			if len(h.cloud.overlap) > 0 {
-				t.Fatalf("with %+v at call %d two tries of %v ran at once", f, n, h.cloud.overlap)
-			}
-		}
+		})
 	}
 }
 

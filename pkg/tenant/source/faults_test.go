@@ -40,6 +40,8 @@ func TestFaults(t *testing.T) {
 		{"setting that every environment has", "size: large", "host: large", 5, "every environment has this already"},
 		{"setting that no reference can name", "size: large", "si-ze: large", 5, "is no name of a setting"},
 
+		{"setting that would quote what follows", "size: large", "size: large$", 5, "size: ends with $"},
+
 		// Steps and kinds.
 		{"unknown kind", "kind: config", "kind: confg", 23, "there is no kind confg: write config"},
 		{"unknown environment", "environments: [production, staging]\n    needs: [database]", "environments: [production, stagign]\n    needs: [database]", 24, "there is no environment stagign: write staging"},

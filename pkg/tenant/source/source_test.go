@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"deployhooks/pkg/tenant/blueprint"
+	"deployhooks/pkg/tenant/spec"
 	"deployhooks/pkg/tenant/step"
 )
 
@@ -195,5 +196,41 @@ func TestVersion(t *testing.T) {
 	b, err := Load(changed, kinds())
 	if err != nil || b.Version == version {
 		t.Errorf("another migration has the same version (%v): its tenants would never get it", err)
+	}
+}
+
+// TestVariants holds what the blueprint above has no room for.
+func TestVariants(t *testing.T) {
+	b := load(t, strings.Replace(valid, "    retain: false\n", "", 1))
+	if s, _ := b.Step("database-production"); !s.Retain {
+		t.Error("a database that its kind retains is removed, although the blueprint does not say so")
+	}
+	b = load(t, strings.Replace(valid, "host: ${environment.host}", "host: ${spec.seats}", 1))
+	if s, _ := b.Step("config-production"); !strings.Contains(string(s.Parameters), `"host":"${text.spec.seats}"`) {
+		t.Errorf("a number is no text where one is needed: %s", s.Parameters)
+	}
+	b = load(t, strings.Replace(valid, "beta: {type: boolean}", "beta: {type: boolean}\n    clinic: {type: object, properties: {beds: {type: integer}}}", 1))
+	schema, err := spec.New(b.Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if faults := fmt.Sprint(schema.Validate(json.RawMessage(`{"clinic":{"bets":1}}`))); !strings.Contains(faults, "spec.clinic.bets there is no such field: write beds") {
+		t.Errorf("a misspelt field in an object is passed over: %s", faults)
+	}
+}
+
+// TestFileLimits holds what is not read into a blueprint.
+func TestFileLimits(t *testing.T) {
+	linked := files(valid)
+	linked["db/3.sql"] = &fstest.MapFile{Data: []byte("1.sql"), Mode: fs.ModeSymlink}
+	if _, err := Load(linked, kinds()); err == nil || !strings.Contains(err.Error(), "db/3.sql is neither a file nor a directory") {
+		t.Errorf("a link is followed: %v", err)
+	}
+	many := files(valid)
+	for i := range blueprint.MaxFiles / len(large[1:]) {
+		many[fmt.Sprintf("db/large%d", i)] = &fstest.MapFile{Data: large[1:], Mode: 0o644}
+	}
+	if _, err := Load(many, kinds()); err == nil || !strings.Contains(err.Error(), "the files have more than 16777216 bytes") {
+		t.Errorf("files of any size: %v", err)
 	}
 }

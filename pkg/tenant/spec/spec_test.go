@@ -3,6 +3,8 @@ package spec
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -72,6 +74,7 @@ func TestFaults(t *testing.T) {
 		{"wrong type in a list", [2]string{`["pt", "en"]`, `["pt", 7]`}, "spec.languages[1]", "is of type number and has to be string"},
 		{"too many", [2]string{`["pt", "en"]`, `["a", "b", "c", "d"]`}, "spec.languages", "maxItems: got 4, want 3"},
 		{"twice in a list", [2]string{`["pt", "en"]`, `["pt", "pt"]`}, "spec.languages", "items at 0 and 1 are equal"},
+		{"too many digits", [2]string{`"seats": 12`, `"seats": 1234567890123456789`}, "spec.seats", "is no number that can be kept"},
 		{"too small", [2]string{`"seats": 12`, `"seats": 0`}, "spec.seats", "minimum: got 0, want 1: how many can log in"},
 		{"not one of", [2]string{`"plan": "small"`, `"plan": "tiny"`}, "spec.plan", `has to be one of ["small","large"]`},
 		{"too long in a map", [2]string{`"cost": "4711"`, `"cost": "47114711471"`}, "spec.labels.cost", "maxLength: got 11, want 10"},
@@ -104,6 +107,8 @@ func TestFaults(t *testing.T) {
 		{"page that seems to be another", [2]string{"https://acme.example/imprint", "https://acme.example@evil.example/"}, "spec.footer.imprint", "leave out what is before the @"},
 		{"page with a homoglyph", [2]string{"https://acme.example/imprint", "https://аcme.example/"}, "spec.footer.imprint", "is no uri"},
 		{"page with a port", [2]string{"https://acme.example/imprint", "https://acme.example:22/"}, "spec.footer.imprint", "leave out the port"},
+		{"page of this machine", [2]string{"https://acme.example/imprint", "https://localhost/"}, "spec.footer.imprint", "two labels or more"},
+		{"page in Punycode", [2]string{"https://acme.example/imprint", "https://xn--cme-8cd.example/"}, "spec.footer.imprint", "is reserved"},
 		{"page with a quote", [2]string{"https://acme.example/imprint", "https://acme.example/'><script>"}, "spec.footer.imprint", "escape what is not plain"},
 
 		{"palette that cannot be read", [2]string{`"primary": "#003366"`, `"primary": "#99ccff"`}, "spec.palette.onPrimary", "at least 4.5:1 is needed"},
@@ -121,6 +126,7 @@ func TestFaults(t *testing.T) {
 		{"GitHub token", address("ghp_" + strings.Repeat("a1B2", 9)), "spec.footer.address", "looks like a GitHub token"},
 		{"JSON Web Token", address("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc"), "spec.footer.address", "looks like a JSON Web Token"},
 		{"URL with a password", address("smtp://acme:hunter2@mail.example"), "spec.footer.address", "looks like a URL with a password"},
+		{"key for a name", [2]string{`"cost": "4711"`, `"AKIAIOSFODNN7EXAMPLE": "x"`}, "spec.labels", "has a field whose name looks like a secret"},
 		{"password by name", [2]string{`"cost": "4711"`, `"smtpPassword": "hunter2"`}, "spec.labels.smtpPassword", "looks like a secret, by its name"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -237,5 +243,16 @@ func TestSchemaRefusesCommonFields(t *testing.T) {
 	}
 	if len(Common()) != 11 {
 		t.Errorf("common fields: %v", Common())
+	}
+}
+
+// TestCompileLoadsNothing holds that a schema cannot have the machine read other files.
+func TestCompileLoadsNothing(t *testing.T) {
+	other := filepath.Join(t.TempDir(), "other.json")
+	if err := os.WriteFile(other, []byte(`{"type":"string"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Compile(json.RawMessage(`{"$ref":"file://` + other + `"}`)); err == nil {
+		t.Error("another file is read")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"deployhooks/pkg/invoke"
 	"deployhooks/pkg/tenant/blueprint"
 	"deployhooks/pkg/tenant/registry"
 	"deployhooks/pkg/tenant/step"
@@ -201,11 +202,8 @@ func (r *Runner) try(ctx context.Context, class step.Class, t Task, retriers []r
 // errorType is the name of an error in the state machine. A worker that ends without
 // an answer has none.
 func errorType(err error) string {
-	if typed, ok := errors.AsType[interface {
-		error
-		ErrorType() string
-	}](err); ok {
-		return typed.ErrorType()
+	if name, ok := invoke.ErrorType(err); ok {
+		return name
 	}
 	return "Lambda.Unknown"
 }
