@@ -167,27 +167,6 @@ func (c *call) whole(n *yaml.Node, path string, r blueprint.Reference, t reflect
 	return nil
 }
 
-func jsonType(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.String:
-		return "string"
-	case reflect.Bool:
-		return "boolean"
-	case reflect.Slice:
-		return "array"
-	case reflect.Map, reflect.Struct:
-		return "object"
-	}
-	return "integer"
-}
-
-func typeName(kind, items string) string {
-	if items == "" {
-		return kind
-	}
-	return kind + " of " + items
-}
-
 // substitute replaces what is known now: references to the environment by its settings, and the
 // names of steps by those of the same environment. So a kind sees its constants at synthesis, for
 // its rules and its permissions.
@@ -269,36 +248,4 @@ func (c *call) output(n *yaml.Node, path string, r blueprint.Reference) field {
 		return field{kind: "string"}
 	}
 	return field{}
-}
-
-// literals leaves out the references that only have a value later and do not fit the type now.
-func literals(v any, t reflect.Type) any {
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	object, isObject := v.(map[string]any)
-	if _, isText := v.(string); isText && t.Kind() != reflect.String || !isObject {
-		if isText && t.Kind() != reflect.String {
-			return nil
-		}
-		return v
-	}
-	kept := map[string]any{}
-	for name, item := range object {
-		kept[name] = literals(item, member(t, name))
-	}
-	return kept
-}
-
-// member is the type of a field of a struct or a value of a map.
-func member(t reflect.Type, name string) reflect.Type {
-	if t.Kind() == reflect.Map {
-		return t.Elem()
-	}
-	for f := range t.Fields() {
-		if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag == name {
-			return f.Type
-		}
-	}
-	return reflect.TypeFor[any]()
 }

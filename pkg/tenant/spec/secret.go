@@ -3,30 +3,35 @@ package spec
 import (
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 )
 
-// A secret that is known by its form.
+// A form is that of a kind of credential.
 type form struct {
-	what string
-	form *regexp.Regexp
+	what  string
+	marks []string // one of them is in each: far quicker to find than the form
+	form  *regexp.Regexp
 }
 
 // forms are those of credentials that end up in configuration by mistake.
 var forms = sync.OnceValue(func() []form {
 	return []form{
-		{"a private key", regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY`)},
+		{"a private key", []string{"PRIVATE KEY"}, regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY`)},
 		// IAM User Guide, "Unique identifiers": AKIA for long-term access keys, ASIA for temporary ones.
-		{"an AWS access key", regexp.MustCompile(`\b(AKIA|ASIA)[A-Z2-7]{16}\b`)},
-		{"a GitHub token", regexp.MustCompile(`\b(gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{22,})`)},
-		{"a Slack token", regexp.MustCompile(`\bxox[abeoprs]-[A-Za-z0-9-]{10,}`)},
-		{"a Google API key", regexp.MustCompile(`\bAIza[A-Za-z0-9_-]{35}\b`)},
-		{"a Stripe key", regexp.MustCompile(`\b[rs]k_(live|test)_[A-Za-z0-9]{16,}`)},
-		{"a JSON Web Token", regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.`)},
-		{"a Cloudflare API key", regexp.MustCompile(`\b[0-9a-f]{37}\b`)},
-		{"a Cloudflare token", regexp.MustCompile(`\b(cfut_|cfat_|cfk_|v1\.0-)[A-Za-z0-9_-]{24,}`)},
-		{"a URL with a password", regexp.MustCompile(`[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s:@$]+@`)},
+		{"an AWS access key", []string{"AKIA", "ASIA"}, regexp.MustCompile(`\b(AKIA|ASIA)[A-Z2-7]{16}\b`)},
+		{
+			"a GitHub token", []string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"},
+			regexp.MustCompile(`\b(gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{22,})`),
+		},
+		{"a Slack token", []string{"xox"}, regexp.MustCompile(`\bxox[abeoprs]-[A-Za-z0-9-]{10,}`)},
+		{"a Google API key", []string{"AIza"}, regexp.MustCompile(`\bAIza[A-Za-z0-9_-]{35}\b`)},
+		{"a Stripe key", []string{"k_live_", "k_test_"}, regexp.MustCompile(`\b[rs]k_(live|test)_[A-Za-z0-9]{16,}`)},
+		{"a JSON Web Token", []string{".eyJ"}, regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.`)},
+		// Cloudflare Fundamentals, "Token formats": the prefix, 40 characters and a checksum.
+		{"a Cloudflare token", []string{"cfut_", "cfat_", "cfk_"}, regexp.MustCompile(`\b(cfut|cfat|cfk)_[A-Za-z0-9_-]{40,}`)},
+		{"a URL with a password", []string{"://"}, regexp.MustCompile(`[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s:@$]+@`)},
 	}
 })
 
@@ -53,8 +58,11 @@ func Secret(name, text string) string {
 		text = strings.ReplaceAll(text, "/", " ") // a path is many words
 	}
 	for _, w := range word.FindAllString(text, -1) {
-		if random(w) {
+		switch {
+		case random(w):
 			return "a key or token, as it is long and random"
+		case len(w) == 37 && strings.Trim(w, "0123456789abcdef") == "":
+			return "a Cloudflare API key" // a global key of the former format
 		}
 	}
 	return ""
@@ -63,7 +71,7 @@ func Secret(name, text string) string {
 // KnownSecret is [Secret] for what is known by its form alone, for whole files.
 func KnownSecret(text string) string {
 	for _, f := range forms() {
-		if f.form.MatchString(text) {
+		if slices.ContainsFunc(f.marks, func(m string) bool { return strings.Contains(text, m) }) && f.form.MatchString(text) {
 			return f.what
 		}
 	}
