@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"deployhooks/pkg/boot"
+	"deployhooks/pkg/invoke"
 	"deployhooks/pkg/notice"
 	"deployhooks/pkg/tenant/bucket"
 	"deployhooks/pkg/tenant/kinds"
@@ -29,6 +30,7 @@ import (
 	"deployhooks/pkg/tenant/registry"
 	"deployhooks/pkg/tenant/step"
 	"deployhooks/pkg/tenant/step/dns"
+	"deployhooks/pkg/tenant/step/manual"
 	"deployhooks/pkg/tenant/workflow"
 )
 
@@ -39,8 +41,10 @@ type config struct {
 	Table string `env:"TABLE,required,notEmpty"`
 	// ManualMachine is the ARN of the state machine that waits for people.
 	ManualMachine string `env:"MANUAL_MACHINE"`
-	Library       library.Config
-	Notices       notice.Config
+	// BucketARN is the ARN of the tenants' bucket.
+	BucketARN string `env:"BUCKET_ARN,required,notEmpty"`
+	Library   library.Config
+	Notices   notice.Config
 }
 
 func main() {
@@ -53,8 +57,8 @@ func main() {
 		Registry: tenants,
 		Kinds: kinds.All(kinds.Clients{
 			Registry:   tenants,
-			Engine:     workflow.Manuals{Client: sfn.NewFromConfig(aws), Machine: cfg.ManualMachine},
-			Bucket:     bucket.Bucket{Name: cfg.Library.Bucket, Client: objects},
+			Engine:     manual.StepFunctions{Client: sfn.NewFromConfig(aws), Machine: cfg.ManualMachine},
+			Bucket:     bucket.Bucket{Name: cfg.Library.Bucket, ARN: cfg.BucketARN, S3: objects},
 			Secrets:    secretsmanager.NewFromConfig(aws),
 			Identities: sesv2.NewFromConfig(aws),
 			DNS:        dns.Clients{Route53: route53.NewFromConfig(aws)},
@@ -66,12 +70,16 @@ func main() {
 		Now:        time.Now,
 		Log:        boot.Logger(),
 	})
-	lambda.Start(func(ctx context.Context, t workflow.Task) (workflow.Result, error) {
-		result, err := worker.Run(ctx, t)
-		if typed, ok := err.(interface{ ErrorType() string }); ok {
-			// The state machine retries by the name.
-			err = messages.InvokeResponse_Error{Type: typed.ErrorType(), Message: err.Error()}
-		}
-		return result, err
-	})
+	lambda.Start(tasks{invoke.Task[workflow.Task, workflow.Result]{Run: worker.Run}})
+}
+
+// tasks gives Lambda's runtime the types of errors, by which the state machine retries.
+type tasks struct{ lambda.Handler }
+
+func (t tasks) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	out, err := t.Handler.Invoke(ctx, payload)
+	if name, ok := invoke.ErrorType(err); ok {
+		err = messages.InvokeResponse_Error{Type: name, Message: err.Error()}
+	}
+	return out, err
 }

@@ -26,7 +26,7 @@ func (t *Tenants) addWorkers() {
 	for _, class := range t.classes() {
 		location := t.tenantLocation()
 		environment := map[string]*string{
-			"CLASS": jsii.String(string(class)), "TABLE": t.Registry.TableName(), "BUCKET": t.Bucket.BucketName(), "ACCOUNT": &location.Account,
+			"CLASS": jsii.String(string(class)), "TABLE": t.Registry.TableName(), "BUCKET": t.Bucket.BucketName(), "BUCKET_ARN": t.Bucket.BucketArn(), "ACCOUNT": &location.Account,
 		}
 		if class == step.Control {
 			environment["MANUAL_MACHINE"] = jsii.String(location.Machine(location.ManualMachine))

@@ -44,24 +44,35 @@ func (e *Error) Unwrap() error { return e.Err }
 // ErrorType is the error's name in the state machine.
 func (e *Error) ErrorType() string { return string(e.Class) }
 
-// ClassOf is the class of an error. AWS errors are classified as package fault does;
-// what is unknown is [Transient]: it is retried a bounded number of times.
+// ClassOf is the class of an error. Those of AWS are classified as package fault does; what is
+// unknown is [Transient]: it is retried a bounded number of times. Of joined errors one that will
+// not pass counts before one that may.
 func ClassOf(err error) ErrorClass {
-	if e, ok := errors.AsType[*Error](err); ok {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		class := Transient
+		for _, e := range joined.Unwrap() {
+			if c := ClassOf(e); c == Refused || c == Conflict {
+				class = c
+			}
+		}
+		return class
+	}
+	var e *Error
+	if errors.As(err, &e) {
 		return e.Class
 	}
 	switch fault.Of(err) {
-	case fault.Denied, fault.Invalid:
+	case fault.Denied, fault.Invalid, fault.NotFound:
 		return Refused
 	}
 	return Transient
 }
 
-// RemedyOf is what an operator can do about an error; empty if that is not known.
+// RemedyOf says what an operator can do about an error; empty if waiting is all.
 func RemedyOf(err error) string {
-	e, ok := errors.AsType[*Error](err)
+	var e *Error
 	switch {
-	case ok:
+	case errors.As(err, &e) && e.Remedy != "":
 		return e.Remedy
 	case fault.Is(err, fault.Denied):
 		return fault.AllowRemedy(err)

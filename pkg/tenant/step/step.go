@@ -93,8 +93,8 @@ type Description struct {
 // Output is one of a kind's outputs.
 type Output struct{ Name, Doc string }
 
-// Permission is one IAM statement that allows. Resources may hold {partition}, {region}, {account}
-// and {bucket}, which is the ARN of the tenants' bucket; references to the spec are replaced by "*".
+// Permission is one IAM statement that allows. Resources may hold {partition}, {region}, {account},
+// {bucket}, which is the ARN of the tenants' bucket, and {manual}, which is the name of the state machine that waits for people; references to the spec are replaced by "*".
 type Permission struct {
 	Actions   []string
 	Resources []string
