@@ -18,7 +18,7 @@ import (
 // which is delivered again when its function fails.
 const settleTime = 2 * time.Minute
 
-// sweep makes good what events missed: it starts operations that were accepted and never
+// sweep reconciles what events missed: it starts operations that were accepted and never
 // started, holds those whose execution ended without its last task, and sends notifications that
 // were not sent.
 func (i *Intake) sweep(ctx context.Context) error {
