@@ -98,9 +98,5 @@ func (i *Intake) ended(ctx context.Context, x workflow.Execution, status string)
 	if err != nil {
 		return err
 	}
-	// A newer attempt of the same operation has been started by who asked for it.
-	if len(ops) > 0 && ops[0].Attempt != x.Attempt {
-		return nil
-	}
 	return i.settle(ctx, ops...)
 }
