@@ -5,7 +5,7 @@
 //
 // A request's way: handler.go (what came), reconcile.go (observe, plan, save, start,
 // notify), plan.go (all the thinking). How operations end is the registry's
-// (lifecycle.go there). sweep.go makes good what events missed; command.go and status.go
+// (lifecycle.go there). sweep.go reconciles what events missed; command.go and status.go
 // are for operators.
 //
 // An operation is in the registry before it is started, under an ID that follows from

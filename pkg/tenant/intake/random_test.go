@@ -137,7 +137,7 @@ func (h *harness) oneOperation(rt *rapid.T, v registry.View) {
 	for _, op := range v.Operations {
 		switch {
 		case op.State == registry.Queued && !slices.Contains(v.Tenant.Queued, op.ID):
-			rt.Fatalf("%s waits for nobody", op.ID)
+			rt.Fatalf("%s is queued, and in no queue", op.ID)
 		case op.State != registry.Queued && !op.Over() && v.Tenant.Operation != op.ID:
 			rt.Fatalf("%s is %s beside %q", op.ID, op.State, v.Tenant.Operation)
 		}

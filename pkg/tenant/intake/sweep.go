@@ -18,7 +18,7 @@ import (
 // which is delivered again when its function fails.
 const settleTime = 2 * time.Minute
 
-// sweep makes good what events missed: it starts operations that were accepted and never
+// sweep reconciles what events missed: it starts operations that were accepted and never
 // started, holds those whose execution ended without its last task, and sends notifications that
 // were not sent.
 func (i *Intake) sweep(ctx context.Context) error {
@@ -97,10 +97,6 @@ func (i *Intake) ended(ctx context.Context, x workflow.Execution, status string)
 	})
 	if err != nil {
 		return err
-	}
-	// A newer attempt of the same operation has been started by who asked for it.
-	if len(ops) > 0 && ops[0].Attempt != x.Attempt {
-		return nil
 	}
 	return i.settle(ctx, ops...)
 }

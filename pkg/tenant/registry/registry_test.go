@@ -215,7 +215,7 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
-func TestUpdateGivesUp(t *testing.T) {
+func TestUpdateIsBounded(t *testing.T) {
 	m := NewMemory()
 	r, runs := New(m, now), 0
 	err := r.Update(t.Context(), "acme", func(tx *Tx) error {
