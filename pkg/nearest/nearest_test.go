@@ -9,7 +9,7 @@ func TestOf(t *testing.T) {
 		"colour": "", "": "", "y": "", "something else": "",
 	} {
 		if got := Of(word, names); got != want {
-			t.Errorf("instead of %q somebody is told to write %q and not %q", word, got, want)
+			t.Errorf("the suggestion for %q is %q and not %q", word, got, want)
 		}
 	}
 }
