@@ -11,6 +11,7 @@ import (
 	"deployhooks/pkg/tenant/blueprint"
 	"deployhooks/pkg/tenant/blueprint/example"
 	"deployhooks/pkg/tenant/kinds"
+	"deployhooks/pkg/tenant/registry"
 	"deployhooks/pkg/tenant/source"
 	"deployhooks/pkg/tenant/workflow"
 )
@@ -57,5 +58,34 @@ func TestExampleLosesNothing(t *testing.T) {
 	}
 	if least > workflow.Budget/2 {
 		t.Errorf("a launch is expected to take %s of its budget of %s", least, workflow.Budget)
+	}
+}
+
+// TestExampleLaunch runs the shipped example with kinds that make nothing: what a launch
+// costs of Step Functions and of the registry.
+func TestExampleLaunch(t *testing.T) {
+	const spec = `{"schemaVersion":1,"name":"acme","title":"Acme","contacts":{"owner":{"name":"Ana","email":"ana@example.com"}}}`
+	b := exampleBlueprint(t)
+	h := onStepFunctions(t, b)
+	op := h.begin(registry.Launch, b.Version, spec)
+	h.calls.made = 0
+	h.engine.run(op)
+	if got := h.view().Operation(op.ID).State; got != registry.Succeeded {
+		t.Fatal(h.state(op))
+	}
+	r := h.engine.(*stepFunctions).Region
+	transitions := r.Transitions(r.Executions()[0])
+	calls := h.calls.made - 2*len(b.Steps) // a fake kind makes two
+	t.Logf("%d steps: %d state transitions, %d calls of the registry", len(b.Steps), transitions, calls)
+	if transitions > 2*len(b.Steps) {
+		t.Errorf("%d state transitions for %d steps", transitions, len(b.Steps))
+	}
+	if calls > 5*len(b.Steps)+5 {
+		t.Errorf("%d calls of the registry for %d steps: more than five each, and five for the end", calls, len(b.Steps))
+	}
+	removal := h.begin(registry.Remove, b.Version, spec)
+	h.engine.run(removal)
+	if got := h.view().Operation(removal.ID).State; got != registry.Succeeded {
+		t.Error(h.state(removal))
 	}
 }

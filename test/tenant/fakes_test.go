@@ -151,8 +151,9 @@ func (c *cloud) enter(in step.Input) (leave func()) {
 
 // kind is a fake kind of a class. Its parameters are what it puts into the cloud.
 type kind struct {
-	cloud *cloud
-	class step.Class
+	cloud   *cloud
+	class   step.Class
+	outputs []step.Output // that the real kind has
 }
 
 func (k kind) Describe() step.Description {
@@ -196,7 +197,11 @@ func (k kind) Apply(ctx context.Context, in step.Input) (step.Outputs, error) {
 	k.cloud.mu.Lock()
 	defer k.cloud.mu.Unlock()
 	k.cloud.applied = append(k.cloud.applied, in.Tenant+"/"+in.Step)
-	return step.Outputs{"id": in.Tenant + "-" + in.Step, "parameters": string(in.Parameters)}, nil
+	outputs := step.Outputs{"id": in.Tenant + "-" + in.Step, "parameters": string(in.Parameters)}
+	for _, o := range k.outputs {
+		outputs[o.Name] = in.Step + "-" + o.Name
+	}
+	return outputs, nil
 }
 
 // perhapsKilled ends the process where the script says so.

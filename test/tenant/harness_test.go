@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"deployhooks/pkg/tenant/blueprint"
+	"deployhooks/pkg/tenant/kinds"
 	"deployhooks/pkg/tenant/registry"
 	"deployhooks/pkg/tenant/step"
 	"deployhooks/pkg/tenant/workflow"
@@ -52,9 +54,16 @@ func newTenants(now func() time.Time, b *blueprint.Blueprint) *tenants {
 	h.cloud = newCloud(h.calls)
 	h.registry = registry.New(faultyStore{registry.NewMemory(), h.calls}, now)
 	h.workers = map[step.Class]*workflow.Worker{}
+	fakes := map[string]step.Kind{}
+	for _, class := range step.Classes() {
+		fakes[string(class)] = kind{cloud: h.cloud, class: class}
+	}
+	for name, d := range kinds.Descriptions() {
+		fakes[name] = kind{h.cloud, d.Class, d.Outputs}
+	}
 	for _, class := range step.Classes() {
 		h.workers[class] = workflow.NewWorker(workflow.Parts{
-			Class: class, Registry: h.registry, Kinds: map[string]step.Kind{string(class): kind{h.cloud, class}},
+			Class: class, Registry: h.registry, Kinds: maps.Clone(fakes),
 			Blueprints: h.blueprint, Now: now, Log: harness.Logger(),
 		})
 	}

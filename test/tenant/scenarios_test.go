@@ -245,6 +245,21 @@ func TestLease(t *testing.T) {
 			t.Errorf("applied %v, at once %v", h.cloud.applied, h.cloud.overlap)
 		}
 	})
+	synctest.Test(t, func(t *testing.T) {
+		h := onRunner(b)
+		op := h.begin(registry.Launch, b.Version, spec1)
+		task := workflow.Task{Task: workflow.RunStep, Tenant: tenantName, Operation: op.ID, Attempt: op.Attempt, Step: "reserve"}
+		var second error
+		h.cloud.during = func(step.Input) {
+			h.cloud.during = nil
+			time.Sleep(4 * time.Minute) // longer than the lease: it does not heed its time limit
+			_, second = h.invoke(context.Background(), step.Control, task)
+		}
+		_, first := h.invoke(context.Background(), step.Control, task)
+		if second != nil || first == nil || !strings.Contains(first.Error(), "lost") {
+			t.Errorf("a try that outlasted its lease ends with %v, and the one after it with %v", first, second)
+		}
+	})
 	engines(t, b, func(t *testing.T, h *tenants) {
 		h.cloud.script["database"] = []error{region.ErrKilled}
 		op := h.begin(registry.Launch, b.Version, spec1)

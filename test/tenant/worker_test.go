@@ -32,7 +32,7 @@ func TestTimeLimit(t *testing.T) {
 		b := product()
 		h := onRunner(b)
 		op := h.begin(registry.Launch, b.Version, spec1)
-		h.workers[step.Control].Kinds["control"] = slow{kind{h.cloud, step.Control}}
+		h.workers[step.Control].Kinds["control"] = slow{kind{cloud: h.cloud, class: step.Control}}
 		began := time.Now()
 		_, err := h.invoke(t.Context(), step.Control, workflow.Task{Task: workflow.RunStep, Tenant: tenantName, Operation: op.ID, Attempt: 1, Step: "reserve"})
 		if typed, ok := err.(interface{ ErrorType() string }); !ok || typed.ErrorType() != string(step.Transient) || time.Since(began) != 2*time.Minute {

@@ -84,6 +84,9 @@ func TestCriticalPath(t *testing.T) {
 	if fmt.Sprint(path) != "[a c d]" || expected != 7*time.Minute {
 		t.Errorf("critical path %v of %s: progress counts the wrong steps", path, expected)
 	}
+	if path, expected := workflow.CriticalPath(graphOf("b 1 <- a", "d 1 <- b a")); fmt.Sprint(path) != "[b d]" || expected != 2*time.Minute {
+		t.Errorf("critical path %v of %s of what is left: it has steps that are done", path, expected)
+	}
 }
 
 // randomSteps is a random graph of steps.

@@ -75,14 +75,15 @@ func (g graph) byFinish(nodes []int) (order []int, finish map[int]time.Duration)
 }
 
 // CriticalPath are the steps that decide how long a workflow takes at least, in order,
-// and how long that is. The steps are in an order in which each comes after those it needs.
+// and how long that is. The steps are in an order in which each comes after those it needs;
+// a need that is not among them takes no time.
 func CriticalPath(steps []blueprint.Step) (path []string, expected time.Duration) {
 	finish := map[string]time.Duration{}
 	last := map[string]string{} // the need that is done last
 	var end string
 	for _, s := range steps {
 		for _, need := range s.Needs {
-			if last[s.Name] == "" || finish[need] > finish[last[s.Name]] {
+			if finish[need] > finish[last[s.Name]] {
 				last[s.Name] = need
 			}
 		}

@@ -49,11 +49,6 @@ func ProgressOf(b *blueprint.Blueprint, op registry.Operation, records []registr
 		}
 		left = append(left, s)
 	}
-	for i := range left {
-		left[i].Needs = slices.DeleteFunc(slices.Clone(left[i].Needs), func(need string) bool {
-			return !slices.ContainsFunc(left, func(s blueprint.Step) bool { return s.Name == need })
-		})
-	}
 	p.CriticalPath, p.Left = CriticalPath(left)
 	switch {
 	case len(left) == 0:
