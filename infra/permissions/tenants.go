@@ -36,7 +36,7 @@ func (l TenantLocation) blueprints() []string { return []string{l.Bucket + "/blu
 // transactions.
 func (l TenantLocation) registry() []Statement {
 	return []Statement{
-		Allow("KeepTenants", []string{l.Table}, "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"),
+		Allow("KeepTenants", []string{l.Table}, "dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"),
 	}
 }
 
