@@ -7,7 +7,7 @@
 // CodeDeploy application "shop" with its deployment group "web", whose
 // deployment d-4X8QK2M1Z replaces the Auto Scaling group and whose deployment
 // d-7R3BNC95W rolls that back. Instances are i-0a1b2c3d4e5f60718 and
-// i-0f9e8d7c6b5a41302.
+// i-0f9e8d7c6b5a41302. The tenant is "acme".
 //
 // # Names
 //
@@ -91,12 +91,33 @@
 //
 //	health-eventbridge-scheduled-change               documented (AWS Health User Guide, "AWS Health events Amazon EventBridge schema"), with an instance's retirement filled in
 //
+// Step Functions:
+//
+//	stepfunctions-eventbridge-aborted                 documented (AWS Step Functions Developer Guide, "EventBridge (CloudWatch Events) for Step Functions execution status changes"), as the next
+//	stepfunctions-eventbridge-succeeded
+//
+// A request about a tenant, from whoever may publish to the topic of tenant requests. The form
+// is this project's, in the envelopes of SNS and SQS as recorded:
+//
+//	portal-message-change
+//	portal-message-launch                             with an ID of the sender's
+//	portal-message-remove
+//	portal-sqs-raw-remove
+//	portal-sqs-sns-change
+//	portal-sqs-sns-launch
+//
 // An operator's requests, which are taken by direct invocation only:
 //
+//	deployhooks-direct-abandon                        end the held operation of a tenant
+//	deployhooks-direct-cancel                         cancel the delayed removal of a tenant
+//	deployhooks-direct-complete                       a manual task is done
 //	deployhooks-direct-plan                           what a repair would change
 //	deployhooks-direct-repair                         repair one deployment group
+//	deployhooks-direct-retry                          run the held operation of a tenant again
 //	deployhooks-direct-status                         what is known of every deployment group
 //	deployhooks-direct-sweep                          repair everything in scope
+//	deployhooks-direct-tenant                         how one tenant stands
+//	deployhooks-direct-tenants                        how all tenants stand
 //
 // A function's own work, which is taken from its queue only:
 //

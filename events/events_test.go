@@ -98,6 +98,9 @@ func TestEnvelopesHoldTheSameMessages(t *testing.T) {
 		"codedeploy-sqs-eventbridge-success":    "codedeploy-eventbridge-success",
 		"codedeploy-sqs-raw-succeeded":          "codedeploy-message-succeeded",
 		"codedeploy-sqs-sns-succeeded":          "codedeploy-message-succeeded",
+		"portal-sqs-raw-remove":                 "portal-message-remove",
+		"portal-sqs-sns-change":                 "portal-message-change",
+		"portal-sqs-sns-launch":                 "portal-message-launch",
 	}
 	for envelope, message := range pairs {
 		var want bytes.Buffer

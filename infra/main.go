@@ -12,7 +12,7 @@ import (
 
 	"github.com/aws/jsii-runtime-go"
 
-	"deployhooks/infra/hooks"
+	"deployhooks/infra/program"
 )
 
 func main() {
@@ -21,7 +21,7 @@ func main() {
 		jsii.Close() // it has made a directory already
 		os.Exit(2)
 	}
-	err := hooks.Synthesise(context.Background(), "build")
+	err := program.Synthesise(context.Background(), "build")
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "deployhooks: %v\n", err)
 	}

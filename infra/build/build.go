@@ -16,11 +16,11 @@ import (
 	"deployhooks/infra/config"
 )
 
-// Functions builds every function of this module to
+// Functions builds functions of this module, all of them for no names, to
 // <out>/<architecture>/<function>/bootstrap, with the Go toolchain on the PATH.
 // It finds the module from the working directory: its own folder, or any module
 // that requires it and has its source (vendored copies have not).
-func Functions(ctx context.Context, out string, architecture config.Architecture) error {
+func Functions(ctx context.Context, out string, architecture config.Architecture, names ...string) error {
 	root, err := moduleFolder(ctx)
 	if err != nil {
 		return err
@@ -31,9 +31,16 @@ func Functions(ctx context.Context, out string, architecture config.Architecture
 	}
 	// One call for all of them reads the source once, and does not link again what
 	// has not changed.
+	packages := []string{"./functions/..."}
+	if len(names) > 0 {
+		packages = nil
+		for _, name := range names {
+			packages = append(packages, "./functions/"+name)
+		}
+	}
 	out = filepath.Join(out, string(architecture))
 	programs := filepath.Join(out, "bin")
-	cmd := Command(ctx, architecture, programs+string(filepath.Separator), "./functions/...")
+	cmd := Command(ctx, architecture, programs+string(filepath.Separator), packages...)
 	cmd.Dir = root
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the functions for %s: %w\n%s", architecture, err, said)
@@ -62,11 +69,11 @@ func link(program, folder string) error {
 	return os.Link(program, bootstrap)
 }
 
-// Command is the call of the compiler that builds a package for Lambda. The same
+// Command is the call of the compiler that builds packages for Lambda. The same
 // source gives the same bytes, so that a deployment without a change changes
 // nothing.
-func Command(ctx context.Context, architecture config.Architecture, out, pkg string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "lambda.norpc", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", out, pkg)
+func Command(ctx context.Context, architecture config.Architecture, out string, packages ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-tags", "lambda.norpc", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", out}, packages...)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch(architecture))
 	return cmd
 }

@@ -11,12 +11,13 @@ package config
 // Prefix is what every context key of this project begins with.
 const Prefix = "deployhooks:"
 
-// Hooks is the configuration of both functions. [Parse] returns only valid ones,
+// Hooks is the configuration of both stacks. [Parse] returns only valid ones,
 // with defaults where nothing was given. [Settings] says what each setting does and
 // what it may be; here is how it is held.
 type Hooks struct {
 	Repair           Repair
 	Drain            Drain
+	Tenants          Tenants
 	NotifyEmails     []string
 	AlarmTopicARN    string   // empty means the notices topic
 	EventBus         string   // a name
@@ -59,6 +60,18 @@ type Drain struct {
 	OnSpotInterruption, OnStateChange Response // DrainInstance or Off
 	OnRebalance, OnMaintenance        Response // Notify or DrainInstance
 	ReleasesPerSecond                 int      // 1 to 100
+}
+
+// Tenants is the configuration of the tenants stack, which is there with a blueprint
+// only.
+type Tenants struct {
+	// Blueprint is a directory, as package tenant/source reads it.
+	Blueprint string
+	// RemovalDelayHours is how long a removal can be cancelled, 0 to 2160.
+	RemovalDelayHours int
+	// DatabaseSubnets and DatabaseSecurityGroups are the network of the worker of class
+	// database: IDs, both or none.
+	DatabaseSubnets, DatabaseSecurityGroups []string
 }
 
 // Architecture is the instruction set that the functions are built for, in

@@ -48,6 +48,11 @@ func (h Hooks) DrainEnvironment() map[string]string {
 	})
 }
 
+// TenantEnvironment are the same for the intake function.
+func (h Hooks) TenantEnvironment() map[string]string {
+	return h.with(map[string]string{"REMOVAL_DELAY": strconv.Itoa(h.Tenants.RemovalDelayHours) + "h"})
+}
+
 // with adds what both functions get.
 func (h Hooks) with(environment map[string]string) map[string]string {
 	environment["EVENT_BUS"] = h.EventBus

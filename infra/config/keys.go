@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"deployhooks/pkg/nearest"
 )
 
 // renamed are keys that there were once, and what does the same now.
@@ -19,7 +21,7 @@ func renamed() map[string]string {
 func looksLikeOurs(key string) bool {
 	plain, prefix := letters(key), letters(Prefix)
 	for end := max(0, len(prefix)-2); end <= min(len(plain), len(prefix)+2); end++ {
-		if distance(plain[:end], prefix) <= 2 {
+		if nearest.Distance(plain[:end], prefix) <= 2 {
 			return true
 		}
 	}
@@ -32,19 +34,19 @@ func everyKey() []string { return slices.AppendSeq(knownKeys(), maps.Keys(rename
 // remedy says what to write instead of an unknown key.
 func remedy(key string) string {
 	plain := letters(key)
-	nearest, least := "", len(plain)+len(Prefix)
+	closest, least := "", len(plain)+len(Prefix)
 	for _, k := range everyKey() {
-		if d := min(distance(plain, letters(Prefix+k)), distance(plain, letters(k))); d < least {
-			nearest, least = k, d
+		if d := min(nearest.Distance(plain, letters(Prefix+k)), nearest.Distance(plain, letters(k))); d < least {
+			closest, least = k, d
 		}
 	}
-	if least > 4 || least > len(nearest)/2 {
+	if least > 4 || least > len(closest)/2 {
 		return "known keys are: " + Prefix + strings.Join(knownKeys(), ", "+Prefix)
 	}
-	if now, gone := renamed()[nearest]; gone {
-		return fmt.Sprintf("%s%s has been renamed; write %s%s", Prefix, nearest, Prefix, strings.ReplaceAll(now, " and ", " and "+Prefix))
+	if now, gone := renamed()[closest]; gone {
+		return fmt.Sprintf("%s%s has been renamed; write %s%s", Prefix, closest, Prefix, strings.ReplaceAll(now, " and ", " and "+Prefix))
 	}
-	return "write " + Prefix + nearest
+	return "write " + Prefix + closest
 }
 
 func knownKeys() []string {
@@ -63,25 +65,4 @@ func letters(key string) string {
 		}
 		return unicode.ToLower(r)
 	}, key)
-}
-
-// distance is the number of letters to insert, remove or replace to make one
-// word of the other (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }

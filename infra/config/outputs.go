@@ -3,6 +3,22 @@ package config
 // HooksName is the name of the hooks stack.
 const HooksName = "deployhooks"
 
+// TenantsName is the name of the tenants stack.
+const TenantsName = "deployhooks-tenants"
+
+// The outputs of the tenants stack, for people and scripts.
+const (
+	RequestTopicOutput     = "RequestTopicArn"    // to publish requests to
+	IntakeFunctionOutput   = "IntakeFunctionName" // for aws lambda invoke
+	IntakeQueueOutput      = "IntakeQueueUrl"
+	IntakeDeadLetterOutput = "IntakeDeadLetterUrl"
+	TenantTableOutput      = "TenantTableName"  // the registry; outlives the stack
+	TenantBucketOutput     = "TenantBucketName" // what instances read; outlives the stack
+	BlueprintOutput        = "BlueprintVersion"
+	ConvergeMachineOutput  = "ConvergeMachineArn"
+	RemoveMachineOutput    = "RemoveMachineArn"
+)
+
 // The outputs of the hooks stack, for people and scripts.
 const (
 	TriggerTopicOutput     = "TriggerTopicArn"     // for the deployment groups' CodeDeploy triggers

@@ -98,5 +98,13 @@ func conflicts(h Hooks) []error {
 		conflict("context keys %[1]sdrainDeadlineMinutes (%[2]d) and %[1]sdrainCommandTimeoutMinutes (%[3]d): the instance would terminate while its command still runs; "+
 			"make the deadline longer or the timeout shorter", Prefix, d.DeadlineMinutes, d.CommandTimeoutMinutes)
 	}
+	t := h.Tenants
+	if len(t.DatabaseSubnets) == 0 != (len(t.DatabaseSecurityGroups) == 0) {
+		conflict("context keys %[1]sdatabaseSubnets (%[2]v) and %[1]sdatabaseSecurityGroups (%[3]v): a function in a VPC needs both; give both or none",
+			Prefix, t.DatabaseSubnets, t.DatabaseSecurityGroups)
+	}
+	if t.Blueprint == "" && (len(t.DatabaseSubnets) > 0 || t.RemovalDelayHours != 24) {
+		conflict("context keys %[1]sremovalDelayHours and %[1]sdatabase…: without %[1]sblueprint there is no tenants stack, and they would have no effect; give the blueprint's directory", Prefix)
+	}
 	return faults
 }

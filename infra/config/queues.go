@@ -36,6 +36,8 @@ type Queue struct {
 // The functions' queues.
 var (
 	RepairQueue = Queue{BatchSize: 10, Concurrency: 5}
+	// IntakeQueue's messages are a transaction each, and people wait for the answer.
+	IntakeQueue = Queue{BatchSize: 10, Concurrency: 5}
 	// DrainQueue has large batches, and few at a time: when a whole fleet
 	// terminates, its events share what they read. What failed is delivered again
 	// soon: a second delivery does no harm there, and a lifecycle hook does not

@@ -28,7 +28,7 @@ type setting struct {
 
 func settings(h *Hooks) []setting {
 	d := &h.Drain
-	return slices.Concat(repairSettings(&h.Repair), drainScope(d), drainBehaviour(d), drainCommands(d), drainEvents(d), sharedSettings(h))
+	return slices.Concat(repairSettings(&h.Repair), drainScope(d), drainBehaviour(d), drainCommands(d), drainEvents(d), tenantSettings(&h.Tenants), sharedSettings(h))
 }
 
 func repairSettings(r *Repair) []setting {
@@ -100,6 +100,19 @@ func drainEvents(d *Drain) []setting {
 			"which may be weeks before AWS acts: the instance keeps running, without requests, for you to replace", oneOf(&d.OnMaintenance, Notify, DrainInstance)},
 	}
 }
+
+func tenantSettings(t *Tenants) []setting {
+	return []setting{
+		{"blueprint", "", "the blueprint that tenants are launched by; none means no tenants stack", text(&t.Blueprint, "a directory with a blueprint.yaml", anything)},
+		{"removalDelayHours", "24", "how long the removal of a tenant can be cancelled before it begins", between(&t.RemovalDelayHours, 0, 2160)},
+		{"databaseSubnets", "", "the subnets of a VPC that the worker of class database runs in, with databaseSecurityGroups; none means that it reaches databases over the internet; they need a way to Secrets Manager, DynamoDB, S3, SNS and EventBridge: NAT or VPC endpoints",
+			list(&t.DatabaseSubnets, "IDs of subnets", form(`^subnet-[0-9a-f]{8,17}$`, "not the ID of a subnet"))},
+		{"databaseSecurityGroups", "", "the worker's security groups there, which the databases let in",
+			list(&t.DatabaseSecurityGroups, "IDs of security groups", form(`^sg-[0-9a-f]{8,17}$`, "not the ID of a security group"))},
+	}
+}
+
+func anything(string) error { return nil }
 
 // sharedSettings say who is notified, and how both functions run.
 func sharedSettings(h *Hooks) []setting {

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -24,18 +25,10 @@ type alarm struct {
 // a function counts as silent: one may be late, and one at the edge of a period.
 const silentPeriods = 3
 
-// addAlarms adds the alarms that every function has.
-func (f *QueuedFunction) addAlarms(to awssns.ITopic) {
-	five := awscdk.Duration_Minutes(jsii.Number(5))
-	sum := &awscloudwatch.MetricOptions{Period: five, Statistic: jsii.String("Sum")}
-	largest := &awscloudwatch.MetricOptions{Period: five, Statistic: jsii.String("Maximum")}
-	alarms := []alarm{{
-		id: "DeadLetterAlarm",
-		description: "Messages were moved to the dead-letter queue in the last five minutes. It goes off again for further ones, and ends although they remain. " +
-			"Read them and the function's logs, fix the cause, then redrive those that came from the function's queue.",
-		metric:    f.newDeadLetters(five),
-		threshold: 1,
-	}, {
+// alarms are those that every function has.
+func (f *Program) alarms() []alarm {
+	sum := &awscloudwatch.MetricOptions{Period: awscdk.Duration_Minutes(jsii.Number(5)), Statistic: jsii.String("Sum")}
+	return []alarm{{
 		id:          "ErrorAlarm",
 		description: "The function failed as a whole: it crashed, ran out of time, or could not start. Its logs say why.",
 		metric:      f.Function.MetricErrors(sum),
@@ -45,25 +38,42 @@ func (f *QueuedFunction) addAlarms(to awssns.ITopic) {
 		description: "Lambda throttled the function: the account's concurrency is used up.",
 		metric:      f.Function.MetricThrottles(sum),
 		threshold:   1,
+	}}
+}
+
+// queueAlarms are those of the queues and of the schedule.
+func (f *QueuedFunction) queueAlarms() []alarm {
+	five := awscdk.Duration_Minutes(jsii.Number(5))
+	alarms := []alarm{{
+		id: "DeadLetterAlarm",
+		description: "Messages were moved to the dead-letter queue in the last five minutes. It goes off again for further ones, and ends although they remain. " +
+			"Read them and the function's logs, fix the cause, then redrive those that came from the function's queue.",
+		metric:    f.newDeadLetters(five),
+		threshold: 1,
 	}, {
 		id:          "StaleAlarm",
-		description: fmt.Sprintf("Messages wait for more than %v minutes: the function does not keep up, or is throttled.", f.settings.stale/60),
-		metric:      f.Queue.MetricApproximateAgeOfOldestMessage(largest),
-		threshold:   f.settings.stale,
+		description: fmt.Sprintf("Messages wait for more than %v minutes: the function does not keep up, or is throttled.", f.queue.stale/60),
+		metric:      f.Queue.MetricApproximateAgeOfOldestMessage(&awscloudwatch.MetricOptions{Period: five, Statistic: jsii.String("Maximum")}),
+		threshold:   f.queue.stale,
 	}}
-	if f.settings.sweep > 0 {
+	if f.queue.sweep > 0 {
 		alarms = append(alarms, alarm{
 			id:          "SilenceAlarm",
 			description: "The function was not invoked for three periods of its schedule, and for 15 minutes at least: missed events are not reconciled. Check the schedule and the event source mapping.",
 			metric: f.Function.MetricInvocations(&awscloudwatch.MetricOptions{
-				Period: duration(max(f.settings.sweep, 300)), Statistic: jsii.String("Sum"),
+				Period: duration(max(f.queue.sweep, 300)), Statistic: jsii.String("Sum"),
 			}),
 			threshold: 1,
 			silence:   true,
 		})
 	}
+	return alarms
+}
+
+// addAlarms adds alarms to scope.
+func addAlarms(scope constructs.Construct, alarms []alarm, to awssns.ITopic) {
 	for _, a := range alarms {
-		f.addAlarm(a, to)
+		addAlarm(scope, a, to)
 	}
 }
 
@@ -86,7 +96,7 @@ func (f *QueuedFunction) newDeadLetters(period awscdk.Duration) awscloudwatch.IM
 	})
 }
 
-func (f *QueuedFunction) addAlarm(a alarm, to awssns.ITopic) {
+func addAlarm(scope constructs.Construct, a alarm, to awssns.ITopic) {
 	comparison := awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD
 	missing, periods := awscloudwatch.TreatMissingData_NOT_BREACHING, 1.0
 	if a.silence {
@@ -97,7 +107,7 @@ func (f *QueuedFunction) addAlarm(a alarm, to awssns.ITopic) {
 		comparison = awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD
 		missing, periods = awscloudwatch.TreatMissingData_MISSING, silentPeriods
 	}
-	created := awscloudwatch.NewAlarm(f, &a.id, &awscloudwatch.AlarmProps{
+	created := awscloudwatch.NewAlarm(scope, &a.id, &awscloudwatch.AlarmProps{
 		AlarmDescription:   &a.description,
 		Metric:             a.metric,
 		Threshold:          &a.threshold,

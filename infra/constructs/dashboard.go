@@ -16,7 +16,7 @@ const MetricNamespace = "deployhooks"
 // failed.
 func (h *DeploymentHooks) newDashboard() awscloudwatch.Dashboard {
 	var rows []*[]awscloudwatch.IWidget
-	for _, f := range h.functions {
+	for _, f := range h.in.functions {
 		for _, row := range f.graphs(*f.Node().Id()) {
 			rows = append(rows, &row)
 		}

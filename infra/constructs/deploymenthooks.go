@@ -1,9 +1,6 @@
 package constructs
 
 import (
-	"context"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -13,11 +10,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/constructs-go/constructs/v10"
-	"github.com/aws/jsii-runtime-go"
 
-	"deployhooks/infra/build"
 	"deployhooks/infra/config"
-	"deployhooks/infra/permissions"
 )
 
 // DeploymentHooksProps are the properties of [DeploymentHooks].
@@ -102,9 +96,8 @@ type DeploymentHooks struct {
 	// Baselines outlives the stack; Drains does not.
 	Baselines, Drains awsdynamodb.ITable
 	Dashboard         awscloudwatch.Dashboard
-	functions         []*QueuedFunction // those above
 	props             DeploymentHooksProps
-	programs          string
+	in                installation
 	subscribers       string
 }
 
@@ -124,9 +117,11 @@ func NewDeploymentHooks(scope constructs.Construct, id *string, props *Deploymen
 
 	h := &DeploymentHooks{Configuration: cfg, props: *props}
 	constructs.NewConstruct_Override(h, scope, id)
-	discard := h.findPrograms(scope, id)
+	h.in = installation{scope: h, cfg: cfg, environment: props.EnvironmentName, key: props.EncryptionKey}
+	discard := h.in.findPrograms("DeploymentHooks", props.Programs, "repair", "drain")
 	defer discard()
 	h.addTopics()
+	h.in.notices, h.in.alarms = h.NoticeTopic, h.AlarmTopic
 	h.addBaselines()
 	h.addDrains()
 	h.addRepair()
@@ -152,51 +147,4 @@ func requireSameRegion(v *validation, scope constructs.Construct, topic string) 
 	}
 	of := strings.Split(topic, ":")[3]
 	v.require(of == region, "Configuration", "deployhooks:alarmTopicArn is a topic in %s, and the stack is in %s, where alarms need it", of, region)
-}
-
-// findPrograms builds the functions unless their folder is given. Whoever calls it
-// discards what was built when the CDK has copied it.
-func (h *DeploymentHooks) findPrograms(scope constructs.Construct, id *string) (discard func()) {
-	if h.props.Programs != nil {
-		h.programs = *h.props.Programs
-		return func() {}
-	}
-	var v validation
-	folder, err := os.MkdirTemp("", "deployhooks-")
-	if err == nil {
-		err = build.Functions(context.Background(), folder, h.Configuration.Architecture)
-	}
-	if err != nil {
-		_ = os.RemoveAll(folder)
-		v.require(false, "Programs", "%v", err)
-	}
-	v.enforce("DeploymentHooks", scope, id)
-	h.programs = folder
-	return func() { _ = os.RemoveAll(folder) }
-}
-
-// program is the folder of one function's program.
-func (h *DeploymentHooks) program(function string) *string {
-	return jsii.String(filepath.Join(h.programs, string(h.Configuration.Architecture), strings.ToLower(function)))
-}
-
-// named begins a text with the environment's name, if it has one.
-func (h *DeploymentHooks) named(text string) *string {
-	if h.props.EnvironmentName != nil {
-		text = *h.props.EnvironmentName + ": " + text
-	}
-	return &text
-}
-
-// location is where a function with a table runs.
-func (h *DeploymentHooks) location(table awsdynamodb.ITable) permissions.Location {
-	stack := awscdk.Stack_Of(h)
-	p := permissions.Location{
-		Partition: *stack.Partition(), Region: *stack.Region(), Account: *stack.Account(),
-		Table: *table.TableArn(), NoticeTopic: *h.NoticeTopic.TopicArn(),
-	}
-	if h.AlarmTopic != h.NoticeTopic {
-		p.AlarmTopic = *h.AlarmTopic.TopicArn()
-	}
-	return p
 }

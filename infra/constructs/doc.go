@@ -5,7 +5,8 @@
 //   - [DrainHook] puts the lifecycle hook on an Auto Scaling group that the drain
 //     function completes.
 //   - [QueuedFunction] is what both functions are: a Lambda function with a queue
-//     in front and all that operating it takes.
+//     in front and all that operating it takes. [LambdaFunction] is the same without
+//     a queue.
 //
 // A constructor panics, as constructors of the CDK do, when a property can never
 // work; its message begins with the construct's path and names the property.
@@ -36,6 +37,11 @@ func (v *validation) enforce(construct string, scope constructs.Construct, id *s
 		return
 	}
 	panic(fmt.Errorf("%s %s/%s: %w", construct, *scope.Node().Path(), *id, errors.Join(v.faults...)))
+}
+
+// fail panics for a property whose fault shows only while the construct is made.
+func fail(construct string, c constructs.Construct, property string, err error) {
+	panic(fmt.Errorf("%s %s: %s: %w", construct, *c.Node().Path(), property, err))
 }
 
 // or is the value of an optional property.

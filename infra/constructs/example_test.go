@@ -49,9 +49,11 @@ func ExampleNewQueuedFunction() {
 	stack := awscdk.NewStack(awscdk.NewApp(nil), jsii.String("audit"), nil)
 
 	function := constructs.NewQueuedFunction(stack, jsii.String("Audit"), &constructs.QueuedFunctionProps{
-		Code:       jsii.String("build/arm64/audit"), // the folder of bootstrap
-		Sweep:      awscdk.Duration_Hours(jsii.Number(1)),
-		AlarmTopic: awssns.NewTopic(stack, jsii.String("Pager"), nil),
+		LambdaFunctionProps: constructs.LambdaFunctionProps{
+			Code:       jsii.String("build/arm64/audit"), // the folder of bootstrap
+			AlarmTopic: awssns.NewTopic(stack, jsii.String("Pager"), nil),
+		},
+		Sweep: awscdk.Duration_Hours(jsii.Number(1)),
 	})
 	function.OnEvents(jsii.String("Deployments"), jsii.String("Deployments that change their state"), &awsevents.EventPattern{
 		Source: jsii.Strings("aws.codedeploy"),

@@ -1,10 +1,7 @@
 package constructs
 
 import (
-	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/jsii-runtime-go"
 
 	"deployhooks/infra/config"
@@ -14,7 +11,7 @@ import (
 // addRepair adds the repair function, with all that it is notified by.
 func (h *DeploymentHooks) addRepair() {
 	cfg := h.Configuration
-	h.Repair = h.addFunction("Repair", hookFunction{
+	h.Repair = h.in.addFunction("Repair", hookFunction{
 		description: "Attaches the Auto Scaling group of a blue/green deployment to its load balancer",
 		queue:       config.RepairQueue, table: h.Baselines, environment: cfg.RepairEnvironment(), permissions: permissions.Repair,
 		sweepMinutes: cfg.Repair.SweepMinutes, memory: 256,
@@ -32,7 +29,7 @@ func (h *DeploymentHooks) addRepair() {
 // addDrain adds the drain function, with all that it is notified by.
 func (h *DeploymentHooks) addDrain() {
 	cfg := h.Configuration
-	h.Drain = h.addFunction("Drain", hookFunction{
+	h.Drain = h.in.addFunction("Drain", hookFunction{
 		description: "Takes instances out of their target groups before they terminate",
 		queue:       config.DrainQueue, table: h.Drains, environment: cfg.DrainEnvironment(), permissions: permissions.Drain,
 		sweepMinutes: cfg.Drain.SweepMinutes,
@@ -51,55 +48,6 @@ func (h *DeploymentHooks) addDrain() {
 		d.onEvents("StateChanges", "Instances that EC2 stops or terminates", "aws.ec2", "EC2 Instance State-change Notification",
 			map[string]any{"state": []string{"stopping", "shutting-down"}})
 	}
-}
-
-// hookFunction is what the functions differ by.
-type hookFunction struct {
-	description                        string
-	queue                              config.Queue
-	table                              awsdynamodb.ITable
-	environment                        map[string]string
-	permissions                        func(config.Hooks, permissions.Location) []permissions.Statement
-	sweepMinutes, staleMinutes, memory int // memory in MB
-}
-
-// addFunction adds a function. Its program's folder and the function that its metrics
-// name have its id in small letters.
-func (h *DeploymentHooks) addFunction(id string, f hookFunction) *QueuedFunction {
-	cfg, location := h.Configuration, h.location(f.table)
-	environment := map[string]*string{
-		"TABLE": f.table.TableName(), "TOPIC_ARN": &location.NoticeTopic, "ALARM_TOPIC_ARN": &location.AlarmTopic, "ACCOUNT": &location.Account,
-	}
-	for name, value := range f.environment {
-		environment[name] = &value
-	}
-	delete(environment, "LOG_LEVEL") // the QueuedFunction sets it
-	props := &QueuedFunctionProps{
-		Code:              h.program(id),
-		Description:       h.named(f.description),
-		Architecture:      awslambda.Architecture_ARM_64(),
-		MemorySize:        jsii.Number(f.memory),
-		Timeout:           duration(config.Timeout.Seconds()),
-		Environment:       &environment,
-		LogLevel:          &cfg.LogLevel,
-		LogRetentionDays:  jsii.Number(cfg.LogRetentionDays),
-		BatchSize:         jsii.Number(f.queue.BatchSize),
-		BatchingWindow:    duration(f.queue.Window.Seconds()),
-		MaxConcurrency:    jsii.Number(f.queue.Concurrency),
-		VisibilityTimeout: duration(f.queue.VisibilityTimeout().Seconds()),
-		MaxReceiveCount:   jsii.Number(config.MaxReceives),
-		Sweep:             awscdk.Duration_Minutes(jsii.Number(f.sweepMinutes)),
-		StaleAfter:        awscdk.Duration_Minutes(jsii.Number(f.staleMinutes)),
-		AlarmTopic:        h.AlarmTopic,
-		EncryptionKey:     h.props.EncryptionKey,
-	}
-	if cfg.Architecture == config.X86_64 {
-		props.Architecture = awslambda.Architecture_X86_64()
-	}
-	function := NewQueuedFunction(h, &id, props)
-	function.allow(f.permissions(cfg, location)...)
-	h.functions = append(h.functions, function)
-	return function
 }
 
 // onEvents is [QueuedFunction.OnEvents] for one kind of event.

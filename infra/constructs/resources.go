@@ -45,7 +45,7 @@ func (h *DeploymentHooks) addTopics() {
 func (h *DeploymentHooks) newTopic(id, displayName, service string) awssns.ITopic {
 	publisher := awsiam.NewServicePrincipal(&service, nil)
 	topic := awssns.NewTopic(h, &id, &awssns.TopicProps{
-		DisplayName: h.named(displayName),
+		DisplayName: h.in.named(displayName),
 		EnforceSSL:  jsii.Bool(true),
 		MasterKey:   h.props.EncryptionKey,
 	})
@@ -93,7 +93,7 @@ func (h *DeploymentHooks) addBaselines() {
 		h.Baselines = awsdynamodb.Table_FromTableName(h, jsii.String("Baselines"), &name)
 		return
 	}
-	props := h.table("application")
+	props := h.in.table("application")
 	props.TableName = awscdk.Names_UniqueResourceName(h, &awscdk.UniqueResourceNameOptions{Separator: jsii.String("-"), MaxLength: jsii.Number(245)})
 	props.TableName = jsii.String(*props.TableName + "-baselines")
 	props.SortKey = stringKey("deploymentGroup")
@@ -107,7 +107,7 @@ func (h *DeploymentHooks) addBaselines() {
 // nothing acts on either; the hooks' own timeouts then end the lifecycle actions. So it needs no backup. The index holds open drains only, because only
 // they have its key, so that reading them does not read what has ended.
 func (h *DeploymentHooks) addDrains() {
-	props := h.table("instance")
+	props := h.in.table("instance")
 	props.TimeToLiveAttribute = jsii.String("expires")
 	props.RemovalPolicy = awscdk.RemovalPolicy_DESTROY
 	table := awsdynamodb.NewTable(h, jsii.String("Drains"), props)
@@ -118,19 +118,6 @@ func (h *DeploymentHooks) addDrains() {
 		ProjectionType: awsdynamodb.ProjectionType_ALL,
 	})
 	h.Drains = table
-}
-
-// table are the properties that both tables share.
-func (h *DeploymentHooks) table(partitionKey string) *awsdynamodb.TableProps {
-	props := &awsdynamodb.TableProps{
-		PartitionKey: stringKey(partitionKey),
-		BillingMode:  awsdynamodb.BillingMode_PAY_PER_REQUEST,
-		Encryption:   awsdynamodb.TableEncryption_AWS_MANAGED,
-	}
-	if h.props.EncryptionKey != nil {
-		props.Encryption, props.EncryptionKey = awsdynamodb.TableEncryption_CUSTOMER_MANAGED, h.props.EncryptionKey
-	}
-	return props
 }
 
 func stringKey(name string) *awsdynamodb.Attribute {

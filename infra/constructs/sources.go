@@ -41,7 +41,7 @@ func (f *QueuedFunction) OnTopic(topic awssns.ITopic) {
 // addSweep sends the function a sweep on a schedule. One that cannot be delivered
 // until the next is due is worth nothing any more.
 func (f *QueuedFunction) addSweep() {
-	if f.settings.sweep == 0 {
+	if f.queue.sweep == 0 {
 		return
 	}
 	stack := awscdk.Stack_Of(f)
@@ -57,7 +57,7 @@ func (f *QueuedFunction) addSweep() {
 			}},
 		}),
 	})
-	every := duration(f.settings.sweep)
+	every := duration(f.queue.sweep)
 	awsscheduler.NewSchedule(f, jsii.String("Sweep"), &awsscheduler.ScheduleProps{
 		Description: jsii.String("Reconciles everything in scope, missed events included"),
 		Schedule:    awsscheduler.ScheduleExpression_Rate(every),

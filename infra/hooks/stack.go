@@ -1,42 +1,19 @@
 // Package hooks is the hooks stack: the construct DeploymentHooks, with outputs
-// for people and scripts. The infra program is its [Synthesise].
+// for people and scripts.
 package hooks
 
 import (
-	"context"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"deployhooks/infra/build"
 	"deployhooks/infra/config"
 	deployhooks "deployhooks/infra/constructs"
 )
 
-// Synthesise writes the template of the hooks stack to where the CDK's command
-// line wants it, with the configuration that it passes on. It first builds the
-// functions to the folder programs, so that what is deployed is never older than
-// its source.
-func Synthesise(ctx context.Context, programs string) error {
-	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)})
-	given, _ := app.Node().GetAllContext(nil).(map[string]any)
-	cfg, err := config.Parse(given)
-	if err != nil {
-		return err
-	}
-	if err := build.Functions(ctx, programs, cfg.Architecture); err != nil {
-		return err
-	}
-	own := config.Own(given)
-	NewStack(app, jsii.String(config.HooksName), &deployhooks.DeploymentHooksProps{Configuration: &own, Programs: &programs})
-	app.Synth(nil)
-	return nil
-}
-
 // NewStack adds the hooks stack. It names neither account nor region, so that one
 // template can be deployed anywhere.
-func NewStack(scope constructs.Construct, id *string, props *deployhooks.DeploymentHooksProps) awscdk.Stack {
+func NewStack(scope constructs.Construct, id *string, props *deployhooks.DeploymentHooksProps) *deployhooks.DeploymentHooks {
 	stack := awscdk.NewStack(scope, id, &awscdk.StackProps{
 		Description: jsii.String("Repairs what a CodeDeploy blue/green deployment leaves broken, and drains instances before they terminate"),
 		Tags:        &map[string]*string{"project": jsii.String("deployhooks")},
@@ -66,5 +43,5 @@ func NewStack(scope constructs.Construct, id *string, props *deployhooks.Deploym
 	} {
 		awscdk.NewCfnOutput(stack, &o.id, &awscdk.CfnOutputProps{Value: o.value, Description: &o.description})
 	}
-	return stack
+	return h
 }

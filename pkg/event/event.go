@@ -24,7 +24,7 @@ import (
 
 // Event is one of the types of this package: [Deployment], [LifecycleAction],
 // [SpotInterruption], [RebalanceRecommendation], [StateChange], [Maintenance],
-// [Test], [Request], [Continuation] or [Unknown].
+// [Execution], [TenantRequest], [Test], [Request], [Continuation] or [Unknown].
 type Event interface{ isEvent() }
 
 // Batch is one invocation, opened.
@@ -151,6 +151,31 @@ type Maintenance struct {
 	Over      bool     // done, or cancelled
 }
 
+// Execution says that an execution of a Step Functions state machine has begun or ended.
+type Execution struct {
+	Account string
+	Region  string
+	Machine string // the state machine's ARN
+	Name    string
+	Status  string // RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED or PENDING_REDRIVE
+	Input   string // JSON; empty where the event has no room for it
+}
+
+// TenantRequest requests to launch, change or remove a tenant. Whoever may publish to the
+// topic of tenant requests can send one.
+type TenantRequest struct {
+	// ID identifies the request: the same one may come twice. It is the sender's, or else
+	// that of the SNS message, or else that of the SQS message.
+	ID        string
+	Tenant    string
+	Operation string
+	// Spec is an object, or nil.
+	Spec json.RawMessage
+	// Faults are what is wrong with the form of the request: fields that are missing, unknown, there
+	// twice or of another type. The request is to be refused with them; its other fields may be empty.
+	Faults []Fault
+}
+
 // Test is the test notification that AWS sends when a CodeDeploy trigger, or a
 // lifecycle hook with a notification target, is created. It requests nothing.
 type Test struct {
@@ -182,6 +207,8 @@ func (LifecycleAction) isEvent()         {}
 func (SpotInterruption) isEvent()        {}
 func (RebalanceRecommendation) isEvent() {}
 func (Maintenance) isEvent()             {}
+func (Execution) isEvent()               {}
+func (TenantRequest) isEvent()           {}
 func (Test) isEvent()                    {}
 func (Request) isEvent()                 {}
 func (Continuation) isEvent()            {}
@@ -203,6 +230,8 @@ func Origin(e Event) (account, region string) {
 	case StateChange:
 		return e.Account, e.Region
 	case Maintenance:
+		return e.Account, e.Region
+	case Execution:
 		return e.Account, e.Region
 	}
 	return "", ""

@@ -2,6 +2,7 @@ package event_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -72,7 +73,7 @@ func damage(random *rand.Rand, payload []byte) []byte {
 		values := []string{`7`, `-1e9`, `null`, `true`, `[]`, `{}`, `""`, `[[{}]]`, `"\ud800"`, `{"action":1}`}
 		return replaceValue(random, payload, values[random.IntN(len(values))])
 	case 6: // a field renamed to another
-		names := []string{"action", "Records", "body", "Sns", "Message", "TopicArn", "Type", "detail", "detail-type", "deploymentId", "instanceStatus", "rollbackInformation", "continue", "LifecycleHookName"}
+		names := []string{"action", "Records", "body", "Sns", "Message", "TopicArn", "Type", "detail", "detail-type", "deploymentId", "instanceStatus", "rollbackInformation", "continue", "LifecycleHookName", "tenant", "operation", "spec"}
 		return replaceValue(random, payload, `"x","`+names[random.IntN(len(names))]+`":"x"`)
 	default: // wrapped once more
 		return []byte(queued(string(payload)))
@@ -169,7 +170,7 @@ var vocabulary = func() map[string]bool {
 	for word := range strings.FieldsSeq(`
 		Records body messageId attributes Sns Message Type TopicArn action continue
 		source detail type application deploymentGroup deploymentId state instance id
-		applicationName deploymentGroupName status
+		applicationName deploymentGroupName status stateMachineArn name
 		AutoScalingGroupName LifecycleHookName EC InstanceId LifecycleTransition
 		malformed event the payload is missing empty not an a object array string number boolean null JSON from byte on
 		appears it cut off after bytes UTF has more than that AWS delivers characters allowed holds character no name
@@ -210,6 +211,18 @@ func checkEvent(t *testing.T, e event.Event) {
 		}
 	case event.StateChange:
 		names = []string{e.Instance, e.State}
+	case event.Execution:
+		names = []string{e.Machine, e.Name, e.Status}
+	case event.TenantRequest:
+		if len(e.Faults) == 0 {
+			names = []string{e.Tenant, e.Operation}
+		}
+		if text := (&event.MalformedError{Faults: e.Faults}).Error(); len(e.Faults) > 12 || len(text) > 4000 || len(e.ID) > 600 {
+			t.Errorf("%d faults of %d bytes, and an ID of %d, are kept", len(e.Faults), len(text), len(e.ID))
+		}
+		if e.Spec != nil && (e.Spec[0] != '{' || !json.Valid(e.Spec)) {
+			t.Errorf("a spec of %s", e.Spec)
+		}
 	case event.Unknown:
 	default:
 		t.Errorf("got an event of type %T", e)

@@ -38,6 +38,9 @@ const (
 	maxDetailType      = 128  // an event's detail-type (EventBridge API Reference)
 	maxMessageID       = 100  // SQS Developer Guide, "Queue and message identifiers"
 	maxEventTypeCode   = 100  // codes of AWS Health's events (AWS Health API Reference)
+	maxARN             = 2048 // ARNs (Step Functions API Reference: 256 for those that it takes, more with a version)
+	maxExecutionName   = 80   // executions of state machines (Step Functions API Reference)
+	maxRequestID       = 128  // ours, for the ID of a tenant request
 	maxWord            = 64   // ours, for accounts, regions, states, actions and the like: AWS's longest has 36
 	maxProse           = 1000 // ours, for texts for operators: the rest is cut, not refused
 )

@@ -72,7 +72,9 @@ func openQueued(record *object) Message {
 		ID:       record.name("messageId", maxMessageID),
 		Receives: receives(record),
 	}
-	message.openApart(record, func(record *object) Event { return message.openText(record, "body", "", 1) })
+	message.openApart(record, func(record *object) Event {
+		return identify(message.openText(record, "body", "", 1), message.ID)
+	})
 	return message
 }
 
@@ -120,7 +122,8 @@ func (m *Message) openNotification(notification *object, envelopes int) Event {
 	if kind := notification.peek("Type"); kind != "" && kind != "Notification" {
 		return Unknown{Source: "aws.sns", Kind: cut(kind)}
 	}
-	return m.openText(notification, "Message", notification.peek("Subject"), envelopes+1)
+	e := m.openText(notification, "Message", notification.peek("Subject"), envelopes+1)
+	return identify(e, notification.peek("MessageId"))
 }
 
 // openText opens a message that travels as a string in a field of its
@@ -163,6 +166,8 @@ func (m *Message) open(message *object, envelopes int) Event {
 		return readRequest(message)
 	case message.has("continue"):
 		return readContinuation(message)
+	case isTenantRequest(message):
+		return readTenantRequest(message)
 	}
 	if read := readerOfShape(message); read != nil {
 		return read(message)

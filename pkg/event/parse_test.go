@@ -85,6 +85,21 @@ func continuation(body string) event.Continuation {
 	return event.Continuation{Body: json.RawMessage(body)}
 }
 
+func tenantRequest(id, operation, spec string) event.TenantRequest {
+	r := event.TenantRequest{ID: id, Tenant: "acme", Operation: operation}
+	if spec != "" {
+		r.Spec = json.RawMessage(spec)
+	}
+	return r
+}
+
+func execution(status string) event.Execution {
+	return event.Execution{
+		Account: account, Region: region, Machine: "arn:aws:states:eu-west-1:123456789012:stateMachine:deployhooks-converge", Name: "acme-launch-5f0c2a9d41e7b836",
+		Status: status, Input: `{"tenant":"acme","operation":"acme-launch-5f0c2a9d41e7b836","attempt":1}`,
+	}
+}
+
 const sweepBody = `{"sweep":{}}`
 
 // golden is what each file of the events directory is parsed to. The IDs of messages
@@ -142,12 +157,28 @@ var golden = map[string][]event.Event{
 	"ec2-eventbridge-instance-shutting-down":   {event.StateChange{Account: account, Region: region, Instance: instance, State: "shutting-down"}},
 	"health-eventbridge-scheduled-change":      {retirement()},
 
+	"deployhooks-direct-abandon":         {request("abandon", `{"action":"abandon","tenant":"acme"}`)},
+	"deployhooks-direct-cancel":          {request("cancel", `{"action":"cancel","tenant":"acme"}`)},
+	"deployhooks-direct-complete":        {request("complete", `{"action":"complete","tenant":"acme","step":"store-accounts","by":"mobile@example.com"}`)},
+	"deployhooks-direct-retry":           {request("retry", `{"action":"retry","tenant":"acme"}`)},
+	"deployhooks-direct-tenant":          {request("tenant", `{"action":"tenant","tenant":"acme"}`)},
+	"deployhooks-direct-tenants":         {request("tenants", `{"action":"tenants"}`)},
 	"deployhooks-direct-plan":            {request("plan", `{"action":"plan","application":"shop","deploymentGroup":"web"}`)},
 	"deployhooks-direct-repair":          {request("repair", `{"action":"repair","application":"shop","deploymentGroup":"web"}`)},
 	"deployhooks-direct-status":          {request("status", `{"action":"status"}`)},
 	"deployhooks-direct-sweep":           {request("sweep", `{"action":"sweep"}`)},
 	"deployhooks-sqs-continue-reconcile": {continuation(`{"reconcile":{"application":"shop","deploymentGroup":"web"}}`)},
 	"deployhooks-sqs-continue-sweep":     {continuation(sweepBody)},
+
+	"portal-message-change": {tenantRequest("", "change", `{"schemaVersion":1,"name":"acme","title":"Acme Markets","locale":"de-DE","protected":false}`)},
+	"portal-message-launch": {tenantRequest("order-1001", "launch", `{"schemaVersion":1,"name":"acme","title":"Acme Markets","locale":"en-GB","protected":false}`)},
+	"portal-message-remove": {tenantRequest("", "remove", "")},
+	"portal-sqs-raw-remove": {tenantRequest("9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d", "remove", "")},                                                                                            // the SQS message's ID
+	"portal-sqs-sns-change": {tenantRequest("2e6f0c94-8d17-5a3b-bc21-6a0e9d5f7b18", "change", `{"schemaVersion":1,"name":"acme","title":"Acme Markets","locale":"de-DE","protected":false}`)}, // the SNS message's ID
+	"portal-sqs-sns-launch": {tenantRequest("order-1001", "launch", `{"schemaVersion":1,"name":"acme","title":"Acme Markets","locale":"en-GB","protected":false}`)},
+
+	"stepfunctions-eventbridge-aborted":   {execution("ABORTED")},
+	"stepfunctions-eventbridge-succeeded": {execution("SUCCEEDED")},
 
 	"events-eventbridge-scheduled":      {event.Unknown{Source: "aws.events", Kind: "Scheduled Event"}},
 	"sns-sqs-subscription-confirmation": {event.Unknown{Source: "aws.sns", Kind: "SubscriptionConfirmation"}},
@@ -299,13 +330,22 @@ func marshal(t testing.TB, v any) []byte {
 // their readers.
 func compacted(t testing.TB, e event.Event) event.Event {
 	t.Helper()
-	if r, ok := e.(event.Request); ok {
+	compact := func(text []byte) []byte {
 		var body bytes.Buffer
-		if err := json.Compact(&body, r.Body); err != nil {
+		if err := json.Compact(&body, text); err != nil {
 			t.Fatal(err)
 		}
-		r.Body = body.Bytes()
-		return r
+		return body.Bytes()
+	}
+	switch e := e.(type) {
+	case event.Request:
+		e.Body = compact(e.Body)
+		return e
+	case event.TenantRequest:
+		if e.Spec != nil {
+			e.Spec = compact(e.Spec)
+		}
+		return e
 	}
 	return e
 }

@@ -22,6 +22,8 @@ func readerOfEvent(kind eventKind) func(event, detail *object) Event {
 		return readStateChange
 	case eventKind{"aws.health", "AWS Health Event"}:
 		return readHealthEvent
+	case eventKind{"aws.states", "Step Functions Execution Status Change"}:
+		return readExecution
 	}
 	return nil
 }

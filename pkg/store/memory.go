@@ -62,6 +62,11 @@ func (m *Memory[T]) read(k Key) Item[T] {
 func (m *Memory[T]) Put(_ context.Context, items ...Item[T]) (conflicts []Key, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.put(items)
+}
+
+// put writes items one by one. The caller holds mu.
+func (m *Memory[T]) put(items []Item[T]) (conflicts []Key, err error) {
 	for _, i := range items {
 		text, err := encode(i.Key, i.Value)
 		switch {

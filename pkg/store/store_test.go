@@ -25,7 +25,7 @@ type record struct {
 
 type (
 	item  = store.Item[record]
-	items = store.Store[record]
+	items = store.Transactional[record]
 )
 
 const table = "items"
@@ -52,6 +52,8 @@ func TestContract(t *testing.T) {
 		{"open items are listed", listsOpen},
 		{"a value of a newer schema is not read", refusesNewerSchema},
 		{"a value that cannot be encoded is not written", refusesValue},
+		{"a transaction writes all or nothing", transacts},
+		{"a partition is listed in order", listsPartition},
 	} {
 		t.Run(c.clause, func(t *testing.T) {
 			t.Run("memory", func(t *testing.T) {

@@ -107,26 +107,46 @@ func refuse(dir, good string) (map[string]string, error) {
 	})
 	code := filepath.Join(good, "arm64", "repair")
 	seconds := func(n float64) awscdk.Duration { return awscdk.Duration_Seconds(&n) }
+	faulty := filepath.Join(dir, "faulty")
+	if err := os.MkdirAll(faulty, 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(faulty, "blueprint.yaml"), []byte("name: x\nsteps:\n- name: a\n  kind: nothing\n- name: b\n  needs: [c]\n"), 0o644); err != nil {
+		return nil, err
+	}
+	for name, folder := range map[string]string{"missing folder": filepath.Join(dir, "nowhere"), "faults": faulty, "no topic": exampleFolder} {
+		attempt("Tenants "+name, func(stack awscdk.Stack) {
+			props := &constructs.TenantsProps{Programs: &good, Configuration: &map[string]any{"deployhooks:blueprint": folder}}
+			if name != "no topic" {
+				props.NoticeTopic = awssns.NewTopic(stack, jsii.String("Notices"), nil)
+			}
+			constructs.NewTenants(stack, jsii.String("Tenants"), props)
+		})
+	}
+	type function = constructs.LambdaFunctionProps
+	queued := func(props constructs.QueuedFunctionProps) constructs.QueuedFunctionProps {
+		props.Code = &code
+		return props
+	}
 	for property, props := range map[string]constructs.QueuedFunctionProps{
 		"Code":              {},
-		"Architecture":      {Code: &code, Architecture: awslambda.Architecture_X86_64()},
-		"Timeout":           {Code: &code, Timeout: seconds(901)},
-		"MemorySize":        {Code: &code, MemorySize: jsii.Number(64)},
-		"BatchSize":         {Code: &code, BatchSize: jsii.Number(10001), BatchingWindow: seconds(1)},
-		"BatchingWindow":    {Code: &code, BatchSize: jsii.Number(11)},
-		"MaxConcurrency":    {Code: &code, MaxConcurrency: jsii.Number(1)},
-		"MaxReceiveCount":   {Code: &code, MaxReceiveCount: jsii.Number(0)},
-		"VisibilityTimeout": {Code: &code, VisibilityTimeout: seconds(59)},
-		"Sweep":             {Code: &code, Sweep: seconds(90)},
-		"StaleAfter":        {Code: &code, StaleAfter: seconds(1)},
-		"LogLevel":          {Code: &code, LogLevel: jsii.String("loud")},
-		"Environment":       {Code: &code, Environment: &map[string]*string{"QUEUE_URL": jsii.String("mine")}},
+		"Architecture":      {LambdaFunctionProps: function{Code: &code, Architecture: awslambda.Architecture_X86_64()}},
+		"Timeout":           {LambdaFunctionProps: function{Code: &code, Timeout: seconds(901)}},
+		"MemorySize":        {LambdaFunctionProps: function{Code: &code, MemorySize: jsii.Number(64)}},
+		"LogLevel":          {LambdaFunctionProps: function{Code: &code, LogLevel: jsii.String("loud")}},
+		"Environment":       {LambdaFunctionProps: function{Code: &code, Environment: &map[string]*string{"QUEUE_URL": jsii.String("mine")}}},
+		"BatchSize":         queued(constructs.QueuedFunctionProps{BatchSize: jsii.Number(10001), BatchingWindow: seconds(1)}),
+		"BatchingWindow":    queued(constructs.QueuedFunctionProps{BatchSize: jsii.Number(11)}),
+		"MaxConcurrency":    queued(constructs.QueuedFunctionProps{MaxConcurrency: jsii.Number(1)}),
+		"MaxReceiveCount":   queued(constructs.QueuedFunctionProps{MaxReceiveCount: jsii.Number(0)}),
+		"VisibilityTimeout": queued(constructs.QueuedFunctionProps{VisibilityTimeout: seconds(59)}),
+		"Sweep":             queued(constructs.QueuedFunctionProps{Sweep: seconds(90)}),
+		"StaleAfter":        queued(constructs.QueuedFunctionProps{StaleAfter: seconds(1)}),
 	} {
 		attempt("QueuedFunction "+property, func(stack awscdk.Stack) { constructs.NewQueuedFunction(stack, jsii.String("Function"), &props) })
 	}
-	attempt("QueuedFunction good", func(stack awscdk.Stack) {
-		constructs.NewQueuedFunction(stack, jsii.String("Function"), &constructs.QueuedFunctionProps{Code: &code})
-	})
+	complete := queued(constructs.QueuedFunctionProps{})
+	attempt("QueuedFunction good", func(stack awscdk.Stack) { constructs.NewQueuedFunction(stack, jsii.String("Function"), &complete) })
 	return refusals, nil
 }
 

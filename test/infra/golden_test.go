@@ -73,7 +73,7 @@ func (t template) policy(test *testing.T, rolePrefix string) string {
 	if err := encoder.Encode(map[string]any{"Version": "2012-10-17", "Statement": resolved(all)}); err != nil {
 		test.Fatal(err)
 	}
-	return b.String()
+	return assetHash.ReplaceAllString(b.String(), "<hash>")
 }
 
 // resolved is a value with its references as Fn::Sub writes them.
@@ -126,7 +126,7 @@ func summary(t template) string {
 				for _, variable := range slices.Sorted(maps.Keys(at(value, "Variables").(map[string]any))) {
 					fmt.Fprintf(&b, "    Environment %s=%s\n", variable, words(at(value, "Variables", variable)))
 				}
-			case "Code", "DashboardBody": // a hash, and what is read on the screen
+			case "Code", "DashboardBody", "DefinitionString": // a hash, what is read on the screen, and what package workflow has
 			default:
 				fmt.Fprintf(&b, "    %s: %s\n", property, words(value))
 			}
@@ -135,8 +135,11 @@ func summary(t template) string {
 	for _, output := range slices.Sorted(maps.Keys(t.Outputs)) {
 		fmt.Fprintf(&b, "output %s = %s\n", output, words(t.Outputs[output].Value))
 	}
-	return b.String()
+	return assetHash.ReplaceAllString(b.String(), "<hash>")
 }
+
+// assetHash is the name of an uploaded file.
+var assetHash = regexp.MustCompile(`[0-9a-f]{64}`)
 
 // String is the statement in one line.
 func (s statement) String() string {

@@ -31,6 +31,8 @@ import (
 	"deployhooks/infra/config"
 	"deployhooks/infra/constructs"
 	"deployhooks/infra/hooks"
+	"deployhooks/infra/program"
+	"deployhooks/infra/tenants"
 )
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
@@ -44,6 +46,8 @@ var (
 	intel      template // architecture x86_64
 	encrypted  template // with a key, a boundary, tags and an environment's name
 	twice      template // two DeploymentHooks in one stack, one of them with topics of the stack's
+	tenancy    template // the tenants stack with the example blueprint, nothing else configured
+	tenancyNet template // the same with as much as possible configured
 	warnings   map[string][]string
 	refusals   map[string]string
 	findings   []finding
@@ -52,7 +56,7 @@ var (
 
 // synthesis is what the second process hands over.
 type synthesis struct {
-	Plain, Configured, Planning, Replacing, Intel, Encrypted, Twice template
+	Plain, Configured, Planning, Replacing, Intel, Encrypted, Twice, Tenancy, TenancyNet template
 	// Warnings are those of the synthesis, by variant.
 	Warnings map[string][]string
 	// Refusals are the panics of constructors, by scenario.
@@ -118,7 +122,7 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	second := map[string]func(string) error{
 		handOver: synthesise,
-		asInfra:  func(programs string) error { return hooks.Synthesise(context.Background(), programs) },
+		asInfra:  func(programs string) error { return program.Synthesise(context.Background(), programs) },
 	}
 	for variable, run := range second {
 		if value := os.Getenv(variable); value != "" {
@@ -174,6 +178,7 @@ func takeOver() (err error) {
 	}
 	plain, configured, planning, replacing = s.Plain, s.Configured, s.Planning, s.Replacing
 	intel, encrypted, twice = s.Intel, s.Encrypted, s.Twice
+	tenancy, tenancyNet = s.Tenancy, s.TenancyNet
 	warnings, refusals, findings, fleets = s.Warnings, s.Refusals, s.Findings, s.Fleets
 	return nil
 }
@@ -182,7 +187,7 @@ func takeOver() (err error) {
 func synthesise(dir string) (err error) {
 	build := filepath.Join(dir, "build")
 	for architecture, machine := range map[string]elf.Machine{"arm64": elf.EM_AARCH64, "x86_64": elf.EM_X86_64} {
-		for _, function := range []string{"repair", "drain"} {
+		for _, function := range []string{"repair", "drain", "intake", "step"} {
 			if err := writeProgram(filepath.Join(build, architecture, function), machine); err != nil {
 				return err
 			}
@@ -213,6 +218,12 @@ func synthesise(dir string) (err error) {
 		return err
 	}
 	if s.Twice, err = templateOf(newTwice(build)); err != nil {
+		return err
+	}
+	if s.Tenancy, err = templateOf(newTenancy(newApp(""), tenantSettings(), build)); err != nil {
+		return err
+	}
+	if s.TenancyNet, err = templateOf(newTenancy(newApp(""), fullTenantSettings(), build)); err != nil {
 		return err
 	}
 	if s.Findings, err = nag(build, filepath.Join(dir, "nag")); err != nil {
@@ -247,34 +258,44 @@ func templateOf(stack awscdk.Stack) (template, error) {
 
 // newHooks makes a hooks stack as the infra program does.
 func newHooks(app awscdk.App, settings map[string]any, build string) awscdk.Stack {
-	return hooks.NewStack(app, jsii.String(config.HooksName), &constructs.DeploymentHooksProps{Configuration: &settings, Programs: &build})
+	return awscdk.Stack_Of(hooks.NewStack(app, jsii.String(config.HooksName), &constructs.DeploymentHooksProps{Configuration: &settings, Programs: &build}))
+}
+
+// newTenancy makes a hooks stack and a tenants stack, as the infra program does, and
+// returns the latter.
+func newTenancy(app awscdk.App, settings map[string]any, build string) awscdk.Stack {
+	h := hooks.NewStack(app, jsii.String(config.HooksName), &constructs.DeploymentHooksProps{Configuration: &settings, Programs: &build})
+	return awscdk.Stack_Of(tenants.NewStack(app, jsii.String(config.TenantsName), &constructs.TenantsProps{
+		Configuration: &settings, Programs: &build, NoticeTopic: h.NoticeTopic, AlarmTopic: h.AlarmTopic,
+	}))
 }
 
 // nag asks cdk-nag what it thinks, and reads its answer where the CDK's command
 // line reads it: in the metadata of the cloud assembly.
 func nag(build, out string) ([]finding, error) {
 	app := newApp(out)
-	newHooks(app, nil, build)
+	newTenancy(app, tenantSettings(), build)
 	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(nil), nil)
 	app.Synth(nil)
-
-	b, err := os.ReadFile(filepath.Join(out, config.HooksName+".metadata.json"))
-	if err != nil {
-		return nil, err
-	}
-	var metadata map[string][]struct {
-		Type string
-		Data any
-	}
-	if err := json.Unmarshal(b, &metadata); err != nil {
-		return nil, err
-	}
 	var found []finding
-	for construct, entries := range metadata {
-		for _, entry := range entries {
-			text, ok := entry.Data.(string)
-			if rule, _, cut := strings.Cut(text, ": "); ok && cut && strings.HasPrefix(rule, "AwsSolutions-") {
-				found = append(found, finding{rule, strings.TrimPrefix(construct, "/"+config.HooksName+"/Default/")})
+	for _, stack := range []string{config.HooksName, config.TenantsName} {
+		b, err := os.ReadFile(filepath.Join(out, stack+".metadata.json"))
+		if err != nil {
+			return nil, err
+		}
+		var metadata map[string][]struct {
+			Type string
+			Data any
+		}
+		if err := json.Unmarshal(b, &metadata); err != nil {
+			return nil, err
+		}
+		for construct, entries := range metadata {
+			for _, entry := range entries {
+				text, ok := entry.Data.(string)
+				if rule, _, cut := strings.Cut(text, ": "); ok && cut && strings.HasPrefix(rule, "AwsSolutions-") {
+					found = append(found, finding{rule, strings.TrimPrefix(strings.TrimPrefix(construct, "/"+stack+"/"), "Default/")})
+				}
 			}
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -105,6 +106,8 @@ func (r *Region) needs(c Call) (all []need, ok bool) {
 		return putEventsNeeds(n, c.Input), true
 	case dynamodb.ServiceID:
 		return dynamoNeeds(n, c.Input, in), true
+	case sfn.ServiceID:
+		return stepFunctionsNeeds(n, in), true
 	}
 	return all, len(all) > 0
 }

@@ -74,3 +74,9 @@ func transactionAction(i ddb.TransactWriteItem) (action string, table *string) {
 	}
 	return "PutItem", nil // refused by the service
 }
+
+// stepFunctionsNeeds: an action is on a state machine (or its version) or on an execution.
+// Those with a task token have no resource that a caller knows: on all.
+func stepFunctionsNeeds(n need, in input) []need {
+	return n.on(cmp.Or(in.text("StateMachineArn"), in.text("ExecutionArn"), "*"))
+}

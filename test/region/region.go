@@ -1,6 +1,6 @@
 // Package region is a simulated AWS region with a virtual clock: as much of
 // Auto Scaling, Elastic Load Balancing, CodeDeploy, SSM, SNS, SQS,
-// EventBridge and DynamoDB as the functions of this project live on, and the
+// EventBridge, DynamoDB and Step Functions as the functions of this project live on, and the
 // users whose requests succeed or fail meanwhile. Tests, the demo and the
 // servers of test/region/wire call it.
 //
@@ -137,6 +137,8 @@ type state struct {
 	transactions map[string]transaction
 	delivery     delivery
 	answers      answers
+	// stepFunctions are the state machines, and the functions that they invoke.
+	stepFunctions stepFunctions
 }
 
 // New returns an empty region at the start of its virtual time.
@@ -163,6 +165,10 @@ func New(o Options) *Region {
 		actions:      map[string]*action{},
 		transactions: map[string]transaction{},
 		commands:     newCommands(),
+		stepFunctions: stepFunctions{
+			functions: map[string]Function{}, machines: map[string]*machine{}, parsed: map[string]*aslMachine{},
+			executions: map[string]*execution{}, waiting: map[string]*callback{},
+		},
 	}}
 	if o.Throttling {
 		r.gate.buckets = newBuckets(o.Start)

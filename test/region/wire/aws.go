@@ -26,6 +26,7 @@ func ServicesOf(region any) []Service {
 		{"SQS", SQS},
 		{"EventBridge", EventBridge},
 		{"DynamoDB", DynamoDB},
+		{"StepFunctions", StepFunctions},
 	} {
 		view := reflect.ValueOf(region).MethodByName(known.method)
 		if view.IsValid() && view.Type().NumIn() == 0 && view.Type().NumOut() == 1 {
@@ -232,5 +233,14 @@ func DynamoDB(client any) Service {
 			(*dynamodbtypes.AttributeValueMemberSS)(nil),
 		},
 		Client: client,
+	}
+}
+
+// StepFunctions describes AWS Step Functions.
+func StepFunctions(client any) Service {
+	return Service{
+		ID: "SFN", Protocol: JSON10, Signing: "states", Target: "AWSStepFunctions",
+		LowerCamel: true,
+		Client:     client,
 	}
 }

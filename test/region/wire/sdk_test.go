@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -57,6 +59,8 @@ func apis() []api {
 		{wire.EventBridge, func(c aws.Config) any { return eventbridge.NewFromConfig(c) }, []string{"PutEvents"}},
 		{wire.DynamoDB, func(c aws.Config) any { return dynamodb.NewFromConfig(c) }, []string{
 			"BatchGetItem", "PutItem", "TransactWriteItems", "Scan"}},
+		{wire.StepFunctions, func(c aws.Config) any { return sfn.NewFromConfig(c) }, []string{
+			"StartExecution", "DescribeExecution", "StopExecution", "GetExecutionHistory", "SendTaskSuccess", "SendTaskFailure"}},
 	}
 }
 
@@ -91,6 +95,7 @@ func (p *plainBodies) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	r = r.Clone(r.Context())
+	r.URL.Host = strings.TrimPrefix(r.URL.Host, "sync-") // of some operations of Step Functions
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return p.base.RoundTrip(r)
 }

@@ -1,0 +1,85 @@
+// Command step is the Lambda function that the state machines of tenants call: it runs
+// one task. It is deployed once for each privilege class. It only wires
+// pkg/tenant/workflow and the kinds of steps to AWS.
+package main
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambda/messages"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+
+	"deployhooks/pkg/boot"
+	"deployhooks/pkg/invoke"
+	"deployhooks/pkg/notice"
+	"deployhooks/pkg/tenant/bucket"
+	"deployhooks/pkg/tenant/kinds"
+	"deployhooks/pkg/tenant/library"
+	"deployhooks/pkg/tenant/registry"
+	"deployhooks/pkg/tenant/step"
+	"deployhooks/pkg/tenant/step/dns"
+	"deployhooks/pkg/tenant/step/manual"
+	"deployhooks/pkg/tenant/workflow"
+)
+
+type config struct {
+	// Class is the only one whose steps the function runs.
+	Class step.Class `env:"CLASS,required,notEmpty"`
+	// Table is the DynamoDB table of the registry.
+	Table string `env:"TABLE,required,notEmpty"`
+	// ManualMachine is the ARN of the state machine that waits for people.
+	ManualMachine string `env:"MANUAL_MACHINE"`
+	// BucketARN is the ARN of the tenants' bucket.
+	BucketARN string `env:"BUCKET_ARN,required,notEmpty"`
+	Library   library.Config
+	Notices   notice.Config
+}
+
+func main() {
+	cfg := boot.MustLoad[config]()
+	aws := boot.AWS()
+	objects := s3.NewFromConfig(aws)
+	tenants := registry.New(registry.NewDynamoDB(dynamodb.NewFromConfig(aws), cfg.Table), time.Now)
+	worker := workflow.NewWorker(workflow.Parts{
+		Class:    cfg.Class,
+		Registry: tenants,
+		Kinds: kinds.All(kinds.Clients{
+			Registry:   tenants,
+			Engine:     manual.StepFunctions{Client: sfn.NewFromConfig(aws), Machine: cfg.ManualMachine},
+			Bucket:     bucket.Bucket{Name: cfg.Library.Bucket, ARN: cfg.BucketARN, S3: objects},
+			Secrets:    secretsmanager.NewFromConfig(aws),
+			Identities: sesv2.NewFromConfig(aws),
+			DNS:        dns.Clients{Route53: route53.NewFromConfig(aws)},
+			Web:        http.DefaultClient,
+			Resolver:   net.DefaultResolver,
+		}),
+		Blueprints: library.New(cfg.Library, objects).Read,
+		Notices:    notice.New(cfg.Notices, "step", sns.NewFromConfig(aws), eventbridge.NewFromConfig(aws), os.Stdout, time.Now),
+		Now:        time.Now,
+		Log:        boot.Logger(),
+	})
+	lambda.Start(tasks{invoke.Task[workflow.Task, workflow.Result]{Run: worker.Run}})
+}
+
+// tasks gives Lambda's runtime the types of errors, by which the state machine retries.
+type tasks struct{ lambda.Handler }
+
+func (t tasks) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	out, err := t.Handler.Invoke(ctx, payload)
+	if name, ok := invoke.ErrorType(err); ok {
+		err = messages.InvokeResponse_Error{Type: name, Message: err.Error()}
+	}
+	return out, err
+}

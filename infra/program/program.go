@@ -1,0 +1,44 @@
+// Package program is what the CDK's command line runs, by way of the infra program: all
+// stacks, with the configuration of the context.
+package program
+
+import (
+	"context"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"deployhooks/infra/build"
+	"deployhooks/infra/config"
+	"deployhooks/infra/constructs"
+	"deployhooks/infra/hooks"
+	"deployhooks/infra/tenants"
+)
+
+// Synthesise writes the templates of the stacks to where the CDK's command line wants
+// them. It first builds the functions to the folder programs, so that what is deployed is
+// never older than its source.
+func Synthesise(ctx context.Context, programs string) error {
+	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)})
+	given, _ := app.Node().GetAllContext(nil).(map[string]any)
+	cfg, err := config.Parse(given)
+	if err != nil {
+		return err
+	}
+	functions := []string{"repair", "drain"}
+	if cfg.Tenants.Blueprint != "" {
+		functions = append(functions, "intake", "step")
+	}
+	if err := build.Functions(ctx, programs, cfg.Architecture, functions...); err != nil {
+		return err
+	}
+	own := config.Own(given)
+	h := hooks.NewStack(app, jsii.String(config.HooksName), &constructs.DeploymentHooksProps{Configuration: &own, Programs: &programs})
+	if cfg.Tenants.Blueprint != "" {
+		tenants.NewStack(app, jsii.String(config.TenantsName), &constructs.TenantsProps{
+			Configuration: &own, Programs: &programs, NoticeTopic: h.NoticeTopic, AlarmTopic: h.AlarmTopic,
+		})
+	}
+	app.Synth(nil)
+	return nil
+}

@@ -1,0 +1,201 @@
+package intake
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"deployhooks/pkg/event"
+	"deployhooks/pkg/fault"
+	"deployhooks/pkg/tenant/blueprint"
+	"deployhooks/pkg/tenant/registry"
+)
+
+// Reconcile does what a request asks for: it becomes an operation, once, and the operation is
+// started if it is its tenant's turn. An error has the request delivered again.
+func (i *Intake) Reconcile(ctx context.Context, e event.TenantRequest) (registry.Operation, error) {
+	r, err := i.read(ctx, e)
+	if err != nil {
+		return registry.Operation{}, err
+	}
+	var d Decision
+	err = i.Registry.Update(ctx, r.partition(), func(tx *registry.Tx) error {
+		k, err := i.observe(tx, r)
+		if err != nil {
+			return err
+		}
+		d = Plan(r, k)
+		return save(tx, r, d)
+	})
+	if err != nil {
+		return registry.Operation{}, err
+	}
+	if !d.Known {
+		i.log.InfoContext(ctx, "request decided", "tenant", r.partition(), "operation", d.Operation.ID, "state", string(d.Operation.State), "faults", len(d.Operation.Faults))
+	}
+	return d.Operation, i.settle(ctx, d.Operation)
+}
+
+// read reads what a request asks for, and what is wrong with it whatever the tenant is like.
+func (i *Intake) read(ctx context.Context, e event.TenantRequest) (Request, error) {
+	r := Request{ID: e.ID, Tenant: e.Tenant, Operation: registry.OperationKind(e.Operation)}
+	fault := func(path, text string) { r.Faults = append(r.Faults, registry.Fault{Path: path, Fault: text}) }
+	for _, f := range e.Faults {
+		fault(f.Path, f.Reason)
+	}
+	if e.Spec != nil {
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, e.Spec); err != nil {
+			return r, fmt.Errorf("read the spec of a request: %w", err)
+		}
+		r.Spec = compact.Bytes()
+	}
+	switch r.Operation {
+	case registry.Launch, registry.Change, registry.Remove:
+	default:
+		r.Operation = "" // whatever it is, it is not kept
+		if len(e.Faults) == 0 {
+			fault("operation", `is none of "launch", "change" and "remove"`)
+		}
+	}
+	if len(e.Faults) > 0 { // what there is of the request says little
+		return r, nil
+	}
+	if err := blueprint.CheckLabel(e.Tenant); err != nil {
+		fault("tenant", err.Error())
+	}
+	if e.ID == "" {
+		fault("id", "is missing: a request that comes in no message needs one")
+	}
+	switch r.Operation {
+	case registry.Launch, registry.Change:
+		return r, i.readSpec(ctx, &r)
+	case registry.Remove:
+		if r.Spec != nil {
+			fault("spec", "has no meaning in a removal: leave it out")
+		}
+	}
+	return r, nil
+}
+
+// readSpec adds the faults of a spec, or else the hosts that it asks for.
+func (i *Intake) readSpec(ctx context.Context, r *Request) error {
+	if r.Spec == nil {
+		r.Faults = append(r.Faults, registry.Fault{Path: "spec", Fault: "is missing"})
+		return nil
+	}
+	b, err := i.Blueprints(ctx, i.cfg.Offer.Blueprint)
+	if err != nil {
+		return fault.Own(fmt.Errorf("read blueprint %s: %w", i.cfg.Offer.Blueprint, err))
+	}
+	r.Faults = append(r.Faults, i.Validate(b.Spec, r.Spec)...)
+	var s struct {
+		Name string `json:"name"`
+	}
+	if json.Unmarshal(r.Spec, &s) == nil && s.Name != r.Tenant && len(r.Faults) == 0 {
+		r.Faults = append(r.Faults, registry.Fault{Path: "spec.name", Fault: "is not the request's tenant: they must be the same"})
+	}
+	if len(r.Faults) > 0 {
+		return nil
+	}
+	if r.Hosts, err = b.Hosts(r.Spec); err != nil {
+		r.Faults = append(r.Faults, registry.Fault{Path: "spec.name", Fault: err.Error()})
+	}
+	return nil
+}
+
+// observe reads what the plan needs to know: in one call for a new tenant, in two for another.
+func (i *Intake) observe(tx *registry.Tx, r Request) (Known, error) {
+	k := Known{At: tx.Now(), Offer: i.cfg.Offer, RemovalDelay: i.cfg.RemovalDelay}
+	ids := []string{r.acceptedID(), r.rejectedID()}
+	if err := tx.LoadNames(ids, r.Hosts); err != nil {
+		return k, err
+	}
+	same, err1 := tx.Operations(ids...)
+	owners, err2 := tx.Owners(r.Hosts...)
+	t, err3 := tx.Tenant()
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return k, err
+	}
+	k.Accepted, k.Rejected, k.Owners, k.Tenant = same[0], same[1], owners, t
+	if t.Operation == "" {
+		return k, nil
+	}
+	all, err := tx.Operations(append([]string{t.Operation}, t.Queued...)...)
+	if err != nil {
+		return k, err
+	}
+	k.Current, k.Queued = all[0], all[1:]
+	return k, nil
+}
+
+// save writes a decision, all or nothing.
+func save(tx *registry.Tx, r Request, d Decision) error {
+	if d.Known {
+		return nil
+	}
+	err := tx.Put(d.Operation)
+	if d.Tenant.Name != "" {
+		err = errors.Join(err, tx.Put(d.Tenant), tx.Claim(d.Operation.Hosts...))
+	}
+	what := fmt.Sprintf("%s requested: %s", r.Operation, d.Operation.State)
+	if d.Operation.State == registry.Rejected {
+		what = fmt.Sprintf("request rejected for %d faults", len(d.Operation.Faults))
+	}
+	return errors.Join(err, tx.Audit(d.Operation.ID, "request "+r.ID, what))
+}
+
+// settle does what operations call for, as they are in the registry: it starts those
+// whose turn it is, and sends their notifications. What may not pass holds the operation
+// for an operator; a notification that fails is left to the sweep.
+func (i *Intake) settle(ctx context.Context, ops ...registry.Operation) error {
+	var errs []error
+	for _, op := range ops {
+		if op.State == registry.Running || op.State == registry.Delayed {
+			if err := i.start(ctx, op); err != nil {
+				errs = append(errs, fmt.Errorf("start %s: %w", op.ID, err))
+			}
+		}
+		i.notify(ctx, op)
+	}
+	return errors.Join(errs...)
+}
+
+func (i *Intake) start(ctx context.Context, op registry.Operation) error {
+	err := i.Engine.Start(ctx, op)
+	if err == nil || fault.MayPass(err) {
+		return err
+	}
+	reason := "it cannot be started: " + fault.Message(err)
+	if fault.Is(err, fault.Denied) {
+		reason += ". " + fault.AllowRemedy(err)
+	}
+	return i.conclude(ctx, op, reason)
+}
+
+// conclude holds an operation whose attempt will not end by itself, and settles what follows.
+// One that has ended meanwhile stays as it is.
+func (i *Intake) conclude(ctx context.Context, op registry.Operation, reason string) error {
+	var held registry.Operation
+	err := i.Registry.Update(ctx, op.Tenant, func(tx *registry.Tx) error {
+		if err := tx.Load(op.ID); err != nil {
+			return err
+		}
+		var err error
+		if held, err = tx.Operation(op.ID); err != nil || held.State != registry.Running && held.State != registry.Delayed {
+			return err
+		}
+		if err := tx.End(op.ID, op.Attempt, registry.Held, by, reason); err != nil {
+			return err
+		}
+		held, err = tx.Operation(op.ID)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("hold %s: %w", op.ID, err)
+	}
+	i.notify(ctx, held)
+	return nil
+}

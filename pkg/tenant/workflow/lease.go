@@ -1,0 +1,180 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"deployhooks/pkg/tenant/registry"
+	"deployhooks/pkg/tenant/step"
+)
+
+// take decides in one transaction what becomes of the step, and has its lease for this
+// try if there is work to do: then the state is [registry.StepRunning].
+func (w *Worker) take(ctx context.Context, k *work) (state registry.StepState, err error) {
+	decide := w.takeToRun
+	if k.Task.Task == UndoStep {
+		decide = w.takeToUndo
+	}
+	err = w.Registry.Update(ctx, k.Tenant, func(tx *registry.Tx) error {
+		names := append(needed(k.blueprint, k.step), dependents(k.blueprint, k.Step)...)
+		all, err := tx.Steps(append(names, k.Step)...)
+		if err != nil {
+			return err
+		}
+		s := all[k.Step]
+		switch {
+		case s.Holder == k.holder: // this run has written it already, and lost the answer
+			state = registry.StepRunning
+			return nil
+		case s.LeasedByOther(k.holder, tx.Now()):
+			return &failure{kind: leased, text: fmt.Sprintf("another try of step %s runs, or was killed: its lease ends at %s", k.Step, s.Lease.UTC().Format("15:04:05"))}
+		}
+		k.record = s
+		k.input = step.Input{
+			Tenant: k.Tenant, Operation: k.Operation, Step: k.Step, Environment: k.step.Environment,
+			Spec: k.op.Spec, Before: s.Outputs, Parameters: s.Parameters,
+		}
+		if state, err = decide(k, all); err != nil {
+			return err
+		}
+		return tx.Put(k.begun(s, state, tx))
+	})
+	if err != nil {
+		return "", fmt.Errorf("begin step %s: %w", k.Step, err)
+	}
+	return state, nil
+}
+
+// begun is the record of a step that is in a state from now on.
+func (k *work) begun(s registry.Step, state registry.StepState, tx *registry.Tx) registry.Step {
+	now := tx.Now()
+	if s.Operation != k.Operation {
+		s.Attempt, s.Error = 0, nil
+	}
+	s.Kind, s.Environment, s.Operation, s.State = k.step.Kind, k.step.Environment, k.Operation, state
+	if state != registry.StepRunning {
+		s.Ended, s.Holder = now, ""
+		return s
+	}
+	s.Attempt++
+	s.Started, s.Ended = now, time.Time{}
+	s.Parameters = k.input.Parameters
+	s.Holder, s.Lease = k.holder, now.Add(limitOf(k.step.Policy)+margin)
+	return s
+}
+
+// takeToRun: a step waits for what it needs, and has nothing to do if its input is
+// that of its last success.
+func (w *Worker) takeToRun(k *work, all map[string]registry.Step) (registry.StepState, error) {
+	for _, need := range k.step.Needs {
+		// Done in this operation: an earlier one may have had other outputs.
+		if n := all[need]; n.State != registry.StepDone || n.Operation != k.Operation {
+			return registry.StepSkipped, nil
+		}
+	}
+	outputs := map[string]step.Outputs{}
+	for _, need := range needed(k.blueprint, k.step) {
+		outputs[need] = all[need].Outputs
+	}
+	parameters, err := k.blueprint.Render(k.step, k.op.Spec, outputs)
+	if err != nil {
+		return "", step.Refuse(err, "Correct the spec, or the step's parameters in the blueprint.")
+	}
+	k.input.Parameters, k.hash = parameters, k.blueprint.InputHash(k.step, parameters)
+	if k.record.State == registry.StepDone && k.record.InputHash == k.hash {
+		return registry.StepDone, nil
+	}
+	return registry.StepRunning, nil
+}
+
+// takeToUndo: a step is undone after all that need it, unless it is retained or has
+// never been tried.
+func (w *Worker) takeToUndo(k *work, all map[string]registry.Step) (registry.StepState, error) {
+	if k.record.State == registry.StepUndone || k.record.State == registry.StepRetained {
+		return k.record.State, nil
+	}
+	for _, name := range dependents(k.blueprint, k.Step) {
+		if !undone(all[name]) {
+			return registry.StepSkipped, nil
+		}
+	}
+	switch {
+	case k.record.Started.IsZero():
+		return registry.StepUndone, nil
+	case k.step.Retain:
+		return registry.StepRetained, nil
+	}
+	return registry.StepRunning, nil
+}
+
+// undone reports whether nothing of a step is left that is not to be retained.
+func undone(s registry.Step) bool {
+	return s.Started.IsZero() || s.State == registry.StepUndone || s.State == registry.StepRetained
+}
+
+// errLost is that another try has taken the step although this one was not done: it
+// took longer than its lease.
+var errLost = errors.New("the lease of the step is lost to another try")
+
+func (w *Worker) recordSuccess(ctx context.Context, k *work, state registry.StepState, outputs step.Outputs) error {
+	return w.record(ctx, k, state, func(s *registry.Step) {
+		s.Error = nil
+		if state == registry.StepUndone {
+			s.InputHash, s.Outputs, s.Parameters = "", nil, nil
+			return
+		}
+		s.InputHash, s.Outputs = k.hash, outputs
+	})
+}
+
+// recordFailure keeps why a try failed. The step goes on to be running until its retries
+// are used up.
+func (w *Worker) recordFailure(ctx context.Context, k *work, f *failure) error {
+	return w.record(ctx, k, registry.StepRunning, func(s *registry.Step) {
+		s.Error = &registry.StepError{Class: step.ErrorClass(f.kind), Text: f.text, Remedy: f.remedy}
+	})
+}
+
+// record ends a try and its lease.
+func (w *Worker) record(ctx context.Context, k *work, state registry.StepState, change func(*registry.Step)) error {
+	written := false
+	err := w.Registry.Update(ctx, k.Tenant, func(tx *registry.Tx) error {
+		all, err := tx.Steps(k.Step)
+		if err != nil {
+			return err
+		}
+		s := all[k.Step]
+		if s.Holder != k.holder {
+			if written && s.Holder == "" && s.State == state { // the answer was lost
+				return nil
+			}
+			return errLost
+		}
+		written = true
+		s.State, s.Ended, s.Holder = state, tx.Now(), ""
+		change(&s)
+		return tx.Put(s)
+	})
+	if err != nil {
+		return fmt.Errorf("record step %s: %w", k.Step, err)
+	}
+	return nil
+}
+
+// failedSteps are the names of the steps of an operation that are not where they should
+// be, in the blueprint's order.
+func failedSteps(k *work, all map[string]registry.Step) (failed, skipped []string) {
+	for _, s := range k.blueprint.Steps {
+		r := all[s.Name]
+		switch {
+		case over(k.op, r):
+		case r.State == registry.StepSkipped && r.Operation == k.Operation:
+			skipped = append(skipped, s.Name)
+		default:
+			failed = append(failed, s.Name)
+		}
+	}
+	return failed, skipped
+}
