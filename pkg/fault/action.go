@@ -17,6 +17,10 @@ var prefixes = map[string]string{
 	dynamoDB:    "dynamodb",
 	elbv2:       "elasticloadbalancing",
 	eventBridge: "events",
+	route53:     "route53",
+	s3:          "s3",
+	secrets:     "secretsmanager",
+	ses:         "ses",
 	sns:         "sns",
 	sqs:         "sqs",
 	ssm:         "ssm",
@@ -26,8 +30,10 @@ var prefixes = map[string]string{
 
 // renamed are the operations whose IAM action has another name.
 var renamed = map[string]string{
-	"sns:PublishBatch":     "sns:Publish",
-	"sqs:SendMessageBatch": "sqs:SendMessage",
+	"s3:DeleteObjects":      "s3:DeleteObjectVersion",
+	"s3:ListObjectVersions": "s3:ListBucketVersions",
+	"sns:PublishBatch":      "sns:Publish",
+	"sqs:SendMessageBatch":  "sqs:SendMessage",
 }
 
 // Action is the IAM action that a failed call needs, such as

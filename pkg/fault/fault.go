@@ -55,6 +55,10 @@ const (
 	dynamoDB    = "DynamoDB"
 	elbv2       = "Elastic Load Balancing v2"
 	eventBridge = "EventBridge"
+	route53     = "Route 53"
+	s3          = "S3"
+	secrets     = "Secrets Manager"
+	ses         = "SESv2"
 	sns         = "SNS"
 	sqs         = "SQS"
 	ssm         = "SSM"
@@ -138,6 +142,22 @@ var byService = map[string]map[string]Kind{
 	eventBridge: {
 		"ResourceNotFoundException": NotFound, "MalformedDetail": Invalid, "InvalidArgument": Invalid, "InvalidAccountIdException": Invalid,
 		"NotAuthorizedForSourceException": Denied, "NotAuthorizedForDetailTypeException": Denied, "OperationDisabledException": Invalid,
+	},
+	route53: {
+		"NoSuchHostedZone": NotFound, "InvalidChangeBatch": Invalid, "PriorRequestNotComplete": Busy,
+	},
+	s3: {
+		"NoSuchKey": NotFound, "NoSuchBucket": NotFound, "NotFound": NotFound, "PreconditionFailed": Conflict,
+		"ConditionalRequestConflict": Busy, "OperationAborted": Busy, "SlowDown": Throttled,
+	},
+	secrets: {
+		"ResourceNotFoundException": NotFound, "ResourceExistsException": Conflict, "InvalidRequestException": Invalid,
+		"InvalidParameterException": Invalid, "LimitExceededException": Invalid, "PreconditionNotMetException": Invalid,
+		"DecryptionFailure": Denied, "EncryptionFailure": Denied,
+	},
+	ses: {
+		"NotFoundException": NotFound, "AlreadyExistsException": Conflict, "BadRequestException": Invalid,
+		"ConcurrentModificationException": Busy, "LimitExceededException": Invalid,
 	},
 	sns: {
 		"NotFound": NotFound, "Throttled": Throttled, "ParameterValueInvalid": Invalid, "InvalidSecurity": Invalid, "EndpointDisabled": Invalid,

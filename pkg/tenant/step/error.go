@@ -1,9 +1,10 @@
 package step
 
 import (
-	"context"
 	"errors"
 	"fmt"
+
+	"deployhooks/pkg/fault"
 )
 
 // ErrorClass says what may become of a failed try. It is the error's name in
@@ -40,15 +41,38 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// ClassOf is the class of an error. AWS errors are classified as package fault does;
-// what is unknown is [Transient]: it is retried a bounded number of times.
+// ClassOf is the class of an error. Those of AWS are classified as package fault does; what is
+// unknown is [Transient]: it is retried a bounded number of times. Of joined errors one that will
+// not pass counts before one that may.
 func ClassOf(err error) ErrorClass {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		class := Transient
+		for _, e := range joined.Unwrap() {
+			if c := ClassOf(e); c == Refused || c == Conflict {
+				class = c
+			}
+		}
+		return class
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Class
+	}
+	switch fault.Of(err) {
+	case fault.Denied, fault.Invalid, fault.NotFound:
+		return Refused
+	}
+	return Transient
+}
+
+// RemedyOf says what an operator can do about an error; empty if waiting is all.
+func RemedyOf(err error) string {
 	var e *Error
 	switch {
-	case errors.As(err, &e):
-		return e.Class
-	case errors.Is(err, context.DeadlineExceeded):
-		return Transient
+	case errors.As(err, &e) && e.Remedy != "":
+		return e.Remedy
+	case fault.Is(err, fault.Denied):
+		return fault.AllowRemedy(err)
 	}
-	return Transient // to be done: fault.KindOf
+	return ""
 }
