@@ -3,9 +3,9 @@
 package activate
 
 import (
-	"encoding/json"
 	"time"
 
+	"deployhooks/pkg/tenant/bucket"
 	"deployhooks/pkg/tenant/step"
 )
 
@@ -19,14 +19,12 @@ type Parameters struct {
 // Description of the kind.
 func Description() step.Description {
 	return step.Description{
-		Name:       "activate",
-		Summary:    "Publishes the activation record (activation.json), which turns an instance from provisioned to serving. A removal takes it back first.",
-		Class:      step.Storage,
-		Parameters: func() any { return new(Parameters) },
-		Outputs:    []step.Output{{Name: "record", Doc: "Key of the activation record in the bucket."}},
-		Permissions: func(json.RawMessage) []step.Permission {
-			return []step.Permission{{Actions: []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}, Resources: []string{"{bucket}/*"}}, {Actions: []string{"s3:ListBucket"}, Resources: []string{"{bucket}"}}}
-		},
-		Policy: step.Policy{TimeLimit: 30 * time.Second, Expected: 500 * time.Millisecond},
+		Name:        "activate",
+		Summary:     "Publishes the activation record (activation.json), which turns an instance from provisioned to serving. A removal takes it back first.",
+		Class:       step.Storage,
+		Parameters:  func() any { return new(Parameters) },
+		Outputs:     []step.Output{{Name: "record", Doc: "Key of the activation record in the bucket."}},
+		Permissions: bucket.Permissions,
+		Policy:      step.Policy{TimeLimit: 30 * time.Second, Expected: 500 * time.Millisecond},
 	}
 }

@@ -3,9 +3,9 @@
 package s3prefix
 
 import (
-	"encoding/json"
 	"time"
 
+	"deployhooks/pkg/tenant/bucket"
 	"deployhooks/pkg/tenant/step"
 )
 
@@ -28,12 +28,7 @@ func Description() step.Description {
 			{Name: "prefix", Doc: "The prefix, with a slash at its end."},
 			{Name: "policy", Doc: "IAM policy, as JSON, that limits a role to the prefix."},
 		},
-		Permissions: func(json.RawMessage) []step.Permission {
-			return []step.Permission{
-				{Actions: []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"}, Resources: []string{"{bucket}/*"}},
-				{Actions: []string{"s3:ListBucket", "s3:ListBucketVersions"}, Resources: []string{"{bucket}"}},
-			}
-		},
-		Policy: step.Policy{TimeLimit: 5 * time.Minute, Expected: time.Second},
+		Permissions: bucket.Permissions,
+		Policy:      step.Policy{TimeLimit: 5 * time.Minute, Expected: time.Second},
 	}
 }
