@@ -1,0 +1,147 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+
+	"deployhooks/pkg/tenant/step"
+)
+
+// The completion marker is in a table beside the tenant's own, as goose's versions are.
+const (
+	hasMarkerTable = `SELECT to_regclass('public.deployhooks_content') IS NOT NULL`
+	createMarker   = `CREATE TABLE IF NOT EXISTS public.deployhooks_content (step text PRIMARY KEY, completed timestamptz NOT NULL DEFAULT now())`
+	hasMarker      = `SELECT EXISTS (SELECT FROM public.deployhooks_content WHERE step = $1)`
+	writeMarker    = `INSERT INTO public.deployhooks_content (step) VALUES ($1)`
+)
+
+// complete reports whether the role of the secret can log in to a database with all migrations and its
+// first content.
+func (s *session) complete(ctx context.Context) (bool, error) {
+	_, login, err := s.readSecret(ctx)
+	if missing(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	conn, err := connect(ctx, login, s.tls, s.kind.dial)
+	if err != nil {
+		err = fmt.Errorf("log in to database %s: %w", s.Database, classified(err))
+		if step.ClassOf(err) == step.Refused { // a password of its own: Apply corrects it
+			return false, nil
+		}
+		return false, err
+	}
+	defer closeConn(conn)
+	if done, err := s.marked(ctx, conn); err != nil || !done {
+		return false, err
+	}
+	pending := false
+	err = s.migrations(login, func(p *goose.Provider) error {
+		pending, err = p.HasPending(ctx)
+		return err
+	})
+	return !pending, err
+}
+
+// fill logs in as the role, runs the migrations and, in a database that is not complete, the first
+// content.
+func (s *session) fill(ctx context.Context, login Login) error {
+	conn, err := connect(ctx, login, s.tls, s.kind.dial)
+	if wrong, fault := s.setPassword(ctx, login.Password, err); fault != nil {
+		return fault
+	} else if wrong {
+		conn, err = connect(ctx, login, s.tls, s.kind.dial)
+	}
+	if err != nil {
+		return fmt.Errorf("log in to database %s: %w", s.Database, classified(err))
+	}
+	defer closeConn(conn)
+	err = s.migrations(login, func(p *goose.Provider) error {
+		_, err := p.Up(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if done, err := s.marked(ctx, conn); err != nil || done {
+		return err
+	}
+	if err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return s.content(ctx, tx) }); err != nil {
+		return fmt.Errorf("fill database %s: %w", s.Database, classified(err))
+	}
+	return nil
+}
+
+func (s *session) marked(ctx context.Context, conn *pgx.Conn) (done bool, err error) {
+	if err = conn.QueryRow(ctx, hasMarkerTable).Scan(&done); err == nil && done {
+		err = conn.QueryRow(ctx, hasMarker, s.in.Step).Scan(&done)
+	}
+	if err != nil {
+		return false, fmt.Errorf("read the marker of database %s: %w", s.Database, classified(err))
+	}
+	return done, nil
+}
+
+// migrations calls do with the migrations of the blueprint, if there are any.
+func (s *session) migrations(login Login, do func(*goose.Provider) error) error {
+	if s.Migrations == "" {
+		return nil
+	}
+	files, err := fs.Sub(s.in.Files, path.Clean(s.Migrations))
+	if err != nil {
+		return step.Refuse(err, "Correct the folder of migrations in the blueprint.")
+	}
+	config, err := configuration(login, s.tls, s.kind.dial)
+	if err != nil {
+		return err
+	}
+	db := stdlib.OpenDB(*config)
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	p, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return step.Refuse(fmt.Errorf("read migrations %s: %w", s.Migrations, err), "Correct the migrations in the blueprint.")
+	}
+	if err := do(p); err != nil {
+		return fmt.Errorf("migrate database %s: %w", s.Database, classified(err))
+	}
+	return nil
+}
+
+// content runs the first content and writes the marker, in one transaction. The values of the
+// settings are those of the transaction, never a part of the SQL.
+func (s *session) content(ctx context.Context, tx pgx.Tx) error {
+	if _, err := tx.Exec(ctx, createMarker); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Settings)) {
+		if _, err := tx.Exec(ctx, "SELECT set_config($1, $2, true)", "tenant."+name, s.Settings[name]); err != nil {
+			return fmt.Errorf("setting %s: %w", name, err)
+		}
+	}
+	if s.Content != "" {
+		text, err := fs.ReadFile(s.in.Files, path.Clean(s.Content))
+		if err != nil {
+			return step.Refuse(fmt.Errorf("read the first content: %w", err), "Correct the file in the blueprint.")
+		}
+		if _, err := tx.Conn().PgConn().Exec(ctx, string(text)).ReadAll(); err != nil {
+			return fmt.Errorf("%s: %w", s.Content, err)
+		}
+		if tx.Conn().PgConn().TxStatus() != 'T' {
+			return step.Refuse(errors.New(s.Content+" ends its transaction"), "Remove COMMIT and ROLLBACK from the file: it runs in one transaction with the marker that says that it is complete.")
+		}
+	}
+	_, err := tx.Exec(ctx, writeMarker, s.in.Step)
+	return err
+}
