@@ -39,10 +39,7 @@ func Description() step.Description {
 		Parameters: func() any { return new(Parameters) },
 		Outputs:    []step.Output{{Name: "due", Doc: "When the task is due (RFC 3339)."}},
 		Permissions: func(json.RawMessage) []step.Permission {
-			return []step.Permission{
-				{Actions: []string{"states:StartExecution"}, Resources: []string{"arn:{partition}:states:{region}:{account}:stateMachine:*"}},
-				{Actions: []string{"states:StopExecution"}, Resources: []string{"arn:{partition}:states:{region}:{account}:execution:*"}},
-			}
+			return []step.Permission{{Actions: []string{"states:StartExecution"}, Resources: []string{"arn:{partition}:states:{region}:{account}:stateMachine:*"}}}
 		},
 		Policy: step.Policy{TimeLimit: 30 * time.Second, Expected: 500 * time.Millisecond},
 	}
