@@ -1,0 +1,108 @@
+package steps
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+
+	"deployhooks/pkg/tenant/step"
+	"deployhooks/pkg/tenant/step/smoke"
+)
+
+// hosts resolves those that it has.
+type hosts map[string]bool
+
+func (h hosts) LookupHost(_ context.Context, host string) ([]string, error) {
+	if !h[host] {
+		return nil, errors.New("no such host")
+	}
+	return []string{"127.0.0.1"}, nil
+}
+
+func TestSmoke(t *testing.T) {
+	page := "<title>O&#39;Neill</title>"
+	web := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/login":
+			io.WriteString(w, page)
+		case "/branding.json":
+			io.WriteString(w, `{"text": "#000000"}`)
+		case "/plain":
+			http.Redirect(w, r, cloud.URL+"/tenants", http.StatusFound)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	web.Config.ErrorLog = log.New(io.Discard, "", 0) // a client refuses its certificate below
+	web.StartTLS()
+	defer web.Close()
+	tenant := newTenant()
+	database := apply(t, "postgres", input(t, tenant, "postgres", parameters()["postgres"]))["secret"]
+	apply(t, "ses-identity", input(t, tenant, "mail", parameters()["ses-identity"]))
+	domain := tenant + ".mail.example.com"
+	wrong := cloud.PutSecret(tenant+"-wrong", strings.Replace(login(tenant, "wrong-password"), "}", `,"dbname":"`+tenant+`_production"}`, 1))
+	good := func() map[string]any {
+		return map[string]any{"url": web.URL + "/login", "title": "O'Neill", "branding": web.URL + "/branding.json", "identity": domain, "database": database, "tls": "disable"}
+	}
+	for _, c := range []struct {
+		name  string
+		with  map[string]any
+		class step.ErrorClass
+		lines []string // that the error has
+	}{
+		{"a mail identity that is not verified yet", nil, step.NotYet, []string{"mail identity " + domain + ": is not verified: DKIM is PENDING"}},
+		{"all is well", nil, "", nil},
+		{"the log-in page is missing, and the palette", map[string]any{"url": web.URL + "/nothing", "branding": web.URL + "/login"}, step.NotYet, []string{"log-in page " + web.URL + "/nothing: answered 404 Not Found", "branding " + web.URL + "/login: is no palette"}},
+		{"another tenant's page", map[string]any{"title": "Another"}, step.NotYet, []string{"log-in page " + web.URL + "/login: does not show the tenant's title"}},
+		{"a host without an address", map[string]any{"url": "https://nowhere.example.com/"}, step.NotYet, []string{"DNS of https://nowhere.example.com/: no such host"}},
+		{"a certificate for another host", map[string]any{"url": strings.Replace(web.URL, "127.0.0.1", "localhost", 1) + "/login"}, step.NotYet, []string{"certificate"}},
+		{"a redirection to plain HTTP", map[string]any{"url": web.URL + "/plain"}, step.NotYet, []string{"was redirected to " + cloud.URL}},
+		{"a wrong password", map[string]any{"database": wrong}, step.Refused, []string{"database log-in: "}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.class == "" {
+				cloud.Verify(domain)
+			}
+			p := good()
+			for k, v := range c.with {
+				p[k] = v
+			}
+			_, err := smoker(web).Apply(context.Background(), input(t, tenant, "smoke", p))
+			if class(err) != c.class {
+				t.Fatalf("%v, want class %q: a broken tenant goes live, or a working one does not", err, c.class)
+			}
+			for _, line := range c.lines {
+				if !strings.Contains(fmt.Sprint(err), line) {
+					t.Errorf("error %v\nlacks %q: an operator does not know what is wrong", err, line)
+				}
+			}
+			if strings.Contains(fmt.Sprint(err), "wrong-password") {
+				t.Error("a password is in the error")
+			}
+		})
+	}
+}
+
+func smoker(web *httptest.Server) *smoke.Kind {
+	roots := x509.NewCertPool()
+	roots.AddCert(web.Certificate())
+	cfg := aws.Config{Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""), BaseEndpoint: &cloud.URL}
+	return smoke.New(smoke.Clients{
+		Resolver:   hosts{"127.0.0.1": true, "localhost": true},
+		Web:        &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}},
+		Identities: sesv2.NewFromConfig(cfg), Secrets: secretsmanager.NewFromConfig(cfg),
+	})
+}
