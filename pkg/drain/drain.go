@@ -15,7 +15,7 @@
 // twice starts nothing twice, and whatever comes next (a tick, an event, the sweep)
 // continues where any other reconcile has stopped.
 //
-// While the table cannot be reached, the ticks carry the drains that it did not take.
+// While the table cannot be reached, the ticks bring the drains that it did not take.
 //
 // A lifecycle event's way to CompleteLifecycleAction is handler.go, clock.go (the
 // call budget), reconcile.go, record.go, observe.go (and groups.go, wanted.go and

@@ -16,13 +16,13 @@ import (
 
 // notify sends what the drains' ledgers hold, what is alike in one message. It comes
 // last: no instance waits for a notification. What the table did not take may be in it
-// all the same, and is sent if the queue has carried it since.
+// all the same, and is sent if the queue has kept it since.
 func (r *Drainer) notify(ctx context.Context, all []work) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notifyTime)
 	defer cancel()
 	var mail letters
 	for i, w := range all {
-		if w.lost || w.dropped || w.unsaved && !w.carried {
+		if w.lost || w.dropped || w.unsaved && !w.queued {
 			continue // whoever wrote the drain sends it, or the next reconcile does
 		}
 		for _, e := range w.drain.Ledger.Due(r.now()) {

@@ -29,7 +29,7 @@ type work struct {
 	item      store.Item[Drain] // as it was read
 	drain     Drain             // with the triggers merged
 	triggered bool              // by something else than a tick
-	carried   bool              // by the queue, because the table did not take it
+	queued    bool              // the queue kept its record, because the table did not take it
 	step      Step
 	did       did
 	lost      bool // somebody else has written the item
@@ -66,11 +66,11 @@ func (r *Drainer) Reconcile(ctx context.Context, in Input) error {
 	}
 
 	open, soonest = remaining(all, seen)
-	carry := toCarry(all, seen.Now)
-	if again := r.nextTick(soonest); len(carry) > 0 || open && (requeued != nil || again.Before(next)) {
-		requeued = r.requeue(ctx, again, carry...)
+	keep := toQueue(all, seen.Now)
+	if again := r.nextTick(soonest); len(keep) > 0 || open && (requeued != nil || again.Before(next)) {
+		requeued = r.requeue(ctx, again, keep...)
 	}
-	if !open && len(carry) == 0 && unread == nil {
+	if !open && len(keep) == 0 && unread == nil {
 		return nil
 	}
 	r.notifyDenied(ctx, requeued)
@@ -98,10 +98,10 @@ func remaining(all []work, o *Observation) (open bool, next time.Duration) {
 	return open, next
 }
 
-// toCarry are the drains that the queue carries to the next tick because the table
+// toQueue are the drains that the queue keeps until the next tick because the table
 // does not take them: what began them would else be lost, and with it that an action
 // timed out.
-func toCarry(all []work, now time.Time) (drains []Drain) {
+func toQueue(all []work, now time.Time) (drains []Drain) {
 	for _, w := range all {
 		if (w.unsaved || w.lost) && !w.dropped && (w.triggered || !w.drain.open()) && now.Before(w.drain.Since.Add(kept)) {
 			drains = append(drains, w.drain)
@@ -161,7 +161,7 @@ func merge(items map[string]store.Item[Drain], triggers []Trigger, all bool, now
 	for _, t := range triggers {
 		w := byInstance[t.Instance]
 		if next, ok := w.drain.merge(t, now); ok {
-			w.drain, w.triggered, w.carried = next, true, w.carried || t.record != nil
+			w.drain, w.triggered, w.queued = next, true, w.queued || t.record != nil
 		}
 	}
 	for _, w := range byInstance {

@@ -8,10 +8,10 @@ import (
 	"deployhooks/pkg/store"
 )
 
-// TestRecordsFromTheQueue holds what becomes of a record that the queue carried, by what
+// TestRecordsFromTheQueue holds what becomes of a record that the queue kept, by what
 // the table has by then.
 func TestRecordsFromTheQueue(t *testing.T) {
-	carried := func(since time.Duration, outcome Outcome) Drain {
+	queued := func(since time.Duration, outcome Outcome) Drain {
 		d := Drain{Instance: "i-1", Group: "shop", Cause: CauseLifecycle, Since: noon.Add(-since), Actions: []Action{{Hook: "h", Token: "t-1"}}}
 		if outcome != "" {
 			d = d.ended(outcome, noon.Add(-time.Second))
@@ -19,7 +19,7 @@ func TestRecordsFromTheQueue(t *testing.T) {
 		return d
 	}
 	swept := Trigger{Instance: "i-1", Group: "shop", Cause: CauseSweep, Actions: []Action{{Hook: "h"}}}
-	another := carried(time.Minute, "")
+	another := queued(time.Minute, "")
 	another.Actions = append(another.Actions, Action{Hook: "h2", Token: "t-2"})
 	for name, c := range map[string]struct {
 		stored   Drain
@@ -29,12 +29,12 @@ func TestRecordsFromTheQueue(t *testing.T) {
 		outcome  Outcome
 		harm     string
 	}{
-		"nothing stored":             {triggers: []Trigger{carried(time.Minute, "").trigger()}, taken: true, since: time.Minute, harm: "the drain begins anew, and lasts without end"},
-		"two, and one that is swept": {triggers: []Trigger{swept, carried(0, "").trigger(), carried(time.Minute, "").trigger()}, taken: true, since: time.Minute, harm: "each sweep moves the deadline"},
-		"its own record stored":      {stored: carried(time.Minute, ""), triggers: []Trigger{carried(time.Minute, "").trigger()}, taken: true, since: time.Minute, harm: "the drain begins anew"},
-		"ended, and stored as open":  {stored: carried(time.Hour, ""), triggers: []Trigger{carried(time.Minute, Drained).trigger()}, taken: true, since: time.Minute, outcome: Drained, harm: "a time-out is notified that never was"},
-		"ended, and another action":  {stored: another, triggers: []Trigger{carried(time.Minute, Drained).trigger()}, taken: true, since: time.Minute, harm: "the other action is left to its timeout"},
-		"stored as ended":            {stored: carried(time.Hour, Gone), triggers: []Trigger{carried(time.Minute, "").trigger()}, since: time.Hour, outcome: Gone, harm: "a time-out is notified that never was"},
+		"nothing stored":             {triggers: []Trigger{queued(time.Minute, "").trigger()}, taken: true, since: time.Minute, harm: "the drain begins anew, and lasts without end"},
+		"two, and one that is swept": {triggers: []Trigger{swept, queued(0, "").trigger(), queued(time.Minute, "").trigger()}, taken: true, since: time.Minute, harm: "each sweep moves the deadline"},
+		"its own record stored":      {stored: queued(time.Minute, ""), triggers: []Trigger{queued(time.Minute, "").trigger()}, taken: true, since: time.Minute, harm: "the drain begins anew"},
+		"ended, and stored as open":  {stored: queued(time.Hour, ""), triggers: []Trigger{queued(time.Minute, Drained).trigger()}, taken: true, since: time.Minute, outcome: Drained, harm: "a time-out is notified that never was"},
+		"ended, and another action":  {stored: another, triggers: []Trigger{queued(time.Minute, Drained).trigger()}, taken: true, since: time.Minute, harm: "the other action is left to its timeout"},
+		"stored as ended":            {stored: queued(time.Hour, Gone), triggers: []Trigger{queued(time.Minute, "").trigger()}, since: time.Hour, outcome: Gone, harm: "a time-out is notified that never was"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			item := store.Item[Drain]{Key: store.Key{Partition: "i-1"}, Value: c.stored}
@@ -42,15 +42,15 @@ func TestRecordsFromTheQueue(t *testing.T) {
 			if (len(found) == 1) != c.taken {
 				t.Fatalf("found %+v: %s", found, c.harm)
 			}
-			if c.taken && (!found[0].drain.Since.Equal(noon.Add(-c.since)) || found[0].drain.Outcome != c.outcome || !found[0].carried || len(found[0].drain.Actions) < len(c.stored.Actions)) {
+			if c.taken && (!found[0].drain.Since.Equal(noon.Add(-c.since)) || found[0].drain.Outcome != c.outcome || !found[0].queued || len(found[0].drain.Actions) < len(c.stored.Actions)) {
 				t.Errorf("goes on with %+v: %s", found[0], c.harm)
 			}
 		})
 	}
 }
 
-// TestWhatTheQueueCarries holds which drains the next tick brings.
-func TestWhatTheQueueCarries(t *testing.T) {
+// TestWhatTheQueueKeeps holds which drains the next tick brings.
+func TestWhatTheQueueKeeps(t *testing.T) {
 	begun := Drain{Instance: "i-1", Since: noon.Add(-time.Minute)}
 	for name, c := range map[string]struct {
 		work work
@@ -60,13 +60,13 @@ func TestWhatTheQueueCarries(t *testing.T) {
 		"saved":                           {work{drain: begun, triggered: true}, false, "messages multiply"},
 		"new and not saved":               {work{drain: begun, triggered: true, unsaved: true}, true, "an action that times out is notified to nobody"},
 		"written by another":              {work{drain: begun, triggered: true, lost: true}, true, "an action of another hook is forgotten"},
-		"stored, and not saved":           {work{drain: begun, unsaved: true}, false, "what is in the table is carried beside it"},
+		"stored, and not saved":           {work{drain: begun, unsaved: true}, false, "what is in the table is queued beside it"},
 		"stored, ended, and not saved":    {work{drain: begun.ended(Drained, noon), unsaved: true}, true, "its end is taken for a time-out later"},
-		"somebody else's":                 {work{drain: begun, triggered: true, unsaved: true, dropped: true}, false, "what is out of scope is carried"},
+		"somebody else's":                 {work{drain: begun, triggered: true, unsaved: true, dropped: true}, false, "what is out of scope is queued"},
 		"longer than any action can last": {work{drain: Drain{Since: noon.Add(-kept)}, triggered: true, unsaved: true}, false, "messages go round for ever where the table is gone"},
 	} {
-		if got := len(toCarry([]work{c.work}, noon)) == 1; got != c.want {
-			t.Errorf("%s: carried %t: %s", name, got, c.harm)
+		if got := len(toQueue([]work{c.work}, noon)) == 1; got != c.want {
+			t.Errorf("%s: queued %t: %s", name, got, c.harm)
 		}
 	}
 }
