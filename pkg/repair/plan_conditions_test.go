@@ -218,3 +218,23 @@ func TestSuspensionIsRemembered(t *testing.T) {
 		t.Error("what launches while AddToLoadBalancer is suspended serves nobody for good once it is resumed")
 	}
 }
+
+func TestWhatBlocksIsRemembered(t *testing.T) {
+	matter := "unhealthy in " + webARN
+	blocked := since(matter, time.Hour)
+	if p := plan(observed(blocked, func(o *Observation) { o.Err = failure("Throttling") })); p.Next.Blocked[matter].IsZero() {
+		t.Error("each throttled call begins the ten minutes anew: the group stays detached")
+	}
+	if p := plan(observed(blocked, state(web, fleet.SourceInService))); len(p.Next.Blocked) > 0 {
+		t.Errorf("%v has passed and is remembered: each sweep reconciles the group", p.Next.Blocked)
+	}
+}
+
+// TestNotifiedOnceOverARelease holds that what operators know of is not notified again
+// because a release was in progress meanwhile.
+func TestNotifiedOnceOverARelease(t *testing.T) {
+	p := plan(releasing(func(o *Observation) { o.Record.Notices = o.Record.Notices.Delivered("detached " + webARN) }))
+	if !p.Next.Notices.Knows("detached " + webARN) {
+		t.Errorf("operators know of %v only, and are notified of the rest after each release", p.Next.Notices.Sent)
+	}
+}
