@@ -218,3 +218,51 @@ func TestSuspensionIsRemembered(t *testing.T) {
 		t.Error("what launches while AddToLoadBalancer is suspended serves nobody for good once it is resumed")
 	}
 }
+
+func TestWhatBlocksIsRemembered(t *testing.T) {
+	matter := "unhealthy in " + webARN
+	blocked := since(matter, time.Hour)
+	if p := plan(observed(blocked, func(o *Observation) { o.Err = failure("Throttling") })); p.Next.Blocked[matter].IsZero() {
+		t.Error("each throttled call begins the ten minutes anew: the group stays detached")
+	}
+	if p := plan(observed(blocked, state(web, fleet.SourceInService))); len(p.Next.Blocked) > 0 {
+		t.Errorf("%v has passed and is remembered: each sweep reconciles the group", p.Next.Blocked)
+	}
+}
+
+// TestNotifiedOnceOverARelease holds that what operators know of is not notified again
+// because a release was in progress meanwhile.
+func TestNotifiedOnceOverARelease(t *testing.T) {
+	p := plan(releasing(func(o *Observation) { o.Record.Notices = o.Record.Notices.Delivered("detached " + webARN) }))
+	if !p.Next.Notices.Knows("detached " + webARN) {
+		t.Errorf("operators know of %v only, and are notified of the rest after each release", p.Next.Notices.Sent)
+	}
+}
+
+func TestWhatBecomesOfFailedChanges(t *testing.T) {
+	for code, c := range map[string]struct {
+		pending, refused int
+		harm             string
+	}{
+		"Surprise":     {1, 0, "it may have had its effect, and nobody learns of the repair"},
+		"AccessDenied": {0, 1, "a call that is denied is made for ever"},
+		"Throttling":   {0, 0, "what was not done counts as done, or is not tried again"},
+	} {
+		o := observed()
+		p := plan(o)
+		next := p.after(o, []error{failure(code), nil}).Next
+		if len(next.Pending) != c.pending || len(next.Refused) != c.refused || next.Published != green {
+			t.Errorf("%s: %s\npending %v, refused %v, published %q", code, c.harm, next.Pending, next.Refused, next.Published)
+		}
+	}
+	o := observed()
+	if next := plan(o).after(o, []error{nil, failure("Surprise")}).Next; next.Published != "" || len(next.Pending) != 1 {
+		t.Errorf("%q counts as published: it is not tried again; pending %v", next.Published, next.Pending)
+	}
+	if ended := plan(observed(failedRelease(nil), suspend(green, trio[0]))).Next.Ended; ended != "" {
+		t.Errorf("%s has failed, and operators are notified that it is in order", ended)
+	}
+	if !plan(observed(suspend(green, trio...))).recordFirst() || plan(observed()).recordFirst() {
+		t.Error("killed after the processes are resumed, the function forgets what launched meanwhile")
+	}
+}

@@ -26,7 +26,7 @@ func (p Plan) notices(o *Observation) notice.Ledger[notice.Notice] {
 	} else if p.Outcome == Planned {
 		live = append(live, planned)
 	}
-	ledger = ledger.Keep(func(m string) bool { return slices.Contains(live, m) || p.partial(o) && m != repaired })
+	ledger = ledger.Keep(func(m string) bool { return slices.Contains(live, m) || p.partial(o) })
 	switch ended := o.event() != nil && o.event().Succeeded || o.Record.Ended != ""; {
 	case p.Outcome == Planned:
 		ledger = ledger.Add(planned, res.notice("Repair planned, not applied"))

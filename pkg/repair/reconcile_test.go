@@ -350,6 +350,16 @@ func TestOperatorsRequests(t *testing.T) {
 	}
 }
 
+func TestPlanMode(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, region.Service{}, func(cfg *repair.Config) { cfg.Mode = repair.ModePlan })
+	f.RunDeployment(f.svc, region.Deployment{})
+	f.Advance(15 * time.Minute)
+	if attached := f.Attached(f.GroupOf(f.svc)); len(attached) > 0 || !strings.Contains(f.texts(), "What is due") {
+		t.Errorf("in plan mode %v was attached, and operators were notified of %q", attached, f.subjects())
+	}
+}
+
 // TestBlueGroupThatStays holds that an earlier group is detached when it is
 // configured to, and not before the new one is attached.
 func TestBlueGroupThatStays(t *testing.T) {

@@ -31,11 +31,7 @@ type Trigger struct {
 func (t Trigger) and(u Trigger) Trigger {
 	all := map[string]event.State{}
 	maps.Copy(all, t.Deployments)
-	for id, state := range u.Deployments {
-		if all[id] == "" || state != event.Started {
-			all[id] = state
-		}
-	}
+	maps.Copy(all, u.Deployments)
 	return Trigger{Deployments: all, Due: slices.Concat(t.Due, u.Due), Redelivered: t.Redelivered || u.Redelivered, Swept: t.Swept || u.Swept}
 }
 
