@@ -19,6 +19,8 @@ func TestRecordsFromTheQueue(t *testing.T) {
 		return d
 	}
 	swept := Trigger{Instance: "i-1", Group: "shop", Cause: CauseSweep, Actions: []Action{{Hook: "h"}}}
+	found := queued(time.Minute, "")
+	found.Cause = CauseSweep
 	another := queued(time.Minute, "")
 	another.Actions = append(another.Actions, Action{Hook: "h2", Token: "t-2"})
 	for name, c := range map[string]struct {
@@ -34,7 +36,7 @@ func TestRecordsFromTheQueue(t *testing.T) {
 		"its own record stored":      {stored: queued(time.Minute, ""), triggers: []Trigger{queued(time.Minute, "").trigger()}, taken: true, since: time.Minute, harm: "the drain begins anew"},
 		"ended, and stored as open":  {stored: queued(time.Hour, ""), triggers: []Trigger{queued(time.Minute, Drained).trigger()}, taken: true, since: time.Minute, outcome: Drained, harm: "a time-out is notified that never was"},
 		"ended, and another action":  {stored: another, triggers: []Trigger{queued(time.Minute, Drained).trigger()}, taken: true, since: time.Minute, harm: "the other action is left to its timeout"},
-		"stored as ended":            {stored: queued(time.Hour, Gone), triggers: []Trigger{queued(time.Minute, "").trigger()}, since: time.Hour, outcome: Gone, harm: "a time-out is notified that never was"},
+		"stored as ended":            {stored: queued(time.Hour, Gone), triggers: []Trigger{found.trigger()}, since: time.Hour, outcome: Gone, harm: "a time-out is notified that never was"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			item := store.Item[Drain]{Key: store.Key{Partition: "i-1"}, Value: c.stored}
