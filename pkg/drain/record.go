@@ -118,7 +118,7 @@ func (d Drain) merge(t Trigger, now time.Time) (Drain, bool) {
 	fresh := slices.DeleteFunc(slices.Clone(t.Actions), func(a Action) bool {
 		return d.has(a) && (d.Ended.IsZero() || !a.Began.After(d.Ended)) || d.open() && d.superseded(a)
 	})
-	if t.Cause == CauseSweep && d.mayWaitAgain(now) || t.Cause == CauseOperator && !d.Ended.IsZero() {
+	if t.record == nil && (t.Cause == CauseSweep && d.mayWaitAgain(now) || t.Cause == CauseOperator && !d.Ended.IsZero()) {
 		fresh = t.Actions // seen waiting now, whatever the record says
 	}
 	switch {
