@@ -29,17 +29,6 @@ type need struct {
 	keys     map[string][]string // condition keys, in lower case, but those of every request
 }
 
-// everyRequest are the condition keys that every request has.
-var everyRequest = map[string][]string{"aws:principalaccount": {Account}, "aws:resourceaccount": {Account}, "aws:requestedregion": {Name}}
-
-// values are those that the request has for a condition key.
-func (n need) values(key string) []string {
-	if values, ok := n.keys[key]; ok {
-		return values
-	}
-	return everyRequest[key]
-}
-
 // with is the need with keys of its own, one for each tag of the resource under
 // each prefix.
 func (n need) with(tags map[string]string, prefixes ...string) need {

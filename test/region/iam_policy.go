@@ -155,6 +155,17 @@ func (s *policyStatement) matches(n need) bool {
 		!slices.ContainsFunc(s.conditions, func(c policyCondition) bool { return !c.met(n.values(c.key)) })
 }
 
+// everyRequest are the condition keys that every request has.
+var everyRequest = map[string][]string{"aws:principalaccount": {Account}, "aws:resourceaccount": {Account}, "aws:requestedregion": {Name}}
+
+// values are those that the request has for a condition key.
+func (n need) values(key string) []string {
+	if values, ok := n.keys[key]; ok {
+		return values
+	}
+	return everyRequest[key]
+}
+
 // actionsFor are the statement's patterns for an action.
 func (s *policyStatement) actionsFor(action string) []string {
 	var found []string
