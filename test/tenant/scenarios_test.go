@@ -200,6 +200,23 @@ func TestNeedsOfThisOperation(t *testing.T) {
 	}
 }
 
+// TestLateFailure: that the retries of an earlier attempt are used up does not fail the
+// present one.
+func TestLateFailure(t *testing.T) {
+	b := product()
+	h := onStepFunctions(t, b)
+	op := h.begin(registry.Launch, b.Version, spec1)
+	h.cloud.script["reserve"] = []error{failing(step.Transient)}
+	task := workflow.Task{Task: workflow.RunStep, Tenant: tenantName, Operation: op.ID, Attempt: 1, Step: "reserve"}
+	if _, err := h.invoke(t.Context(), step.Control, task); err == nil {
+		t.Fatal("the step does not fail")
+	}
+	task.Task, task.Attempt = workflow.Failed, 7
+	if _, err := h.invoke(t.Context(), step.Control, task); err != nil || h.view().Steps[0].State != registry.StepRunning {
+		t.Errorf("after a report of another attempt the step is %s (%v)", h.view().Steps[0].State, err)
+	}
+}
+
 // TestRemovalHolds: a step that cannot be undone keeps what it needs, and is undone by a
 // retry with what its last try was made with, also one that failed.
 func TestRemovalHolds(t *testing.T) {
@@ -219,7 +236,14 @@ func TestRemovalHolds(t *testing.T) {
 			t.Fatalf("%s\nwant %s", got, want)
 		}
 		h.cloud.undone, h.cloud.undoneWith = nil, nil
-		h.engine.run(h.retry(removal))
+		retried := h.retry(removal)
+		for _, attempt := range []int{1, 2} { // of the attempt before, or a late one of a step that is undone
+			late := workflow.Task{Task: workflow.Failed, Tenant: tenantName, Operation: removal.ID, Attempt: attempt, Step: "activate"}
+			if _, err := h.invoke(t.Context(), step.Control, late); err != nil || !strings.Contains(h.state(removal), "activate undone") {
+				t.Errorf("a late report of attempt %d: %v; %s", attempt, err, h.state(removal))
+			}
+		}
+		h.engine.run(retried)
 		if got := h.view().Tenant.State; got != registry.Removed || fmt.Sprint(h.cloud.undone) != "[config database reserve]" {
 			t.Errorf("the retry undid %v: %s", h.cloud.undone, h.state(removal))
 		}
@@ -347,7 +371,7 @@ func TestKilledAfterEachCall(t *testing.T) {
 	want := life(plain)
 	total := plain.calls.made
 	t.Logf("%d calls", total)
-	for _, f := range []region.Fault{{After: region.ErrKilled}, {After: fmt.Errorf("answer lost")}, {Before: fmt.Errorf("unavailable")}} {
+	for _, f := range []region.Fault{{After: region.ErrKilled}, {After: errConflict}, {After: fmt.Errorf("answer lost")}, {Before: fmt.Errorf("unavailable")}} {
 		t.Run(fmt.Sprint(f), func(t *testing.T) {
 			t.Parallel()
 			for n := 1; n <= total; n++ {
