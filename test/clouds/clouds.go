@@ -170,6 +170,9 @@ func answerJSON(w http.ResponseWriter, status int, body any) {
 	_ = json.NewEncoder(w).Encode(body) // a caller that has gone
 }
 
+// DeleteObject deletes an object of the bucket.
+func (c *Clouds) DeleteObject(key string) { _, _ = c.files.DeleteObject(Bucket, key) }
+
 // Objects are the texts of all objects of the bucket, by key.
 func (c *Clouds) Objects() map[string]string {
 	found := map[string]string{}

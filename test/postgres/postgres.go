@@ -33,7 +33,8 @@ type Server struct {
 // nobody is the user and group that own nothing (Linux Standard Base).
 const nobody = 65534
 
-// Start starts a server with new data in an existing folder, and returns when it takes connections. The first
+// Start starts a server with new data in an existing folder, which root's server must be able to
+// reach, as it can a temporary one, and returns when it takes connections. The first
 // start on a machine without PostgreSQL fetches it, 10 MB, once.
 func Start(ctx context.Context, dir string) (*Server, error) {
 	bin, err := programs(ctx)
@@ -49,7 +50,7 @@ func Start(ctx context.Context, dir string) (*Server, error) {
 		return nil, err
 	}
 	defer os.Remove(secret)
-	if err := own(dir, data, secret); err != nil {
+	if err := errors.Join(reach(dir), own(dir, data, secret)); err != nil {
 		return nil, err
 	}
 	initdb := command(ctx, dir, filepath.Join(bin, "initdb"), "-D", data, "-U", s.User, "--pwfile="+secret, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync")
@@ -135,6 +136,17 @@ func command(ctx context.Context, dir, name string, args ...string) *exec.Cmd {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	}
 	return cmd
+}
+
+// reach lets root's server into a temporary folder, which is root's alone at first.
+func reach(dir string) error {
+	temp := filepath.Clean(os.TempDir()) + string(filepath.Separator)
+	for ; os.Geteuid() == 0 && strings.HasPrefix(dir, temp); dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o711); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // own gives what the server works with to the user that it runs as.

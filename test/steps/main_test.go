@@ -27,8 +27,8 @@ import (
 	"deployhooks/pkg/tenant/kinds"
 	"deployhooks/pkg/tenant/registry"
 	"deployhooks/pkg/tenant/step"
-	"deployhooks/pkg/tenant/workflow"
 	"deployhooks/pkg/tenant/step/dns"
+	"deployhooks/pkg/tenant/workflow"
 	"deployhooks/test/clouds"
 	"deployhooks/test/postgres"
 )

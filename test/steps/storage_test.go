@@ -37,12 +37,16 @@ func TestS3PrefixKeepsWhatTheTenantChanged(t *testing.T) {
 	if err := json.Unmarshal([]byte(out["policy"]), &policy); err != nil || !strings.Contains(out["policy"], `"arn:aws:s3:::tenants/`+tenant+`/production/*"`) {
 		t.Errorf("policy %s, %v: the instance cannot read its objects, or reads others'", out["policy"], err)
 	}
+	cloud.DeleteObject(tenant + "/production/deep/b.html")
 	in.Before, in.Files = out, broken("first/a.txt", "newer")
 	if _, err := p.kinds["s3-prefix"].Apply(context.Background(), in); err != nil {
 		t.Fatal(err)
 	}
 	if got := of(tenant)["production/a.txt"]; got != "first" {
 		t.Errorf("a.txt is %q: a change overwrites the tenant's content", got)
+	}
+	if _, there := of(tenant)["production/deep/b.html"]; there {
+		t.Error("a change brings back what the tenant has deleted")
 	}
 }
 
