@@ -103,27 +103,30 @@ func (k timed) Apply(ctx context.Context, in step.Input) (step.Outputs, error) {
 	return out, err
 }
 
-// countedStore counts the calls of a store.
-type countedStore struct {
+// CountedStore counts the calls of a store.
+type CountedStore struct {
 	registry.Store
-	calls *atomic.Int64
+	Calls atomic.Int64
 }
 
 type item = store.Item[json.RawMessage]
 
-func (s countedStore) Get(ctx context.Context, keys ...store.Key) (map[store.Key]item, error) {
-	s.calls.Add(1)
+// Get implements [registry.Store].
+func (s *CountedStore) Get(ctx context.Context, keys ...store.Key) (map[store.Key]item, error) {
+	s.Calls.Add(1)
 	return s.Store.Get(ctx, keys...)
 }
 
-func (s countedStore) List(ctx context.Context, partition string) ([]item, error) {
-	s.calls.Add(1)
+// List implements [registry.Store].
+func (s *CountedStore) List(ctx context.Context, partition string) ([]item, error) {
+	s.Calls.Add(1)
 	return s.Store.List(ctx, partition)
 }
 
-func (s countedStore) PutAll(ctx context.Context, items ...item) ([]store.Key, error) {
+// PutAll implements [registry.Store]. To write nothing is no call.
+func (s *CountedStore) PutAll(ctx context.Context, items ...item) ([]store.Key, error) {
 	if len(items) > 0 {
-		s.calls.Add(1)
+		s.Calls.Add(1)
 	}
 	return s.Store.PutAll(ctx, items...)
 }

@@ -16,7 +16,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing/fstest"
 	"time"
 
@@ -65,8 +64,8 @@ type Tenants struct {
 	Runner    *workflow.Runner
 	Postgres  *postgres.Server
 	Clouds    *clouds.Clouds
-	// RegistryCalls counts the calls of the registry's store.
-	RegistryCalls atomic.Int64
+	// Store is the registry's.
+	Store *CountedStore
 
 	instances *httptest.Server
 	objects   *s3.Client
@@ -94,7 +93,8 @@ func Start(ctx context.Context, dir string, o Options) (*Tenants, error) {
 		BaseEndpoint: &t.Clouds.URL, HTTPClient: boot.HTTPClient(time.Minute),
 	}
 	t.objects = s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
-	t.Registry = registry.New(&countedStore{registry.NewMemory(), &t.RegistryCalls}, time.Now)
+	t.Store = &CountedStore{Store: registry.NewMemory()}
+	t.Registry = registry.New(t.Store, time.Now)
 	t.Runner = workflow.NewRunner(workflow.RunnerParts{
 		Run: t.run, Blueprints: t.blueprint, Now: time.Now, Sleep: sleep, Fraction: rand.Float64, OnEnd: t.ended,
 	})
