@@ -27,7 +27,7 @@ first-run = @echo "$(1) (the first run compiles the AWS SDK$(2), which takes som
 ##@ Try it
 
 .PHONY: demo
-demo: need-go ## Play a release and a scale-in with and without the hooks; writes build/demo/report.html
+demo: need-go ## Play releases with and without the hooks, and launch two tenants; writes build/demo/report.html
 	$(call first-run,Building the functions and the demo)
 	@$(MAKE) --no-print-directory functions ARCH=$(HOST_ARCH)
 	@go run ./test/demo $(ARGS)

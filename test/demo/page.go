@@ -31,13 +31,13 @@ type picture struct {
 }
 
 // render draws the page. It holds all it needs: no script, no network.
-func render(scenarios []Scenario) ([]byte, error) {
-	page, err := template.New("page").Funcs(template.FuncMap{"picture": newPicture, "percent": percent}).Parse(pageHTML)
+func render(scenarios []Scenario, launches []Launch) ([]byte, error) {
+	page, err := template.New("page").Funcs(template.FuncMap{"picture": newPicture, "percent": percent, "chart": newChart}).Parse(pageHTML)
 	if err != nil {
 		return nil, err
 	}
 	var out bytes.Buffer
-	err = page.Execute(&out, scenarios)
+	err = page.Execute(&out, map[string]any{"Scenarios": scenarios, "Launches": launches})
 	return out.Bytes(), err
 }
 

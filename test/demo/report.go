@@ -75,8 +75,8 @@ type figures struct {
 }
 
 // write writes report.html and report.json.
-func write(folder string, scenarios []Scenario) error {
-	report := map[string]map[string]figures{}
+func write(folder string, scenarios []Scenario, launches []Launch) error {
+	report := map[string]any{"tenant": launches[0].figures()}
 	for _, s := range scenarios {
 		report[s.Name] = map[string]figures{
 			"without": {s.Without.Requests, s.Without.Failed, nil},
@@ -90,7 +90,7 @@ func write(folder string, scenarios []Scenario) error {
 	if err := os.WriteFile(filepath.Join(folder, "report.json"), append(text, '\n'), 0o644); err != nil {
 		return err
 	}
-	page, err := render(scenarios)
+	page, err := render(scenarios, launches)
 	if err != nil {
 		return fmt.Errorf("report.html: %w", err)
 	}
