@@ -80,7 +80,8 @@ firstPoll  process start to the first request for work; with certificates, the s
 tenant     a launch of the shipped example. simulated: steps take what their kinds expect, a call of the registry
            5 ms, Step Functions and Lambda nothing; its baseline, as the critical path's, is the blueprint's graph.
            on this machine: a real PostgreSQL, the other services served here; the baseline of the launches
-           a minute is the same SQL by hand in a loop. engineShare: the time in which no step's work is done
+           a minute is the same SQL by hand in a loop. engine: the time beyond the critical path of what the
+           kinds of steps themselves took
 warm       a reconcile of a group in order, against the simulated region on this machine
 The same figures as JSON: %s
 `, file)
