@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"deployhooks/infra/config"
+	"deployhooks/pkg/tenant/bucket"
 	"deployhooks/pkg/tenant/step"
 )
 
@@ -30,7 +31,9 @@ func (l TenantLocation) executions(machine string) string {
 }
 
 // blueprints are the compiled blueprints in the bucket.
-func (l TenantLocation) blueprints() []string { return []string{l.Bucket + "/blueprints/*"} }
+func (l TenantLocation) blueprints() []string {
+	return []string{l.Bucket + "/" + bucket.Blueprints + "/*"}
+}
 
 // registry is what reading and writing the registry takes; see [Drain] for the
 // transactions.
