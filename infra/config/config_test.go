@@ -23,6 +23,7 @@ func defaults() config.Hooks {
 			NetworkTargetWaitSeconds: 120, ReleasesPerSecond: 8, CommandTimeoutMinutes: 5,
 			OnSpotInterruption: config.DrainInstance, OnStateChange: config.Off, OnRebalance: config.Notify, OnMaintenance: config.Notify,
 		},
+		Tenants:  config.Tenants{RemovalDelayHours: 24},
 		EventBus: "default", LogLevel: "INFO", LogRetentionDays: 30, Architecture: config.ARM64,
 	}
 }
@@ -94,6 +95,7 @@ func TestParse(t *testing.T) {
 			},
 			func(h *config.Hooks) {
 				*h = config.Hooks{
+					Tenants: config.Tenants{RemovalDelayHours: 24},
 					Repair: config.Repair{
 						Mode: config.Plan, SweepMinutes: 15,
 						Applications: []string{"shop", "búsqueda", "team/search_2", "north, south"}, DeploymentGroups: "*-production",

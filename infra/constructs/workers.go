@@ -6,6 +6,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
@@ -26,11 +27,12 @@ func (t *Tenants) addWorkers() {
 	for _, class := range t.classes() {
 		location := t.tenantLocation()
 		environment := map[string]*string{
-			"CLASS": jsii.String(string(class)), "TABLE": t.Registry.TableName(), "BUCKET": t.Bucket.BucketName(), "BUCKET_ARN": t.Bucket.BucketArn(), "ACCOUNT": &location.Account,
+			"CLASS": jsii.String(string(class)), "TABLE": t.Registry.TableName(), "BUCKET": t.Bucket.BucketName(), "BUCKET_ARN": t.Bucket.BucketArn(),
+			// One program for all classes, which needs them to start; only control may publish.
+			"TOPIC_ARN": &location.NoticeTopic, "ALARM_TOPIC_ARN": &location.AlarmTopic, "EVENT_BUS": &cfg.EventBus,
 		}
 		if class == step.Control {
 			environment["MANUAL_MACHINE"] = jsii.String(location.Machine(location.ManualMachine))
-			environment["TOPIC_ARN"], environment["ALARM_TOPIC_ARN"], environment["EVENT_BUS"] = &location.NoticeTopic, &location.AlarmTopic, &cfg.EventBus
 		}
 		props := &LambdaFunctionProps{
 			Code:             t.in.program("step"),
@@ -64,9 +66,8 @@ func (t *Tenants) addMachines() {
 	t.Converge = t.addMachine("Converge", converge)
 	t.Remove = t.addMachine("Remove", remove)
 	t.Manual = t.addMachine("Manual", manual)
-	for id, machine := range map[string]awsstepfunctions.StateMachine{"Converge": t.Converge, "Remove": t.Remove} {
-		t.addVersion(id, machine)
-	}
+	t.addVersion("Converge", t.Converge)
+	t.addVersion("Remove", t.Remove)
 	t.addMachineAlarms()
 }
 
@@ -118,11 +119,15 @@ func (t *Tenants) addMachine(id string, definition []byte) awsstepfunctions.Stat
 		TracingEnabled:          jsii.Bool(true),
 		Logs:                    &awsstepfunctions.LogOptions{Destination: logs, Level: awsstepfunctions.LogLevel_ERROR, IncludeExecutionData: jsii.Bool(false)},
 	})
-	for class, worker := range t.Workers {
-		if substitutions[workflow.Substitution(class)] != nil {
-			worker.Function.GrantInvoke(machine)
+	var workers []*string // in one order, so that the template stays the same
+	for _, class := range t.classes() {
+		if arn := substitutions[workflow.Substitution(class)]; arn != nil {
+			workers = append(workers, arn)
 		}
 	}
+	machine.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: jsii.String("RunSteps"), Actions: jsii.Strings("lambda:InvokeFunction"), Resources: &workers,
+	}))
 	return machine
 }
 

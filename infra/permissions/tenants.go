@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"deployhooks/infra/config"
+	"deployhooks/pkg/tenant/bucket"
 	"deployhooks/pkg/tenant/step"
 )
 
@@ -30,14 +31,15 @@ func (l TenantLocation) executions(machine string) string {
 }
 
 // blueprints are the compiled blueprints in the bucket.
-func (l TenantLocation) blueprints() []string { return []string{l.Bucket + "/blueprints/*"} }
+func (l TenantLocation) blueprints() []string {
+	return []string{l.Bucket + "/" + bucket.Blueprints + "/*"}
+}
 
-// registry is what reading and writing the registry takes; see [Drain] for the
-// transactions.
-func (l TenantLocation) registry() []Statement {
-	return []Statement{
-		Allow("KeepTenants", []string{l.Table}, "dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"),
-	}
+// registry are the statements on the registry's table; see [Drain] for the transactions.
+// Names are released, and so items deleted, by intake and the class control alone; only
+// intake lists.
+func (l TenantLocation) registry(more ...string) Statement {
+	return Allow("KeepTenants", []string{l.Table}, append(more, "dynamodb:BatchGetItem", "dynamodb:PutItem")...)
 }
 
 // Intake are the statements of the intake function's role. The asset is the compiled
@@ -47,20 +49,31 @@ func Intake(cfg config.Hooks, l TenantLocation, asset string) []Statement {
 	for _, name := range l.Machines {
 		machines, executions = append(machines, l.Machine(name)), append(executions, l.executions(name))
 	}
-	all := append(l.registry(),
+	all := []Statement{
+		l.registry("dynamodb:DeleteItem", "dynamodb:Query"),
 		Allow("ReadOpenOperations", []string{l.Table + "/index/" + OpenIndex}, "dynamodb:Query"),
 		Allow("ReadUploadedBlueprint", []string{asset}, "s3:GetObject"),
 		Allow("KeepBlueprints", l.blueprints(), "s3:GetObject", "s3:PutObject"),
+		// Without it S3 answers a missing object with 403, and intake would not know that the
+		// deployed blueprint is yet to be added ("Permissions", GetObject, Amazon S3 API Reference).
+		Allow("FindMissingBlueprints", []string{l.Bucket}, "s3:ListBucket"),
 		Allow("StartOperations", machines, "states:StartExecution"),
 		Allow("FollowOperations", executions, "states:DescribeExecution"),
-		Allow("ResumeManualTasks", []string{l.Machine(l.ManualMachine)}, "states:SendTaskSuccess"))
+		// It has no resource-level permissions (Service Authorization Reference, AWS Step
+		// Functions); what it may end is who has the token.
+		Allow("ResumeManualTasks", everything(), "states:SendTaskSuccess"),
+	}
 	return append(all, l.notify(cfg)...)
 }
 
 // Worker are the statements of the role of a class's worker: the registry, the
 // blueprints, and what the steps of the class say they need.
 func Worker(cfg config.Hooks, l TenantLocation, class step.Class, needs []step.Permission) []Statement {
-	all := append(l.registry(), Allow("ReadBlueprints", l.blueprints(), "s3:GetObject"))
+	var deletes []string
+	if class == step.Control {
+		deletes = []string{"dynamodb:DeleteItem"}
+	}
+	all := []Statement{l.registry(deletes...), Allow("ReadBlueprints", l.blueprints(), "s3:GetObject")}
 	for i, p := range merged(needs) {
 		var resources []string
 		for _, r := range p.Resources {

@@ -1,7 +1,6 @@
 package drain
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +8,7 @@ import (
 
 	"deployhooks/infra/config"
 	"deployhooks/infra/permissions"
+	"deployhooks/test/harness/policies"
 	"deployhooks/test/region"
 )
 
@@ -32,7 +32,7 @@ func (s *scenario) role(environment settings) *region.Principal {
 	statements := append(permissions.Drain(cfg, permissions.Location{
 		Partition: "aws", Region: region.Name, Account: region.Account, Table: tableARN(environment["TABLE"]), NoticeTopic: environment["TOPIC_ARN"],
 	}), permissions.Statement{SID: "RequeueOwnMessages", Actions: []string{"sqs:SendMessage"}, Resources: []string{queueARN(environment["QUEUE_URL"])}})
-	return s.Principal("drain", policy(statements))
+	return s.Principal("drain", policies.Document(statements))
 }
 
 func tableARN(name string) string {
@@ -41,29 +41,6 @@ func tableARN(name string) string {
 
 func queueARN(url string) string {
 	return "arn:aws:sqs:" + region.Name + ":" + region.Account + ":" + url[strings.LastIndex(url, "/")+1:]
-}
-
-// policy is an IAM policy document.
-func policy(statements []permissions.Statement) []byte {
-	type statement struct {
-		Sid, Effect      string
-		Action, Resource []string
-		Condition        map[string]map[string]string `json:",omitempty"`
-	}
-	document := struct {
-		Version   string
-		Statement []statement
-	}{Version: "2012-10-17"}
-	for _, p := range statements {
-		if !slices.Equal(p.Resources, []string{""}) {
-			document.Statement = append(document.Statement, statement{p.SID, "Allow", p.Actions, p.Resources, p.Condition})
-		}
-	}
-	text, err := json.Marshal(document)
-	if err != nil {
-		panic(err) // strings always have a JSON form
-	}
-	return text
 }
 
 // TestEveryPermissionIsNeeded plays what drain does, and holds that each action of

@@ -13,6 +13,9 @@ import (
 	"deployhooks/pkg/drain"
 	"deployhooks/pkg/notice"
 	"deployhooks/pkg/repair"
+	"deployhooks/pkg/tenant/intake"
+	"deployhooks/pkg/tenant/library"
+	"deployhooks/pkg/tenant/step"
 )
 
 // environment are a function's variables.
@@ -87,15 +90,41 @@ type drainConfig struct {
 	Notices notice.Config
 }
 
+// intakeConfig is the environment that functions/intake reads.
+type intakeConfig struct {
+	intake.Config
+	Library library.Config
+	Notices notice.Config
+}
+
+// stepConfig is the environment that functions/step reads.
+type stepConfig struct {
+	Class         step.Class `env:"CLASS,required,notEmpty"`
+	Table         string     `env:"TABLE,required,notEmpty"`
+	ManualMachine string     `env:"MANUAL_MACHINE"`
+	BucketARN     string     `env:"BUCKET_ARN,required,notEmpty"`
+	Library       library.Config
+	Notices       notice.Config
+}
+
 func TestFunctionsReadWhatTheStackSets(t *testing.T) {
 	t.Parallel()
-	testEnvironment[repairConfig](t, "Repair")
-	testEnvironment[drainConfig](t, "Drain")
+	hooks := []template{plain, configured, planning, replacing}
+	testEnvironment[repairConfig](t, "Repair", hooks)
+	testEnvironment[drainConfig](t, "Drain", hooks)
+	tenants := []template{tenancy, tenancyNet}
+	testEnvironment[intakeConfig](t, "Intake", tenants, "QUEUE_URL")
+	deployed := []string{"BLUEPRINT", "BLUEPRINT_BUCKET", "BLUEPRINT_KEY"} // intake adds it to the library
+	testEnvironment[stepConfig](t, "Control", tenants, deployed...)
+	for _, worker := range []string{"Network", "Database", "Storage", "Mail"} {
+		testEnvironment[stepConfig](t, worker, tenants, append(deployed, "MANUAL_MACHINE")...)
+	}
 }
 
 // testEnvironment compares the variables that a function reads with those that
-// the stack sets, and has the function parse them.
-func testEnvironment[Config any](t *testing.T, function string) {
+// the stack sets, and has the function parse them. Some variables need not be set, or
+// are set for functions that read no queue of their own.
+func testEnvironment[Config any](t *testing.T, function string, templates []template, besides ...string) {
 	t.Helper()
 	params, err := env.GetFieldParams(new(Config))
 	if err != nil {
@@ -105,12 +134,12 @@ func testEnvironment[Config any](t *testing.T, function string) {
 	for _, p := range params {
 		read = append(read, p.Key)
 	}
-	read = append(read, "LOG_LEVEL")                                                       // boot.Logger reads it, not the function's configuration
-	read = slices.DeleteFunc(read, func(name string) bool { return name == "AWS_REGION" }) // Lambda sets it
-	slices.Sort(read)
-	for _, template := range []template{plain, configured, planning, replacing} {
+	read = append(read, "LOG_LEVEL")        // boot.Logger reads it, not the function's configuration
+	besides = append(besides, "AWS_REGION") // Lambda sets it
+	read = without(set(read), besides)
+	for _, template := range templates {
 		variables := template.environment(function)
-		if diff := cmp.Diff(read, slices.Sorted(maps.Keys(variables))); diff != "" {
+		if diff := cmp.Diff(read, without(slices.Sorted(maps.Keys(variables)), besides)); diff != "" {
 			t.Errorf("the stack sets other variables of %s than the function reads (-read +set):\n%s", function, diff)
 		}
 		if _, err := env.ParseAsWithOptions[Config](env.Options{Environment: variables}); err != nil {

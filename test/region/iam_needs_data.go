@@ -75,8 +75,14 @@ func transactionAction(i ddb.TransactWriteItem) (action string, table *string) {
 	return "PutItem", nil // refused by the service
 }
 
-// stepFunctionsNeeds: an action is on a state machine (or its version) or on an execution.
-// Those with a task token have no resource that a caller knows: on all.
+// stepFunctionsNeeds: an action is on a state machine or on an execution. That on a version is on
+// its state machine ("Step Functions uses the state machine's ARN instead of using the version
+// ARN", Step Functions Developer Guide, "Authorization for versions and aliases"). Those with a
+// task token have no resource that a caller knows: on all.
 func stepFunctionsNeeds(n need, in input) []need {
-	return n.on(cmp.Or(in.text("StateMachineArn"), in.text("ExecutionArn"), "*"))
+	machine := in.text("StateMachineArn")
+	if parts := strings.SplitN(machine, ":", 8); len(parts) == 8 {
+		machine = strings.Join(parts[:7], ":")
+	}
+	return n.on(cmp.Or(machine, in.text("ExecutionArn"), "*"))
 }

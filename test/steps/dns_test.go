@@ -33,7 +33,7 @@ var providers = map[string]struct {
 		},
 	},
 	"cloudflare": {
-		map[string]any{"provider": "cloudflare", "zone": "zone1", "token": "cloudflare"}, clouds.Cloudflare,
+		map[string]any{"provider": "cloudflare", "zone": "zone1"}, clouds.Cloudflare,
 		func(name, kind, value string) {
 			cloud.AddCloudflareRecord("zone1", clouds.CloudflareRecord{Name: name, Type: kind, Content: value, TTL: 300})
 		},
@@ -147,7 +147,7 @@ func TestDNSRefusesRecords(t *testing.T) {
 
 func TestDNSWrongToken(t *testing.T) {
 	in := dnsInput(t, "cloudflare", newTenant(), "TENANT.example.com CNAME lb.example.net")
-	in.Parameters = []byte(strings.Replace(string(in.Parameters), `"token":"cloudflare"`, `"token":"`+cloud.PutSecret("wrong-token", "wrong-token-4d5e6f")+`"`, 1))
+	in.Parameters = []byte(strings.Replace(string(in.Parameters), cloudflareToken, cloud.PutSecret("wrong-token", "wrong-token-4d5e6f"), 1))
 	_, err := newState().process(&network{}).kinds["dns"].Apply(context.Background(), in)
 	if class(err) != step.Refused || strings.Contains(fmt.Sprint(err), "4d5e6f") {
 		t.Errorf("%v: want it refused, without the token", err)
@@ -156,6 +156,9 @@ func TestDNSWrongToken(t *testing.T) {
 
 func dnsInput(t *testing.T, provider, tenant string, records ...string) step.Input {
 	p := map[string]any{"records": records}
+	if provider == "cloudflare" {
+		p["token"] = cloudflareToken
+	}
 	for k, v := range providers[provider].parameters {
 		p[k] = v
 	}

@@ -36,8 +36,9 @@ import (
 var (
 	server        *postgres.Server
 	cloud         *clouds.Clouds
-	administrator string // ARN of the secret of the server's superuser
-	tenants       atomic.Int64
+	// ARNs of the secrets of the server's superuser, and of Cloudflare.
+	administrator, cloudflareToken string
+	tenants                        atomic.Int64
 )
 
 func TestMain(m *testing.M) {
@@ -57,7 +58,7 @@ func run(m *testing.M) int {
 	cloud = clouds.Start()
 	defer cloud.Close()
 	administrator = cloud.PutSecret("administrator", login(server.User, server.Password))
-	cloud.PutSecret("cloudflare", clouds.Token)
+	cloudflareToken = cloud.PutSecret("cloudflare", clouds.Token)
 	return m.Run()
 }
 
@@ -170,17 +171,21 @@ func newState() state {
 }
 
 func (s state) process(n *network) process {
-	cfg := aws.Config{
-		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""), BaseEndpoint: &cloud.URL,
+	cfg := enforce(aws.Config{
+		Region: home, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""), BaseEndpoint: &cloud.URL,
 		HTTPClient: n, Retryer: func() aws.Retryer { return aws.NopRetryer{} },
-	}
+	})
 	secrets := secretsmanager.NewFromConfig(cfg)
-	return process{n, kinds.All(kinds.Clients{
+	all := kinds.All(kinds.Clients{
 		Registry: s.registry, Engine: s.engine, Secrets: secrets, Identities: sesv2.NewFromConfig(cfg), Dial: n.dial,
 		Bucket: bucket.Bucket{Name: clouds.Bucket, ARN: "arn:aws:s3:::" + clouds.Bucket, S3: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })},
 		DNS:    dns.Clients{Route53: route53.NewFromConfig(cfg), Cloudflare: n, CloudflareURL: cloud.URL + "/client/v4/"},
 		Web:    n, Resolver: net.DefaultResolver,
-	})}
+	})
+	for name, k := range all {
+		all[name] = limited{Kind: k}
+	}
+	return process{n, all}
 }
 
 // newTenant is a name that no other test has.

@@ -52,7 +52,7 @@ func TestS3PrefixKeepsWhatTheTenantChanged(t *testing.T) {
 
 // TestPrefixes holds that no step touches what is not under its tenant's prefix.
 func TestPrefixes(t *testing.T) {
-	for _, prefix := range []string{"", "/", "other/production", "tenant", "TENANT/../other", "TENANTx", "//", "./TENANT", "TENANT/\n"} {
+	for _, prefix := range []string{"", "/", "other/production", "tenant", "TENANT/../other", "TENANTx", "//", "./TENANT", "TENANT/\n", "blueprints/TENANT"} {
 		for kind, more := range map[string]map[string]any{
 			"s3-prefix": {}, "activate": {"host": "x"}, "branding": {"palette": map[string]string{"text": "#000000", "background": "#ffffff"}},
 			"config": {"templates": "templates", "values": map[string]string{"title": "x", "host": "x"}},

@@ -39,20 +39,26 @@ type Bucket struct {
 }
 
 // Permissions are those of a step that keeps objects. Without s3:ListBucket a missing object is
-// answered as a denied one (GetObject, "Permissions").
+// answered as a denied one (GetObject, "Permissions"). Objects are deleted by their versions, which
+// takes s3:DeleteObjectVersion alone (DeleteObjects, "Permissions").
 func Permissions(json.RawMessage) []step.Permission {
 	return []step.Permission{
-		{Actions: []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"}, Resources: []string{"{bucket}/*"}},
+		{Actions: []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObjectVersion"}, Resources: []string{"{bucket}/*"}},
 		{Actions: []string{"s3:ListBucket", "s3:ListBucketVersions"}, Resources: []string{"{bucket}"}},
 	}
 }
 
+// Blueprints is the folder of the compiled blueprints, which is no tenant's: a spec with this name
+// is refused, and so is a prefix of a step.
+const Blueprints = "blueprints"
+
 // Prefix is a prefix that belongs to the tenant of a step, with a slash at its end. One without the
-// tenant's name as a folder is refused: undoing a step deletes what is under its prefix.
+// tenant's name as a folder is refused, and one in the folder [Blueprints]: undoing a step deletes
+// what is under its prefix.
 func Prefix(in step.Input, prefix string) (string, error) {
 	folders := strings.Split(strings.TrimSuffix(prefix, "/"), "/")
 	odd := func(f string) bool { return f == "" || f == "." || f == ".." || strings.ContainsAny(f, "\\\x00\n\r") }
-	if !slices.Contains(folders, in.Tenant) || slices.ContainsFunc(folders, odd) {
+	if !slices.Contains(folders, in.Tenant) || folders[0] == Blueprints || slices.ContainsFunc(folders, odd) {
 		return "", step.Refuse(fmt.Errorf("prefix %q of step %s does not belong to tenant %s", prefix, in.Step, in.Tenant), "Name the tenant as one of its folders, such as "+in.Tenant+"/files/.")
 	}
 	return strings.Join(folders, "/") + "/", nil

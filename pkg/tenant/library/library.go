@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"deployhooks/pkg/tenant/blueprint"
+	"deployhooks/pkg/tenant/bucket"
 )
 
 // Objects is what a [Library] calls.
@@ -62,20 +63,13 @@ func (l *Library) Read(ctx context.Context, version string) (*blueprint.Blueprin
 	if b := l.cache[version]; b != nil {
 		return b, nil
 	}
-	text, err := l.get(ctx, l.cfg.Bucket, key(version))
+	b, err := l.decoded(ctx, version, l.cfg.Bucket, key(version))
 	var missing *types.NoSuchKey
 	if errors.As(err, &missing) && version == l.cfg.Deployed && l.cfg.AssetKey != "" {
-		text, err = l.add(ctx, version)
+		b, err = l.add(ctx)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("blueprint %s: %w", version, err)
-	}
-	b, err := blueprint.Decode(text)
-	if err != nil {
-		return nil, fmt.Errorf("blueprint %s: %w", version, err)
-	}
-	if b.Version != version {
-		return nil, fmt.Errorf("blueprint %s: s3://%s/%s has version %s: somebody has overwritten it", version, l.cfg.Bucket, key(version), b.Version)
 	}
 	if len(l.cache) >= cached {
 		clear(l.cache)
@@ -84,19 +78,40 @@ func (l *Library) Read(ctx context.Context, version string) (*blueprint.Blueprin
 	return b, nil
 }
 
-// add copies the deployed blueprint into the library.
-func (l *Library) add(ctx context.Context, version string) ([]byte, error) {
-	text, err := l.get(ctx, l.cfg.AssetBucket, l.cfg.AssetKey)
+// add copies the deployed blueprint into the library, once it is known to be the one that
+// was deployed.
+func (l *Library) add(ctx context.Context) (*blueprint.Blueprint, error) {
+	b, err := l.decoded(ctx, l.cfg.Deployed, l.cfg.AssetBucket, l.cfg.AssetKey)
+	if err != nil {
+		return nil, err
+	}
+	text, err := b.Encode()
 	if err != nil {
 		return nil, err
 	}
 	_, err = l.client.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &l.cfg.Bucket, Key: aws.String(key(version)), Body: bytes.NewReader(text), ContentType: aws.String("application/json"),
+		Bucket: &l.cfg.Bucket, Key: aws.String(key(b.Version)), Body: bytes.NewReader(text), ContentType: aws.String("application/json"),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("write s3://%s/%s: %w", l.cfg.Bucket, key(version), err)
+		return nil, fmt.Errorf("write s3://%s/%s: %w", l.cfg.Bucket, key(b.Version), err)
 	}
-	return text, nil
+	return b, nil
+}
+
+// decoded reads the blueprint of a version from an object.
+func (l *Library) decoded(ctx context.Context, version, bucket, key string) (*blueprint.Blueprint, error) {
+	text, err := l.get(ctx, bucket, key)
+	if err != nil {
+		return nil, err
+	}
+	b, err := blueprint.Decode(text)
+	if err != nil {
+		return nil, fmt.Errorf("s3://%s/%s: %w", bucket, key, err)
+	}
+	if b.Version != version {
+		return nil, fmt.Errorf("s3://%s/%s has version %s: somebody has overwritten it", bucket, key, b.Version)
+	}
+	return b, nil
 }
 
 func (l *Library) get(ctx context.Context, bucket, key string) (text []byte, err error) {
@@ -111,4 +126,4 @@ func (l *Library) get(ctx context.Context, bucket, key string) (text []byte, err
 	return text, nil
 }
 
-func key(version string) string { return "blueprints/" + version + ".json" }
+func key(version string) string { return bucket.Blueprints + "/" + version + ".json" }

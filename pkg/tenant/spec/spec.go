@@ -135,7 +135,7 @@ func invisible(r rune) string {
 // reserved are names that mean something else in host names, databases or paths.
 func reserved() []string {
 	return []string{
-		"admin", "administrator", "api", "app", "assets", "auth", "autodiscover", "blog", "cdn", "default", "deployhooks", "dev", "example",
+		"admin", "administrator", "api", "app", "assets", "auth", "autodiscover", "blog", "blueprints", "cdn", "default", "deployhooks", "dev", "example",
 		"ftp", "imap", "localhost", "login", "mail", "monitoring", "pop", "postgres", "postmaster", "prod", "production", "public", "rdsadmin",
 		"root", "smtp", "staging", "static", "status", "support", "system", "template0", "template1", "test", "tenant", "tenants", "training", "webmail", "www",
 	}

@@ -7,8 +7,10 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
+	"deployhooks/infra/permissions"
 	"deployhooks/test/region"
 )
 
@@ -53,6 +55,30 @@ func Allow(policy []byte, sid string, actions ...string) []byte {
 	text, err := json.Marshal(document)
 	if err != nil {
 		panic(fmt.Sprintf("policy: %v", err))
+	}
+	return text
+}
+
+// Document is the policy of statements, as the constructs make it. Statements on what is
+// not configured are left out.
+func Document(statements []permissions.Statement) []byte {
+	type statement struct {
+		Sid, Effect      string
+		Action, Resource []string
+		Condition        map[string]map[string]string `json:",omitempty"`
+	}
+	document := struct {
+		Version   string
+		Statement []statement
+	}{Version: "2012-10-17"}
+	for _, p := range statements {
+		if !slices.Equal(p.Resources, []string{""}) {
+			document.Statement = append(document.Statement, statement{p.SID, "Allow", p.Actions, p.Resources, p.Condition})
+		}
+	}
+	text, err := json.Marshal(document)
+	if err != nil {
+		panic(fmt.Sprintf("policy: %v", err)) // strings always have a JSON form
 	}
 	return text
 }
