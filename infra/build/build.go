@@ -5,13 +5,13 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
 
 	"deployhooks/infra/config"
 )
@@ -29,34 +29,52 @@ func Functions(ctx context.Context, out string, architecture config.Architecture
 	if err != nil {
 		return fmt.Errorf("build the functions: %w", err)
 	}
-	if len(names) == 0 {
-		folders, err := os.ReadDir(filepath.Join(root, "functions"))
-		if err != nil {
+	packages := []string{"./functions/..."}
+	if len(names) > 0 {
+		packages = nil
+	}
+	for _, name := range names {
+		packages = append(packages, "./functions/"+name)
+	}
+	// One call for all of them reads the source once, and does not link again what
+	// has not changed.
+	out = filepath.Join(out, string(architecture))
+	programs := filepath.Join(out, "bin")
+	cmd := Command(ctx, architecture, programs+string(filepath.Separator), packages...)
+	cmd.Dir = root
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the functions for %s: %w\n%s", architecture, err, said)
+	}
+	built, err := os.ReadDir(programs)
+	if err != nil {
+		return fmt.Errorf("build the functions: %w", err)
+	}
+	for _, program := range built {
+		if err := link(filepath.Join(programs, program.Name()), filepath.Join(out, program.Name())); err != nil {
 			return fmt.Errorf("build the functions: %w", err)
 		}
-		for _, f := range folders {
-			names = append(names, f.Name())
-		}
 	}
-	all, ctx := errgroup.WithContext(ctx)
-	for _, name := range names {
-		all.Go(func() error {
-			cmd := Command(ctx, architecture, filepath.Join(out, string(architecture), name, "bootstrap"), "./functions/"+name)
-			cmd.Dir = root
-			if said, err := cmd.CombinedOutput(); err != nil {
-				return fmt.Errorf("build function %s for %s: %w\n%s", name, architecture, err, said)
-			}
-			return nil
-		})
-	}
-	return all.Wait()
+	return nil
 }
 
-// Command is the call of the compiler that builds a package for Lambda. The same
+// link gives a program the name that Lambda wants, in a folder of its own.
+func link(program, folder string) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	bootstrap := filepath.Join(folder, "bootstrap")
+	if err := os.Remove(bootstrap); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Link(program, bootstrap)
+}
+
+// Command is the call of the compiler that builds packages for Lambda. The same
 // source gives the same bytes, so that a deployment without a change changes
 // nothing.
-func Command(ctx context.Context, architecture config.Architecture, out, pkg string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "lambda.norpc", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", out, pkg)
+func Command(ctx context.Context, architecture config.Architecture, out string, packages ...string) *exec.Cmd {
+	flags := []string{"build", "-tags", "lambda.norpc", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", out}
+	cmd := exec.CommandContext(ctx, "go", append(flags, packages...)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch(architecture))
 	return cmd
 }

@@ -16,11 +16,8 @@ const MetricNamespace = "deployhooks"
 // failed.
 func (h *DeploymentHooks) newDashboard() awscloudwatch.Dashboard {
 	var rows []*[]awscloudwatch.IWidget
-	for _, f := range []struct {
-		name     string
-		function *QueuedFunction
-	}{{"repair", h.Repair}, {"drain", h.Drain}} {
-		for _, row := range f.function.graphs(f.name) {
+	for _, f := range h.in.functions {
+		for _, row := range f.graphs(*f.Node().Id()) {
 			rows = append(rows, &row)
 		}
 	}
@@ -29,9 +26,9 @@ func (h *DeploymentHooks) newDashboard() awscloudwatch.Dashboard {
 
 // graphs are a function's rows of the dashboard.
 func (f *QueuedFunction) graphs(name string) [][]awscloudwatch.IWidget {
-	title := strings.ToUpper(name[:1]) + name[1:] + ": "
+	title := name + ": "
 	return [][]awscloudwatch.IWidget{{
-		graph(title+"outcomes", outcomes(name)),
+		graph(title+"outcomes", outcomes(strings.ToLower(name))),
 		graph(title+"dead letters", f.DeadLetters.MetricApproximateNumberOfMessagesVisible(statistic("Maximum"))),
 	}, {
 		graph(title+"invocations and failures",

@@ -27,6 +27,7 @@ type installation struct {
 	environment     *string
 	notices, alarms awssns.ITopic // may be the same
 	key             awskms.IKey
+	functions       []*QueuedFunction
 }
 
 // findPrograms builds the functions unless their folder is given. Whoever calls it
@@ -84,7 +85,8 @@ type hookFunction struct {
 	sweepMinutes, staleMinutes, memory int // memory in MB
 }
 
-// addFunction adds a function whose program's folder has its id in small letters.
+// addFunction adds a function. Its program's folder and the function that its metrics
+// name have its id in small letters.
 func (n *installation) addFunction(id string, f hookFunction) *QueuedFunction {
 	cfg, location := n.cfg, n.location(f.table)
 	environment := map[string]*string{
@@ -120,6 +122,7 @@ func (n *installation) addFunction(id string, f hookFunction) *QueuedFunction {
 	}
 	function := NewQueuedFunction(n.scope, &id, props)
 	function.allow(f.permissions(cfg, location)...)
+	n.functions = append(n.functions, function)
 	return function
 }
 

@@ -178,7 +178,7 @@ func (t *Tenants) addIntake() {
 // newDashboard shows what operators read first.
 func (t *Tenants) newDashboard() awscloudwatch.Dashboard {
 	var rows []*[]awscloudwatch.IWidget
-	for _, row := range t.Intake.graphs("intake") {
+	for _, row := range t.Intake.graphs("Intake") {
 		rows = append(rows, &row)
 	}
 	var executions, failures, errors, durations []awscloudwatch.IMetric

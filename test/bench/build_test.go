@@ -15,6 +15,8 @@ import (
 	"slices"
 	"time"
 
+	"deployhooks/infra/build"
+	"deployhooks/infra/config"
 	"deployhooks/test/lambda"
 	"deployhooks/test/region"
 	"deployhooks/test/region/wire"
@@ -51,9 +53,9 @@ func measureBuild() error {
 	}
 	defer os.RemoveAll(dir)
 	empty := map[string]string{}
-	for lambdaArch, goarch := range map[string]string{"arm64": "arm64", host: runtime.GOARCH} {
-		empty[lambdaArch] = filepath.Join(dir, lambdaArch, "bootstrap")
-		if err := buildEmpty(empty[lambdaArch], goarch); err != nil {
+	for _, architecture := range []string{"arm64", host} {
+		empty[architecture] = filepath.Join(dir, architecture, "bootstrap")
+		if err := buildEmpty(empty[architecture], architecture); err != nil {
 			return err
 		}
 	}
@@ -98,10 +100,8 @@ func measureSynthesis(dir string) error {
 	return nil
 }
 
-func buildEmpty(out, goarch string) error {
-	cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", out, "./empty")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch)
-	if text, err := cmd.CombinedOutput(); err != nil {
+func buildEmpty(out, architecture string) error {
+	if text, err := build.Command(context.Background(), config.Architecture(architecture), out, "./empty").CombinedOutput(); err != nil {
 		return fmt.Errorf("build the empty function: %w\n%s", err, text)
 	}
 	return nil

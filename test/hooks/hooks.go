@@ -10,10 +10,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 
+	"deployhooks/infra/build"
 	"deployhooks/infra/config"
 	"deployhooks/test/lambda"
 	"deployhooks/test/region"
@@ -41,21 +41,21 @@ var (
 
 // Folder is where `make` builds the functions for this machine, seen from the
 // root of the module.
-func Folder() string {
-	architecture := runtime.GOARCH
-	if architecture == "amd64" {
-		architecture = "x86_64"
+func Folder() string { return filepath.Join("build", string(architecture())) }
+
+// architecture is this machine's.
+func architecture() config.Architecture {
+	if runtime.GOARCH == "amd64" {
+		return config.X86_64
 	}
-	return filepath.Join("build", architecture)
+	return config.Architecture(runtime.GOARCH)
 }
 
 // Build builds the functions for this machine into a folder, for tests, which
 // must not depend on what `make` has built before.
 func Build(ctx context.Context, folder string) error {
 	for _, f := range []Function{Repair, Drain} {
-		cmd := exec.CommandContext(ctx, "go", "build", "-tags", "lambda.norpc", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w",
-			"-o", f.binary(folder), "deployhooks/functions/"+f.Name)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		cmd := build.Command(ctx, architecture(), f.binary(folder), "deployhooks/functions/"+f.Name)
 		if said, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("build the %s function: %w\n%s", f.Name, err, said)
 		}
