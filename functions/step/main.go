@@ -44,7 +44,6 @@ type config struct {
 	// BucketARN is the ARN of the tenants' bucket.
 	BucketARN string `env:"BUCKET_ARN,required,notEmpty"`
 	Library   library.Config
-	Notices   notice.Config
 }
 
 func main() {
@@ -52,7 +51,7 @@ func main() {
 	aws := boot.AWS()
 	objects := s3.NewFromConfig(aws)
 	tenants := registry.New(registry.NewDynamoDB(dynamodb.NewFromConfig(aws), cfg.Table), time.Now)
-	worker := workflow.NewWorker(workflow.Parts{
+	parts := workflow.Parts{
 		Class:    cfg.Class,
 		Registry: tenants,
 		Kinds: kinds.All(kinds.Clients{
@@ -66,11 +65,13 @@ func main() {
 			Resolver:   net.DefaultResolver,
 		}),
 		Blueprints: library.New(cfg.Library, objects).Read,
-		Notices:    notice.New(cfg.Notices, "step", sns.NewFromConfig(aws), eventbridge.NewFromConfig(aws), os.Stdout, time.Now),
 		Now:        time.Now,
 		Log:        boot.Logger(),
-	})
-	lambda.Start(tasks{invoke.Task[workflow.Task, workflow.Result]{Run: worker.Run}})
+	}
+	if cfg.Class == step.Control { // no other has a topic, nor the permission to publish
+		parts.Notices = notice.New(boot.MustLoad[notice.Config](), "step", sns.NewFromConfig(aws), eventbridge.NewFromConfig(aws), os.Stdout, time.Now)
+	}
+	lambda.Start(tasks{invoke.Task[workflow.Task, workflow.Result]{Run: workflow.NewWorker(parts).Run}})
 }
 
 // tasks gives Lambda's runtime the types of errors, by which the state machine retries.
