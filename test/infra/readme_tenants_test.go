@@ -166,6 +166,9 @@ func TestREADMEOfTenantsPermissions(t *testing.T) {
 func TestREADMEHasARunbookForTenants(t *testing.T) {
 	_, rest, _ := strings.Cut(readme(t), "### Runbook of tenants\n")
 	section, _, _ := strings.Cut(rest, "\n### ")
+	if want := fmt.Sprintf("each of its %d alarms", len(tenancy.of("AWS::CloudWatch::Alarm"))); !strings.Contains(rest, want) {
+		t.Errorf("the README does not say what alarms cost: %q", want)
+	}
 	for id := range tenancy.of("AWS::CloudWatch::Alarm") {
 		ends := func(suffixes ...string) bool {
 			return slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(name(id), s) })
