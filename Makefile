@@ -52,7 +52,7 @@ synth: need-go need-node need-arch ## Synthesise the CloudFormation templates in
 	$(CDK) synth --quiet $(CONTEXT)
 
 .PHONY: deploy
-deploy: need-go need-node need-arch ## Build, and deploy the stack with your AWS credentials
+deploy: need-go need-node need-arch ## Build, and deploy the stacks with your AWS credentials
 	$(call first-run,Building the functions and the CDK program)
 	$(CDK) deploy --all $(CONTEXT) $(ARGS)
 
@@ -104,7 +104,8 @@ help: ## Show this
 	@echo
 	@echo 'Options of demo, region and deploy go in ARGS: make region ARGS="--port 4777", make demo ARGS=--help.'
 	@echo 'What is deployed is set by context keys, deployhooks:…, in cdk.json or with ARGS="-c deployhooks:repairMode=plan":'
-	@echo 'README.md, "Configuration", has the table.'
+	@echo 'README.md, "Configuration", has the table. Tenants are launched with a blueprint only:'
+	@echo '  make deploy ARGS="-c deployhooks:blueprint=DIR"      (README.md, "Tenants")'
 
 .PHONY: need-arch need-go need-node need-python3
 need-arch:

@@ -105,7 +105,7 @@ func tenantSettings(t *Tenants) []setting {
 	return []setting{
 		{"blueprint", "", "the blueprint that tenants are launched by; none means no tenants stack", text(&t.Blueprint, "a directory with a blueprint.yaml", anything)},
 		{"removalDelayHours", "24", "how long the removal of a tenant can be cancelled before it begins", between(&t.RemovalDelayHours, 0, 2160)},
-		{"databaseSubnets", "", "the subnets of a VPC that the worker of class database runs in, with databaseSecurityGroups; none means that it reaches databases over the internet; they need a way to Secrets Manager, DynamoDB, S3, SNS and EventBridge: NAT or VPC endpoints",
+		{"databaseSubnets", "", "the subnets of a VPC that the worker of class database runs in, with databaseSecurityGroups; none means that it reaches databases over the internet; they need a way to Secrets Manager, DynamoDB and S3, and for steps of kind smoke to SES and the tenants' pages: NAT, or VPC endpoints for the AWS services",
 			list(&t.DatabaseSubnets, "IDs of subnets", form(`^subnet-[0-9a-f]{8,17}$`, "not the ID of a subnet"))},
 		{"databaseSecurityGroups", "", "the worker's security groups there, which the databases let in",
 			list(&t.DatabaseSecurityGroups, "IDs of security groups", form(`^sg-[0-9a-f]{8,17}$`, "not the ID of a security group"))},

@@ -28,11 +28,10 @@ func (t *Tenants) addWorkers() {
 		location := t.tenantLocation()
 		environment := map[string]*string{
 			"CLASS": jsii.String(string(class)), "TABLE": t.Registry.TableName(), "BUCKET": t.Bucket.BucketName(), "BUCKET_ARN": t.Bucket.BucketArn(),
-			// One program for all classes, which needs them to start; only control may publish.
-			"TOPIC_ARN": &location.NoticeTopic, "ALARM_TOPIC_ARN": &location.AlarmTopic, "EVENT_BUS": &cfg.EventBus,
 		}
 		if class == step.Control {
 			environment["MANUAL_MACHINE"] = jsii.String(location.Machine(location.ManualMachine))
+			environment["TOPIC_ARN"], environment["ALARM_TOPIC_ARN"], environment["EVENT_BUS"] = &location.NoticeTopic, &location.AlarmTopic, &cfg.EventBus
 		}
 		props := &LambdaFunctionProps{
 			Code:             t.in.program("step"),

@@ -71,10 +71,32 @@ var rules = []struct {
 		// The command that serves it can run the functions in it.
 		return in(pkg, "test/region") && !in(pkg, "test/region/serve") && in(imported, "") && !in(imported, "test/region")
 	}, [][2]string{{"test/region", "pkg/event"}, {"test/region/wire", "events"}, {"test/region", "test/harness"}}},
+	{"the services that stand in for others' import nothing of ours", func(pkg, imported string) bool {
+		return (in(pkg, "test/clouds") || in(pkg, "test/postgres")) && in(imported, "")
+	}, [][2]string{{"test/clouds", "pkg/tenant/bucket"}, {"test/postgres", "test/harness"}}},
+	{"kinds of steps do not import each other, but smoke logs in as postgres does", func(pkg, imported string) bool {
+		return kind(pkg) && kind(imported) && pkg != module+"pkg/tenant/step/smoke"
+	}, [][2]string{{"pkg/tenant/step/dns", "pkg/tenant/step/postgres"}}},
+	{"in pkg, only pkg/tenant/kinds knows the kinds of steps", func(pkg, imported string) bool {
+		return in(pkg, "pkg") && !in(pkg, "pkg/tenant/kinds") && !kind(pkg) && (kind(imported) || in(imported, "pkg/tenant/kinds"))
+	}, [][2]string{{"pkg/tenant/workflow", "pkg/tenant/step/manual"}, {"pkg/tenant/intake", "pkg/tenant/kinds"}}},
+	{"kinds of steps know neither who asks for them nor how blueprints are kept", func(pkg, imported string) bool {
+		return kind(pkg) && (in(imported, "pkg/tenant/intake") || in(imported, "pkg/tenant/library") || in(imported, "pkg/tenant/source") || in(imported, "pkg/tenant/spec"))
+	}, [][2]string{{"pkg/tenant/step/manual", "pkg/tenant/intake"}, {"pkg/tenant/step/config", "pkg/tenant/library"}}},
+	{"blueprints are compiled at synthesis: no function, and nothing that one imports, compiles them", func(pkg, imported string) bool {
+		return (in(pkg, "functions") || in(pkg, "pkg")) && in(imported, "pkg/tenant/source")
+	}, [][2]string{{"functions/intake", "pkg/tenant/source"}, {"pkg/tenant/intake", "pkg/tenant/source"}}},
+	{"only pkg/tenant/source reads YAML, and JSON Schema is its and pkg/tenant/spec's", func(pkg, imported string) bool {
+		return in(pkg, "pkg") && (strings.HasPrefix(imported, "go.yaml.in/") && !in(pkg, "pkg/tenant/source") ||
+			strings.HasPrefix(imported, "github.com/santhosh-tekuri/jsonschema/") && !in(pkg, "pkg/tenant/spec") && !in(pkg, "pkg/tenant/source"))
+	}, [][2]string{{"pkg/tenant/blueprint", "go.yaml.in/yaml/v3"}, {"pkg/tenant/blueprint", "github.com/santhosh-tekuri/jsonschema/v6"}}},
 	{"only pkg/boot reads the environment", func(pkg, imported string) bool {
 		return in(pkg, "pkg") && !in(pkg, "pkg/boot") && imported == "os"
 	}, [][2]string{{"pkg/drain", "os"}, {"pkg/notice", "os"}}},
 }
+
+// kind reports whether a package is a kind of step.
+func kind(pkg string) bool { return strings.HasPrefix(pkg, module+"pkg/tenant/step/") }
 
 // in reports whether a package is the folder or below it; the empty folder is the
 // module.
@@ -98,7 +120,7 @@ func TestImports(t *testing.T) {
 // TestRules holds that each rule finds what breaks it.
 func TestRules(t *testing.T) {
 	ours := func(path string) string {
-		if path == "os" || strings.HasPrefix(path, "github.com/") {
+		if path == "os" || strings.Contains(strings.Split(path, "/")[0], ".") {
 			return path
 		}
 		return module + path

@@ -104,7 +104,12 @@ type stepConfig struct {
 	ManualMachine string     `env:"MANUAL_MACHINE"`
 	BucketARN     string     `env:"BUCKET_ARN,required,notEmpty"`
 	Library       library.Config
-	Notices       notice.Config
+}
+
+// controlConfig is the same of the class control, which sends reminders.
+type controlConfig struct {
+	Step    stepConfig
+	Notices notice.Config
 }
 
 func TestFunctionsReadWhatTheStackSets(t *testing.T) {
@@ -115,7 +120,7 @@ func TestFunctionsReadWhatTheStackSets(t *testing.T) {
 	tenants := []template{tenancy, tenancyNet}
 	testEnvironment[intakeConfig](t, "Intake", tenants, "QUEUE_URL")
 	deployed := []string{"BLUEPRINT", "BLUEPRINT_BUCKET", "BLUEPRINT_KEY"} // intake adds it to the library
-	testEnvironment[stepConfig](t, "Control", tenants, deployed...)
+	testEnvironment[controlConfig](t, "Control", tenants, deployed...)
 	for _, worker := range []string{"Network", "Database", "Storage", "Mail"} {
 		testEnvironment[stepConfig](t, worker, tenants, append(deployed, "MANUAL_MACHINE")...)
 	}

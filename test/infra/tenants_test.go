@@ -5,14 +5,18 @@ import (
 	"encoding/json"
 	"maps"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"deployhooks/infra/config"
 	"deployhooks/pkg/tenant/blueprint"
 	"deployhooks/pkg/tenant/blueprint/example"
 	"deployhooks/pkg/tenant/kinds"
+	"deployhooks/pkg/tenant/library"
 	"deployhooks/pkg/tenant/source"
 	"deployhooks/pkg/tenant/step"
 	"deployhooks/pkg/tenant/workflow"
@@ -152,6 +156,22 @@ func TestClassesAreApart(t *testing.T) {
 			if allowed != (id == owner) {
 				t.Errorf("worker %s: %s is allowed: %v, want %v", id, action, allowed, id == owner)
 			}
+		}
+	}
+}
+
+// Intake calls what the library calls, and may learn that a blueprint is missing; workers find
+// what intake has kept. What else the roles need, test/tenant and test/steps play.
+func TestRolesReadBlueprints(t *testing.T) {
+	t.Parallel()
+	called := []string{"s3:ListBucket"}
+	for method := range reflect.TypeFor[library.Objects]().Methods() {
+		called = append(called, "s3:"+method.Name)
+	}
+	for role, want := range map[string][]string{"IntakeRole": set(called), "NetworkRole": {"s3:GetObject"}, "DatabaseRole": {"s3:GetObject"}, "MailRole": {"s3:GetObject"}, "ControlRole": {"s3:GetObject"}} {
+		got := slices.DeleteFunc(allowed(tenancy.permissions(role)), func(action string) bool { return !strings.HasPrefix(action, "s3:") })
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: blueprints cannot be read, or more than they can be (-called +allowed):\n%s", role, diff)
 		}
 	}
 }

@@ -34,8 +34,8 @@ import (
 )
 
 var (
-	server        *postgres.Server
-	cloud         *clouds.Clouds
+	server *postgres.Server
+	cloud  *clouds.Clouds
 	// ARNs of the secrets of the server's superuser, and of Cloudflare.
 	administrator, cloudflareToken string
 	tenants                        atomic.Int64

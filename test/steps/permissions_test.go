@@ -118,11 +118,10 @@ func needs(call any) (all [][2]string) {
 		return [][2]string{{"s3:ListBucketVersions", bucket}}
 	case *s3.DeleteObjectsInput:
 		for _, o := range in.Delete.Objects {
-			action := "s3:DeleteObject"
+			all = append(all, [2]string{"s3:DeleteObject", object + *o.Key})
 			if o.VersionId != nil {
-				action = "s3:DeleteObjectVersion"
+				all = append(all, [2]string{"s3:DeleteObjectVersion", object + *o.Key})
 			}
-			all = append(all, [2]string{action, object + *o.Key})
 		}
 		return all
 	case *secretsmanager.GetSecretValueInput:

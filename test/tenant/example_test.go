@@ -2,8 +2,10 @@ package tenant_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -77,6 +79,13 @@ func TestExampleLaunch(t *testing.T) {
 	transitions := r.Transitions(r.Executions()[0])
 	calls := h.calls.made - 2*len(b.Steps) // a fake kind makes two
 	t.Logf("%d steps: %d state transitions, %d calls of the registry", len(b.Steps), transitions, calls)
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("(%d steps) takes %d state transitions", len(b.Steps), transitions); !strings.Contains(string(readme), want) {
+		t.Errorf("the README says other figures than %q: people expect another bill", want)
+	}
 	if transitions > 2*len(b.Steps) {
 		t.Errorf("%d state transitions for %d steps", transitions, len(b.Steps))
 	}

@@ -39,11 +39,11 @@ type Bucket struct {
 }
 
 // Permissions are those of a step that keeps objects. Without s3:ListBucket a missing object is
-// answered as a denied one (GetObject, "Permissions"). Objects are deleted by their versions, which
-// takes s3:DeleteObjectVersion alone (DeleteObjects, "Permissions").
+// answered as a denied one (GetObject, "Permissions"). Objects are deleted by their versions,
+// which takes s3:DeleteObject as well (DeleteObjects, "Permissions": "you must always specify").
 func Permissions(json.RawMessage) []step.Permission {
 	return []step.Permission{
-		{Actions: []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObjectVersion"}, Resources: []string{"{bucket}/*"}},
+		{Actions: []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"}, Resources: []string{"{bucket}/*"}},
 		{Actions: []string{"s3:ListBucket", "s3:ListBucketVersions"}, Resources: []string{"{bucket}"}},
 	}
 }
