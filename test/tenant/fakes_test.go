@@ -20,6 +20,7 @@ import (
 type calls struct {
 	mu   sync.Mutex
 	made int
+	log  []string // of what was called
 	// fault decides about the n-th call, counted from 1.
 	fault func(n int, name string) region.Fault
 }
@@ -35,6 +36,7 @@ func (c *calls) pass(ctx context.Context, name string, call func() error) error 
 	inv, _ := ctx.Value(invocationKey{}).(*invocation)
 	c.mu.Lock()
 	c.made++
+	c.log = append(c.log, name)
 	var f region.Fault
 	if c.fault != nil {
 		f = c.fault(c.made, name)
@@ -74,8 +76,15 @@ func (s faultyStore) PutAll(ctx context.Context, items ...item) (conflicts []sto
 		return nil, nil
 	}
 	err = s.calls.pass(ctx, "PutAll", func() (err error) { conflicts, err = s.Store.PutAll(ctx, items...); return err })
+	if errors.Is(err, errConflict) {
+		return []store.Key{items[0].Key}, nil
+	}
 	return conflicts, err
 }
+
+// errConflict has a write that took effect look as if others had written before: the SDK
+// has sent it twice, because the first answer was lost.
+var errConflict = errors.New("conflict")
 
 // cloud is where the fake kinds make things: two parts for each step, each by a call.
 type cloud struct {
@@ -85,8 +94,10 @@ type cloud struct {
 	things  map[string]string // content by tenant/step/part
 	applied []string          // tenant/step, in order
 	undone  []string
-	busy    map[string]bool
-	overlap []string // steps of which two tries ran at once
+	// undoneWith are the parameters of those.
+	undoneWith []string
+	busy       map[string]bool
+	overlap    []string // steps of which two tries ran at once
 	// script is what the tries of a step do before they do their work: an error each, or nil.
 	script map[string][]error
 	// during, if set, runs in the middle of each Apply.
@@ -229,6 +240,7 @@ func (k kind) Undo(ctx context.Context, in step.Input) error {
 	k.cloud.mu.Lock()
 	defer k.cloud.mu.Unlock()
 	k.cloud.undone = append(k.cloud.undone, in.Step)
+	k.cloud.undoneWith = append(k.cloud.undoneWith, string(in.Parameters))
 	return nil
 }
 

@@ -69,11 +69,11 @@ func TestLaunchChangeRemove(t *testing.T) {
 			t.Errorf("after the change: %s", h.state(change))
 		}
 
-		h.cloud.applied = nil
+		h.calls.log = nil
 		again := h.begin(registry.Change, b.Version, spec2)
 		h.engine.run(again)
-		if len(h.cloud.applied) > 0 {
-			t.Errorf("a change of nothing touched %v", h.cloud.applied)
+		if called := slices.DeleteFunc(h.calls.log, func(name string) bool { return name == "Get" || name == "PutAll" }); len(called) > 0 {
+			t.Errorf("a change of nothing called %v besides the registry", called)
 		}
 
 		removal := h.begin(registry.Remove, b.Version, spec2)
@@ -183,6 +183,72 @@ func TestFailureHoldsAndRetryResumes(t *testing.T) {
 		}
 		if got := h.view().Operation(launch.ID); got.State != registry.Succeeded || got.Attempt != 2 {
 			t.Errorf("after the retry: %s", h.state(launch))
+		}
+	})
+}
+
+// TestNeedsOfThisOperation: a step does not use what a step that it needs left in an
+// earlier operation.
+func TestNeedsOfThisOperation(t *testing.T) {
+	b := product()
+	h := onStepFunctions(t, b)
+	h.engine.run(h.begin(registry.Launch, b.Version, spec1))
+	change := h.begin(registry.Change, b.Version, spec2)
+	result, err := h.invoke(t.Context(), step.Storage, workflow.Task{Task: workflow.RunStep, Tenant: tenantName, Operation: change.ID, Attempt: 1, Step: "config"})
+	if err != nil || result.State != string(registry.StepSkipped) {
+		t.Errorf("%v, %v: the step works with outputs that may be old", result, err)
+	}
+}
+
+// TestLateFailure: that the retries of an earlier attempt are used up does not fail the
+// present one.
+func TestLateFailure(t *testing.T) {
+	b := product()
+	h := onStepFunctions(t, b)
+	op := h.begin(registry.Launch, b.Version, spec1)
+	h.cloud.script["reserve"] = []error{failing(step.Transient)}
+	task := workflow.Task{Task: workflow.RunStep, Tenant: tenantName, Operation: op.ID, Attempt: 1, Step: "reserve"}
+	if _, err := h.invoke(t.Context(), step.Control, task); err == nil {
+		t.Fatal("the step does not fail")
+	}
+	task.Task, task.Attempt = workflow.Failed, 7
+	if _, err := h.invoke(t.Context(), step.Control, task); err != nil || h.view().Steps[0].State != registry.StepRunning {
+		t.Errorf("after a report of another attempt the step is %s (%v)", h.view().Steps[0].State, err)
+	}
+}
+
+// TestRemovalHolds: a step that cannot be undone keeps what it needs, and is undone by a
+// retry with what its last try was made with, also one that failed.
+func TestRemovalHolds(t *testing.T) {
+	b := product()
+	engines(t, b, func(t *testing.T, h *tenants) {
+		h.engine.run(h.begin(registry.Launch, b.Version, spec1))
+		h.cloud.script["config"] = []error{failing(step.Refused)}
+		change := h.begin(registry.Change, b.Version, spec2) // config fails with the new title
+		h.engine.run(change)
+		h.update(func(tx *registry.Tx) error { return tx.End(change.ID, 1, registry.Abandoned, "ann", "") })
+
+		h.cloud.script["config"] = []error{failing(step.Conflict)}
+		removal := h.begin(registry.Remove, b.Version, spec1)
+		h.engine.run(removal)
+		want := "removing remove held (failed: config; skipped, because they need those: reserve, database, storage); activate undone; config failed Conflict; database skipped; dns undone; mail undone; reserve skipped; storage skipped"
+		if got := h.state(removal); got != want {
+			t.Fatalf("%s\nwant %s", got, want)
+		}
+		h.cloud.undone, h.cloud.undoneWith = nil, nil
+		retried := h.retry(removal)
+		for _, attempt := range []int{1, 2} { // of the attempt before, or a late one of a step that is undone
+			late := workflow.Task{Task: workflow.Failed, Tenant: tenantName, Operation: removal.ID, Attempt: attempt, Step: "activate"}
+			if _, err := h.invoke(t.Context(), step.Control, late); err != nil || !strings.Contains(h.state(removal), "activate undone") {
+				t.Errorf("a late report of attempt %d: %v; %s", attempt, err, h.state(removal))
+			}
+		}
+		h.engine.run(retried)
+		if got := h.view().Tenant.State; got != registry.Removed || fmt.Sprint(h.cloud.undone) != "[config database reserve]" {
+			t.Errorf("the retry undid %v: %s", h.cloud.undone, h.state(removal))
+		}
+		if len(h.cloud.undoneWith) > 0 && !strings.Contains(h.cloud.undoneWith[0], "Acme and Sons") {
+			t.Errorf("config is undone with %s, and its last try had another title", h.cloud.undoneWith[0])
 		}
 	})
 }
@@ -305,7 +371,7 @@ func TestKilledAfterEachCall(t *testing.T) {
 	want := life(plain)
 	total := plain.calls.made
 	t.Logf("%d calls", total)
-	for _, f := range []region.Fault{{After: region.ErrKilled}, {After: fmt.Errorf("answer lost")}, {Before: fmt.Errorf("unavailable")}} {
+	for _, f := range []region.Fault{{After: region.ErrKilled}, {After: errConflict}, {After: fmt.Errorf("answer lost")}, {Before: fmt.Errorf("unavailable")}} {
 		t.Run(fmt.Sprint(f), func(t *testing.T) {
 			t.Parallel()
 			for n := 1; n <= total; n++ {

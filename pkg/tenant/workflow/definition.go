@@ -60,13 +60,10 @@ func Manual() ([]byte, error) {
 		Type: "Task", Resource: invokeResource + ".waitForTaskToken",
 		Parameters:         &parameters{FunctionName: functionOf(step.Control), Payload: p},
 		TimeoutSecondsPath: "$.wait", ResultPath: nothing,
-		// The time-out is the reminder's time, and no failure.
+		// The time-out is the reminder's time, and no failure. The reminder sees what has ended.
 		Retry: append([]retry{{ErrorEquals: []string{timeout, endedError}, MaxAttempts: new(int)}}, retryStates(bookkeeping)...),
-		Catch: []catch{
-			{ErrorEquals: []string{endedError}, ResultPath: nothing, Next: ended},
-			{ErrorEquals: []string{anyError}, ResultPath: nothing, Next: remind},
-		},
-		Next: ended,
+		Catch: []catch{{ErrorEquals: []string{anyError}, ResultPath: nothing, Next: remind}},
+		Next:  ended,
 	}
 	again := controlState(Remind, open)
 	again.Parameters.Payload["step.$"] = "$.step"

@@ -77,3 +77,11 @@ func TestNamesOfStatesTooLong(t *testing.T) {
 		t.Errorf("CloudFormation refuses a state's name of 81 characters only when it is deployed: %v", err)
 	}
 }
+
+func TestManualExecutionNames(t *testing.T) {
+	operation := strings.Repeat("x", 32) + "-launch-0123456789abcdef-undo"
+	a, b := workflow.ManualExecutionName(operation, strings.Repeat("a", 60)+"1"), workflow.ManualExecutionName(operation, strings.Repeat("a", 60)+"2")
+	if len(a) > 80 || a == b {
+		t.Errorf("%s, %s: Step Functions refuses a long name, and starts one of two executions of one name", a, b)
+	}
+}

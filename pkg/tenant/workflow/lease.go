@@ -24,11 +24,7 @@ func (w *Worker) take(ctx context.Context, k *work) (state registry.StepState, e
 			return err
 		}
 		s := all[k.Step]
-		switch {
-		case s.Holder == k.holder: // this run has written it already, and lost the answer
-			state = registry.StepRunning
-			return nil
-		case s.LeasedByOther(k.holder, tx.Now()):
+		if s.LeasedByOther(k.holder, tx.Now()) {
 			return &failure{kind: leased, text: fmt.Sprintf("another try of step %s runs, or was killed: its lease ends at %s", k.Step, s.Lease.UTC().Format("15:04:05"))}
 		}
 		k.record = s
@@ -114,8 +110,9 @@ func undone(s registry.Step) bool {
 	return s.Started.IsZero() || s.State == registry.StepUndone || s.State == registry.StepRetained
 }
 
-// errLost is that another try has taken the step although this one was not done: it
-// took longer than its lease.
+// errLost is that another try has taken the step although this one was not done, because it
+// took longer than its lease; or that the record was written before and the answer lost. The
+// next try finds out.
 var errLost = errors.New("the lease of the step is lost to another try")
 
 func (w *Worker) recordSuccess(ctx context.Context, k *work, state registry.StepState, outputs step.Outputs) error {
@@ -139,7 +136,6 @@ func (w *Worker) recordFailure(ctx context.Context, k *work, f *failure) error {
 
 // record ends a try and its lease.
 func (w *Worker) record(ctx context.Context, k *work, state registry.StepState, change func(*registry.Step)) error {
-	written := false
 	err := w.Registry.Update(ctx, k.Tenant, func(tx *registry.Tx) error {
 		all, err := tx.Steps(k.Step)
 		if err != nil {
@@ -147,12 +143,8 @@ func (w *Worker) record(ctx context.Context, k *work, state registry.StepState, 
 		}
 		s := all[k.Step]
 		if s.Holder != k.holder {
-			if written && s.Holder == "" && s.State == state { // the answer was lost
-				return nil
-			}
 			return errLost
 		}
-		written = true
 		s.State, s.Ended, s.Holder = state, tx.Now(), ""
 		change(&s)
 		return tx.Put(s)

@@ -8,7 +8,8 @@
 package workflow
 
 import (
-	"fmt"
+	"crypto/sha256"
+	"encoding/hex"
 	"strconv"
 	"time"
 
@@ -95,7 +96,13 @@ type ManualExecution struct {
 	Wait int `json:"wait"`
 }
 
-// ManualExecutionName names the execution that waits for a manual task.
+// ManualExecutionName names the execution that waits for a manual task. The name of an
+// execution has at most 80 characters (StartExecution, AWS Step Functions API Reference).
 func ManualExecutionName(operation, step string) string {
-	return fmt.Sprintf("%s-%s", operation, step)
+	name := operation + "-" + step
+	if len(name) <= 80 {
+		return name
+	}
+	sum := sha256.Sum256([]byte(step))
+	return operation + "-" + hex.EncodeToString(sum[:8])
 }
