@@ -173,7 +173,7 @@ var golden = map[string][]event.Event{
 	"portal-message-change": {tenantRequest("", "change", `{"schemaVersion":1,"name":"acme","title":"Acme Markets","contacts":{"owner":{"name":"Ana Silva","email":"ana@acme.example"}},"locale":"de-DE","protected":false}`)},
 	"portal-message-launch": {tenantRequest("order-1001", "launch", `{"schemaVersion":1,"name":"acme","title":"Acme Markets","contacts":{"owner":{"name":"Ana Silva","email":"ana@acme.example"}},"locale":"en-GB","protected":false}`)},
 	"portal-message-remove": {tenantRequest("", "remove", "")},
-	"portal-sqs-raw-remove": {tenantRequest("9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d", "remove", "")},                                                                                            // the SQS message's ID
+	"portal-sqs-raw-remove": {tenantRequest("9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d", "remove", "")},                                                                                                                                                                 // the SQS message's ID
 	"portal-sqs-sns-change": {tenantRequest("2e6f0c94-8d17-5a3b-bc21-6a0e9d5f7b18", "change", `{"schemaVersion":1,"name":"acme","title":"Acme Markets","contacts":{"owner":{"name":"Ana Silva","email":"ana@acme.example"}},"locale":"de-DE","protected":false}`)}, // the SNS message's ID
 	"portal-sqs-sns-launch": {tenantRequest("order-1001", "launch", `{"schemaVersion":1,"name":"acme","title":"Acme Markets","contacts":{"owner":{"name":"Ana Silva","email":"ana@acme.example"}},"locale":"en-GB","protected":false}`)},
 
