@@ -2,15 +2,82 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"golang.org/x/sync/errgroup"
 
 	"deployhooks/infra/config"
 )
+
+// destroy removes the stacks and sees what is left.
+func (e *environment) destroy(ctx context.Context) error {
+	err := e.w.step("Remove both stacks (cdk destroy)", func() (string, error) {
+		_, err := e.cloud.cdk(ctx, "destroy", "destroy", "--all", "--force")
+		return "", err
+	})
+	if err != nil {
+		return err
+	}
+	return e.w.step("See what is left of them", func() (string, error) {
+		left, err := e.left(ctx)
+		if err != nil {
+			return "", err
+		}
+		want := []string{"bucket " + e.cloud.outputs[config.TenantBucketOutput], "table " + e.cloud.outputs[config.TableOutput], "table " + e.cloud.outputs[config.TenantTableOutput]}
+		slices.Sort(left)
+		if !slices.Equal(left, want) {
+			return "", fmt.Errorf("%v is left; only %v is meant to be", left, want)
+		}
+		return strings.Join(want, ", ") + ", on purpose, and nothing else", nil
+	})
+}
+
+// left lists everything in the account that bears the stacks' names.
+func (e *environment) left(ctx context.Context) ([]string, error) {
+	kinds := []struct {
+		kind, query string
+		list        []string
+	}{
+		{"stack", "Stacks[].StackName", []string{"cloudformation", "describe-stacks"}},
+		{"queue", "QueueUrls", []string{"sqs", "list-queues"}},
+		{"topic", "Topics[].TopicArn", []string{"sns", "list-topics"}},
+		{"subscription", "Subscriptions[].TopicArn", []string{"sns", "list-subscriptions"}},
+		{"rule", "Rules[].Name", []string{"events", "list-rules"}},
+		{"schedule", "Schedules[].Name", []string{"scheduler", "list-schedules"}},
+		{"function", "Functions[].FunctionName", []string{"lambda", "list-functions"}},
+		{"event source mapping", "EventSourceMappings[].EventSourceArn", []string{"lambda", "list-event-source-mappings"}},
+		{"log group", "logGroups[].logGroupName", []string{"logs", "describe-log-groups"}},
+		{"alarm", "MetricAlarms[].AlarmName", []string{"cloudwatch", "describe-alarms"}},
+		{"dashboard", "DashboardEntries[].DashboardName", []string{"cloudwatch", "list-dashboards"}},
+		{"role", "Roles[].RoleName", []string{"iam", "list-roles"}},
+		{"table", "TableNames", []string{"dynamodb", "list-tables"}},
+		{"bucket", "Buckets[].Name", []string{"s3api", "list-buckets"}},
+		{"state machine", "stateMachines[].name", []string{"stepfunctions", "list-state-machines"}},
+	}
+	found := make([][]string, len(kinds))
+	var all errgroup.Group
+	all.SetLimit(4)
+	for i, k := range kinds {
+		all.Go(func() error { return e.cloud.aws(ctx, &found[i], append(k.list, "--query", k.query)...) })
+	}
+	if err := all.Wait(); err != nil {
+		return nil, err
+	}
+	var left []string
+	for i, k := range kinds {
+		for _, name := range found[i] {
+			if strings.Contains(name, config.HooksName) {
+				left = append(left, k.kind+" "+name)
+			}
+		}
+	}
+	return left, nil
+}
 
 // objects are the versions of the tenant's objects, by key.
 func (t *tenants) objects(ctx context.Context) (map[string]string, error) {

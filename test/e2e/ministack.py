@@ -5,7 +5,6 @@
 # policies, as all queues and topics of the stack have, deny everything. So every
 # connection is taken for TLS.
 import json
-import urllib.parse
 
 import ministack.core.iam_actions as actions
 import ministack.core.iam_evaluator as iam
@@ -65,13 +64,10 @@ def alarm_on_its_metric(name, props):
 
 provisioners._cw_metric_alarm_record = alarm_on_its_metric
 
-# It has no versions of state machines in templates. Its own service publishes them. It
-# runs an execution of a version by the machine's latest definition, all the same.
+# It has no versions of state machines in templates; its own service publishes them. An
+# execution of a version runs by the machine's latest definition there all the same, and a
+# wait for a task token has no TimeoutSecondsPath, so that nobody is reminded.
 import ministack.services.stepfunctions as stepfunctions
-
-
-def version_attributes(arn):
-    return arn, {"Arn": arn}
 
 
 def publish_version(logical_id, props, stack_name):
@@ -81,7 +77,8 @@ def publish_version(logical_id, props, stack_name):
     answer = json.loads(body)
     if status != 200:
         raise ValueError(f"AWS::StepFunctions::StateMachineVersion {logical_id}: {answer}")
-    return version_attributes(answer["stateMachineVersionArn"])
+    arn = answer["stateMachineVersionArn"]
+    return arn, {"Arn": arn}
 
 
 def delete_version(physical_id, props):
@@ -107,10 +104,11 @@ async def with_tokens(method, path, headers, body, query_params):
 
 ses.handle_request = with_tokens
 
-# It authorizes calls with the version of a state machine by the version's ARN, those with
-# a task token and those of SES v2 by none. Step Functions uses the machine's ARN for both
-# ("Authorization for versions and aliases", Step Functions Developer Guide; the CDK's
-# grantTaskResponse), SES that of the identity.
+# It authorizes calls with the version of a state machine by the version's ARN, and those
+# with a task token by none. Step Functions uses the machine's ARN for both ("Authorization
+# for versions and aliases", Step Functions Developer Guide; the CDK's grantTaskResponse).
+# It authorizes no call of SES v2 at all, and does not invoke functions as the state
+# machine's role: those permissions are held by the tests of the template only.
 resource_of = actions.extract_resource_arn
 run_task = stepfunctions._execute_task
 contexts = []  # of the executions that have come to a task
@@ -122,10 +120,6 @@ def remember_context(state_def, raw_input, execution, ctx):
 
 
 def named_resource(service, method, path, headers, body, query_params, region, account_id):
-    if service == "ses":
-        identity = path.partition("/v2/email/identities/")[2] or actions._safe_json_field(body, "EmailIdentity")
-        if identity:
-            return f"arn:aws:ses:{region}:{account_id}:identity/{urllib.parse.unquote(identity)}"
     token = service == "states" and actions._safe_json_field(body, "taskToken")
     for ctx in contexts:
         if token and ctx.get("Task", {}).get("Token") == token:

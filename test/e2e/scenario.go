@@ -14,7 +14,6 @@ import (
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
-	"golang.org/x/sync/errgroup"
 
 	"deployhooks/infra/config"
 	"deployhooks/test/dynamo"
@@ -260,71 +259,6 @@ func (e *environment) status(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("repair knows of %d deployment groups: %v", len(answer), answer)
 	}
 	return fmt.Sprintf("%d deployment groups", len(answer)), nil
-}
-
-// destroy removes the stack and sees what is left.
-func (e *environment) destroy(ctx context.Context) error {
-	err := e.w.step("Remove both stacks (cdk destroy)", func() (string, error) {
-		_, err := e.cloud.cdk(ctx, "destroy", "destroy", "--all", "--force")
-		return "", err
-	})
-	if err != nil {
-		return err
-	}
-	return e.w.step("See what is left of them", func() (string, error) {
-		left, err := e.left(ctx)
-		if err != nil {
-			return "", err
-		}
-		want := []string{"bucket " + e.cloud.outputs[config.TenantBucketOutput], "table " + e.cloud.outputs[config.TableOutput], "table " + e.cloud.outputs[config.TenantTableOutput]}
-		slices.Sort(left)
-		if !slices.Equal(left, want) {
-			return "", fmt.Errorf("%v is left; only %v is meant to be", left, want)
-		}
-		return strings.Join(want, ", ") + ", on purpose, and nothing else", nil
-	})
-}
-
-// left lists everything in the account that bears the stack's name.
-func (e *environment) left(ctx context.Context) ([]string, error) {
-	kinds := []struct {
-		kind, query string
-		list        []string
-	}{
-		{"stack", "Stacks[].StackName", []string{"cloudformation", "describe-stacks"}},
-		{"queue", "QueueUrls", []string{"sqs", "list-queues"}},
-		{"topic", "Topics[].TopicArn", []string{"sns", "list-topics"}},
-		{"subscription", "Subscriptions[].TopicArn", []string{"sns", "list-subscriptions"}},
-		{"rule", "Rules[].Name", []string{"events", "list-rules"}},
-		{"schedule", "Schedules[].Name", []string{"scheduler", "list-schedules"}},
-		{"function", "Functions[].FunctionName", []string{"lambda", "list-functions"}},
-		{"event source mapping", "EventSourceMappings[].EventSourceArn", []string{"lambda", "list-event-source-mappings"}},
-		{"log group", "logGroups[].logGroupName", []string{"logs", "describe-log-groups"}},
-		{"alarm", "MetricAlarms[].AlarmName", []string{"cloudwatch", "describe-alarms"}},
-		{"dashboard", "DashboardEntries[].DashboardName", []string{"cloudwatch", "list-dashboards"}},
-		{"role", "Roles[].RoleName", []string{"iam", "list-roles"}},
-		{"table", "TableNames", []string{"dynamodb", "list-tables"}},
-		{"bucket", "Buckets[].Name", []string{"s3api", "list-buckets"}},
-		{"state machine", "stateMachines[].name", []string{"stepfunctions", "list-state-machines"}},
-	}
-	found := make([][]string, len(kinds))
-	var all errgroup.Group
-	all.SetLimit(4)
-	for i, k := range kinds {
-		all.Go(func() error { return e.cloud.aws(ctx, &found[i], append(k.list, "--query", k.query)...) })
-	}
-	if err := all.Wait(); err != nil {
-		return nil, err
-	}
-	var left []string
-	for i, k := range kinds {
-		for _, name := range found[i] {
-			if strings.Contains(name, config.HooksName) {
-				left = append(left, k.kind+" "+name)
-			}
-		}
-	}
-	return left, nil
 }
 
 // keep leaves everything running until the user has seen enough.
