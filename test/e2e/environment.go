@@ -31,6 +31,7 @@ type environment struct {
 	handler *wire.Handler
 	server  *http.Server
 	cloud   *cloud
+	tenants *tenants
 
 	// The services differ in how the hooks learn of their releases.
 	byTopic, byEvent, byNothing region.Service
@@ -72,12 +73,21 @@ func newEnvironment(ctx context.Context, w *runner) (*environment, error) {
 	if err != nil {
 		return nil, err
 	}
+	err = w.step("Start a database server, and what serves tenants' pages", func() (result string, err error) {
+		e.tenants, result, err = startTenants(ctx, w)
+		return result, err
+	})
+	if err != nil {
+		e.close()
+		return nil, err
+	}
 	err = w.step("Start the local cloud, with IAM in force", func() (string, error) {
 		var err error
-		e.cloud, err = startCloud(ctx, w, e.server.Addr)
+		e.cloud, err = startCloud(ctx, w, e.server.Addr, e.tenants)
 		if err != nil {
 			return "", err
 		}
+		e.tenants.cloud, e.tenants.pages.cloud = e.cloud, e.cloud
 		return e.cloud.url, nil
 	})
 	if err != nil {
@@ -98,6 +108,9 @@ func (e *environment) close() {
 		e.stopTime()
 	}
 	_ = e.server.Close()
+	if e.tenants != nil {
+		e.tenants.close()
+	}
 }
 
 // services are all three.

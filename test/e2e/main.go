@@ -1,7 +1,7 @@
-// Command e2e proves the hooks without AWS: the real CDK deploys the real
-// built function to a local cloud (MiniStack), a simulated region plays
-// CodeDeploy, Auto Scaling and Elastic Load Balancing beside it, and everything
-// goes through the deployed topic, bus and queues.
+// Command e2e proves the hooks and the tenants without AWS: the real CDK deploys the
+// real built functions to a local cloud (MiniStack), a simulated region plays
+// CodeDeploy, Auto Scaling and Elastic Load Balancing beside it, PostgreSQL is
+// real, and everything goes through the deployed topics, bus, queues and state machines.
 //
 // It sets itself up below build/e2e, says what it does while it does it, and
 // leaves nothing running, whether it succeeds, fails or is interrupted. It
@@ -26,7 +26,7 @@ const limit = 15 * time.Minute
 func main() {
 	keep := flag.Bool("keep", false, "when all is proven, keep the local cloud and the region running until interrupted, and say how to talk to them")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "Deploys the hooks to a local cloud with the real CDK and drives them through their topic, bus and queues.\nNeeds Go, Node with npx and Python 3; run it from the top directory. Logs and all else go to build/e2e.")
+		fmt.Fprintln(flag.CommandLine.Output(), "Deploys the hooks and the tenants to a local cloud with the real CDK and drives them through their topics, bus, queues and state machines.\nNeeds Go, Node with npx and Python 3; run it from the top directory. Logs and all else go to build/e2e.")
 		flag.PrintDefaults()
 	}
 	flag.Parse()

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"deployhooks/infra/config"
+	"deployhooks/pkg/tenant/registry"
 	"deployhooks/test/region"
 )
 
@@ -37,6 +38,8 @@ type outcome struct {
 	Outcome          string  `json:"outcome"`
 	Reason           string  `json:"reason"`
 	Instances        []about `json:"instances"`
+	Tenant           string  `json:"tenant"`
+	Kind             string  `json:"kind"`
 }
 
 // about is an instance that an outcome is about.
@@ -60,7 +63,7 @@ func newObserver(ctx context.Context, c *cloud) (*observer, error) {
 		return nil, err
 	}
 	bus := eventbridge.NewFromConfig(c.config)
-	if _, err := bus.PutRule(ctx, &eventbridge.PutRuleInput{Name: aws.String(name), EventPattern: aws.String(`{"source":["deployhooks.repair","deployhooks.drain"]}`)}); err != nil {
+	if _, err := bus.PutRule(ctx, &eventbridge.PutRuleInput{Name: aws.String(name), EventPattern: aws.String(`{"source":["deployhooks.repair","deployhooks.drain","deployhooks.intake"]}`)}); err != nil {
 		return nil, err
 	}
 	_, err = bus.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: aws.String(name), Targets: []eventbridgetypes.Target{{Id: aws.String(name), Arn: &arn}}})
@@ -132,5 +135,15 @@ func (o *observer) announcedMaintenance(instance, code string) bool {
 		return strings.Contains(m.Subject, "maintenance announced") && strings.Contains(m.Message, code) && strings.Contains(m.Message, instance)
 	}) && slices.ContainsFunc(o.events, func(e outcome) bool {
 		return e.Outcome == "announced" && strings.Contains(e.Reason, code) && slices.Contains(e.Instances, about{Instance: instance})
+	})
+}
+
+// notifiedOfOperation says whether operators and other systems have both been notified
+// of a state of a tenant's operation.
+func (o *observer) notifiedOfOperation(kind registry.OperationKind, tenant string, state registry.OperationState) bool {
+	return slices.ContainsFunc(o.emails, func(m email) bool {
+		return strings.Contains(m.Subject, fmt.Sprintf("%s of tenant %s: %s", kind, tenant, state))
+	}) && slices.ContainsFunc(o.events, func(e outcome) bool {
+		return e.Tenant == tenant && e.Kind == string(kind) && e.Outcome == string(state)
 	})
 }

@@ -15,7 +15,7 @@ var requirements []byte
 
 // setUp gets the tools and builds what is deployed.
 func (w *runner) setUp(ctx context.Context) error {
-	w.printf("The hooks, end to end, without AWS.\n")
+	w.printf("The hooks and the tenants, end to end, without AWS.\n")
 	if runtime.GOOS != "linux" {
 		return fmt.Errorf("the functions are Linux programs and MiniStack runs them as they are: %s cannot", runtime.GOOS)
 	}
