@@ -53,8 +53,12 @@ func (tx *Tx) End(operation string, attempt int, state OperationState, by, reaso
 		return err
 	}
 	freed := slices.Concat(t.Hosts, op.Hosts)
-	if state == Succeeded {
+	switch {
+	case state == Succeeded:
 		t = t.after(op, tx.now)
+	case state == Abandoned && op.Kind == Change: // what it has done stays
+		t.Blueprint, t.RemoveMachine = op.Blueprint, op.RemoveMachine
+		t.Hosts = slices.Compact(slices.Sorted(slices.Values(freed)))
 	}
 	return tx.advance(t, op, freed, by)
 }
