@@ -250,7 +250,7 @@ func (k placing) Apply(ctx context.Context, in step.Input) (step.Outputs, error)
 		k.cloud.during(in)
 	}
 	if err := k.cloud.next(in); err != nil {
-		return nil, err
+		return nil, kind{cloud: k.cloud}.perhapsKilled(ctx, err)
 	}
 	if before := in.Before["place"]; before != place && k.owners[before] == in.Tenant {
 		delete(k.owners, before)
@@ -258,14 +258,14 @@ func (k placing) Apply(ctx context.Context, in step.Input) (step.Outputs, error)
 	return step.Outputs{"place": place}, ctx.Err()
 }
 
-func (k placing) Undo(_ context.Context, in step.Input) error {
+func (k placing) Undo(ctx context.Context, in step.Input) error {
 	defer k.cloud.enter(in)()
 	place, err := placeOf(in)
 	if err != nil {
 		return err
 	}
 	if err := k.cloud.next(in); err != nil {
-		return err
+		return kind{cloud: k.cloud}.perhapsKilled(ctx, err)
 	}
 	for _, p := range []string{place, in.Before["place"]} {
 		if k.owners[p] == in.Tenant {
