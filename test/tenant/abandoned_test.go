@@ -187,3 +187,33 @@ func TestStepBegunTooLate(t *testing.T) {
 		t.Errorf("the abandoned launch leaves %v: %s", i.places.left("acme"), i.story("acme"))
 	}
 }
+
+// TestHostsDuringChange: until a change has succeeded, nobody else gets the tenant's hosts: not
+// those that it still answers at, whatever the steps have released.
+func TestHostsDuringChange(t *testing.T) {
+	i := install(t, building("reserve", "dns"))
+	i.request("acme", "launch", "old")
+	i.pass(time.Minute)
+	i.cloud.script["dns"] = []error{failing(step.Refused)}
+	i.request("acme", "change", "new")
+	i.pass(time.Minute)
+	i.request("beta", "launch", "old")
+	if i.viewOf("beta").Tenant.Name != "" || i.owner("old.example.com") != "acme" {
+		t.Errorf("another tenant gets the host that acme answers at: %s%s", i.story("acme"), i.story("beta"))
+	}
+	if _, err := i.ask("retry", "acme"); err != nil {
+		t.Fatal(err)
+	}
+	i.pass(time.Minute)
+	if got := i.owner("old.example.com"); got != "" {
+		t.Errorf("after the change the former host is %q's", got)
+	}
+	i.request("beta", "launch", "old")
+	i.pass(time.Minute)
+	if got := i.viewOf("beta").Tenant.State; got != registry.Active {
+		t.Errorf("the host that moves from one tenant to another: %s", i.story("beta"))
+	}
+	if left := append(i.removed("acme"), i.removed("beta")...); len(left) > 0 {
+		t.Errorf("the removed tenants leave %v", left)
+	}
+}

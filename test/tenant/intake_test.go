@@ -21,6 +21,7 @@ import (
 	"deployhooks/pkg/tenant/intake"
 	"deployhooks/pkg/tenant/registry"
 	"deployhooks/pkg/tenant/step"
+	"deployhooks/pkg/tenant/step/reserve"
 	"deployhooks/pkg/tenant/workflow"
 	"deployhooks/test/dynamo"
 	"deployhooks/test/harness"
@@ -50,6 +51,7 @@ func install(t testing.TB, b *blueprint.Blueprint) *installation {
 			w.Kinds[string(class)] = placing{i.places, h.cloud}
 		}
 	}
+	h.workers[step.Control].Kinds["reserve"] = reserve.New(h.registry)
 	h.addFunctions(r)
 	i.deploy(b)
 	return i
@@ -287,6 +289,9 @@ func building(names ...string) *blueprint.Blueprint {
 			Parameters: json.RawMessage(fmt.Sprintf(`{"place":"${spec.name}/%s/${spec.host}"}`, name))}
 		if name == "dns" {
 			s.Kind, s.Class, s.Parameters = string(step.Network), step.Network, json.RawMessage(`{"place":"${spec.host}.example.com"}`)
+		}
+		if name == "reserve" {
+			s.Kind, s.Class, s.Parameters = name, step.Control, json.RawMessage(`{"names":["${spec.host}.example.com"]}`)
 		}
 		if n > 0 {
 			s.Needs = []string{names[n-1]}

@@ -28,7 +28,7 @@ var (
 // gets every tenant removed, and nothing is left.
 func TestHostileSchedules(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		i := install(t, building("database", "dns", "config"))
+		i := install(t, building("reserve", "database", "dns", "config"))
 		var sent []event.TenantRequest
 		for range rapid.IntRange(3, 25).Draw(rt, "length") {
 			i.cloud.during = nil
@@ -80,7 +80,7 @@ func (i *installation) draw(rt *rapid.T, of []string, sent *[]event.TenantReques
 	case "abort":
 		return func() { i.abort(tenant) }
 	case "deploy":
-		b := building(rapid.SampledFrom([][]string{{"database", "dns", "config"}, {"database", "dns"}, {"database", "dns", "branding", "config"}}).Draw(rt, "steps")...)
+		b := building(rapid.SampledFrom([][]string{{"reserve", "database", "dns", "config"}, {"reserve", "database", "dns"}, {"reserve", "database", "dns", "branding", "config"}}).Draw(rt, "steps")...)
 		return func() { i.deploy(b) }
 	case "failure":
 		name := rapid.SampledFrom([]string{"database", "dns", "config"}).Draw(rt, "step")
@@ -120,7 +120,7 @@ func (i *installation) hostsAreClaimed(rt *rapid.T) {
 
 // end has an operator bring all operations to their end and remove all tenants.
 func (i *installation) end(rt *rapid.T) {
-	i.deploy(building("database", "dns", "branding", "config"))
+	i.deploy(building("reserve", "database", "dns", "branding", "config"))
 	for round := 0; ; round++ {
 		busy := false
 		for _, tenant := range customers {
