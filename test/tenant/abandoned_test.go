@@ -99,6 +99,16 @@ func TestStepsOfAbandonedChange(t *testing.T) {
 	}
 }
 
+// TestQueuedRemoval: a removal that waits for a change undoes what that has added.
+func TestQueuedRemoval(t *testing.T) {
+	i := launched(t)
+	i.deploy(building("database", "dns", "branding", "config"))
+	i.request("acme", "change", "new")
+	if left := i.removed("acme"); len(left) > 0 {
+		t.Errorf("the removed tenant leaves %v", left)
+	}
+}
+
 // TestStepsMissingInNewBlueprint: a change with a blueprint that lacks a step of the tenant, or has
 // another kind for it, is refused: nobody would undo what the step has made.
 func TestStepsMissingInNewBlueprint(t *testing.T) {

@@ -212,8 +212,11 @@ func (i *Intake) start(ctx context.Context, op registry.Operation) error {
 		return err
 	}
 	reason := "it cannot be started: " + fault.Message(err)
-	if fault.Is(err, fault.Denied) {
+	switch {
+	case fault.Is(err, fault.Denied):
 		reason += ". " + fault.AllowRemedy(err)
+	case fault.Is(err, fault.NotFound):
+		reason += ". Deploy blueprint " + op.Blueprint + " again, then retry"
 	}
 	return i.conclude(ctx, op, reason)
 }
