@@ -174,8 +174,11 @@ type StepError struct {
 
 // ManualTask is what only people can do.
 type ManualTask struct {
-	Tenant       string    `json:"tenant"`
-	Step         string    `json:"step"`
+	Tenant string `json:"tenant"`
+	Step   string `json:"step"`
+	// Operation is the one whose execution waits for the task and reminds of it. Those of earlier
+	// operations end when they wake up.
+	Operation    string    `json:"operation,omitempty"`
 	Title        string    `json:"title"`
 	Owner        string    `json:"owner"`
 	Instructions string    `json:"instructions"`
