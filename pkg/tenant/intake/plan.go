@@ -125,7 +125,7 @@ func (k Known) faults(r Request) (faults []registry.Fault) {
 			fault("tenant", "is to be removed by operation %s: cancel that first, as long as it has not begun", end.ID)
 		}
 		if len(k.Queued) >= queueLimit {
-			fault("tenant", "has %d operations that wait for %s, which is %s: send this one later", len(k.Queued), k.Current.ID, k.Current.State)
+			fault("tenant", "has %d operations that wait for %s, which is %s: send this one later, under another ID", len(k.Queued), k.Current.ID, k.Current.State)
 		}
 		if len(k.Missing) > 0 {
 			fault("tenant", "has steps that the deployed blueprint lacks or has of another kind, so that nobody would undo them: %s. Keep them in the blueprint until no tenant has them, or remove the tenant and launch it anew", strings.Join(k.Missing, ", "))
