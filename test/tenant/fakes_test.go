@@ -232,6 +232,9 @@ func (k kind) Undo(ctx context.Context, in step.Input) error {
 	} else if err != nil {
 		return k.perhapsKilled(ctx, err)
 	}
+	if len(in.Parameters) == 0 {
+		return step.Refuse(errors.New("the parameters are missing"), "")
+	}
 	for _, part := range []string{"content", "shell"} {
 		if err := k.cloud.remove(ctx, thing(in, part)); err != nil {
 			return err

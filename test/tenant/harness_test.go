@@ -50,9 +50,13 @@ type engine interface {
 const tenantName = "acme"
 
 func newTenants(now func() time.Time, b *blueprint.Blueprint) *tenants {
+	return newTenantsOn(registry.NewMemory(), now, b)
+}
+
+func newTenantsOn(s registry.Store, now func() time.Time, b *blueprint.Blueprint) *tenants {
 	h := &tenants{blueprints: map[string]*blueprint.Blueprint{b.Version: b}, calls: &calls{}}
 	h.cloud = newCloud(h.calls)
-	h.registry = registry.New(faultyStore{registry.NewMemory(), h.calls}, now)
+	h.registry = registry.New(faultyStore{s, h.calls}, now)
 	h.workers = map[step.Class]*workflow.Worker{}
 	fakes := map[string]step.Kind{}
 	for _, class := range step.Classes() {
@@ -237,6 +241,12 @@ func onStepFunctions(t testing.TB, b *blueprint.Blueprint) *tenants {
 	h := newTenants(r.Now, b)
 	e := &stepFunctions{Region: r, tenants: h, machines: map[string]string{}}
 	h.engine = e
+	h.addFunctions(r)
+	return h
+}
+
+// addFunctions has a region's state machines invoke the workers.
+func (h *tenants) addFunctions(r *region.Region) {
 	for _, class := range step.Classes() {
 		r.AddFunction(region.Function{Name: workflow.Substitution(class), Handler: func(payload []byte) ([]byte, error) {
 			var task workflow.Task
@@ -250,7 +260,6 @@ func onStepFunctions(t testing.TB, b *blueprint.Blueprint) *tenants {
 			return json.Marshal(result)
 		}})
 	}
-	return h
 }
 
 // machine is the state machine for an operation, created on first use.

@@ -29,6 +29,7 @@ func (r *reminders) Publish(_ context.Context, n notice.Notice) error {
 func TestManualTasks(t *testing.T) {
 	complete := func(m *registry.ManualTask, now time.Time) { m.Completed, m.CompletedBy = now, "ann" }
 	cancel := func(m *registry.ManualTask, now time.Time) { m.Cancelled = now }
+	replace := func(m *registry.ManualTask, _ time.Time) { m.Operation = "change" } // which has an execution of its own
 	for name, c := range map[string]struct {
 		after     time.Duration
 		end       func(*registry.ManualTask, time.Time)
@@ -39,6 +40,7 @@ func TestManualTasks(t *testing.T) {
 		"completed after two reminders":              {80 * time.Hour, complete, true, 2},
 		"completed while nobody waits for the token": {time.Hour, complete, false, 0},
 		"cancelled with the tenant":                  {60 * time.Hour, cancel, false, 1},
+		"asked for anew by a later operation":        {60 * time.Hour, replace, false, 1},
 		"completed before anybody waits":             {0, complete, false, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -46,7 +48,7 @@ func TestManualTasks(t *testing.T) {
 			r := h.engine.(*stepFunctions).Region
 			var sent reminders
 			h.workers[step.Control].Notices = &sent
-			task := registry.ManualTask{Tenant: tenantName, Step: "store", Title: "Open a store account", Owner: "mobile", Instructions: "…", Created: r.Now(), Due: r.Now().Add(48 * time.Hour)}
+			task := registry.ManualTask{Tenant: tenantName, Step: "store", Operation: "launch", Title: "Open a store account", Owner: "mobile", Instructions: "…", Created: r.Now(), Due: r.Now().Add(48 * time.Hour)}
 			h.update(func(tx *registry.Tx) error { return tx.Put(task) })
 			end := func() {
 				h.update(func(tx *registry.Tx) error {

@@ -18,11 +18,15 @@ import (
 
 var _ intake.Engine = (*workflow.Runner)(nil)
 
-// slow is a kind that takes until its time is up.
-type slow struct{ kind }
+// slow is a kind that takes until its time is up, and then some.
+type slow struct {
+	kind
+	then func()
+}
 
-func (slow) Apply(ctx context.Context, _ step.Input) (step.Outputs, error) {
+func (s slow) Apply(ctx context.Context, _ step.Input) (step.Outputs, error) {
 	<-ctx.Done()
+	s.then()
 	return nil, ctx.Err()
 }
 
@@ -32,9 +36,19 @@ func TestTimeLimit(t *testing.T) {
 		b := product()
 		h := onRunner(b)
 		op := h.begin(registry.Launch, b.Version, spec1)
-		h.workers[step.Control].Kinds["control"] = slow{kind{cloud: h.cloud, class: step.Control}}
+		task := workflow.Task{Task: workflow.RunStep, Tenant: tenantName, Operation: op.ID, Attempt: 1, Step: "reserve"}
+		over := false
+		h.workers[step.Control].Kinds["control"] = slow{kind{cloud: h.cloud, class: step.Control}, func() {
+			if over {
+				return
+			}
+			over = true
+			if _, err := h.invoke(t.Context(), step.Control, task); err == nil || !strings.Contains(err.Error(), "lease") {
+				t.Errorf("a try that is over and not recorded yet lets another begin: %v", err)
+			}
+		}}
 		began := time.Now()
-		_, err := h.invoke(t.Context(), step.Control, workflow.Task{Task: workflow.RunStep, Tenant: tenantName, Operation: op.ID, Attempt: 1, Step: "reserve"})
+		_, err := h.invoke(t.Context(), step.Control, task)
 		if typed, ok := err.(interface{ ErrorType() string }); !ok || typed.ErrorType() != string(step.Transient) || time.Since(began) != 2*time.Minute {
 			t.Errorf("after %s: %v", time.Since(began), err)
 		}

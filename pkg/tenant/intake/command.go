@@ -107,7 +107,11 @@ func (i *Intake) retry(ctx context.Context, c Command) error {
 		case op.State != registry.Held:
 			return refused(op, "retried", registry.Held)
 		}
-		return errors.Join(tx.Put(op.Retried(t.State)), tx.Audit(op.ID, c.By, fmt.Sprintf("retry, attempt %d", op.Attempt+1)))
+		// The state machine of the same blueprint may have been made anew since.
+		if op = op.Retried(t.State); op.Blueprint == i.cfg.Offer.Blueprint {
+			op.Machine, op.RemoveMachine = i.cfg.Offer.machineOf(op.Kind), i.cfg.Offer.RemoveMachine
+		}
+		return errors.Join(tx.Put(op), tx.Audit(op.ID, c.By, fmt.Sprintf("retry, attempt %d", op.Attempt)))
 	})
 }
 

@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -35,14 +36,17 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
+// tried is what a step was tried with.
+var tried = []json.RawMessage{[]byte("{}")}
+
 // inFlight is a launch three minutes old: one step is done, one runs, and a person is late.
 func inFlight(h *harness) {
 	h.launch("order-1", "acme")
 	op := h.current("acme").ID
 	h.update("acme", func(tx *registry.Tx) error {
 		return tx.Put(
-			registry.Step{Tenant: "acme", Name: "database", Kind: "postgres", State: registry.StepDone, Operation: op, Attempt: 1, Started: noon, Ended: noon.Add(50 * time.Second)},
-			registry.Step{Tenant: "acme", Name: "dns", Kind: "dns", State: registry.StepRunning, Operation: op, Attempt: 2, Started: noon.Add(time.Minute)},
+			registry.Step{Tenant: "acme", Name: "database", Kind: "postgres", Tried: tried, State: registry.StepDone, Operation: op, Attempt: 1, Started: noon, Ended: noon.Add(50 * time.Second)},
+			registry.Step{Tenant: "acme", Name: "dns", Kind: "dns", Tried: tried, State: registry.StepRunning, Operation: op, Attempt: 2, Started: noon.Add(time.Minute)},
 			registry.ManualTask{Tenant: "acme", Step: "accounts", Title: "Open the store accounts", Owner: "mobile@example.com", Instructions: "Name: A shop", Due: noon.Add(time.Minute), Created: noon, Token: "the-token"},
 			registry.ManualTask{Tenant: "acme", Step: "calendar", Title: "Register the call-back URL", Owner: "web@example.com", Due: noon.Add(time.Hour), Created: noon, Completed: noon.Add(time.Second), CompletedBy: "jo"},
 		)
@@ -56,7 +60,7 @@ func heldLaunch(h *harness) {
 	op := h.current("acme").ID
 	h.update("acme", func(tx *registry.Tx) error {
 		return tx.Put(
-			registry.Step{Tenant: "acme", Name: "dns", Kind: "dns", State: registry.StepFailed, Operation: op, Attempt: 3, Started: noon.Add(time.Minute), Ended: noon.Add(2 * time.Minute),
+			registry.Step{Tenant: "acme", Name: "dns", Kind: "dns", Tried: tried, State: registry.StepFailed, Operation: op, Attempt: 3, Started: noon.Add(time.Minute), Ended: noon.Add(2 * time.Minute),
 				Error: &registry.StepError{Class: step.Refused, Text: "the zone example.com is not this account's", Remedy: "Give the token of the account that has it."}},
 			registry.Step{Tenant: "acme", Name: "smoke", Kind: "smoke", State: registry.StepSkipped, Operation: op, Attempt: 1, Started: noon.Add(2 * time.Minute), Ended: noon.Add(2 * time.Minute)},
 		)

@@ -189,6 +189,7 @@ type engine struct {
 	started    []string
 	resumed    []string
 	err        error // of Start
+	endedErr   error // of Ended
 }
 
 type execution struct {
@@ -216,7 +217,7 @@ func (e *engine) Ended(_ context.Context, op registry.Operation) (status string,
 		if status = x.status; !exists {
 			status = NotStarted
 		}
-		return nil
+		return e.endedErr
 	})
 	return status, err
 }

@@ -47,6 +47,14 @@ type Offer struct {
 	RemoveMachine   string `env:"REMOVE_MACHINE,required,notEmpty"`
 }
 
+// machineOf is the state machine that runs operations of a kind.
+func (o Offer) machineOf(kind registry.OperationKind) string {
+	if kind == registry.Remove {
+		return o.RemoveMachine
+	}
+	return o.ConvergeMachine
+}
+
 // Engine runs operations: Step Functions ([StepFunctions]), or a runner in the process.
 type Engine interface {
 	// Start starts the present attempt of an operation. To start it twice is to start it once.

@@ -147,7 +147,7 @@ func (r Report) text() string {
 	}
 	switch r.Outcome {
 	case registry.Rejected:
-		line("Request %s was not accepted. Nothing was changed. Correct it and send it again:", r.Request)
+		line("Request %s was not accepted. Nothing was changed. Send it again under another ID, corrected or when the cause is gone:", r.Request)
 		for _, f := range r.Faults {
 			line("  %s %s", f.Path, f.Fault)
 		}

@@ -42,6 +42,9 @@ type Known struct {
 	Accepted, Rejected registry.Operation
 	// Owners are the tenants that have the hosts.
 	Owners map[string]string
+	// Missing are the steps that the tenant has, or will have by what waits, and that the offered
+	// blueprint has not, or of another kind.
+	Missing []string
 }
 
 // Decision is what becomes of a request.
@@ -122,7 +125,10 @@ func (k Known) faults(r Request) (faults []registry.Fault) {
 			fault("tenant", "is to be removed by operation %s: cancel that first, as long as it has not begun", end.ID)
 		}
 		if len(k.Queued) >= queueLimit {
-			fault("tenant", "has %d operations that wait for %s, which is %s: send this one later", len(k.Queued), k.Current.ID, k.Current.State)
+			fault("tenant", "has %d operations that wait for %s, which is %s: send this one later, under another ID", len(k.Queued), k.Current.ID, k.Current.State)
+		}
+		if len(k.Missing) > 0 {
+			fault("tenant", "has steps that the deployed blueprint lacks or has of another kind, so that nobody would undo them: %s. Keep them in the blueprint until no tenant has them, or remove the tenant and launch it anew", strings.Join(k.Missing, ", "))
 		}
 		if r.Operation == registry.Remove && k.protected() {
 			fault("tenant", "is protected: send a change with \"protected\": false first")

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"deployhooks/pkg/event"
 	"deployhooks/pkg/fault"
@@ -22,7 +23,7 @@ func (i *Intake) Reconcile(ctx context.Context, e event.TenantRequest) (registry
 	}
 	var d Decision
 	err = i.Registry.Update(ctx, r.partition(), func(tx *registry.Tx) error {
-		k, err := i.observe(tx, r)
+		k, err := i.observe(ctx, tx, r)
 		if err != nil {
 			return err
 		}
@@ -86,9 +87,9 @@ func (i *Intake) readSpec(ctx context.Context, r *Request) error {
 		r.Faults = append(r.Faults, registry.Fault{Path: "spec", Fault: "is missing"})
 		return nil
 	}
-	b, err := i.Blueprints(ctx, i.cfg.Offer.Blueprint)
+	b, err := i.blueprint(ctx, i.cfg.Offer.Blueprint)
 	if err != nil {
-		return fault.Own(fmt.Errorf("read blueprint %s: %w", i.cfg.Offer.Blueprint, err))
+		return err
 	}
 	r.Faults = append(r.Faults, i.Validate(b.Spec, r.Spec)...)
 	var s struct {
@@ -107,7 +108,7 @@ func (i *Intake) readSpec(ctx context.Context, r *Request) error {
 }
 
 // observe reads what the plan needs to know: in one call for a new tenant, in two for another.
-func (i *Intake) observe(tx *registry.Tx, r Request) (Known, error) {
+func (i *Intake) observe(ctx context.Context, tx *registry.Tx, r Request) (Known, error) {
 	k := Known{At: tx.Now(), Offer: i.cfg.Offer, RemovalDelay: i.cfg.RemovalDelay}
 	ids := []string{r.acceptedID(), r.rejectedID()}
 	if err := tx.LoadNames(ids, r.Hosts); err != nil {
@@ -120,15 +121,57 @@ func (i *Intake) observe(tx *registry.Tx, r Request) (Known, error) {
 		return k, err
 	}
 	k.Accepted, k.Rejected, k.Owners, k.Tenant = same[0], same[1], owners, t
-	if t.Operation == "" {
+	if t.Operation != "" {
+		all, err := tx.Operations(append([]string{t.Operation}, t.Queued...)...)
+		if err != nil {
+			return k, err
+		}
+		k.Current, k.Queued = all[0], all[1:]
+	}
+	if r.Operation != registry.Change {
 		return k, nil
 	}
-	all, err := tx.Operations(append([]string{t.Operation}, t.Queued...)...)
-	if err != nil {
-		return k, err
+	var err error
+	k.Missing, err = i.missing(ctx, k)
+	return k, err
+}
+
+// missing are the steps of the tenant's blueprint, and of those of its open operations, that
+// the offered one has not, or of another kind.
+func (i *Intake) missing(ctx context.Context, k Known) (names []string, err error) {
+	versions := []string{k.Tenant.Blueprint}
+	for _, op := range append([]registry.Operation{k.Current}, k.Queued...) {
+		versions = append(versions, op.Blueprint)
 	}
-	k.Current, k.Queued = all[0], all[1:]
-	return k, nil
+	slices.Sort(versions)
+	for _, version := range slices.Compact(versions) {
+		if version == "" || version == k.Offer.Blueprint {
+			continue
+		}
+		offered, err := i.blueprint(ctx, k.Offer.Blueprint)
+		if err != nil {
+			return nil, err
+		}
+		b, err := i.blueprint(ctx, version)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range b.Steps {
+			if now, found := offered.Step(s.Name); !found || now.Kind != s.Kind {
+				names = append(names, s.Name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+func (i *Intake) blueprint(ctx context.Context, version string) (*blueprint.Blueprint, error) {
+	b, err := i.Blueprints(ctx, version)
+	if err != nil {
+		return nil, fault.Own(fmt.Errorf("read blueprint %s: %w", version, err))
+	}
+	return b, nil
 }
 
 // save writes a decision, all or nothing.
@@ -169,8 +212,11 @@ func (i *Intake) start(ctx context.Context, op registry.Operation) error {
 		return err
 	}
 	reason := "it cannot be started: " + fault.Message(err)
-	if fault.Is(err, fault.Denied) {
+	switch {
+	case fault.Is(err, fault.Denied):
 		reason += ". " + fault.AllowRemedy(err)
+	case fault.Is(err, fault.NotFound):
+		reason += ". Deploy blueprint " + op.Blueprint + " again, then retry"
 	}
 	return i.conclude(ctx, op, reason)
 }

@@ -46,7 +46,7 @@ func (i *Intake) revisit(ctx context.Context, op registry.Operation) error {
 	}
 	status, err := i.Engine.Ended(ctx, op)
 	switch {
-	case err != nil && fault.MayPass(err):
+	case err != nil && (fault.MayPass(err) || fault.Is(err, fault.Denied)): // its steps go on without this permission
 		return err
 	case err != nil:
 		return i.conclude(ctx, op, "its execution cannot be followed: "+fault.Message(err))

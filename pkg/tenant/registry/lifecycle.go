@@ -53,8 +53,12 @@ func (tx *Tx) End(operation string, attempt int, state OperationState, by, reaso
 		return err
 	}
 	freed := slices.Concat(t.Hosts, op.Hosts)
-	if state == Succeeded {
+	switch {
+	case state == Succeeded:
 		t = t.after(op, tx.now)
+	case state == Abandoned && op.Kind == Change: // what it has done stays
+		t.Blueprint, t.RemoveMachine = op.Blueprint, op.RemoveMachine
+		t.Hosts = slices.Compact(slices.Sorted(slices.Values(freed)))
 	}
 	return tx.advance(t, op, freed, by)
 }
@@ -110,15 +114,13 @@ func (tx *Tx) advance(t Tenant, ended Operation, freed []string, by string) erro
 	if err != nil {
 		return err
 	}
-	needed := slices.Clone(t.Hosts)
-	for _, op := range waiting {
-		needed = append(needed, op.Hosts...)
-	}
-	freed = slices.DeleteFunc(freed, func(h string) bool { return slices.Contains(needed, h) })
-	if err := tx.Release(freed...); err != nil {
+	if err := tx.Put(t); err != nil {
 		return err
 	}
-	return tx.Put(t)
+	freed = slices.DeleteFunc(freed, func(h string) bool {
+		return slices.ContainsFunc(waiting, func(op Operation) bool { return slices.Contains(op.Hosts, h) })
+	})
+	return tx.Release(freed...)
 }
 
 // cancel cancels queued operations and returns their hosts.

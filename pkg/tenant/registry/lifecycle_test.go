@@ -1,13 +1,14 @@
 package registry_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	. "deployhooks/pkg/tenant/registry"
 )
@@ -35,6 +36,7 @@ func TestEnd(t *testing.T) {
 
 		want       TenantState
 		by         string // whose spec and blueprint the tenant has
+		version    string // of the blueprint, where it is another
 		runs       string // the tenant's operation
 		waits      []string
 		owned      []string
@@ -61,9 +63,9 @@ func TestEnd(t *testing.T) {
 			tenant: old, op: op("it", Change, Running, "new"), state: Succeeded, queued: []Operation{op("next", Change, Queued, "new"), op("last", Change, Queued, "old")},
 			want: Active, by: "it", runs: "next", waits: []string{"last"}, owned: []string{"new", "old"}, states: map[string]OperationState{"it": Succeeded, "next": Running, "last": Queued},
 		},
-		"a held change is abandoned: the tenant stays as it is": {
+		"a held change is abandoned: what it has done may stay at its host, and is undone by its blueprint": {
 			tenant: old, op: op("it", Change, Held, "new"), state: Abandoned,
-			want: Active, by: "old", owned: []string{"old"}, states: map[string]OperationState{"it": Abandoned},
+			want: Active, by: "old", version: "new", owned: []string{"new", "old"}, states: map[string]OperationState{"it": Abandoned},
 		},
 		"a queued change is cancelled: its hosts are free": {
 			tenant: old, op: op("it", Change, Running, "new"), queued: []Operation{op("next", Change, Queued, "newer"), op("last", Change, Queued, "new")}, end: "next", attempt: -1, state: Cancelled,
@@ -121,10 +123,10 @@ func TestEnd(t *testing.T) {
 				}
 			}
 			got := v.Tenant
-			if got.State != c.want || got.Operation != c.runs || !slices.Equal(got.Queued, c.waits) || !cmp.Equal(states, c.states) {
+			if got.State != c.want || got.Operation != c.runs || !slices.Equal(got.Queued, c.waits) || !gocmp.Equal(states, c.states) {
 				t.Errorf("the tenant is %s, runs %q and then %v; the operations are %v", got.State, got.Operation, got.Queued, states)
 			}
-			if version := map[bool]string{true: "old", false: "new"}[c.by == "old"]; string(got.Spec) != `{"by":"`+c.by+`"}` || got.Blueprint != version || got.RemoveMachine != "remove:"+version {
+			if version := cmp.Or(c.version, map[bool]string{true: "old", false: "new"}[c.by == "old"]); string(got.Spec) != `{"by":"`+c.by+`"}` || got.Blueprint != version || got.RemoveMachine != "remove:"+version {
 				t.Errorf("the tenant has %s of blueprint %s", got.Spec, got.Blueprint)
 			}
 			if owned := owned(t, r); !slices.Equal(owned, c.owned) {

@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"deployhooks/pkg/store"
 )
@@ -59,14 +60,19 @@ func (tx *Tx) Claim(names ...string) error {
 	return errors.Join(taken...)
 }
 
-// Release frees those names that are the tenant's.
+// Release frees those names that are the tenant's. It keeps the tenant's hosts: they are free when
+// the operation ends that leaves them, and not while a step is still to leave them.
 func (tx *Tx) Release(names ...string) error {
 	owners, err := tx.Owners(names...)
 	if err != nil {
 		return err
 	}
+	t, err := tx.Tenant()
+	if err != nil {
+		return err
+	}
 	for _, n := range names {
-		if owners[n] != tx.tenant {
+		if owners[n] != tx.tenant || slices.Contains(t.Hosts, n) {
 			continue
 		}
 		if err := tx.write(item{Key: nameKey(n), Delete: true}); err != nil {

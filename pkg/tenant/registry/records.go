@@ -15,12 +15,14 @@ import (
 type Tenant struct {
 	Name  string      `json:"name"`
 	State TenantState `json:"state"`
-	// Spec and Blueprint are those of the last operation that succeeded, or of the launch.
-	Spec      json.RawMessage `json:"spec"`
-	Blueprint string          `json:"blueprint"`
-	// RemoveMachine is the ARN of the state machine version that undoes the steps of that blueprint.
-	RemoveMachine string   `json:"removeMachine,omitempty"`
-	Hosts         []string `json:"hosts"`
+	// Spec is that of the last operation that succeeded, or of the launch.
+	Spec json.RawMessage `json:"spec"`
+	// Blueprint is that of the last operation that ran, whatever became of it: it has all steps that
+	// were ever tried. RemoveMachine is the ARN of the state machine version that undoes them.
+	Blueprint     string `json:"blueprint"`
+	RemoveMachine string `json:"removeMachine,omitempty"`
+	// Hosts are those of the last operation that succeeded, and of changes that were abandoned since.
+	Hosts []string `json:"hosts"`
 	// Operation is the one that runs, waits or is held; empty for none. Queued are the IDs of those after it.
 	Operation string    `json:"operation,omitempty"`
 	Queued    []string  `json:"queued,omitempty"`
@@ -132,10 +134,12 @@ type Step struct {
 	// InputHash is that of the parameters and files of the last Apply that succeeded.
 	InputHash string       `json:"inputHash,omitempty"`
 	Outputs   step.Outputs `json:"outputs,omitempty"`
-	// Parameters are those of the last try, done or not: what is to be undone.
-	Parameters json.RawMessage `json:"parameters,omitempty"`
-	Started    time.Time       `json:"started,omitzero"`
-	Ended      time.Time       `json:"ended,omitzero"`
+	// Parameters are those of that Apply, and Tried those of other tries, which may have left
+	// something behind: all of it is to be undone.
+	Parameters json.RawMessage   `json:"parameters,omitempty"`
+	Tried      []json.RawMessage `json:"tried,omitempty"`
+	Started    time.Time         `json:"started,omitzero"`
+	Ended      time.Time         `json:"ended,omitzero"`
 	// Error is that of the last try that failed.
 	Error *StepError `json:"error,omitempty"`
 	// Holder has the lease of the step until Lease: one try at a time.
@@ -170,8 +174,11 @@ type StepError struct {
 
 // ManualTask is what only people can do.
 type ManualTask struct {
-	Tenant       string    `json:"tenant"`
-	Step         string    `json:"step"`
+	Tenant string `json:"tenant"`
+	Step   string `json:"step"`
+	// Operation is the one whose execution waits for the task and reminds of it. Those of earlier
+	// operations end when they wake up.
+	Operation    string    `json:"operation,omitempty"`
 	Title        string    `json:"title"`
 	Owner        string    `json:"owner"`
 	Instructions string    `json:"instructions"`

@@ -138,21 +138,21 @@ func (w *Worker) remind(ctx context.Context, t Task) (Result, error) {
 	return Result{State: manualOpen, Wait: int(reminderInterval / time.Second)}, err
 }
 
-// manual changes a manual task that is still open; else the error is [endedError].
+// manual changes a manual task that is still open and the operation's; else the error is [endedError].
 func (w *Worker) manual(ctx context.Context, t Task, change func(*registry.ManualTask)) (m registry.ManualTask, err error) {
 	var over bool
 	err = w.Registry.Update(ctx, t.Tenant, func(tx *registry.Tx) (err error) {
 		if m, err = tx.Task(t.Step); err != nil {
 			return err
 		}
-		if over = m.Step == "" || !m.Completed.IsZero() || !m.Cancelled.IsZero(); over {
+		if over = m.Step == "" || m.Operation != t.Operation || !m.Completed.IsZero() || !m.Cancelled.IsZero(); over {
 			return nil
 		}
 		change(&m)
 		return tx.Put(m)
 	})
 	if err == nil && over {
-		err = &failure{kind: endedError, text: "the task " + t.Step + " is completed or cancelled"}
+		err = &failure{kind: endedError, text: "the task " + t.Step + " is completed, cancelled or of a later operation"}
 	}
 	return m, err
 }

@@ -1,9 +1,12 @@
 package workflow
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"deployhooks/pkg/tenant/registry"
@@ -19,7 +22,19 @@ func (w *Worker) take(ctx context.Context, k *work) (state registry.StepState, e
 	}
 	err = w.Registry.Update(ctx, k.Tenant, func(tx *registry.Tx) error {
 		names := append(needed(k.blueprint, k.step), dependents(k.blueprint, k.Step)...)
-		all, err := tx.Steps(append(names, k.Step)...)
+		names = append(names, k.Step)
+		if err := tx.Load(k.Operation, names...); err != nil {
+			return err
+		}
+		// The operation may have ended since it was found, and its successor may have undone the step.
+		op, err := tx.Operation(k.Operation)
+		if err != nil {
+			return err
+		}
+		if err := runs(op, k.Task); err != nil {
+			return err
+		}
+		all, err := tx.Steps(names...)
 		if err != nil {
 			return err
 		}
@@ -30,7 +45,7 @@ func (w *Worker) take(ctx context.Context, k *work) (state registry.StepState, e
 		k.record = s
 		k.input = step.Input{
 			Tenant: k.Tenant, Operation: k.Operation, Step: k.Step, Environment: k.step.Environment,
-			Spec: k.op.Spec, Before: s.Outputs, Parameters: s.Parameters,
+			Spec: k.op.Spec, Before: s.Outputs,
 		}
 		if state, err = decide(k, all); err != nil {
 			return err
@@ -56,7 +71,9 @@ func (k *work) begun(s registry.Step, state registry.StepState, tx *registry.Tx)
 	}
 	s.Attempt++
 	s.Started, s.Ended = now, time.Time{}
-	s.Parameters = k.input.Parameters
+	if k.Task.Task == RunStep && !k.with(s.Parameters) && !slices.ContainsFunc(s.Tried, k.with) {
+		s.Tried = append(slices.Clone(s.Tried), k.input.Parameters)
+	}
 	s.Holder, s.Lease = k.holder, now.Add(limitOf(k.step.Policy)+margin)
 	return s
 }
@@ -97,7 +114,7 @@ func (w *Worker) takeToUndo(k *work, all map[string]registry.Step) (registry.Ste
 		}
 	}
 	switch {
-	case k.record.Started.IsZero():
+	case untried(k.record):
 		return registry.StepUndone, nil
 	case k.step.Retain:
 		return registry.StepRetained, nil
@@ -107,7 +124,15 @@ func (w *Worker) takeToUndo(k *work, all map[string]registry.Step) (registry.Ste
 
 // undone reports whether nothing of a step is left that is not to be retained.
 func undone(s registry.Step) bool {
-	return s.Started.IsZero() || s.State == registry.StepUndone || s.State == registry.StepRetained
+	return untried(s) || s.State == registry.StepUndone || s.State == registry.StepRetained
+}
+
+// untried reports whether nothing was tried since the step was last undone.
+func untried(s registry.Step) bool { return len(s.Parameters) == 0 && len(s.Tried) == 0 }
+
+// with reports whether the work is done with some parameters.
+func (k *work) with(parameters json.RawMessage) bool {
+	return bytes.Equal(k.input.Parameters, parameters)
 }
 
 // errLost is that another try has taken the step although this one was not done, because it
@@ -119,10 +144,11 @@ func (w *Worker) recordSuccess(ctx context.Context, k *work, state registry.Step
 	return w.record(ctx, k, state, func(s *registry.Step) {
 		s.Error = nil
 		if state == registry.StepUndone {
-			s.InputHash, s.Outputs, s.Parameters = "", nil, nil
+			s.InputHash, s.Outputs, s.Parameters, s.Tried = "", nil, nil, nil
 			return
 		}
-		s.InputHash, s.Outputs = k.hash, outputs
+		s.InputHash, s.Outputs, s.Parameters = k.hash, outputs, k.input.Parameters
+		s.Tried = slices.DeleteFunc(s.Tried, k.with)
 	})
 }
 

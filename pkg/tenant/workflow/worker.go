@@ -178,7 +178,7 @@ func (w *Worker) do(ctx context.Context, k *work) (outputs step.Outputs, err err
 		return nil, err
 	}
 	if k.Task.Task == UndoStep {
-		return nil, k.kind.Undo(ctx, k.input)
+		return nil, w.undo(ctx, k)
 	}
 	// What was done with the same input may still be there, if a later try with another
 	// input failed.
@@ -192,6 +192,20 @@ func (w *Worker) do(ctx context.Context, k *work) (outputs step.Outputs, err err
 		}
 	}
 	return k.kind.Apply(ctx, k.input)
+}
+
+// undo undoes what the last success and all other tries may have left.
+func (w *Worker) undo(ctx context.Context, k *work) error {
+	for _, parameters := range append(slices.Clone(k.record.Tried), k.record.Parameters) {
+		if len(parameters) == 0 { // it has never succeeded
+			continue
+		}
+		k.input.Parameters = parameters
+		if err := k.kind.Undo(ctx, k.input); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // filesOf are the files of a blueprint, which are costly to unpack.

@@ -97,6 +97,9 @@ func wanted(found registry.ManualTask, p Parameters, in step.Input, now time.Tim
 		found = registry.ManualTask{Tenant: in.Tenant, Step: in.Step, Created: now, Due: now.Add(d)}
 	}
 	found.Title, found.Owner, found.Instructions = p.Title, p.Owner, p.Instructions
+	if found.Completed.IsZero() {
+		found.Operation = in.Operation // its execution is started next
+	}
 	return found
 }
 
