@@ -30,7 +30,11 @@ func TestPostgresClasses(t *testing.T) {
 		"42501": {step.Refused, "no permission"},
 	} {
 		in.Files = broken("content.sql", "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '"+code+"'; END $$")
-		if _, err := newState().process(&network{}).kinds["postgres"].Apply(context.Background(), in); class(err) != c.class {
+		_, err := newState().process(&network{}).kinds["postgres"].Apply(context.Background(), in)
+		for err != nil && strings.Contains(err.Error(), "another try") { // the server has not yet ended the last one's connection
+			_, err = newState().process(&network{}).kinds["postgres"].Apply(context.Background(), in)
+		}
+		if class(err) != c.class {
 			t.Errorf("%s, %s: %v: a launch is held for what passes, or tried in vain", code, c.what, err)
 		}
 	}
@@ -61,7 +65,7 @@ func TestPostgresUndoHalf(t *testing.T) {
 	in := input(t, tenant, "postgres", parameters()["postgres"])
 	undo := func() {
 		t.Helper()
-		if err := newState().process(&network{}).kinds["postgres"].Undo(ctx, in); err != nil {
+		if err := persist(func() error { return newState().process(&network{}).kinds["postgres"].Undo(ctx, in) }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -75,7 +79,7 @@ func TestPostgresUndoHalf(t *testing.T) {
 	sql(t, "DROP DATABASE "+tenant+"_production")
 	foreign := `{"username":"somebody","password":"else"}`
 	cloud.PutSecret("deployhooks/"+tenant+"/postgres", foreign)
-	if _, err := newState().process(&network{}).kinds["postgres"].Apply(ctx, in); class(err) != step.Refused {
+	if _, err := converge(newState().process(&network{}), "postgres", in); class(err) != step.Refused {
 		t.Errorf("somebody else's secret: %v", err)
 	}
 	undo()
@@ -91,21 +95,21 @@ func TestPostgresDatabaseGone(t *testing.T) {
 	in := input(t, tenant, "postgres", parameters()["postgres"])
 	in.Before = apply(t, "postgres", in)
 	sql(t, "DROP DATABASE "+tenant+"_production")
-	k := newState().process(&network{}).kinds["postgres"]
-	if _, err := k.Apply(context.Background(), in); class(err) != step.Refused {
+	p := newState().process(&network{})
+	if _, err := converge(p, "postgres", in); class(err) != step.Refused {
 		t.Errorf("%v: the tenant's users find an empty site, and nobody knows that its data is gone", err)
 	}
-	if err := k.Undo(context.Background(), in); err != nil || len(databases(t, tenant)) > 0 {
+	if err := persist(func() error { return p.kinds["postgres"].Undo(context.Background(), in) }); err != nil || len(databases(t, tenant)) > 0 {
 		t.Errorf("Undo: %v: what has no database cannot be removed", err)
 	}
 }
 
 // TestPostgresContentTransactions: content that ends its transaction and begins another is refused.
 func TestPostgresContentTransactions(t *testing.T) {
+	in := input(t, newTenant(), "postgres", parameters()["postgres"])
 	for _, text := range []string{"COMMIT; BEGIN;", "ROLLBACK; BEGIN;", "COMMIT;", "COMMIT AND CHAIN;"} {
-		in := input(t, newTenant(), "postgres", parameters()["postgres"])
-		in.Files = broken("content.sql", "INSERT INTO pages VALUES ('/', 'x', 'y'); "+text+" INSERT INTO pages VALUES ('/b', 'x', 'y');")
-		_, err := newState().process(&network{}).kinds["postgres"].Apply(context.Background(), in)
+		in.Files = broken("content.sql", "INSERT INTO visits VALUES (now()); "+text+" INSERT INTO visits VALUES (now());")
+		_, err := converge(newState().process(&network{}), "postgres", in)
 		if class(err) != step.Refused || !strings.Contains(err.Error(), "ends its transaction") {
 			t.Errorf("%s %v: a try that is killed there leaves a half-filled database", text, err)
 		}
