@@ -37,6 +37,22 @@ func (c *Clouds) AddCloudflareRecord(zone string, r CloudflareRecord) {
 	c.putCloudflare(zone, r)
 }
 
+// ChangeCloudflareRecord gives a record another value, or deletes it if that is empty.
+func (c *Clouds) ChangeCloudflareRecord(zone, name, kind, value string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, r := range c.cloudflare[zone] {
+		switch {
+		case r.Name != name || r.Type != kind:
+		case value == "":
+			delete(c.cloudflare[zone], id)
+		default:
+			r.Content = value
+			c.cloudflare[zone][id] = r
+		}
+	}
+}
+
 func (c *Clouds) putCloudflare(zone string, r CloudflareRecord) CloudflareRecord {
 	if c.cloudflare[zone] == nil {
 		c.cloudflare[zone] = map[string]CloudflareRecord{}

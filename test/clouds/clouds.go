@@ -170,6 +170,11 @@ func answerJSON(w http.ResponseWriter, status int, body any) {
 	_ = json.NewEncoder(w).Encode(body) // a caller that has gone
 }
 
+// PutObject writes an object of the bucket.
+func (c *Clouds) PutObject(key, body string) {
+	_, _ = c.files.PutObject(Bucket, key, map[string]string{}, strings.NewReader(body), int64(len(body)), nil)
+}
+
 // DeleteObject deletes an object of the bucket.
 func (c *Clouds) DeleteObject(key string) { _, _ = c.files.DeleteObject(Bucket, key) }
 

@@ -75,6 +75,17 @@ func (c *Clouds) AddRoute53Record(zone, name, kind, value string) {
 	c.zone(zone)[recordKey{dotted(name), kind}] = recordSet{dotted(name), kind, 300, []string{value}}
 }
 
+// ChangeRoute53Record gives a record another value, or deletes it if that is empty.
+func (c *Clouds) ChangeRoute53Record(zone, name, kind, value string) {
+	if value != "" {
+		c.AddRoute53Record(zone, name, kind, value)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.zone(zone), recordKey{dotted(name), kind})
+}
+
 func (c *Clouds) zone(id string) map[recordKey]recordSet {
 	if c.zones[id] == nil {
 		c.zones[id] = map[recordKey]recordSet{}

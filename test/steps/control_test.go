@@ -112,6 +112,14 @@ func TestManual(t *testing.T) {
 	if !task().Cancelled.IsZero() {
 		t.Error("a tenant launched again has no task")
 	}
+	complete()
+	if err := k.Undo(ctx, in); err != nil {
+		t.Fatal(err)
+	}
+	run()
+	if got := task(); !got.Completed.IsZero() || !got.Cancelled.IsZero() {
+		t.Errorf("task %+v: what was done for a removed tenant counts as done for the next of its name", got)
+	}
 }
 
 func joined(err error, next func() error) error {

@@ -16,12 +16,15 @@ import (
 var providers = map[string]struct {
 	parameters map[string]any
 	service    string
+	reads      int // calls that find a record
 	add        func(name, kind, value string)
+	change     func(name, kind, value string) // by hand; empty deletes
 	records    func() []string
 }{
 	"route53": {
-		map[string]any{"provider": "route53", "zone": "Z2"}, clouds.Route53,
+		map[string]any{"provider": "route53", "zone": "Z2"}, clouds.Route53, 2,
 		func(name, kind, value string) { cloud.AddRoute53Record("Z2", name, kind, value) },
+		func(name, kind, value string) { cloud.ChangeRoute53Record("Z2", name, kind, value) },
 		func() []string {
 			var found []string
 			for _, r := range cloud.Route53Records("Z2") {
@@ -33,10 +36,11 @@ var providers = map[string]struct {
 		},
 	},
 	"cloudflare": {
-		map[string]any{"provider": "cloudflare", "zone": "zone1"}, clouds.Cloudflare,
+		map[string]any{"provider": "cloudflare", "zone": "zone1"}, clouds.Cloudflare, 1,
 		func(name, kind, value string) {
 			cloud.AddCloudflareRecord("zone1", clouds.CloudflareRecord{Name: name, Type: kind, Content: value, TTL: 300})
 		},
+		func(name, kind, value string) { cloud.ChangeCloudflareRecord("zone1", name, kind, value) },
 		func() (found []string) {
 			for _, r := range cloud.CloudflareRecords("zone1") {
 				found = append(found, r.Name+" "+r.Type+" "+r.Content)
@@ -48,6 +52,7 @@ var providers = map[string]struct {
 
 func TestDNS(t *testing.T) {
 	for provider, at := range providers {
+		written := func(f clouds.Fault) []clouds.Fault { return append(make([]clouds.Fault, at.reads), f) }
 		for name, c := range map[string]struct {
 			before func(tenant string) // what is there
 			faults []clouds.Fault
@@ -64,8 +69,8 @@ func TestDNS(t *testing.T) {
 				[]string{"TENANT.example.com CNAME lb.example.net"}, "a removal deletes somebody else's record"},
 			"throttled":              {nil, []clouds.Fault{{Status: http.StatusTooManyRequests}}, step.Transient, []string{"TENANT.example.com CNAME lb.example.net"}, "a throttled call ends a launch"},
 			"out of service":         {nil, []clouds.Fault{{Status: http.StatusServiceUnavailable}}, step.Transient, []string{"TENANT.example.com CNAME lb.example.net"}, "an outage ends a launch"},
-			"the answer is lost":     {nil, []clouds.Fault{{}, {AfterEffect: true}}, step.Transient, []string{"TENANT.example.com CNAME lb.example.net"}, "a lost answer ends a launch"},
-			"throttled when written": {nil, []clouds.Fault{{}, {Status: http.StatusTooManyRequests}}, step.Transient, []string{"TENANT.example.com CNAME lb.example.net"}, "a throttled call ends a launch"},
+			"the answer is lost":     {nil, written(clouds.Fault{AfterEffect: true}), step.Transient, []string{"TENANT.example.com CNAME lb.example.net"}, "a lost answer ends a launch"},
+			"throttled when written": {nil, written(clouds.Fault{Status: http.StatusTooManyRequests}), step.Transient, []string{"TENANT.example.com CNAME lb.example.net"}, "a throttled call ends a launch"},
 		} {
 			t.Run(provider+"/"+name, func(t *testing.T) {
 				tenant := newTenant()

@@ -78,13 +78,11 @@ var files = fstest.MapFS{
 	"templates/nginx.conf":        {Data: []byte("server_name {{ .values.host }};\n")},
 }
 
-// network is the network of one process: it can be killed at a call.
+// network is the network of one process: it can be killed when a call has been sent.
 type network struct {
 	calls  atomic.Int64
 	killAt int64 // 0 is never
-	// after is killed when the call has been sent; before it otherwise.
-	after bool
-	dead  atomic.Bool
+	dead   atomic.Bool
 }
 
 var errKilled = errors.New("the process is killed")
@@ -98,9 +96,7 @@ func (n *network) call(do func() error) error {
 		return do()
 	}
 	n.dead.Store(true)
-	if n.after {
-		_ = do() // nobody gets the answer
-	}
+	_ = do() // nobody gets the answer
 	return errKilled
 }
 

@@ -104,7 +104,7 @@ func TestPostgresWithoutSuperuser(t *testing.T) {
 
 // TestPostgresHostileNames holds that no name breaks out of its quotes.
 func TestPostgresHostileNames(t *testing.T) {
-	for _, name := range []string{`a"; DROP DATABASE postgres; --`, `a'b`, `a\`, `Ä Ö`, `a%sb`, "a$$b"} {
+	for _, name := range []string{`a"; DROP DATABASE postgres; --`, `a'b\c Ä%s$$d`} {
 		tenant := newTenant()
 		p := maps.Clone(parameters()["postgres"])
 		p["database"], p["role"] = tenant+name, tenant+name
@@ -124,18 +124,18 @@ func TestPostgresHostileNames(t *testing.T) {
 	}
 }
 
-// TestPostgresTwoAtOnce runs many tries for one tenant side by side.
+// TestPostgresTwoAtOnce runs two tries for one tenant side by side.
 func TestPostgresTwoAtOnce(t *testing.T) {
 	in := input(t, newTenant(), "postgres", parameters()["postgres"])
 	s := newState()
 	done := make(chan error)
-	for range 4 {
+	for range 2 {
 		go func() {
 			_, err := converge(s.process(&network{}), "postgres", in)
 			done <- err
 		}()
 	}
-	for range 4 {
+	for range 2 {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}

@@ -2,8 +2,6 @@ package steps
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -97,12 +95,13 @@ func TestSmoke(t *testing.T) {
 }
 
 func smoker(web *httptest.Server) *smoke.Kind {
-	roots := x509.NewCertPool()
-	roots.AddCert(web.Certificate())
+	clients := smokeClients(web)
+	clients.Resolver = hosts{"127.0.0.1": true, "localhost": true}
+	return smoke.New(clients)
+}
+
+// smokeClients reach one web server, by any host name.
+func smokeClients(web *httptest.Server) smoke.Clients {
 	cfg := aws.Config{Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""), BaseEndpoint: &cloud.URL}
-	return smoke.New(smoke.Clients{
-		Resolver:   hosts{"127.0.0.1": true, "localhost": true},
-		Web:        &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}},
-		Identities: sesv2.NewFromConfig(cfg), Secrets: secretsmanager.NewFromConfig(cfg),
-	})
+	return smoke.Clients{Web: web.Client(), Identities: sesv2.NewFromConfig(cfg), Secrets: secretsmanager.NewFromConfig(cfg)}
 }

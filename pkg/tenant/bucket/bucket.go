@@ -64,7 +64,11 @@ func Prefix(in step.Input, prefix string) (string, error) {
 	return strings.Join(folders, "/") + "/", nil
 }
 
-// Get reads an object; found is false for none.
+// readLimit bounds what is read of an object, in bytes: one that somebody has replaced by a huge one must not
+// exhaust the worker's memory. No object that a step writes is larger than a file of a blueprint, 4 MB.
+const readLimit = 8 << 20
+
+// Get reads an object, [readLimit] bytes at most; found is false for none.
 func (b Bucket) Get(ctx context.Context, key string) (body []byte, found bool, err error) {
 	out, err := b.S3.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.Name, Key: &key})
 	var none *types.NoSuchKey
@@ -75,7 +79,7 @@ func (b Bucket) Get(ctx context.Context, key string) (body []byte, found bool, e
 		return nil, false, fmt.Errorf("read s3://%s/%s: %w", b.Name, key, err)
 	}
 	defer out.Body.Close()
-	if body, err = io.ReadAll(out.Body); err != nil {
+	if body, err = io.ReadAll(io.LimitReader(out.Body, readLimit)); err != nil {
 		return nil, false, fmt.Errorf("read s3://%s/%s: %w", b.Name, key, err)
 	}
 	return body, true, nil
@@ -94,18 +98,43 @@ func (b Bucket) Holds(ctx context.Context, objects map[string][]byte) (all, any 
 	return all, any, nil
 }
 
-// State is what [step.Kind.Check] says of objects that are wanted like this.
-func (b Bucket) State(ctx context.Context, objects map[string][]byte) (step.State, error) {
+// State is what [step.Kind.Check] says of objects that are wanted like this. The keys in before are
+// those of the last Apply.
+func (b Bucket) State(ctx context.Context, objects map[string][]byte, before ...string) (step.State, error) {
 	all, any, err := b.Holds(ctx, objects)
+	former := former(objects, before)
 	switch {
 	case err != nil:
 		return "", err
-	case all:
+	case all && len(former) == 0:
 		return step.Present, nil
-	case any:
+	case any || len(former) > 0:
 		return step.Drifted, nil
 	}
 	return step.Absent, nil
+}
+
+// Converge writes objects, and deletes those of the last Apply that are wanted no more.
+func (b Bucket) Converge(ctx context.Context, objects map[string][]byte, before ...string) error {
+	if err := b.Put(ctx, objects); err != nil {
+		return err
+	}
+	return b.Delete(ctx, former(objects, before)...)
+}
+
+// Undo deletes objects, and those of the last Apply.
+func (b Bucket) Undo(ctx context.Context, objects map[string][]byte, before ...string) error {
+	return b.Delete(ctx, append(former(objects, before), sorted(objects)...)...)
+}
+
+// former are the keys of the last Apply that are wanted no more.
+func former(objects map[string][]byte, before []string) (keys []string) {
+	for _, key := range before {
+		if _, wanted := objects[key]; key != "" && !wanted {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 // Put writes objects in the order of their keys.

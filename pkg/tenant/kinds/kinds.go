@@ -60,11 +60,8 @@ func All(c Clients) map[string]step.Kind {
 // Descriptions are those of all kinds, by name. They need no clients.
 func Descriptions() map[string]step.Description {
 	all := map[string]step.Description{}
-	for _, d := range []step.Description{
-		activate.Description(), branding.Description(), config.Description(), dns.Description(), manual.Description(),
-		postgres.Description(), reserve.Description(), s3prefix.Description(), sesidentity.Description(), smoke.Description(),
-	} {
-		all[d.Name] = d
+	for name, k := range All(Clients{}) {
+		all[name] = k.Describe()
 	}
 	return all
 }

@@ -87,7 +87,7 @@ func (l *loader) settings(n *yaml.Node, path string, settings map[string]string)
 }
 
 // host reads the host name of an environment. It has to differ by tenant, so it refers to the spec,
-// and to be a host name with the longest values that the spec can have.
+// to be in a zone that the blueprint names, and to be a host name with the longest values that the spec can have.
 func (l *loader) host(n *yaml.Node, path string) string {
 	text := l.text(n, path)
 	segments := l.segments(n, path)
@@ -108,6 +108,8 @@ func (l *loader) host(n *yaml.Node, path string) string {
 	case text == "" || len(segments) == 0:
 	case !refers:
 		l.fault(n, path, "would be the same for every tenant: refer to the spec, as in ${spec.name}.example.com")
+	case !strings.Contains(segments[len(segments)-1].Literal, "."):
+		l.fault(n, path, "would let a spec choose the zone, and with it somebody else's host: end with the zone, as in ${spec.name}.example.com")
 	case err != nil:
 		l.fault(n, path, "with %d characters for each reference: %v", maxTenant, err)
 	}

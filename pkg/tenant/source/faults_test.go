@@ -86,6 +86,8 @@ func TestFaults(t *testing.T) {
 		{"host that is the same for all tenants", "host: ${spec.name}.example.com", "host: www.example.com", 4, "would be the same for every tenant"},
 		{"host that is none", "host: ${spec.name}.example.com", "host: ${spec.name}_example.com", 4, "the character U+005F"},
 		{"host too long with long values", "host: ${spec.name}.example.com", "host: ${spec.name}-${spec.name}.example.com", 4, "has 65 characters"},
+		{"host whose zone is from the spec", "host: ${spec.name}.example.com", "host: ${spec.name}.${spec.name}", 4, "would let a spec choose the zone"},
+		{"host that is whole from the spec", "host: ${spec.name}.example.com", "host: ${spec.name}", 4, "would let a spec choose the zone"},
 		{"host of two environments", "host: ${spec.name}-staging.example.com", "host: ${spec.name}.example.com", 7, "is the host of production as well"},
 		{"host from an optional field", "host: ${spec.name}.example.com", "host: ${spec.motto}.example.com", 4, "has to be a required text"},
 		{"host from a step", "host: ${spec.name}.example.com", "host: ${steps.database.name}.example.com", 4, "can refer to the spec only"},

@@ -49,7 +49,10 @@ func (l *loader) parameters(d *declaration, s blueprint.Step, all []blueprint.St
 		err = rules.Validate()
 	}
 	if rules, ok := parameters.(interface{ ValidateFiles(fs.FS) error }); ok && err == nil {
-		err = rules.ValidateFiles(l.fsys)
+		var kept fs.FS // what the step finds when it runs: no hidden files
+		if kept, err = l.out.FS(); err == nil {
+			err = rules.ValidateFiles(kept)
+		}
 	}
 	if err != nil {
 		l.fault(n, path, "%v", err)

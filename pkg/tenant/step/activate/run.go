@@ -32,7 +32,7 @@ func (k *Kind) Check(ctx context.Context, in step.Input) (step.State, error) {
 	if err != nil {
 		return "", err
 	}
-	return k.bucket.State(ctx, map[string][]byte{key: record})
+	return k.bucket.State(ctx, map[string][]byte{key: record}, in.Before["record"])
 }
 
 // Apply writes the record.
@@ -41,16 +41,16 @@ func (k *Kind) Apply(ctx context.Context, in step.Input) (step.Outputs, error) {
 	if err != nil {
 		return nil, err
 	}
-	return step.Outputs{"record": key}, k.bucket.Put(ctx, map[string][]byte{key: record})
+	return step.Outputs{"record": key}, k.bucket.Converge(ctx, map[string][]byte{key: record}, in.Before["record"])
 }
 
 // Undo deletes the record.
 func (k *Kind) Undo(ctx context.Context, in step.Input) error {
-	key, _, err := record(in)
+	key, record, err := record(in)
 	if err != nil {
 		return err
 	}
-	return k.bucket.Delete(ctx, key)
+	return k.bucket.Undo(ctx, map[string][]byte{key: record}, in.Before["record"])
 }
 
 func record(in step.Input) (key string, record []byte, err error) {

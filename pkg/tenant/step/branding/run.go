@@ -32,7 +32,7 @@ func (k *Kind) Check(ctx context.Context, in step.Input) (step.State, error) {
 	if err != nil {
 		return "", err
 	}
-	return k.bucket.State(ctx, files)
+	return k.bucket.State(ctx, files, in.Before["css"], in.Before["json"])
 }
 
 // Apply publishes the palette.
@@ -41,7 +41,7 @@ func (k *Kind) Apply(ctx context.Context, in step.Input) (step.Outputs, error) {
 	if err != nil {
 		return nil, err
 	}
-	return outputs, k.bucket.Put(ctx, files)
+	return outputs, k.bucket.Converge(ctx, files, in.Before["css"], in.Before["json"])
 }
 
 // Undo deletes the files.
@@ -50,7 +50,7 @@ func (k *Kind) Undo(ctx context.Context, in step.Input) error {
 	if err != nil {
 		return err
 	}
-	return k.bucket.Delete(ctx, slices.Sorted(maps.Keys(files))...)
+	return k.bucket.Undo(ctx, files, in.Before["css"], in.Before["json"])
 }
 
 // files are the objects by key.

@@ -60,27 +60,20 @@ func render(files fs.FS, folder string, values map[string]string) (map[string][]
 
 // Check compares the files that are kept with the rendered ones.
 func (k *Kind) Check(ctx context.Context, in step.Input) (step.State, error) {
-	_, files, former, err := files(in)
+	_, files, err := files(in)
 	if err != nil {
 		return "", err
 	}
-	state, err := k.bucket.State(ctx, files)
-	if err == nil && state == step.Present && len(former) > 0 {
-		state = step.Drifted
-	}
-	return state, err
+	return k.bucket.State(ctx, files, before(in)...)
 }
 
 // Apply writes the files, and deletes those that the blueprint has no more.
 func (k *Kind) Apply(ctx context.Context, in step.Input) (step.Outputs, error) {
-	prefix, files, former, err := files(in)
+	prefix, files, err := files(in)
 	if err != nil {
 		return nil, err
 	}
-	if err := k.bucket.Put(ctx, files); err != nil {
-		return nil, err
-	}
-	if err := k.bucket.Delete(ctx, former...); err != nil {
+	if err := k.bucket.Converge(ctx, files, before(in)...); err != nil {
 		return nil, err
 	}
 	return step.Outputs{
@@ -99,40 +92,36 @@ func (k *Kind) Undo(ctx context.Context, in step.Input) error {
 	if err != nil {
 		return err
 	}
-	keys := strings.Fields(in.Before["files"])
 	templates, err := load(in.Files, p.Templates)
 	if err != nil {
 		return step.Refuse(err, "Correct the templates in the blueprint.")
 	}
+	files := map[string][]byte{}
 	for _, t := range templates {
-		keys = append(keys, prefix+t.name)
+		files[prefix+t.name] = nil
 	}
-	slices.Sort(keys)
-	return k.bucket.Delete(ctx, slices.Compact(keys)...)
+	return k.bucket.Undo(ctx, files, before(in)...)
 }
 
-// files are the wanted files by key, and the keys of those that the last Apply wrote and that are
-// wanted no more.
-func files(in step.Input) (prefix string, wanted map[string][]byte, former []string, err error) {
+// before are the keys of the last Apply, one a line: a file's name may have spaces.
+func before(in step.Input) []string { return strings.Split(in.Before["files"], "\n") }
+
+// files are the wanted files by key.
+func files(in step.Input) (prefix string, wanted map[string][]byte, err error) {
 	p, err := step.Parameters[Parameters](in)
 	if err != nil {
-		return "", nil, nil, err
+		return "", nil, err
 	}
 	if prefix, err = bucket.Prefix(in, p.Prefix); err != nil {
-		return "", nil, nil, err
+		return "", nil, err
 	}
 	rendered, err := render(in.Files, p.Templates, p.Values)
 	if err != nil {
-		return "", nil, nil, step.Refuse(err, "Correct the templates in the blueprint, or the values that they read.")
+		return "", nil, step.Refuse(err, "Correct the templates in the blueprint, or the values that they read.")
 	}
 	wanted = map[string][]byte{}
 	for name, body := range rendered {
 		wanted[prefix+name] = body
 	}
-	for _, key := range strings.Fields(in.Before["files"]) {
-		if wanted[key] == nil {
-			former = append(former, key)
-		}
-	}
-	return prefix, wanted, former, nil
+	return prefix, wanted, nil
 }

@@ -42,6 +42,9 @@ func (z cloudflareZone) Find(ctx context.Context, name, kind string) (*Record, e
 	set(&p.Name.Value.Exact.Value, &p.Name.Value.Exact.Present, name)
 	set(&p.Type.Value, &p.Type.Present, cloudflare.RecordListParamsType(kind))
 	page, err := z.records.List(ctx, p)
+	if err == nil && page.JSON.ExtraFields["success"].Raw() != "true" {
+		err = errUnsuccessful
+	}
 	if err != nil || len(page.Result) == 0 {
 		return nil, z.classified(err)
 	}
@@ -68,7 +71,10 @@ func (z cloudflareZone) Create(ctx context.Context, r Record) error {
 	set(&b.Comment.Value, &b.Comment.Present, r.Owner)
 	p := cloudflare.RecordNewParams{Body: b}
 	set(&p.ZoneID.Value, &p.ZoneID.Present, z.id)
-	_, err := z.records.New(ctx, p)
+	made, err := z.records.New(ctx, p)
+	if err == nil && made.ID == "" {
+		err = errUnsuccessful
+	}
 	return z.classified(err)
 }
 
@@ -81,20 +87,30 @@ func (z cloudflareZone) Replace(ctx context.Context, found, r Record) error {
 	set(&b.Comment.Value, &b.Comment.Present, r.Owner)
 	p := cloudflare.RecordUpdateParams{Body: b}
 	set(&p.ZoneID.Value, &p.ZoneID.Present, z.id)
-	_, err := z.records.Update(ctx, found.ID, p)
+	made, err := z.records.Update(ctx, found.ID, p)
+	if err == nil && made.ID == "" {
+		err = errUnsuccessful
+	}
 	return z.classified(err)
 }
 
 func (z cloudflareZone) Delete(ctx context.Context, found Record) error {
 	var p cloudflare.RecordDeleteParams
 	set(&p.ZoneID.Value, &p.ZoneID.Present, z.id)
-	_, err := z.records.Delete(ctx, found.ID, p)
+	deleted, err := z.records.Delete(ctx, found.ID, p)
+	if err == nil && deleted.ID == "" {
+		err = errUnsuccessful
+	}
 	var answer *cloudflare.Error
 	if errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound {
 		return nil
 	}
 	return z.classified(err)
 }
+
+// errUnsuccessful is an answer with status 200 and "success": false or no result, which the SDK takes for
+// success. It may pass.
+var errUnsuccessful = errors.New("cloudflare answered 200 OK without success")
 
 // set fills a field of a call's parameters. The SDK's own function for it (cloudflare.F) is in
 // the package that imports the clients of every service of Cloudflare.

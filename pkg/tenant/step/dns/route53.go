@@ -27,21 +27,25 @@ type route53Zone struct {
 // ownerName is the name of the TXT record with the owner.
 func ownerName(name, kind string) string { return "_deployhooks-" + strings.ToLower(kind) + "." + name }
 
+// Find returns a record without a value for an owner whose record somebody has deleted.
 func (z route53Zone) Find(ctx context.Context, name, kind string) (*Record, error) {
-	found, err := z.get(ctx, name, kind)
-	if found == nil || err != nil {
+	set, err := z.get(ctx, name, kind)
+	if err != nil {
 		return nil, err
 	}
 	mark, err := z.get(ctx, ownerName(name, kind), "TXT")
-	if mark != nil {
-		found.Owner = mark.Value
+	if err != nil || set == nil && mark == nil {
+		return nil, err
 	}
-	return found, err
+	found := Record{Name: name, Type: kind, Owner: value(mark)}
+	if set != nil {
+		found.Value, found.TTL = value(set), int(aws.ToInt64(set.TTL))
+	}
+	return &found, nil
 }
 
-// get reads one record set; nil for none. One that is not a single plain value, such as an alias,
-// has no value here, and is nobody's of ours.
-func (z route53Zone) get(ctx context.Context, name, kind string) (*Record, error) {
+// get reads one record set; nil for none.
+func (z route53Zone) get(ctx context.Context, name, kind string) (*types.ResourceRecordSet, error) {
 	out, err := z.api.ListResourceRecordSets(ctx, &route53.ListResourceRecordSetsInput{
 		HostedZoneId: &z.id, StartRecordName: &name, StartRecordType: types.RRType(kind), MaxItems: aws.Int32(1),
 	})
@@ -52,17 +56,22 @@ func (z route53Zone) get(ctx context.Context, name, kind string) (*Record, error
 	if host(aws.ToString(set.Name)) != name || string(set.Type) != kind {
 		return nil, nil
 	}
-	r := Record{Name: name, Type: kind, TTL: int(aws.ToInt64(set.TTL))}
-	if len(set.ResourceRecords) == 1 {
-		r.Value = aws.ToString(set.ResourceRecords[0].Value)
+	return &set, nil
+}
+
+// value is the value of a record set. One that is not a single plain value, such as an alias, has none here.
+func value(set *types.ResourceRecordSet) string {
+	if set == nil || len(set.ResourceRecords) != 1 {
+		return ""
 	}
-	switch kind {
-	case "CNAME":
-		r.Value = host(r.Value)
-	case "TXT":
-		r.Value = strings.Trim(r.Value, `"`)
+	text := aws.ToString(set.ResourceRecords[0].Value)
+	switch set.Type {
+	case types.RRTypeCname:
+		return host(text)
+	case types.RRTypeTxt:
+		return strings.Trim(text, `"`)
 	}
-	return &r, nil
+	return text
 }
 
 func (z route53Zone) Create(ctx context.Context, r Record) error {
@@ -78,28 +87,38 @@ func (z route53Zone) Replace(ctx context.Context, _, wanted Record) error {
 	return z.change(ctx, types.ChangeActionUpsert, wanted)
 }
 
-// Delete names the values that are there: Route 53 refuses others.
+// Delete names the record sets as they are: Route 53 refuses others, also in another spelling.
 func (z route53Zone) Delete(ctx context.Context, found Record) error {
-	mark, err := z.get(ctx, ownerName(found.Name, found.Type), "TXT")
-	if err != nil || mark == nil {
-		return err
+	var changes []types.Change
+	for _, key := range []struct{ name, kind string }{{found.Name, found.Type}, {ownerName(found.Name, found.Type), "TXT"}} {
+		set, err := z.get(ctx, key.name, key.kind)
+		if err != nil {
+			return err
+		}
+		if set != nil {
+			changes = append(changes, types.Change{Action: types.ChangeActionDelete, ResourceRecordSet: set})
+		}
 	}
-	return z.apply(ctx, types.ChangeActionDelete, found, *mark)
+	if len(changes) == 0 {
+		return nil
+	}
+	return z.apply(ctx, changes...)
 }
 
 func (z route53Zone) change(ctx context.Context, action types.ChangeAction, r Record) error {
-	return z.apply(ctx, action, r, Record{Name: ownerName(r.Name, r.Type), Type: "TXT", Value: r.Owner, TTL: r.TTL})
+	mark := Record{Name: ownerName(r.Name, r.Type), Type: "TXT", Value: r.Owner, TTL: r.TTL}
+	return z.apply(ctx, types.Change{Action: action, ResourceRecordSet: recordSet(r)}, types.Change{Action: action, ResourceRecordSet: recordSet(mark)})
 }
 
-func (z route53Zone) apply(ctx context.Context, action types.ChangeAction, records ...Record) error {
-	batch := &types.ChangeBatch{}
-	for _, r := range records {
-		batch.Changes = append(batch.Changes, types.Change{Action: action, ResourceRecordSet: &types.ResourceRecordSet{
-			Name: aws.String(r.Name), Type: types.RRType(r.Type), TTL: aws.Int64(int64(r.TTL)),
-			ResourceRecords: []types.ResourceRecord{{Value: aws.String(content(r))}},
-		}})
+func recordSet(r Record) *types.ResourceRecordSet {
+	return &types.ResourceRecordSet{
+		Name: &r.Name, Type: types.RRType(r.Type), TTL: aws.Int64(int64(r.TTL)),
+		ResourceRecords: []types.ResourceRecord{{Value: aws.String(content(r))}},
 	}
-	_, err := z.api.ChangeResourceRecordSets(ctx, &route53.ChangeResourceRecordSetsInput{HostedZoneId: &z.id, ChangeBatch: batch})
+}
+
+func (z route53Zone) apply(ctx context.Context, changes ...types.Change) error {
+	_, err := z.api.ChangeResourceRecordSets(ctx, &route53.ChangeResourceRecordSetsInput{HostedZoneId: &z.id, ChangeBatch: &types.ChangeBatch{Changes: changes}})
 	return err
 }
 

@@ -108,12 +108,13 @@ func asks(t registry.ManualTask, p Parameters) bool {
 	return t.Title == p.Title && t.Owner == p.Owner && t.Instructions == p.Instructions
 }
 
-// Undo cancels a task that nobody has completed. The execution that waits for it finds that when
-// its next reminder is due, and ends.
+// Undo cancels a task, also a completed one: a tenant that is launched under this name later is another
+// one, and nobody has done it for that. The execution that waits for an open task finds that when its
+// next reminder is due, and ends.
 func (k *Kind) Undo(ctx context.Context, in step.Input) error {
 	err := k.registry.Update(ctx, in.Tenant, func(tx *registry.Tx) error {
 		found, err := tx.Task(in.Step)
-		if err != nil || found.Step == "" || !found.Cancelled.IsZero() || !found.Completed.IsZero() {
+		if err != nil || found.Step == "" || !found.Cancelled.IsZero() {
 			return err
 		}
 		found.Cancelled = tx.Now()

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -74,16 +75,18 @@ func (s *session) fill(ctx context.Context, login Login) error {
 	if err != nil {
 		return err
 	}
-	if done, err := s.marked(ctx, conn); err != nil || done {
-		return err
-	}
 	if err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return s.content(ctx, tx) }); err != nil {
 		return fmt.Errorf("fill database %s: %w", s.Database, classified(err))
 	}
 	return nil
 }
 
-func (s *session) marked(ctx context.Context, conn *pgx.Conn) (done bool, err error) {
+// querier is a connection or a transaction on it.
+type querier interface {
+	QueryRow(ctx context.Context, query string, arguments ...any) pgx.Row
+}
+
+func (s *session) marked(ctx context.Context, conn querier) (done bool, err error) {
 	if err = conn.QueryRow(ctx, hasMarkerTable).Scan(&done); err == nil && done {
 		err = conn.QueryRow(ctx, hasMarker, s.in.Step).Scan(&done)
 	}
@@ -109,7 +112,7 @@ func (s *session) migrations(login Login, do func(*goose.Provider) error) error 
 	db := stdlib.OpenDB(*config)
 	defer db.Close()
 	db.SetMaxOpenConns(1)
-	p, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithDisableGlobalRegistry(true))
+	p, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithDisableGlobalRegistry(true), goose.WithSessionLocker(migrationLock{s}))
 	if err != nil {
 		return step.Refuse(fmt.Errorf("read migrations %s: %w", s.Migrations, err), "Correct the migrations in the blueprint.")
 	}
@@ -119,9 +122,29 @@ func (s *session) migrations(login Login, do func(*goose.Provider) error) error 
 	return nil
 }
 
-// content runs the first content and writes the marker, in one transaction. The values of the
-// settings are those of the transaction, never a part of the SQL.
+// migrationLock keeps a second try from migrating at once: the server releases the try's own lock when the
+// administrator's connection is lost, which is idle meanwhile.
+type migrationLock struct{ *session }
+
+func (l migrationLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
+	return l.locked(conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", l.lockName()))
+}
+
+func (l migrationLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_unlock(hashtextextended($1, 0))", l.lockName())
+	return err
+}
+
+// content runs the first content and writes the marker, in one transaction with a lock like that of the
+// migrations, unless the marker is there. The values of the settings are those of the
+// transaction, never a part of the SQL.
 func (s *session) content(ctx context.Context, tx pgx.Tx) error {
+	if err := s.locked(tx.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))", s.lockName())); err != nil {
+		return err
+	}
+	if done, err := s.marked(ctx, tx); err != nil || done {
+		return err
+	}
 	if _, err := tx.Exec(ctx, createMarker); err != nil {
 		return err
 	}
@@ -131,17 +154,33 @@ func (s *session) content(ctx context.Context, tx pgx.Tx) error {
 		}
 	}
 	if s.Content != "" {
-		text, err := fs.ReadFile(s.in.Files, path.Clean(s.Content))
-		if err != nil {
-			return step.Refuse(fmt.Errorf("read the first content: %w", err), "Correct the file in the blueprint.")
-		}
-		if _, err := tx.Conn().PgConn().Exec(ctx, string(text)).ReadAll(); err != nil {
-			return fmt.Errorf("%s: %w", s.Content, err)
-		}
-		if tx.Conn().PgConn().TxStatus() != 'T' {
-			return step.Refuse(errors.New(s.Content+" ends its transaction"), "Remove COMMIT and ROLLBACK from the file: it runs in one transaction with the marker that says that it is complete.")
+		if err := s.runContent(ctx, tx); err != nil {
+			return err
 		}
 	}
 	_, err := tx.Exec(ctx, writeMarker, s.in.Step)
 	return err
+}
+
+// runContent runs the file, and refuses one that ends the transaction: a setting of the transaction ends
+// with it, even if the file begins another.
+func (s *session) runContent(ctx context.Context, tx pgx.Tx) error {
+	text, err := fs.ReadFile(s.in.Files, path.Clean(s.Content))
+	if err != nil {
+		return step.Refuse(fmt.Errorf("read the first content: %w", err), "Correct the file in the blueprint.")
+	}
+	if _, err := tx.Exec(ctx, "SELECT set_config('deployhooks.filling', 'yes', true)"); err != nil {
+		return err
+	}
+	if _, err := tx.Conn().PgConn().Exec(ctx, string(text)).ReadAll(); err != nil {
+		return fmt.Errorf("%s: %w", s.Content, err)
+	}
+	whole := false
+	if err := tx.QueryRow(ctx, "SELECT coalesce(current_setting('deployhooks.filling', true), '') = 'yes'").Scan(&whole); err != nil {
+		return err
+	}
+	if !whole {
+		return step.Refuse(errors.New(s.Content+" ends its transaction"), "Remove COMMIT and ROLLBACK from the file: it runs in one transaction with the marker that says that it is complete.")
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -14,6 +15,13 @@ var settingName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 // "Identifiers and Key Words", PostgreSQL documentation).
 const identifierLimit = 63
 
+// reserved are names of databases and roles that are there from the start, and those that cannot be
+// ("CREATE ROLE" and "Template Databases", PostgreSQL documentation; "Common DBA tasks for Amazon
+// RDS for PostgreSQL", Amazon RDS User Guide).
+func reserved() []string {
+	return []string{"postgres", "public", "none", "template0", "template1", "rdsadmin", "rdsproxyadmin", "rdsrepladmin", "rdstopmgr", "rdswriteforwarduser"}
+}
+
 // nameFault says what is wrong with the name of a database or role, empty for nothing.
 func nameFault(name string) string {
 	switch {
@@ -23,7 +31,7 @@ func nameFault(name string) string {
 		return "is empty"
 	case len(name) > identifierLimit:
 		return "is longer than 63 bytes"
-	case strings.HasPrefix(name, "pg_"), name == "postgres", name == "public", name == "none", strings.HasPrefix(name, "template"), strings.HasPrefix(name, "rds"):
+	case strings.HasPrefix(name, "pg_"), strings.HasPrefix(name, "rds_"), slices.Contains(reserved(), name):
 		return "is reserved by PostgreSQL or Amazon RDS"
 	case strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return "has control characters"

@@ -71,7 +71,7 @@ func (k *Kind) Apply(ctx context.Context, in step.Input) (step.Outputs, error) {
 	if err != nil || found.foreign != nil {
 		return nil, errors.Join(err, found.foreign)
 	}
-	arn, login, err := s.secret(ctx)
+	arn, login, err := s.secret(ctx, found)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (k *Kind) Apply(ctx context.Context, in step.Input) (step.Outputs, error) {
 }
 
 // Undo ends all connections to the database and drops it, the role and the secret. Somebody else's
-// database or role of the same name stays: an Apply that met one has made nothing.
+// of the same name stay.
 func (k *Kind) Undo(ctx context.Context, in step.Input) error {
 	s, err := k.begin(ctx, in)
 	if err != nil {
@@ -102,10 +102,8 @@ func (k *Kind) Undo(ctx context.Context, in step.Input) error {
 	if err != nil {
 		return err
 	}
-	if found.foreign == nil {
-		if err := s.drop(ctx, found); err != nil {
-			return err
-		}
+	if err := s.drop(ctx, found); err != nil {
+		return err
 	}
 	return s.deleteSecret(ctx)
 }

@@ -18,7 +18,7 @@ import (
 
 // observed is what the server has.
 type observed struct {
-	role, database bool
+	role, database bool  // those of the step
 	public         bool  // every role may connect to the database
 	foreign        error // a role or database of this name is somebody else's
 }
@@ -29,8 +29,15 @@ func (s *session) owner() string { return "deployhooks " + s.in.Tenant + " " + s
 // lock keeps a second try from working on the same database at once. The server releases it
 // with the connection, however the try ends.
 func (s *session) lock(ctx context.Context) error {
+	return s.locked(s.admin.QueryRow(ctx, "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", s.lockName()))
+}
+
+func (s *session) lockName() string { return "deployhooks " + s.Database }
+
+// locked reads whether a lock was free.
+func (s *session) locked(row interface{ Scan(...any) error }) error {
 	var got bool
-	if err := s.admin.QueryRow(ctx, "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", "deployhooks "+s.Database).Scan(&got); err != nil {
+	if err := row.Scan(&got); err != nil {
 		return fmt.Errorf("lock database %s: %w", s.Database, classified(err))
 	}
 	if !got {
@@ -56,9 +63,9 @@ func (s *session) observe(ctx context.Context) (o observed, err error) {
 	foreign := ""
 	switch {
 	case o.role && comment != s.owner():
-		foreign = "role " + s.role()
+		foreign, o.role, o.database = "role "+s.role(), false, false // the role's database is not the step's either
 	case o.database && owner != s.role():
-		foreign = "database " + s.Database
+		foreign, o.database = "database "+s.Database, false
 	default:
 		return o, nil
 	}

@@ -39,10 +39,18 @@ func ReadLogin(ctx context.Context, secrets Reader, id string) (Login, error) {
 	return l, nil
 }
 
+// errForeignSecret is a secret that is no login of the step's role and database.
+var errForeignSecret = errors.New("is not the login of the step's role")
+
 // secret returns the tenant's login, generated if there is none. It is only called under the lock, and
 // before the role is made: a password that was generated is never lost.
-func (s *session) secret(ctx context.Context) (arn string, l Login, err error) {
-	if arn, l, err = s.readSecret(ctx); err == nil || !missing(err) {
+func (s *session) secret(ctx context.Context, o observed) (arn string, l Login, err error) {
+	arn, l, err = s.readSecret(ctx)
+	switch {
+	case err == nil && !o.database && s.in.Before["database"] != "":
+		return "", l, step.Refuse(fmt.Errorf("database %s, which was complete, is not on server %s any more", s.Database, s.server.Host),
+			"Restore it; or delete secret "+s.secretN+" to go on with an empty database.")
+	case err == nil || !missing(err):
 		return arn, l, err
 	}
 	l = Login{Engine: "postgres", Host: s.server.Host, Port: s.server.Port, Database: s.Database, Username: s.role(), Password: rand.Text()}
@@ -74,16 +82,24 @@ func (s *session) readSecret(ctx context.Context) (string, Login, error) {
 	}
 	var l Login
 	if json.Unmarshal([]byte(aws.ToString(out.SecretString)), &l) != nil || l.Password == "" || l.Username != s.role() || l.Database != s.Database {
-		return "", Login{}, step.Refuse(fmt.Errorf("secret %s is not the login of role %s", s.secretN, s.role()), "Restore its earlier version, or delete it: the next try generates a new one.")
+		return "", Login{}, step.Refuse(fmt.Errorf("secret %s %w", s.secretN, errForeignSecret), "Restore its earlier version, or delete it: the next try generates a new one.")
 	}
 	l.Host, l.Port = s.server.Host, s.server.Port
 	return aws.ToString(out.ARN), l, nil
 }
 
 // deleteSecret deletes the secret at once: it opens nothing without its database, and a launch of the
-// same name need not wait for the end of a recovery window.
+// same name need not wait for the end of a recovery window. Somebody else's stays.
 func (s *session) deleteSecret(ctx context.Context) error {
-	_, err := s.kind.secrets.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: &s.secretN, ForceDeleteWithoutRecovery: aws.Bool(true)})
+	_, _, err := s.readSecret(ctx)
+	var scheduled *types.InvalidRequestException // for deletion, which is hastened
+	switch {
+	case missing(err), errors.Is(err, errForeignSecret):
+		return nil
+	case err != nil && !errors.As(err, &scheduled):
+		return err
+	}
+	_, err = s.kind.secrets.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: &s.secretN, ForceDeleteWithoutRecovery: aws.Bool(true)})
 	if err != nil && !missing(err) {
 		return fmt.Errorf("delete secret %s: %w", s.secretN, deleting(err))
 	}

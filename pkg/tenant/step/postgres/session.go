@@ -142,13 +142,13 @@ func LogIn(ctx context.Context, l Login, t *tls.Config, dial pgconn.DialFunc) er
 
 // classified gives an error of PostgreSQL its class, by the first characters of its code
 // ("PostgreSQL Error Codes", PostgreSQL documentation). Errors without a code, such as a lost
-// connection, may pass.
+// connection, may pass, and so do those of a server that is read-only during a failover (25006).
 func classified(err error) error {
 	var e *pgconn.PgError
 	if !errors.As(err, &e) {
 		return err
 	}
-	for _, passing := range []string{"08", "40", "53", "55", "57", "58"} {
+	for _, passing := range []string{"08", "40", "25006", "53", "55", "57", "58", "XX"} {
 		if strings.HasPrefix(e.Code, passing) {
 			return &step.Error{Class: step.Transient, Err: err}
 		}
@@ -157,6 +157,8 @@ func classified(err error) error {
 	switch {
 	case strings.HasPrefix(e.Code, "28"):
 		remedy = "Correct the administrator's secret, or the server's pg_hba.conf."
+	case e.Code == "2BP01":
+		remedy = "Drop or reassign what the role owns or may use elsewhere (DROP OWNED, REASSIGN OWNED), then retry."
 	case e.Code == "42501":
 		remedy = "Give the administrator the attributes CREATEDB and CREATEROLE."
 	}
