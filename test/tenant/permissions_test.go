@@ -203,7 +203,9 @@ func TestRolesAllowWhatIsCalledAndNothingElse(t *testing.T) {
 	e.Advance(10 * time.Second)
 	e.sweep() // while it runs, or is held
 	e.await("active, change held")
-	e.ask(`{"action":"abandon","tenant":"acme"}`) // its host is free
+	e.send(request("2c", registry.Change, `{"name":"acme","title":"acme-and-friends"}`))
+	e.ask(`{"action":"cancel","tenant":"acme","operation":"` + e.view().Tenant.Queued[0] + `"}`) // its host is free
+	e.ask(`{"action":"abandon","tenant":"acme"}`)
 	e.ask(`{"action":"tenants"}`)
 	e.ask(`{"action":"tenant","tenant":"acme"}`)
 	e.send(request("3", registry.Remove, ""))
