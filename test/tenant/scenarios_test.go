@@ -200,6 +200,36 @@ func TestNeedsOfThisOperation(t *testing.T) {
 	}
 }
 
+// TestChangeBack: a change back to what a failed one has half overwritten writes it again, and
+// its record says nothing of the failed one.
+func TestChangeBack(t *testing.T) {
+	b := product()
+	engines(t, b, func(t *testing.T, h *tenants) {
+		h.engine.run(h.begin(registry.Launch, b.Version, spec1))
+		h.calls.fault = func(_ int, name string) region.Fault {
+			if name == "set acme/config/content" {
+				return region.Fault{After: failing(step.Refused)}
+			}
+			return region.Fault{}
+		}
+		change := h.begin(registry.Change, b.Version, spec2)
+		h.engine.run(change)
+		h.calls.fault = nil
+		h.update(func(tx *registry.Tx) error { return tx.End(change.ID, 1, registry.Abandoned, "ann", "") })
+
+		h.cloud.script["storage"] = []error{failing(step.Refused)} // not called: its input is the same
+		h.engine.run(h.begin(registry.Change, b.Version, spec1))
+		if got := h.cloud.things["acme/config/content"]; !strings.Contains(got, `"Acme"`) {
+			t.Errorf("after the change back config has %s", got)
+		}
+		for _, s := range h.view().Steps {
+			if s.Name == "config" && (s.State != registry.StepDone || s.Attempt != 1 || s.Error != nil) {
+				t.Errorf("after the change back config is %+v", s)
+			}
+		}
+	})
+}
+
 // TestLateFailure: that the retries of an earlier attempt are used up does not fail the
 // present one.
 func TestLateFailure(t *testing.T) {
