@@ -52,6 +52,9 @@ func (c *calls) pass(ctx context.Context, name string, call func() error) error 
 	case f.Before != nil:
 		return f.Before
 	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if err := call(); err != nil {
 		return err
 	}

@@ -227,6 +227,16 @@ func TestChangeBack(t *testing.T) {
 				t.Errorf("after the change back config is %+v", s)
 			}
 		}
+
+		h.cloud.script["config"] = []error{failing(step.Refused)} // before it has any effect
+		change = h.begin(registry.Change, b.Version, spec2)
+		h.engine.run(change)
+		h.update(func(tx *registry.Tx) error { return tx.End(change.ID, 1, registry.Abandoned, "ann", "") })
+		h.cloud.applied = nil
+		h.engine.run(h.begin(registry.Change, b.Version, spec1))
+		if slices.Contains(h.cloud.applied, "acme/config") {
+			t.Error("config is applied again although it is as it should be")
+		}
 	})
 }
 
