@@ -255,6 +255,10 @@ func TestLateFailure(t *testing.T) {
 	if _, err := h.invoke(t.Context(), step.Control, task); err != nil || h.view().Steps[0].State != registry.StepRunning {
 		t.Errorf("after a report of another attempt the step is %s (%v)", h.view().Steps[0].State, err)
 	}
+	task.Task = workflow.Finish
+	if result, err := h.invoke(t.Context(), step.Control, task); err != nil || result.State != string(registry.Running) || h.view().Operation(op.ID).State != registry.Running {
+		t.Errorf("the end of another attempt answers %v (%v), and the launch is %s", result, err, h.state(op))
+	}
 }
 
 // TestRemovalHolds: a step that cannot be undone keeps what it needs, and is undone by a
