@@ -52,9 +52,6 @@ func (c *calls) pass(ctx context.Context, name string, call func() error) error 
 	case f.Before != nil:
 		return f.Before
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	if err := call(); err != nil {
 		return err
 	}
@@ -75,8 +72,8 @@ func (s faultyStore) Get(ctx context.Context, keys ...store.Key) (found map[stor
 }
 
 func (s faultyStore) PutAll(ctx context.Context, items ...item) (conflicts []store.Key, err error) {
-	if len(items) == 0 {
-		return nil, nil
+	if len(items) == 0 || ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
 	err = s.calls.pass(ctx, "PutAll", func() (err error) { conflicts, err = s.Store.PutAll(ctx, items...); return err })
 	if errors.Is(err, errConflict) {
