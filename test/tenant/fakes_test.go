@@ -72,8 +72,8 @@ func (s faultyStore) Get(ctx context.Context, keys ...store.Key) (found map[stor
 }
 
 func (s faultyStore) PutAll(ctx context.Context, items ...item) (conflicts []store.Key, err error) {
-	if len(items) == 0 {
-		return nil, nil
+	if len(items) == 0 || ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
 	err = s.calls.pass(ctx, "PutAll", func() (err error) { conflicts, err = s.Store.PutAll(ctx, items...); return err })
 	if errors.Is(err, errConflict) {

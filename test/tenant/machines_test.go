@@ -8,6 +8,8 @@ import (
 
 	"deployhooks/pkg/tenant/registry"
 	"deployhooks/pkg/tenant/step"
+	"deployhooks/pkg/tenant/workflow"
+	"deployhooks/test/region"
 )
 
 // TestStateMachineDeleted: an operation whose state machine somebody has deleted is held, and goes on
@@ -47,5 +49,27 @@ func TestStateMachineDeleted(t *testing.T) {
 	i.pass(time.Minute)
 	if left := i.places.left("acme"); len(left) > 0 || i.viewOf("acme").Tenant.State != registry.Removed {
 		t.Errorf("with the blueprint deployed again there is left %v: %s", left, i.story("acme"))
+	}
+}
+
+// TestWorkerNeverRuns: a step of a change whose function is gone is shown as failed, though an
+// earlier operation has done it.
+func TestWorkerNeverRuns(t *testing.T) {
+	i := launched(t)
+	i.region.AddFunction(region.Function{Name: workflow.Substitution(step.Network), Handler: func([]byte) ([]byte, error) { return nil, region.ErrKilled }})
+	i.request("acme", "change", "new")
+	i.pass(2 * time.Hour)
+	for _, s := range i.viewOf("acme").Steps {
+		if s.Name == "dns" && (s.State != registry.StepFailed || s.Operation != i.current("acme").ID || s.Error == nil) {
+			t.Errorf("an operator sees nothing of what failed: %s", i.story("acme"))
+		}
+	}
+	i.addFunctions(i.region)
+	if _, err := i.ask("retry", "acme"); err != nil {
+		t.Fatal(err)
+	}
+	i.pass(time.Minute)
+	if left := i.removed("acme"); len(left) > 0 {
+		t.Errorf("the removed tenant leaves %v", left)
 	}
 }

@@ -200,6 +200,46 @@ func TestNeedsOfThisOperation(t *testing.T) {
 	}
 }
 
+// TestChangeBack: a change back to what a failed one has half overwritten writes it again, and
+// its record says nothing of the failed one.
+func TestChangeBack(t *testing.T) {
+	b := product()
+	engines(t, b, func(t *testing.T, h *tenants) {
+		h.engine.run(h.begin(registry.Launch, b.Version, spec1))
+		h.calls.fault = func(_ int, name string) region.Fault {
+			if name == "set acme/config/content" {
+				return region.Fault{After: failing(step.Refused)}
+			}
+			return region.Fault{}
+		}
+		change := h.begin(registry.Change, b.Version, spec2)
+		h.engine.run(change)
+		h.calls.fault = nil
+		h.update(func(tx *registry.Tx) error { return tx.End(change.ID, 1, registry.Abandoned, "ann", "") })
+
+		h.cloud.script["storage"] = []error{failing(step.Refused)} // not called: its input is the same
+		h.engine.run(h.begin(registry.Change, b.Version, spec1))
+		if got := h.cloud.things["acme/config/content"]; !strings.Contains(got, `"Acme"`) {
+			t.Errorf("after the change back config has %s", got)
+		}
+		for _, s := range h.view().Steps {
+			if s.Name == "config" && (s.State != registry.StepDone || s.Attempt != 1 || s.Error != nil) {
+				t.Errorf("after the change back config is %+v", s)
+			}
+		}
+
+		h.cloud.script["config"] = []error{failing(step.Refused)} // before it has any effect
+		change = h.begin(registry.Change, b.Version, spec2)
+		h.engine.run(change)
+		h.update(func(tx *registry.Tx) error { return tx.End(change.ID, 1, registry.Abandoned, "ann", "") })
+		h.cloud.applied = nil
+		h.engine.run(h.begin(registry.Change, b.Version, spec1))
+		if slices.Contains(h.cloud.applied, "acme/config") {
+			t.Error("config is applied again although it is as it should be")
+		}
+	})
+}
+
 // TestLateFailure: that the retries of an earlier attempt are used up does not fail the
 // present one.
 func TestLateFailure(t *testing.T) {
@@ -214,6 +254,10 @@ func TestLateFailure(t *testing.T) {
 	task.Task, task.Attempt = workflow.Failed, 7
 	if _, err := h.invoke(t.Context(), step.Control, task); err != nil || h.view().Steps[0].State != registry.StepRunning {
 		t.Errorf("after a report of another attempt the step is %s (%v)", h.view().Steps[0].State, err)
+	}
+	task.Task = workflow.Finish
+	if result, err := h.invoke(t.Context(), step.Control, task); err != nil || result.State != string(registry.Running) || h.view().Operation(op.ID).State != registry.Running {
+		t.Errorf("the end of another attempt answers %v (%v), and the launch is %s", result, err, h.state(op))
 	}
 }
 

@@ -58,6 +58,21 @@ func TestTimeLimit(t *testing.T) {
 	})
 }
 
+// TestInvocationEnds: a try whose invocation's time is up is recorded all the same.
+func TestInvocationEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := onRunner(product())
+		op := h.begin(registry.Launch, product().Version, spec1)
+		h.workers[step.Control].Kinds["control"] = slow{kind{cloud: h.cloud, class: step.Control}, func() {}}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // less than the step's limit
+		defer cancel()
+		_, _ = h.invoke(ctx, step.Control, workflow.Task{Task: workflow.RunStep, Tenant: tenantName, Operation: op.ID, Attempt: 1, Step: "reserve"})
+		if s := h.view().Steps[0]; s.Error == nil || s.Holder != "" {
+			t.Errorf("recorded as %+v: nobody sees why, or the next try waits for the lease", s)
+		}
+	})
+}
+
 // TestErrorsAreCut: the texts of errors are bounded and without secrets.
 func TestErrorsAreCut(t *testing.T) {
 	const secret = "s3cr3tvalue"

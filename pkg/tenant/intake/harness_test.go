@@ -44,6 +44,7 @@ type harness struct {
 	published []string // subjects
 	texts     []string
 	details   []Report
+	silent    error // of the topic
 }
 
 func newHarness(t testing.TB) *harness { return newHarnessOn(t, registry.NewMemory()) }
@@ -232,6 +233,9 @@ func (s topic) Publish(_ context.Context, in *sns.PublishInput, _ ...func(*sns.O
 	return &sns.PublishOutput{}, s.h.process.call(func() error {
 		s.h.mu.Lock()
 		defer s.h.mu.Unlock()
+		if s.h.silent != nil {
+			return s.h.silent
+		}
 		s.h.published, s.h.texts = append(s.h.published, *in.Subject), append(s.h.texts, *in.Message)
 		return nil
 	})

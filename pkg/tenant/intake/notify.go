@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"deployhooks/pkg/fault"
 	"deployhooks/pkg/notice"
 	"deployhooks/pkg/tenant/registry"
 )
@@ -52,22 +51,17 @@ func (i *Intake) notify(ctx context.Context, op registry.Operation) {
 			if readErr != nil || now.ID == "" {
 				return readErr
 			}
-			now.Ledger = attempted(now.Ledger, due.Matter, err, tx.Now())
+			if err == nil {
+				now.Ledger = now.Ledger.Delivered(due.Matter)
+			} else { // of whatever kind: somebody may allow it, or make the topic anew
+				now.Ledger = now.Ledger.Failed(due.Matter, tx.Now())
+			}
 			return tx.Put(now)
 		})
 		if err != nil {
 			i.log.ErrorContext(ctx, "notification not recorded", "tenant", op.Tenant, "operation", op.ID, "matter", due.Matter, "error", err)
 		}
 	}
-}
-
-// attempted is the ledger after an attempt to send. What can never be sent is not
-// tried again.
-func attempted(l notice.Ledger[registry.Matter], matter string, err error, now time.Time) notice.Ledger[registry.Matter] {
-	if err == nil || fault.Is(err, fault.Denied) || fault.Is(err, fault.NotFound) {
-		return l.Delivered(matter)
-	}
-	return l.Failed(matter, now)
 }
 
 func (i *Intake) publish(ctx context.Context, op registry.Operation, due notice.Entry[registry.Matter]) error {

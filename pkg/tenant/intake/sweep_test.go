@@ -11,6 +11,28 @@ import (
 	"deployhooks/pkg/tenant/registry"
 )
 
+// TestTopicDenied: what the topic does not take for a day, whatever the reason, is sent when it does.
+func TestTopicDenied(t *testing.T) {
+	for _, code := range []string{"AuthorizationError", "NotFound", "KMSDisabled", "InternalError"} {
+		h := newHarness(t)
+		h.silent = &smithy.OperationError{ServiceID: "SNS", OperationName: "Publish", Err: &smithy.GenericAPIError{Code: code, Message: "no"}}
+		h.deliver(request("1", "acme", "launch", specOf("acme", "acme", `,"locale":7`)))
+		for range 24 * 12 {
+			h.pass(5 * time.Minute)
+			h.sweep()
+		}
+		if tries := h.last("acme").Ledger.Outbox[0].Tries; tries < 20 || tries > 40 {
+			t.Errorf("%s: tried %d times in a day", code, tries)
+		}
+		h.silent = nil
+		h.pass(time.Hour)
+		h.sweep()
+		if len(h.published) != 1 {
+			t.Errorf("%s: sent is %v: the sender never learns that the request was rejected", code, h.published)
+		}
+	}
+}
+
 // TestSweepCannotFollow: that intake lacks the permission to look at executions ends no operation:
 // all those that run would be held at once, in the middle of their steps. What is wrong with one
 // execution holds that one.

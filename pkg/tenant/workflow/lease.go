@@ -71,7 +71,7 @@ func (k *work) begun(s registry.Step, state registry.StepState, tx *registry.Tx)
 	}
 	s.Attempt++
 	s.Started, s.Ended = now, time.Time{}
-	if k.Task.Task == RunStep && !k.with(s.Parameters) && !slices.ContainsFunc(s.Tried, k.with) {
+	if k.Task.Task == RunStep && !slices.ContainsFunc(s.Tried, k.with) {
 		s.Tried = append(slices.Clone(s.Tried), k.input.Parameters)
 	}
 	s.Holder, s.Lease = k.holder, now.Add(limitOf(k.step.Policy)+margin)
