@@ -194,7 +194,7 @@ func TestNeedsOfThisOperation(t *testing.T) {
 	h := onStepFunctions(t, b)
 	h.engine.run(h.begin(registry.Launch, b.Version, spec1))
 	change := h.begin(registry.Change, b.Version, spec2)
-	result, err := h.invoke(t.Context(), step.Storage, workflow.Task{Task: workflow.RunStep, Tenant: tenantName, Operation: change.ID, Attempt: 1, Step: "config"})
+	result, err := h.invoke(t.Context(), step.Storage, workflow.Task{Task: workflow.RunStep, Tenant: tenantName, Operation: change.ID, Attempt: 1, Blueprint: change.Blueprint, Step: "config"})
 	if err != nil || result.State != string(registry.StepSkipped) {
 		t.Errorf("%v, %v: the step works with outputs that may be old", result, err)
 	}
@@ -247,7 +247,7 @@ func TestLateFailure(t *testing.T) {
 	h := onStepFunctions(t, b)
 	op := h.begin(registry.Launch, b.Version, spec1)
 	h.cloud.script["reserve"] = []error{failing(step.Transient)}
-	task := workflow.Task{Task: workflow.RunStep, Tenant: tenantName, Operation: op.ID, Attempt: 1, Step: "reserve"}
+	task := workflow.Task{Task: workflow.RunStep, Tenant: tenantName, Operation: op.ID, Attempt: 1, Blueprint: op.Blueprint, Step: "reserve"}
 	if _, err := h.invoke(t.Context(), step.Control, task); err == nil {
 		t.Fatal("the step does not fail")
 	}
@@ -301,6 +301,9 @@ func TestWrongClassRefused(t *testing.T) {
 	b := product()
 	h := onStepFunctions(t, b)
 	op := h.begin(registry.Launch, b.Version, spec1)
+	other := *b
+	other.Version = "other"
+	h.blueprints[other.Version] = &other
 	for name, c := range map[string]struct {
 		class step.Class
 		task  workflow.Task
@@ -310,6 +313,7 @@ func TestWrongClassRefused(t *testing.T) {
 		"an unknown step":                       {step.Control, workflow.Task{Task: workflow.RunStep, Step: "compute"}},
 		"an unknown task":                       {step.Control, workflow.Task{Task: "destroy"}},
 		"an operation of nobody":                {step.Control, workflow.Task{Task: workflow.RunStep, Step: "reserve", Operation: "x"}},
+		"another blueprint":                     {step.Control, workflow.Task{Task: workflow.RunStep, Step: "reserve", Blueprint: other.Version}},
 		"an old attempt":                        {step.Control, workflow.Task{Task: workflow.RunStep, Step: "reserve", Attempt: 7}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -319,6 +323,9 @@ func TestWrongClassRefused(t *testing.T) {
 			}
 			if c.task.Attempt == 0 {
 				c.task.Attempt = op.Attempt
+			}
+			if c.task.Blueprint == "" {
+				c.task.Blueprint = op.Blueprint
 			}
 			_, err := h.invoke(context.Background(), c.class, c.task)
 			typed, ok := err.(interface{ ErrorType() string })
@@ -339,7 +346,7 @@ func TestLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := onRunner(b)
 		op := h.begin(registry.Launch, b.Version, spec1)
-		task := workflow.Task{Task: workflow.RunStep, Tenant: tenantName, Operation: op.ID, Attempt: op.Attempt, Step: "reserve"}
+		task := workflow.Task{Task: workflow.RunStep, Tenant: tenantName, Operation: op.ID, Attempt: op.Attempt, Blueprint: op.Blueprint, Step: "reserve"}
 		var during error
 		h.cloud.during = func(step.Input) {
 			h.cloud.during = nil
@@ -358,7 +365,7 @@ func TestLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := onRunner(b)
 		op := h.begin(registry.Launch, b.Version, spec1)
-		task := workflow.Task{Task: workflow.RunStep, Tenant: tenantName, Operation: op.ID, Attempt: op.Attempt, Step: "reserve"}
+		task := workflow.Task{Task: workflow.RunStep, Tenant: tenantName, Operation: op.ID, Attempt: op.Attempt, Blueprint: op.Blueprint, Step: "reserve"}
 		var second error
 		h.cloud.during = func(step.Input) {
 			h.cloud.during = nil

@@ -36,7 +36,7 @@ func TestTimeLimit(t *testing.T) {
 		b := product()
 		h := onRunner(b)
 		op := h.begin(registry.Launch, b.Version, spec1)
-		task := workflow.Task{Task: workflow.RunStep, Tenant: tenantName, Operation: op.ID, Attempt: 1, Step: "reserve"}
+		task := workflow.Task{Task: workflow.RunStep, Tenant: tenantName, Operation: op.ID, Attempt: 1, Blueprint: op.Blueprint, Step: "reserve"}
 		over := false
 		h.workers[step.Control].Kinds["control"] = slow{kind{cloud: h.cloud, class: step.Control}, func() {
 			if over {
@@ -66,7 +66,7 @@ func TestInvocationEnds(t *testing.T) {
 		h.workers[step.Control].Kinds["control"] = slow{kind{cloud: h.cloud, class: step.Control}, func() {}}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // less than the step's limit
 		defer cancel()
-		_, _ = h.invoke(ctx, step.Control, workflow.Task{Task: workflow.RunStep, Tenant: tenantName, Operation: op.ID, Attempt: 1, Step: "reserve"})
+		_, _ = h.invoke(ctx, step.Control, workflow.Task{Task: workflow.RunStep, Tenant: tenantName, Operation: op.ID, Attempt: 1, Blueprint: op.Blueprint, Step: "reserve"})
 		if s := h.view().Steps[0]; s.Error == nil || s.Holder != "" {
 			t.Errorf("recorded as %+v: nobody sees why, or the next try waits for the lease", s)
 		}

@@ -36,11 +36,11 @@ func (x *executions) SendTaskSuccess(context.Context, *sfn.SendTaskSuccessInput,
 }
 
 func TestStepFunctions(t *testing.T) {
-	op := registry.Operation{ID: "acme-launch-1", Tenant: "acme", Kind: registry.Launch, Machine: machine("converge"), Attempt: 2, Spec: json.RawMessage(`{"title":"secret"}`)}
+	op := registry.Operation{ID: "acme-launch-1", Tenant: "acme", Kind: registry.Launch, Blueprint: "v1", Machine: machine("converge"), Attempt: 2, Spec: json.RawMessage(`{"title":"secret"}`)}
 	other := errors.New("other")
 	x := &executions{}
 	s := StepFunctions{x}
-	if err := s.Start(t.Context(), op); err != nil || *x.in.Name != "acme-launch-1-2" || *x.in.StateMachineArn != op.Machine || *x.in.Input != `{"tenant":"acme","operation":"acme-launch-1","attempt":2}` {
+	if err := s.Start(t.Context(), op); err != nil || *x.in.Name != "acme-launch-1-2" || *x.in.StateMachineArn != op.Machine || *x.in.Input != `{"tenant":"acme","operation":"acme-launch-1","attempt":2,"blueprint":"v1"}` {
 		t.Errorf("it starts %s of %s with %s, %v", *x.in.Name, *x.in.StateMachineArn, *x.in.Input, err)
 	}
 	for err, want := range map[error]error{nil: nil, &types.ExecutionAlreadyExists{}: nil, other: other} {

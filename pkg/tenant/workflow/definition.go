@@ -168,7 +168,7 @@ func functionOf(c step.Class) string { return "${" + Substitution(c) + "}" }
 func taskPayload(task TaskName, step string) map[string]string {
 	p := map[string]string{"task": string(task), "tenant.$": "$.tenant", "operation.$": "$.operation", "attempt.$": "$.attempt"}
 	if step != "" {
-		p["step"] = step
+		p["step"], p["blueprint.$"] = step, "$.blueprint"
 	}
 	return p
 }

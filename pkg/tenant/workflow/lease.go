@@ -26,12 +26,10 @@ func (w *Worker) take(ctx context.Context, k *work) (state registry.StepState, e
 		if err := tx.Load(k.Operation, names...); err != nil {
 			return err
 		}
-		// The operation may have ended since it was found, and its successor may have undone the step.
-		op, err := tx.Operation(k.Operation)
-		if err != nil {
+		if k.op, err = tx.Operation(k.Operation); err != nil {
 			return err
 		}
-		if err := runs(op, k.Task); err != nil {
+		if err := runs(k.op, k.Task); err != nil {
 			return err
 		}
 		all, err := tx.Steps(names...)

@@ -119,7 +119,7 @@ func (r *Runner) execute(ctx context.Context, e Execution, op registry.Operation
 	if err != nil {
 		return fmt.Errorf("read blueprint %s: %w", op.Blueprint, err)
 	}
-	t := Task{Task: RunStep, Tenant: e.Tenant, Operation: e.Operation, Attempt: e.Attempt}
+	t := Task{Task: RunStep, Tenant: e.Tenant, Operation: e.Operation, Attempt: e.Attempt, Blueprint: e.Blueprint}
 	steps := b.Steps
 	if op.Kind == registry.Remove {
 		if err := r.Sleep(ctx, e.NotBefore.Sub(r.Now())); err != nil {

@@ -125,24 +125,14 @@ func (w *Worker) step(ctx context.Context, t Task) (Result, error) {
 	return Result{State: string(state)}, w.recordSuccess(recording, k, state, outputs)
 }
 
-// find reads the operation, and finds the step and its kind.
-func (w *Worker) find(ctx context.Context, k *work) error {
-	err := w.Registry.Update(ctx, k.Tenant, func(tx *registry.Tx) (err error) {
-		k.op, err = tx.Operation(k.Operation)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("read operation %s: %w", k.Operation, err)
-	}
-	if err := runs(k.op, k.Task); err != nil {
-		return err
-	}
-	if k.blueprint, err = w.Blueprints(ctx, k.op.Blueprint); err != nil {
-		return fmt.Errorf("read blueprint %s: %w", k.op.Blueprint, err)
+// find finds the step and its kind.
+func (w *Worker) find(ctx context.Context, k *work) (err error) {
+	if k.blueprint, err = w.Blueprints(ctx, k.Blueprint); err != nil {
+		return fmt.Errorf("read blueprint %s: %w", k.Blueprint, err)
 	}
 	var ok bool
 	if k.step, ok = k.blueprint.Step(k.Step); !ok {
-		return refuse("blueprint %s has no step %q", k.op.Blueprint, k.Step)
+		return refuse("blueprint %s has no step %q", k.Blueprint, k.Step)
 	}
 	if k.step.Class != w.Class {
 		return refuse("step %s is of class %s, and this worker of class %s: it has not the permissions", k.Step, k.step.Class, w.Class)
@@ -162,6 +152,8 @@ func runs(op registry.Operation, t Task) error {
 		return refuse("operation %s is in attempt %d, and this is attempt %d", op.ID, op.Attempt, t.Attempt)
 	case op.State != registry.Running:
 		return refuse("operation %s is %s", op.ID, op.State)
+	case t.Blueprint != "" && t.Blueprint != op.Blueprint:
+		return refuse("operation %s runs with blueprint %s, and this task is of blueprint %s", op.ID, op.Blueprint, t.Blueprint)
 	}
 	return nil
 }

@@ -36,8 +36,10 @@ type Task struct {
 	Tenant    string   `json:"tenant"`
 	Operation string   `json:"operation"`
 	// Attempt is the operation's, as of the execution that runs the task.
-	Attempt int    `json:"attempt,omitempty"`
-	Step    string `json:"step,omitempty"`
+	Attempt int `json:"attempt,omitempty"`
+	// Blueprint is the version that the operation runs with; of [RunStep] and [UndoStep].
+	Blueprint string `json:"blueprint,omitempty"`
+	Step      string `json:"step,omitempty"`
 	// Token resumes the state machine; only of [Await].
 	Token string `json:"token,omitempty"`
 }
@@ -62,13 +64,14 @@ type Execution struct {
 	Tenant    string `json:"tenant"`
 	Operation string `json:"operation"`
 	Attempt   int    `json:"attempt"`
+	Blueprint string `json:"blueprint"`
 	// NotBefore is when a removal begins. It is required there; the past is at once.
 	NotBefore time.Time `json:"notBefore,omitzero"`
 }
 
 // ExecutionOf is the input of the operation's present attempt.
 func ExecutionOf(op registry.Operation) Execution {
-	e := Execution{Tenant: op.Tenant, Operation: op.ID, Attempt: op.Attempt}
+	e := Execution{Tenant: op.Tenant, Operation: op.ID, Attempt: op.Attempt, Blueprint: op.Blueprint}
 	if op.Kind == registry.Remove {
 		e.NotBefore = op.NotBefore
 		if e.NotBefore.IsZero() {
