@@ -56,8 +56,14 @@ var ErrConflict = errors.New("others write the same records all the time")
 // that decides by a record writes it. Nothing is written if it returns an error,
 // which Update returns as it is.
 func (r *Registry) Update(ctx context.Context, tenant string, fn func(*Tx) error) error {
+	return r.update(ctx, tenant, map[store.Key]item{}, fn)
+}
+
+// update is [Registry.Update] whose first run knows some records already.
+func (r *Registry) update(ctx context.Context, tenant string, known map[store.Key]item, fn func(*Tx) error) error {
 	for range maxRounds {
-		tx := &Tx{ctx: ctx, registry: r, tenant: tenant, now: r.now(), read: map[store.Key]item{}}
+		tx := &Tx{ctx: ctx, registry: r, tenant: tenant, now: r.now(), read: known}
+		known = map[store.Key]item{}
 		if err := fn(tx); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -61,6 +62,17 @@ type Tx struct {
 	read     map[store.Key]item
 	writes   []item
 	audited  int
+}
+
+// Then runs another transaction as [Registry.Update] does, after this one is committed. It
+// begins with what this one has read and written: only if somebody has written a record
+// since that it writes, it reads anew.
+func (tx *Tx) Then(ctx context.Context, fn func(*Tx) error) error {
+	known := maps.Clone(tx.read)
+	for _, w := range tx.writes {
+		known[w.Key] = item{Key: w.Key, Version: w.Version + 1, Value: w.Value}
+	}
+	return tx.registry.update(ctx, tx.tenant, known, fn)
 }
 
 // Now is when this run began.

@@ -48,6 +48,7 @@ func (w *Worker) take(ctx context.Context, k *work) (state registry.StepState, e
 		if state, err = decide(k, all); err != nil {
 			return err
 		}
+		k.taken = tx
 		return tx.Put(k.begun(s, state, tx))
 	})
 	if err != nil {
@@ -160,7 +161,7 @@ func (w *Worker) recordFailure(ctx context.Context, k *work, f *failure) error {
 
 // record ends a try and its lease.
 func (w *Worker) record(ctx context.Context, k *work, state registry.StepState, change func(*registry.Step)) error {
-	err := w.Registry.Update(ctx, k.Tenant, func(tx *registry.Tx) error {
+	err := k.taken.Then(ctx, func(tx *registry.Tx) error {
 		all, err := tx.Steps(k.Step)
 		if err != nil {
 			return err

@@ -92,6 +92,7 @@ type work struct {
 	record    registry.Step // as it was before
 	input     step.Input
 	hash      string
+	taken     *registry.Tx // the transaction that took the lease
 }
 
 // step runs or undoes a step: it takes the step's lease, does the work and records how
