@@ -109,12 +109,16 @@ func TestCommandsRefused(t *testing.T) {
 		before        func(*harness)
 		request, want string
 	}{
-		"an unknown action":                {nil, `{"action":"delete","tenant":"acme"}`, `action "delete" is not known`},
-		"an unknown field":                 {nil, `{"action":"tenant","tenants":"acme"}`, "tenants is not a field"},
-		"no tenant":                        {nil, `{"action":"tenant"}`, `needs a "tenant"`},
-		"a tenant that does not exist":     {nil, `{"action":"tenant","tenant":"acme"}`, `no tenant "acme"`},
-		"a retry of one that is not":       {nil, `{"action":"retry","tenant":"acme"}`, "no such tenant"},
-		"a retry of nothing":               {launched, `{"action":"retry","tenant":"acme"}`, "no such operation"},
+		"an unknown action":            {nil, `{"action":"delete","tenant":"acme"}`, `action "delete" is not known`},
+		"an unknown field":             {nil, `{"action":"tenant","tenants":"acme"}`, "tenants is not a field"},
+		"no tenant":                    {nil, `{"action":"tenant"}`, `needs a "tenant"`},
+		"a tenant that does not exist": {nil, `{"action":"tenant","tenant":"acme"}`, `no tenant "acme"`},
+		"a retry of one that is not":   {nil, `{"action":"retry","tenant":"acme"}`, "no such tenant"},
+		"a retry of nothing":           {launched, `{"action":"retry","tenant":"acme"}`, "no such operation"},
+		"a retry of what has succeeded": {func(h *harness) {
+			launched(h)
+			h.deliver(request("2", "acme", "remove", ""))
+		}, `{"action":"retry","tenant":"acme","operation":"acme-launch-7f9f1ff06fbbe697"}`, "is succeeded: only one that is [held] can be retried"},
 		"an abandon of what runs":          {inFlight, `{"action":"abandon","tenant":"acme"}`, "is running: only one that is [held] can be abandoned"},
 		"a cancel of what runs":            {inFlight, `{"action":"cancel","tenant":"acme"}`, "can be cancelled"},
 		"an operation that does not exist": {inFlight, `{"action":"cancel","tenant":"acme","operation":"x"}`, "no such operation"},

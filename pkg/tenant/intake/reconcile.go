@@ -226,11 +226,8 @@ func (i *Intake) start(ctx context.Context, op registry.Operation) error {
 func (i *Intake) conclude(ctx context.Context, op registry.Operation, reason string) error {
 	var held registry.Operation
 	err := i.Registry.Update(ctx, op.Tenant, func(tx *registry.Tx) error {
-		if err := tx.Load(op.ID); err != nil {
-			return err
-		}
-		var err error
-		if held, err = tx.Operation(op.ID); err != nil || held.State != registry.Running && held.State != registry.Delayed {
+		err := tx.Load(op.ID)
+		if err != nil {
 			return err
 		}
 		if err := tx.End(op.ID, op.Attempt, registry.Held, by, reason); err != nil {
