@@ -31,9 +31,9 @@ import (
 const (
 	engineShare        = 1.0  // percent of the launch's time
 	transitionsPerStep = 2.0  // of the state machine
-	registryPerStep    = 5.0  // calls
+	registryPerStep    = 3.0  // calls
 	registryPerLaunch  = 15.0 // calls beside those of the steps: to accept, to start, to end, to notify
-	registryDepth      = 30.0 // calls of the registry that wait for one another
+	registryDepth      = 20.0 // calls of the registry that wait for one another
 	arranged           = 1.05 // times the graph's own critical path
 )
 
