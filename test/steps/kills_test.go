@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"deployhooks/pkg/tenant/kinds"
 	"deployhooks/pkg/tenant/step"
 )
 
@@ -21,7 +22,15 @@ var every = flag.Int64("every", 7, "kill the step postgres at each so many-th of
 // again: the end is the same, for Apply and for Undo. To be killed before a call is to be killed after
 // the one before.
 func TestKilledAtEveryCall(t *testing.T) {
-	for kind, p := range parameters() {
+	for kind := range kinds.Descriptions() {
+		p, known := parameters()[kind]
+		if kind == "smoke" { // changes nothing
+			continue
+		}
+		if !known {
+			t.Errorf("kind %s has no parameters here: nobody knows what it leaves when it is killed", kind)
+			continue
+		}
 		t.Run(kind, func(t *testing.T) {
 			s := newState()
 			tenant := newTenant()

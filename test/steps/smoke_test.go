@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -32,6 +33,7 @@ func (h hosts) LookupHost(_ context.Context, host string) ([]string, error) {
 
 func TestSmoke(t *testing.T) {
 	page := "<title>O&#39;Neill</title>"
+	var written atomic.Int64
 	web := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/login":
@@ -40,6 +42,19 @@ func TestSmoke(t *testing.T) {
 			io.WriteString(w, `{"text": "#000000"}`)
 		case "/plain":
 			http.Redirect(w, r, cloud.URL+"/tenants", http.StatusFound)
+		case "/endless":
+			for chunk := make([]byte, 1<<16); written.Load() < 64<<20; {
+				n, err := w.Write(chunk)
+				if written.Add(int64(n)); err != nil {
+					return
+				}
+			}
+		case "/broken":
+			w.WriteHeader(http.StatusInternalServerError)
+			io.WriteString(w, page)
+		case "/accepted":
+			w.WriteHeader(http.StatusAccepted)
+			io.WriteString(w, page)
 		default:
 			http.NotFound(w, r)
 		}
@@ -68,6 +83,9 @@ func TestSmoke(t *testing.T) {
 		{"a host without an address", map[string]any{"url": "https://nowhere.example.com/"}, step.NotYet, []string{"DNS of https://nowhere.example.com/: no such host"}},
 		{"a certificate for another host", map[string]any{"url": strings.Replace(web.URL, "127.0.0.1", "localhost", 1) + "/login"}, step.NotYet, []string{"certificate"}},
 		{"a redirection to plain HTTP", map[string]any{"url": web.URL + "/plain"}, step.NotYet, []string{"was redirected to " + cloud.URL}},
+		{"a page with another status", map[string]any{"url": web.URL + "/accepted"}, step.NotYet, []string{"answered 202 Accepted"}},
+		{"a page of an error", map[string]any{"url": web.URL + "/broken"}, step.NotYet, []string{"answered 500 Internal Server Error"}},
+		{"an endless page", map[string]any{"url": web.URL + "/endless"}, step.NotYet, []string{"does not show the tenant's title"}},
 		{"a wrong password", map[string]any{"database": wrong}, step.Refused, []string{"database log-in: "}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -91,6 +109,9 @@ func TestSmoke(t *testing.T) {
 				t.Error("a password is in the error")
 			}
 		})
+	}
+	if n := written.Load(); n > 32<<20 {
+		t.Errorf("%d bytes of an endless page are read: the worker's memory ends", n)
 	}
 }
 
