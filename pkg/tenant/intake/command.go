@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"deployhooks/pkg/event"
 	"deployhooks/pkg/tenant/registry"
@@ -16,6 +17,7 @@ import (
 //	{"action": "retry",    "tenant": "acme"}           run the held operation again: what is done stays done
 //	{"action": "abandon",  "tenant": "acme"}           end the held operation; an abandoned launch is undone
 //	{"action": "cancel",   "tenant": "acme"}           cancel the removal that has not begun, or the queued "operation"
+//	{"action": "release",  "tenant": "acme"}           let a removed tenant's name, and the data that was retained, be used again
 //	{"action": "complete", "tenant": "acme", "step": "store-accounts", "by": "jo@example.com"}
 //	{"action": "sweep"}                                do what missed events left undone
 type Command struct {
@@ -34,7 +36,7 @@ func (i *Intake) Answer(ctx context.Context, e event.Request) (any, error) {
 		return nil, err
 	}
 	act := map[string]func(context.Context, Command) error{
-		"tenant": func(context.Context, Command) error { return nil }, "retry": i.retry, "abandon": i.abandon, "cancel": i.cancel, "complete": i.complete,
+		"tenant": func(context.Context, Command) error { return nil }, "retry": i.retry, "abandon": i.abandon, "cancel": i.cancel, "release": i.release, "complete": i.complete,
 	}[c.Action]
 	switch {
 	case c.Action == "tenants":
@@ -45,7 +47,7 @@ func (i *Intake) Answer(ctx context.Context, e event.Request) (any, error) {
 		}
 		return i.tenants(ctx)
 	case act == nil:
-		return nil, fmt.Errorf(`action %q is not known: give "tenants", "tenant", "retry", "abandon", "cancel", "complete" or "sweep"`, c.Action)
+		return nil, fmt.Errorf(`action %q is not known: give "tenants", "tenant", "retry", "abandon", "cancel", "release", "complete" or "sweep"`, c.Action)
 	case c.Tenant == "":
 		return nil, fmt.Errorf(`action %q needs a "tenant"`, c.Action)
 	}
@@ -140,6 +142,30 @@ func (i *Intake) cancel(ctx context.Context, c Command) error {
 			return refused(op, "cancelled", registry.Queued, registry.Delayed)
 		}
 		return tx.End(op.ID, op.Attempt, registry.Cancelled, c.By, "")
+	})
+}
+
+// release lets the name of a removed tenant be used again although data of it was retained: the
+// operator says that it is the same client's, or is deleted.
+func (i *Intake) release(ctx context.Context, c Command) error {
+	return i.Registry.Update(ctx, c.Tenant, func(tx *registry.Tx) error {
+		t, err := tx.Tenant()
+		switch {
+		case err != nil:
+			return err
+		case t.Name == "":
+			return errors.New("there is no such tenant")
+		case t.State != registry.Removed:
+			return fmt.Errorf("it is %s: only the name of a removed tenant can be released", t.State)
+		case len(t.Retained) == 0:
+			return nil
+		}
+		what := "released the name, with what was retained: " + strings.Join(t.Retained, ", ")
+		t.Retained = nil
+		if err := tx.Put(t); err != nil {
+			return err
+		}
+		return tx.Audit("", c.By, what)
 	})
 }
 

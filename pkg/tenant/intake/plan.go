@@ -115,6 +115,8 @@ func (k Known) faults(r Request) (faults []registry.Fault) {
 	case registry.Launch:
 		if exists {
 			fault("tenant", "exists and is %s: send a change, or choose another name", t.State)
+		} else if len(t.Retained) > 0 {
+			fault("tenant", "was removed, and the data of these steps was retained, which the new tenant would get: %s. Choose another name, or have an operator release this one", strings.Join(t.Retained, ", "))
 		}
 	case registry.Change, registry.Remove:
 		if !exists {

@@ -29,6 +29,9 @@ type Tenant struct {
 	Created   time.Time `json:"created"`
 	Activated time.Time `json:"activated,omitzero"`
 	Removed   time.Time `json:"removed,omitzero"`
+	// Retained are the steps whose data the removal kept. The name is not given to a new tenant
+	// until an operator releases it: it would get that data.
+	Retained []string `json:"retained,omitempty"`
 }
 
 // TenantState is where a tenant is in its life.

@@ -110,6 +110,9 @@ type Policy struct {
 	// Expected is how long the step usually takes, for progress and the order of the
 	// workflow.
 	Expected time.Duration
+	// Recheck has [Kind.Check] asked in each change, also when the input is that of the last success: what
+	// the step is about changes by itself.
+	Recheck bool
 	// Retain keeps what the step made when the tenant is removed. A blueprint may say otherwise.
 	Retain bool
 }

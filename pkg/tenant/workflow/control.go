@@ -89,9 +89,27 @@ func (w *Worker) finish(ctx context.Context, t Task) (Result, error) {
 			return err
 		}
 		k.op.State = state
-		return nil
+		return keepRetained(tx, k, all)
 	})
 	return Result{State: string(k.op.State)}, err
+}
+
+// keepRetained notes with a tenant that is removed what was retained.
+func keepRetained(tx *registry.Tx, k *work, all map[string]registry.Step) error {
+	if k.op.Kind != registry.Remove || k.op.State != registry.Succeeded {
+		return nil
+	}
+	t, err := tx.Tenant()
+	if err != nil {
+		return err
+	}
+	t.Retained = nil
+	for _, s := range k.blueprint.Steps {
+		if all[s.Name].State == registry.StepRetained {
+			t.Retained = append(t.Retained, s.Name)
+		}
+	}
+	return tx.Put(t)
 }
 
 // outcome is what becomes of an operation by the states of its steps.

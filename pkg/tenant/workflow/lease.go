@@ -95,7 +95,7 @@ func (w *Worker) takeToRun(k *work, all map[string]registry.Step) (registry.Step
 		return "", step.Refuse(err, "Correct the spec, or the step's parameters in the blueprint.")
 	}
 	k.input.Parameters, k.hash = parameters, k.blueprint.InputHash(k.step, parameters)
-	if k.record.State == registry.StepDone && k.record.InputHash == k.hash {
+	if k.record.State == registry.StepDone && k.record.InputHash == k.hash && !(k.step.Policy.Recheck && k.record.Operation != k.Operation) {
 		return registry.StepDone, nil
 	}
 	return registry.StepRunning, nil

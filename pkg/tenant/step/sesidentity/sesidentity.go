@@ -36,6 +36,6 @@ func Description() step.Description {
 				Resources: []string{"arn:{partition}:ses:{region}:{account}:identity/*"},
 			}}
 		},
-		Policy: step.Policy{TimeLimit: time.Minute, Expected: time.Second},
+		Policy: step.Policy{TimeLimit: time.Minute, Expected: time.Second, Recheck: true},
 	}
 }
