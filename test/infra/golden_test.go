@@ -135,11 +135,14 @@ func summary(t template) string {
 	for _, output := range slices.Sorted(maps.Keys(t.Outputs)) {
 		fmt.Fprintf(&b, "output %s = %s\n", output, words(t.Outputs[output].Value))
 	}
-	return assetHash.ReplaceAllString(b.String(), "<hash>")
+	return blueprintVersion.ReplaceAllString(assetHash.ReplaceAllString(b.String(), "<hash>"), "$1<version>")
 }
 
 // assetHash is the name of an uploaded file.
 var assetHash = regexp.MustCompile(`[0-9a-f]{64}`)
+
+// blueprintVersion is that of the shipped blueprint, which has tests of its own.
+var blueprintVersion = regexp.MustCompile(`(BLUEPRINT=|BlueprintVersion = )[0-9a-f]{12}`)
 
 // String is the statement in one line.
 func (s statement) String() string {
