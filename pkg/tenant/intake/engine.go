@@ -52,7 +52,7 @@ func (s StepFunctions) Ended(ctx context.Context, op registry.Operation) (string
 	var none *types.ExecutionDoesNotExist
 	switch {
 	case errors.As(err, &none):
-		return NotStarted, nil
+		return workflow.NotStarted, nil
 	case err != nil:
 		return "", err
 	}

@@ -35,7 +35,7 @@ func (i *Intake) Handle(ctx context.Context, batch []event.Message) []error {
 				if err == nil {
 					err = i.handle(ctx, batch[n].Event)
 				}
-				errs[n] = err // what comes after a failure waits with it, to stay in order
+				errs[n] = err // later messages fail with it, to stay in order
 			}
 			return nil
 		})

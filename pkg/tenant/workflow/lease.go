@@ -13,7 +13,7 @@ import (
 	"deployhooks/pkg/tenant/step"
 )
 
-// take decides in one transaction what becomes of the step, and has its lease for this
+// take decides in one transaction what becomes of the step, and takes its lease for this
 // try if there is work to do: then the state is [registry.StepRunning].
 func (w *Worker) take(ctx context.Context, k *work) (state registry.StepState, err error) {
 	decide := w.takeToRun
@@ -70,7 +70,7 @@ func (k *work) begun(s registry.Step, state registry.StepState, tx *registry.Tx)
 	}
 	s.Attempt++
 	s.Started, s.Ended = now, time.Time{}
-	if k.Task.Task == RunStep && !slices.ContainsFunc(s.Tried, k.with) {
+	if k.Task.Task == RunStep && !slices.ContainsFunc(s.Tried, k.hasParameters) {
 		s.Tried = append(slices.Clone(s.Tried), k.input.Parameters)
 	}
 	s.Holder, s.Lease = k.holder, now.Add(limitOf(k.step.Policy)+margin)
@@ -129,14 +129,13 @@ func undone(s registry.Step) bool {
 // untried reports whether nothing was tried since the step was last undone.
 func untried(s registry.Step) bool { return len(s.Parameters) == 0 && len(s.Tried) == 0 }
 
-// with reports whether the work is done with some parameters.
-func (k *work) with(parameters json.RawMessage) bool {
+// hasParameters reports whether the step is run with these parameters.
+func (k *work) hasParameters(parameters json.RawMessage) bool {
 	return bytes.Equal(k.input.Parameters, parameters)
 }
 
-// errLost is that another try has taken the step although this one was not done, because it
-// took longer than its lease; or that the record was written before and the answer lost. The
-// next try finds out.
+// errLost means that another try has taken the step, because this one took longer than its
+// lease; or that the record was written before and the answer was lost. The next try finds out.
 var errLost = errors.New("the lease of the step is lost to another try")
 
 func (w *Worker) recordSuccess(ctx context.Context, k *work, state registry.StepState, outputs step.Outputs) error {
@@ -147,11 +146,11 @@ func (w *Worker) recordSuccess(ctx context.Context, k *work, state registry.Step
 			return
 		}
 		s.InputHash, s.Outputs, s.Parameters = k.hash, outputs, k.input.Parameters
-		s.Tried = slices.DeleteFunc(s.Tried, k.with)
+		s.Tried = slices.DeleteFunc(s.Tried, k.hasParameters)
 	})
 }
 
-// recordFailure keeps why a try failed. The step goes on to be running until its retries
+// recordFailure keeps why a try failed. The step stays in state running until its retries
 // are used up.
 func (w *Worker) recordFailure(ctx context.Context, k *work, f *failure) error {
 	return w.record(ctx, k, registry.StepRunning, func(s *registry.Step) {

@@ -81,7 +81,7 @@ func (w *Worker) run(ctx context.Context, t Task) (Result, error) {
 	return Result{}, refuse("task %q is not known: the state machine is of another version than this function", t.Task)
 }
 
-// work is a step that a worker has to do with.
+// work is the step of one call of a worker, and what was found out about it.
 type work struct {
 	Task
 	holder    string
