@@ -107,6 +107,22 @@ func outcome(k *work, all map[string]registry.Step) (registry.OperationState, st
 	return registry.Held, reason
 }
 
+// failedSteps are the names of the steps of an operation that are not where they should
+// be, in the blueprint's order.
+func failedSteps(k *work, all map[string]registry.Step) (failed, skipped []string) {
+	for _, s := range k.blueprint.Steps {
+		r := all[s.Name]
+		switch {
+		case over(k.op, r):
+		case r.State == registry.StepSkipped && r.Operation == k.Operation:
+			skipped = append(skipped, s.Name)
+		default:
+			failed = append(failed, s.Name)
+		}
+	}
+	return failed, skipped
+}
+
 // reminderInterval is the time between two reminders of a manual task.
 const reminderInterval = 24 * time.Hour
 

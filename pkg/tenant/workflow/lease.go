@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"deployhooks/pkg/tenant/blueprint"
 	"deployhooks/pkg/tenant/registry"
 	"deployhooks/pkg/tenant/step"
 )
@@ -121,6 +122,31 @@ func (w *Worker) takeToUndo(k *work, all map[string]registry.Step) (registry.Ste
 	return registry.StepRunning, nil
 }
 
+// needed are the steps that a step needs, directly or not: its parameters may refer to
+// the outputs of any of them.
+func needed(b *blueprint.Blueprint, s blueprint.Step) []string {
+	all := slices.Clone(s.Needs)
+	for i := 0; i < len(all); i++ {
+		direct, _ := b.Step(all[i])
+		for _, n := range direct.Needs {
+			if !slices.Contains(all, n) {
+				all = append(all, n)
+			}
+		}
+	}
+	return all
+}
+
+// dependents are the steps that need a step directly.
+func dependents(b *blueprint.Blueprint, name string) (all []string) {
+	for _, s := range b.Steps {
+		if slices.Contains(s.Needs, name) {
+			all = append(all, s.Name)
+		}
+	}
+	return all
+}
+
 // undone reports whether nothing of a step is left that is not to be retained.
 func undone(s registry.Step) bool {
 	return untried(s) || s.State == registry.StepUndone || s.State == registry.StepRetained
@@ -177,20 +203,4 @@ func (w *Worker) record(ctx context.Context, k *work, state registry.StepState, 
 		return fmt.Errorf("record step %s: %w", k.Step, err)
 	}
 	return nil
-}
-
-// failedSteps are the names of the steps of an operation that are not where they should
-// be, in the blueprint's order.
-func failedSteps(k *work, all map[string]registry.Step) (failed, skipped []string) {
-	for _, s := range k.blueprint.Steps {
-		r := all[s.Name]
-		switch {
-		case over(k.op, r):
-		case r.State == registry.StepSkipped && r.Operation == k.Operation:
-			skipped = append(skipped, s.Name)
-		default:
-			failed = append(failed, s.Name)
-		}
-	}
-	return failed, skipped
 }
