@@ -49,7 +49,7 @@ build: need-go need-arch ## Build the functions for Lambda (ARCH=arm64 or x86_64
 .PHONY: synth
 synth: need-go need-node need-arch ## Synthesise the CloudFormation templates into cdk.out
 	$(call first-run,Building the functions and the CDK program)
-	$(CDK) synth --quiet $(CONTEXT)
+	$(CDK) synth --quiet $(CONTEXT) $(ARGS)
 
 .PHONY: deploy
 deploy: need-go need-node need-arch ## Build, and deploy the stacks with your AWS credentials
@@ -102,7 +102,7 @@ clean: ## Remove everything that was built
 help: ## Show this
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo 'Options of demo, region and deploy go in ARGS: make region ARGS="--port 4777", make demo ARGS=--help.'
+	@echo 'Options of demo, region, synth and deploy go in ARGS: make region ARGS="--port 4777", make demo ARGS=--help.'
 	@echo 'What is deployed is set by context keys, deployhooks:…, in cdk.json or with ARGS="-c deployhooks:repairMode=plan":'
 	@echo 'README.md, "Configuration", has the table. Tenants are launched with a blueprint only:'
 	@echo '  make deploy ARGS="-c deployhooks:blueprint=DIR"      (README.md, "Tenants")'

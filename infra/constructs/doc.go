@@ -2,14 +2,16 @@
 //
 //   - [DeploymentHooks] is everything that the hooks stack has: both functions with
 //     their queues, tables, topics, alarms and dashboard.
+//   - [Tenants] is everything that the tenants stack has, made of a blueprint: topic,
+//     intake, registry, bucket, state machines and workers.
 //   - [DrainHook] puts the lifecycle hook on an Auto Scaling group that the drain
 //     function completes.
-//   - [QueuedFunction] is what both functions are: a Lambda function with a queue
-//     in front and all that operating it takes. [LambdaFunction] is the same without
-//     a queue.
+//   - [QueuedFunction] is what repair, drain and intake are: a Lambda function with a
+//     queue in front and all that operating it takes. [LambdaFunction] is the same
+//     without a queue.
 //
-// A constructor panics, as constructors of the CDK do, when a property can never
-// work; its message begins with the construct's path and names the property.
+// A constructor panics with a [PropertyError], as constructors of the CDK do, when a
+// property can never work.
 package constructs
 
 import (
@@ -20,6 +22,10 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
+
+// PropertyError is what a constructor panics with. Its message begins with the
+// construct's type and path, and names the property.
+type PropertyError struct{ error }
 
 // validation collects what is wrong with the properties of a construct.
 type validation struct{ faults []error }
@@ -36,12 +42,12 @@ func (v *validation) enforce(construct string, scope constructs.Construct, id *s
 	if len(v.faults) == 0 {
 		return
 	}
-	panic(fmt.Errorf("%s %s/%s: %w", construct, *scope.Node().Path(), *id, errors.Join(v.faults...)))
+	panic(PropertyError{fmt.Errorf("%s %s/%s: %w", construct, *scope.Node().Path(), *id, errors.Join(v.faults...))})
 }
 
 // fail panics for a property whose fault shows only while the construct is made.
 func fail(construct string, c constructs.Construct, property string, err error) {
-	panic(fmt.Errorf("%s %s: %s: %w", construct, *c.Node().Path(), property, err))
+	panic(PropertyError{fmt.Errorf("%s %s: %s: %w", construct, *c.Node().Path(), property, err)})
 }
 
 // or is the value of an optional property.

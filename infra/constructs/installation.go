@@ -117,9 +117,6 @@ func (n *installation) addFunction(id string, f hookFunction) *QueuedFunction {
 		Sweep:             awscdk.Duration_Minutes(jsii.Number(f.sweepMinutes)),
 		StaleAfter:        awscdk.Duration_Minutes(jsii.Number(f.staleMinutes)),
 	}
-	if cfg.Architecture == config.X86_64 {
-		props.Architecture = awslambda.Architecture_X86_64()
-	}
 	function := NewQueuedFunction(n.scope, &id, props)
 	function.allow(f.permissions(cfg, location)...)
 	n.functions = append(n.functions, function)

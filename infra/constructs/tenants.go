@@ -107,8 +107,8 @@ func NewTenants(scope constructs.Construct, id *string, props *TenantsProps) *Te
 	return t
 }
 
-// AllowRequests lets principals publish requests: who may, may launch, change and remove
-// any tenant. Principals of this account may have the permission by policies of their own.
+// AllowRequests lets principals publish requests: whoever may publish may launch, change and
+// remove any tenant. Principals of this account may have the permission by policies of their own.
 func (t *Tenants) AllowRequests(from ...awsiam.IGrantable) {
 	for _, grantee := range from {
 		t.RequestTopic.GrantPublish(grantee)

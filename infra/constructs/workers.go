@@ -88,7 +88,7 @@ func (t *Tenants) addMachineAlarms() {
 	}, t.in.alarms)
 }
 
-// must ends the synthesis with what a blueprint cannot be made into.
+// must panics with a [PropertyError] for a blueprint that no state machine can be made of.
 func (t *Tenants) must(err error) {
 	if err != nil {
 		fail("Tenants", t, "Configuration", fmt.Errorf("context key %sblueprint: %q: %w", config.Prefix, t.in.cfg.Tenants.Blueprint, err))

@@ -17,8 +17,18 @@ import (
 
 // Synthesise writes the templates of the stacks to where the CDK's command line wants
 // them. It first builds the functions to the folder programs, so that what is deployed is
-// never older than its source.
-func Synthesise(ctx context.Context, programs string) error {
+// never older than its source. A blueprint or another setting that cannot work is an
+// error, not a panic with a stack.
+func Synthesise(ctx context.Context, programs string) (err error) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case constructs.PropertyError:
+			err = p
+		default:
+			panic(p)
+		}
+	}()
 	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)})
 	given, _ := app.Node().GetAllContext(nil).(map[string]any)
 	cfg, err := config.Parse(given)

@@ -1,5 +1,5 @@
 // Package tenants is the tenants stack: the construct Tenants, with outputs for people
-// and scripts. It is there with the setting deployhooks:blueprint only.
+// and scripts. It is deployed only with the setting deployhooks:blueprint.
 package tenants
 
 import (

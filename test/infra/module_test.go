@@ -168,11 +168,29 @@ func TestSynthesisBuildsTheSource(t *testing.T) {
 	}
 }
 
-// newFunctions writes a module of the name of ours with small functions.
-func newFunctions(t *testing.T, folder, says string) {
+// Who writes a blueprint reads what is wrong with it, not the stack of a program in Go.
+func TestSynthesisReportsFaultsWithoutStack(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	newFunctions(t, folder, "first", "intake", "step")
+	write(t, folder, "blueprint/blueprint.yaml", "name: shop\nsteps:\n  - name: database\n    kind: postgress\n")
+	cmd := exec.Command(os.Args[0])
+	cmd.Dir = folder
+	cmd.Env = append(os.Environ(), asInfra+"=build", "CDK_OUTDIR="+t.TempDir(), `CDK_CONTEXT_JSON={"deployhooks:blueprint":"blueprint"}`)
+	said, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(said), "blueprint.yaml:4: steps[0] database.kind: there is no kind postgress: write postgres") {
+		t.Errorf("%v: the fault of the blueprint is not reported: %s", err, said)
+	}
+	if strings.Contains(string(said), "goroutine") {
+		t.Errorf("the fault is lost in a stack: %s", said)
+	}
+}
+
+// newFunctions writes a module of the name of ours with small functions: repair, drain and more.
+func newFunctions(t *testing.T, folder, says string, more ...string) {
 	t.Helper()
 	write(t, folder, "go.mod", "module deployhooks\n\ngo 1.26\n")
-	for _, function := range []string{"repair", "drain"} {
+	for _, function := range append(more, "repair", "drain") {
 		write(t, folder, "functions/"+function+"/main.go", "package main\n\nfunc main() { println(\""+says+"\") }\n")
 	}
 }

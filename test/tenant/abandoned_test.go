@@ -17,7 +17,7 @@ func launched(t *testing.T) *installation {
 	i.request("acme", "launch", "acme")
 	i.pass(time.Minute)
 	if got := i.viewOf("acme").Tenant.State; got != registry.Active {
-		t.Fatal(i.story("acme"))
+		t.Fatal(i.history("acme"))
 	}
 	return i
 }
@@ -27,7 +27,7 @@ func (i *installation) removed(tenant string) []string {
 	i.request(tenant, "remove", "")
 	i.pass(2 * time.Hour)
 	if i.viewOf(tenant).Tenant.State != registry.Removed {
-		i.t.Error(i.story(tenant))
+		i.t.Error(i.history(tenant))
 	}
 	return i.places.left(tenant)
 }
@@ -40,13 +40,13 @@ func TestFailedTriesAreUndone(t *testing.T) {
 		i.request("acme", "change", host)
 		i.pass(time.Minute)
 		if _, err := i.ask("abandon", "acme"); err != nil {
-			t.Fatal(err, i.story("acme"))
+			t.Fatal(err, i.history("acme"))
 		}
 	}
 	i.request("acme", "change", "two")
 	i.pass(time.Minute)
 	if got := i.current("acme"); got.ID != "" {
-		t.Fatal(i.story("acme"))
+		t.Fatal(i.history("acme"))
 	}
 	for _, s := range i.viewOf("acme").Steps {
 		if s.Name == "config" && fmt.Sprintf("%s", s.Tried) != `[{"place":"acme/config/one"}]` {
@@ -137,7 +137,7 @@ func TestStepsMissingInNewBlueprint(t *testing.T) {
 			ops := i.viewOf("acme").Operations
 			n := slices.IndexFunc(ops, func(o registry.Operation) bool { return o.State == registry.Rejected })
 			if n < 0 || len(ops[n].Faults) != 1 || !strings.Contains(ops[n].Faults[0].Fault, ": "+c.want+".") {
-				t.Fatalf("not refused for %s: %s", c.want, i.story("acme"))
+				t.Fatalf("not refused for %s: %s", c.want, i.history("acme"))
 			}
 			if i.current("acme").State == registry.Held {
 				if _, err := i.ask("abandon", "acme"); err != nil {
@@ -167,7 +167,7 @@ func TestSecondLife(t *testing.T) {
 	}
 	i.pass(time.Minute)
 	if i.viewOf("acme").Tenant.State != registry.Removed || len(i.places.left("acme")) > 0 {
-		t.Errorf("the abandoned launch leaves %v: %s", i.places.left("acme"), i.story("acme"))
+		t.Errorf("the abandoned launch leaves %v: %s", i.places.left("acme"), i.history("acme"))
 	}
 }
 
@@ -194,7 +194,7 @@ func TestStepBegunTooLate(t *testing.T) {
 	})
 	i.pass(time.Minute)
 	if i.viewOf("acme").Tenant.State != registry.Removed || len(i.places.left("acme")) > 0 {
-		t.Errorf("the abandoned launch leaves %v: %s", i.places.left("acme"), i.story("acme"))
+		t.Errorf("the abandoned launch leaves %v: %s", i.places.left("acme"), i.history("acme"))
 	}
 }
 
@@ -209,7 +209,7 @@ func TestHostsDuringChange(t *testing.T) {
 	i.pass(time.Minute)
 	i.request("beta", "launch", "old")
 	if i.viewOf("beta").Tenant.Name != "" || i.owner("old.example.com") != "acme" {
-		t.Errorf("another tenant gets the host that acme answers at: %s%s", i.story("acme"), i.story("beta"))
+		t.Errorf("another tenant gets the host that acme answers at: %s%s", i.history("acme"), i.history("beta"))
 	}
 	if _, err := i.ask("retry", "acme"); err != nil {
 		t.Fatal(err)
@@ -221,7 +221,7 @@ func TestHostsDuringChange(t *testing.T) {
 	i.request("beta", "launch", "old")
 	i.pass(time.Minute)
 	if got := i.viewOf("beta").Tenant.State; got != registry.Active {
-		t.Errorf("the host that moves from one tenant to another: %s", i.story("beta"))
+		t.Errorf("the host that moves from one tenant to another: %s", i.history("beta"))
 	}
 	if left := append(i.removed("acme"), i.removed("beta")...); len(left) > 0 {
 		t.Errorf("the removed tenants leave %v", left)

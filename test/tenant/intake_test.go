@@ -167,8 +167,8 @@ func (i *installation) current(tenant string) registry.Operation {
 	return v.Operation(v.Tenant.Operation)
 }
 
-// story is all that is known of a tenant.
-func (i *installation) story(tenant string) string {
+// history is all that the registry knows of a tenant.
+func (i *installation) history(tenant string) string {
 	var b strings.Builder
 	v := i.viewOf(tenant)
 	fmt.Fprintf(&b, "%s is %s with %v by blueprint %s, runs %q then %v\n", tenant, v.Tenant.State, v.Tenant.Hosts, v.Tenant.Blueprint, v.Tenant.Operation, v.Tenant.Queued)

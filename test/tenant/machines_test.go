@@ -39,7 +39,7 @@ func TestStateMachineDeleted(t *testing.T) {
 		}
 		i.pass(time.Minute)
 		if op := i.current("acme"); op.State != registry.Held || !strings.Contains(op.Reason, "does not exist") && !strings.Contains(op.Reason, "Does Not Exist") {
-			t.Fatalf("without its state machine it is not held: %s", i.story("acme"))
+			t.Fatalf("without its state machine it is not held: %s", i.history("acme"))
 		}
 	}
 	i.deploy(offered)
@@ -48,7 +48,7 @@ func TestStateMachineDeleted(t *testing.T) {
 	}
 	i.pass(time.Minute)
 	if left := i.places.left("acme"); len(left) > 0 || i.viewOf("acme").Tenant.State != registry.Removed {
-		t.Errorf("with the blueprint deployed again there is left %v: %s", left, i.story("acme"))
+		t.Errorf("with the blueprint deployed again there is left %v: %s", left, i.history("acme"))
 	}
 }
 
@@ -61,7 +61,7 @@ func TestWorkerNeverRuns(t *testing.T) {
 	i.pass(2 * time.Hour)
 	for _, s := range i.viewOf("acme").Steps {
 		if s.Name == "dns" && (s.State != registry.StepFailed || s.Operation != i.current("acme").ID || s.Error == nil) {
-			t.Errorf("an operator sees nothing of what failed: %s", i.story("acme"))
+			t.Errorf("an operator sees nothing of what failed: %s", i.history("acme"))
 		}
 	}
 	i.addFunctions(i.region)

@@ -109,7 +109,7 @@ func (i *installation) hostsAreClaimed(rt *rapid.T) {
 	for _, tenant := range customers {
 		for _, s := range i.viewOf(tenant).Steps {
 			if host := s.Outputs["place"]; s.Name == "dns" && host != "" && i.owner(host) != tenant {
-				rt.Fatalf("%s answers for %s, and is %q's\n%s", host, tenant, i.owner(host), i.story(tenant))
+				rt.Fatalf("%s answers for %s, and is %q's\n%s", host, tenant, i.owner(host), i.history(tenant))
 			}
 		}
 	}
@@ -144,11 +144,11 @@ func (i *installation) end(rt *rapid.T) {
 			break
 		}
 		if round == 40 {
-			rt.Fatalf("it does not end:\n%s\n%s", i.story(customers[0]), i.story(customers[1]))
+			rt.Fatalf("it does not end:\n%s\n%s", i.history(customers[0]), i.history(customers[1]))
 		}
 	}
 	if left := slices.Sorted(maps.Keys(i.places.owners)); len(left) > 0 {
-		rt.Fatalf("all tenants are removed, and there is %v\n%s\n%s", left, i.story(customers[0]), i.story(customers[1]))
+		rt.Fatalf("all tenants are removed, and there is %v\n%s\n%s", left, i.history(customers[0]), i.history(customers[1]))
 	}
 	for _, host := range hosts {
 		if owner := i.owner(host + ".example.com"); owner != "" {

@@ -10,7 +10,7 @@ import (
 	"deployhooks/pkg/tenant/registry"
 )
 
-// Command is what an operator asks for. Those about one tenant answer with its [Status].
+// Command is an operator's request. The answer to one about a tenant is its [Status].
 //
 //	{"action": "tenants"}                              all tenants
 //	{"action": "tenant",   "tenant": "acme"}           how one stands
@@ -25,7 +25,7 @@ type Command struct {
 	Tenant    string `json:"tenant,omitempty"`
 	Operation string `json:"operation,omitempty"`
 	Step      string `json:"step,omitempty"`
-	// By is who asks, for the audit.
+	// By is who sends it, for the audit.
 	By string `json:"by,omitempty"`
 }
 
@@ -174,8 +174,8 @@ func refused(op registry.Operation, what string, needs ...registry.OperationStat
 	return fmt.Errorf("operation %s is %s: only one that is %v can be %s", op.ID, op.State, needs, what)
 }
 
-// complete records that a person has done a manual task, and has what waits for it go on. Done
-// twice, it keeps who was first.
+// complete records that a person has completed a manual task, and ends the wait for it. Of two
+// completions the first is kept.
 func (i *Intake) complete(ctx context.Context, c Command) error {
 	if c.Step == "" || c.By == "operator" {
 		return errors.New(`it needs the "step" of the task, and who completed it as "by"`)
@@ -202,7 +202,7 @@ func (i *Intake) complete(ctx context.Context, c Command) error {
 		return err
 	}
 	if err := i.Engine.Resume(ctx, token); err != nil {
-		return fmt.Errorf("the task is completed, but what waits for it does not know yet, invoke this again: %w", err)
+		return fmt.Errorf("the task is completed, but its reminders were not stopped: invoke this again: %w", err)
 	}
 	return nil
 }

@@ -52,15 +52,15 @@ func (s StepFunctions) Ended(ctx context.Context, op registry.Operation) (string
 	var none *types.ExecutionDoesNotExist
 	switch {
 	case errors.As(err, &none):
-		return NotStarted, nil
+		return workflow.NotStarted, nil
 	case err != nil:
 		return "", err
 	}
-	return ended(string(out.Status)), nil
+	return finalStatus(string(out.Status)), nil
 }
 
-// ended is a status that is final, else empty.
-func ended(status string) string {
+// finalStatus is a status that is final, else empty.
+func finalStatus(status string) string {
 	switch types.ExecutionStatus(status) {
 	case types.ExecutionStatusSucceeded, types.ExecutionStatusFailed, types.ExecutionStatusTimedOut, types.ExecutionStatusAborted:
 		return status

@@ -11,6 +11,7 @@ import (
 
 	. "deployhooks/pkg/tenant/intake"
 	"deployhooks/pkg/tenant/registry"
+	"deployhooks/pkg/tenant/workflow"
 )
 
 // executions is what [StepFunctions] calls.
@@ -66,7 +67,7 @@ func TestStepFunctions(t *testing.T) {
 		}
 	}
 	x.err = &types.ExecutionDoesNotExist{}
-	if got, err := s.Ended(t.Context(), op); got != NotStarted || err != nil {
+	if got, err := s.Ended(t.Context(), op); got != workflow.NotStarted || err != nil {
 		t.Errorf("what does not exist is %q, %v", got, err)
 	}
 	x.err = other

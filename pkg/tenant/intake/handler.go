@@ -35,7 +35,7 @@ func (i *Intake) Handle(ctx context.Context, batch []event.Message) []error {
 				if err == nil {
 					err = i.handle(ctx, batch[n].Event)
 				}
-				errs[n] = err // what comes after a failure waits with it, to stay in order
+				errs[n] = err // later messages fail with it, to stay in order
 			}
 			return nil
 		})
@@ -69,7 +69,7 @@ func (i *Intake) handle(ctx context.Context, e event.Event) error {
 		_, err := i.Reconcile(ctx, e)
 		return err
 	case event.Execution:
-		if x := executionOf(e); ended(e.Status) != "" && x.Attempt > 0 {
+		if x := executionOf(e); finalStatus(e.Status) != "" && x.Attempt > 0 {
 			return i.ended(ctx, x, e.Status)
 		}
 	case event.Continuation:

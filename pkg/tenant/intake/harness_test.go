@@ -216,7 +216,7 @@ func (e *engine) Ended(_ context.Context, op registry.Operation) (status string,
 	err = e.process.call(func() error {
 		x, exists := e.executions[workflow.ExecutionName(op)]
 		if status = x.status; !exists {
-			status = NotStarted
+			status = workflow.NotStarted
 		}
 		return e.endedErr
 	})

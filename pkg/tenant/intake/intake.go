@@ -3,7 +3,7 @@
 // ends. The function in functions/intake calls it for tenant requests, for reports on
 // executions, on a schedule, and for operators.
 //
-// A request's way: handler.go (what came), reconcile.go (observe, plan, save, start,
+// The path of a request: handler.go (what came), reconcile.go (observe, plan, save, start,
 // notify), plan.go (all the thinking). How operations end is the registry's
 // (lifecycle.go there). sweep.go reconciles what events missed; command.go and status.go
 // are for operators.
@@ -57,17 +57,14 @@ func (o Offer) machineOf(kind registry.OperationKind) string {
 
 // Engine runs operations: Step Functions ([StepFunctions]), or a runner in the process.
 type Engine interface {
-	// Start starts the present attempt of an operation. To start it twice is to start it once.
+	// Start starts the present attempt of an operation. Starting it again does nothing.
 	Start(context.Context, registry.Operation) error
 	// Ended reports how the execution of the present attempt ended, empty while it runs. It is
-	// [NotStarted] for one that does not exist.
+	// [workflow.NotStarted] for one that does not exist.
 	Ended(context.Context, registry.Operation) (string, error)
-	// Resume has what waits for a manual task go on. A token that nobody waits for is no error.
+	// Resume ends the wait for a manual task. A token that no execution waits for is no error.
 	Resume(ctx context.Context, token string) error
 }
-
-// NotStarted is what [Engine.Ended] says of an execution that does not exist.
-const NotStarted = "not started"
 
 // Blueprints reads a compiled blueprint by its version.
 type Blueprints func(ctx context.Context, version string) (*blueprint.Blueprint, error)
@@ -98,7 +95,7 @@ func New(cfg Config, parts Parts, log *slog.Logger, now func() time.Time) *Intak
 	return i
 }
 
-// by is who the audit events of what nobody asked for name.
+// by names intake in the audit events of what it does of its own accord.
 const by = "intake"
 
 // concurrency is how many tenants of one batch are worked on at once.

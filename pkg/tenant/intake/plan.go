@@ -25,7 +25,7 @@ type Request struct {
 	Spec       json.RawMessage // compact
 	// Faults are those of the request's form and of its spec.
 	Faults []registry.Fault
-	// Hosts are the host names that the spec asks for.
+	// Hosts are the host names that the spec leads to.
 	Hosts []string
 }
 
@@ -42,16 +42,16 @@ type Known struct {
 	Accepted, Rejected registry.Operation
 	// Owners are the tenants that have the hosts.
 	Owners map[string]string
-	// Missing are the steps that the tenant has, or will have by what waits, and that the offered
-	// blueprint has not, or of another kind.
+	// Missing are the steps that the tenant has, or will have by open operations, and that the
+	// offered blueprint lacks or has of another kind.
 	Missing []string
 }
 
 // Decision is what becomes of a request.
 type Decision struct {
 	Operation registry.Operation
-	// Known means that the request became this operation before: nothing is to be written.
-	Known bool
+	// Repeated means that the request became this operation before: nothing is to be written.
+	Repeated bool
 	// Tenant is as it shall be; without a name it stays as it is.
 	Tenant registry.Tenant
 }
@@ -90,9 +90,9 @@ func (r Request) partition() string {
 func Plan(r Request, k Known) Decision {
 	switch {
 	case k.Rejected.ID != "":
-		return Decision{Operation: k.Rejected, Known: true}
+		return Decision{Operation: k.Rejected, Repeated: true}
 	case k.Accepted.ID != "" && len(r.Faults) == 0 && (r.Operation == registry.Remove || bytes.Equal(k.Accepted.Spec, r.Spec)):
-		return Decision{Operation: k.Accepted, Known: true}
+		return Decision{Operation: k.Accepted, Repeated: true}
 	}
 	faults := slices.Concat(r.Faults, k.faults(r)) // a copy
 	if k.Accepted.ID != "" {
@@ -104,7 +104,7 @@ func Plan(r Request, k Known) Decision {
 	return accept(r, k)
 }
 
-// faults are those of what is asked for, given how the tenant is.
+// faults are those of a request that depend on the state of the tenant.
 func (k Known) faults(r Request) (faults []registry.Fault) {
 	fault := func(path, format string, arguments ...any) {
 		faults = append(faults, registry.Fault{Path: path, Fault: fmt.Sprintf(format, arguments...)})

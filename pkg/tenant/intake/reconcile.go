@@ -14,8 +14,8 @@ import (
 	"deployhooks/pkg/tenant/registry"
 )
 
-// Reconcile does what a request asks for: it becomes an operation, once, and the operation is
-// started if it is its tenant's turn. An error has the request delivered again.
+// Reconcile turns a request into an operation, once, and starts the operation unless it is
+// queued. After an error the request is delivered again.
 func (i *Intake) Reconcile(ctx context.Context, e event.TenantRequest) (registry.Operation, error) {
 	r, err := i.read(ctx, e)
 	if err != nil {
@@ -33,13 +33,13 @@ func (i *Intake) Reconcile(ctx context.Context, e event.TenantRequest) (registry
 	if err != nil {
 		return registry.Operation{}, err
 	}
-	if !d.Known {
+	if !d.Repeated {
 		i.log.InfoContext(ctx, "request decided", "tenant", r.partition(), "operation", d.Operation.ID, "state", string(d.Operation.State), "faults", len(d.Operation.Faults))
 	}
 	return d.Operation, i.settle(ctx, d.Operation)
 }
 
-// read reads what a request asks for, and what is wrong with it whatever the tenant is like.
+// read decodes a request, and finds the faults that do not depend on the tenant's state.
 func (i *Intake) read(ctx context.Context, e event.TenantRequest) (Request, error) {
 	r := Request{ID: e.ID, Tenant: e.Tenant, Operation: registry.OperationKind(e.Operation)}
 	fault := func(path, text string) { r.Faults = append(r.Faults, registry.Fault{Path: path, Fault: text}) }
@@ -81,7 +81,7 @@ func (i *Intake) read(ctx context.Context, e event.TenantRequest) (Request, erro
 	return r, nil
 }
 
-// readSpec adds the faults of a spec, or else the hosts that it asks for.
+// readSpec adds the faults of a spec, or else the hosts that it needs.
 func (i *Intake) readSpec(ctx context.Context, r *Request) error {
 	if r.Spec == nil {
 		r.Faults = append(r.Faults, registry.Fault{Path: "spec", Fault: "is missing"})
@@ -107,7 +107,7 @@ func (i *Intake) readSpec(ctx context.Context, r *Request) error {
 	return nil
 }
 
-// observe reads what the plan needs to know: in one call for a new tenant, in two for another.
+// observe reads what the plan needs: in one call for a new tenant, in two for another.
 func (i *Intake) observe(ctx context.Context, tx *registry.Tx, r Request) (Known, error) {
 	k := Known{At: tx.Now(), Offer: i.cfg.Offer, RemovalDelay: i.cfg.RemovalDelay}
 	ids := []string{r.acceptedID(), r.rejectedID()}
@@ -136,8 +136,8 @@ func (i *Intake) observe(ctx context.Context, tx *registry.Tx, r Request) (Known
 	return k, err
 }
 
-// missing are the steps of the tenant's blueprint, and of those of its open operations, that
-// the offered one has not, or of another kind.
+// missing are the steps of the blueprints of the tenant and of its open operations that the
+// offered blueprint lacks, or has of another kind.
 func (i *Intake) missing(ctx context.Context, k Known) (names []string, err error) {
 	versions := []string{k.Tenant.Blueprint}
 	for _, op := range append([]registry.Operation{k.Current}, k.Queued...) {
@@ -176,7 +176,7 @@ func (i *Intake) blueprint(ctx context.Context, version string) (*blueprint.Blue
 
 // save writes a decision, all or nothing.
 func save(tx *registry.Tx, r Request, d Decision) error {
-	if d.Known {
+	if d.Repeated {
 		return nil
 	}
 	err := tx.Put(d.Operation)
@@ -190,9 +190,9 @@ func save(tx *registry.Tx, r Request, d Decision) error {
 	return errors.Join(err, tx.Audit(d.Operation.ID, "request "+r.ID, what))
 }
 
-// settle does what operations call for, as they are in the registry: it starts those
-// whose turn it is, and sends their notifications. What may not pass holds the operation
-// for an operator; a notification that fails is left to the sweep.
+// settle starts operations whose turn it is by the registry, and sends their notifications.
+// An operation whose start fails for good is held for an operator; a notification that fails
+// is left to the sweep.
 func (i *Intake) settle(ctx context.Context, ops ...registry.Operation) error {
 	var errs []error
 	for _, op := range ops {

@@ -38,7 +38,7 @@ func (i *Intake) sweep(ctx context.Context) error {
 	return errors.Join(append(errs, err)...)
 }
 
-// revisit does what an operation calls for that may be older than the registry has it.
+// revisit reconciles one open operation, which may have changed since it was listed.
 func (i *Intake) revisit(ctx context.Context, op registry.Operation) error {
 	if i.now().Sub(op.Started) < settleTime || op.State != registry.Running && op.State != registry.Delayed {
 		i.notify(ctx, op)
@@ -50,7 +50,7 @@ func (i *Intake) revisit(ctx context.Context, op registry.Operation) error {
 		return err
 	case err != nil:
 		return i.conclude(ctx, op, "its execution cannot be followed: "+fault.Message(err))
-	case status == NotStarted:
+	case status == workflow.NotStarted:
 		return i.settle(ctx, op)
 	case status == "":
 		i.notify(ctx, op)
@@ -59,7 +59,7 @@ func (i *Intake) revisit(ctx context.Context, op registry.Operation) error {
 	return i.ended(ctx, workflow.ExecutionOf(op), status)
 }
 
-// ended does what is to be done when an execution has ended: what it left undone is held, the
+// ended reconciles an operation whose execution has ended: one that is not concluded is held, the
 // next operation of the tenant is started, and operators are notified.
 func (i *Intake) ended(ctx context.Context, x workflow.Execution, status string) error {
 	var ops []registry.Operation

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Begin has a removal begin whose delay is over. It reports whether to go on: not if
+// Begin starts a removal whose delay is over. It reports whether to go on: not if
 // the operation was cancelled, or another attempt runs. Any other operation has begun.
 func (tx *Tx) Begin(operation string, attempt int, by string) (bool, error) {
 	op, err := tx.Operation(operation)
@@ -24,10 +24,10 @@ func (tx *Tx) Begin(operation string, attempt int, by string) (bool, error) {
 	return true, tx.Audit(op.ID, by, "the removal begins")
 }
 
-// End has an attempt of an operation end: [Held] for an operator, or for good as
+// End ends an attempt of an operation: [Held] for an operator, or for good as
 // [Succeeded], [Abandoned] or [Cancelled]. The tenant becomes what the operation made of it,
-// names that are not needed any more are free, and the next queued operation is the
-// tenant's: who calls End, or else intake's sweep, starts it. An operation that has ended,
+// names that are not needed any more are free, and the next queued operation becomes the
+// tenant's: the caller of End, or else intake's sweep, starts it. An operation that has ended,
 // or whose attempt is another, stays as it is: End may be called twice.
 //
 // A launch that is abandoned goes on as a removal of what it has made.
@@ -76,8 +76,8 @@ func (t Tenant) after(op Operation, now time.Time) Tenant {
 	return t
 }
 
-// advance takes an ended operation out of its tenant, has the next one run, and frees the hosts
-// that nothing asks for any more.
+// advance takes an ended operation out of its tenant, makes the next one the tenant's, and frees
+// the hosts that no operation needs any more.
 func (tx *Tx) advance(t Tenant, ended Operation, freed []string, by string) error {
 	t.Queued = slices.DeleteFunc(slices.Clone(t.Queued), func(id string) bool { return id == ended.ID })
 	waiting, err := tx.Operations(t.Queued...)
@@ -85,7 +85,7 @@ func (tx *Tx) advance(t Tenant, ended Operation, freed []string, by string) erro
 		return err
 	}
 	undone := ended.Kind == Launch && ended.State == Abandoned
-	if undone { // there is nothing left that those that wait could change
+	if undone { // nothing is left for the queued operations to change
 		cancelled, err := tx.cancel(waiting)
 		if err != nil {
 			return err
@@ -103,7 +103,7 @@ func (tx *Tx) advance(t Tenant, ended Operation, freed []string, by string) erro
 		waiting = append(waiting, op)
 	case len(waiting) > 0:
 		op := waiting[0].Begun(tx.now)
-		if op.Kind == Remove { // what there is now, not what there was when it was asked for
+		if op.Kind == Remove { // what there is now, not what there was when it was requested
 			op.Spec, op.Blueprint, op.Machine, op.RemoveMachine = t.Spec, t.Blueprint, t.RemoveMachine, t.RemoveMachine
 		}
 		t.Operation, t.Queued = op.ID, t.Queued[1:]
@@ -145,7 +145,7 @@ func (tx *Tx) start(op Operation, by string) error {
 }
 
 // Begun is an operation that is the tenant's from now on. A removal waits until its state machine
-// asks [Tx.Begin].
+// calls [Tx.Begin].
 func (o Operation) Begun(now time.Time) Operation {
 	o.State, o.Reason, o.Attempt, o.Started = Running, "", 1, now
 	if o.Kind == Remove {
@@ -165,7 +165,7 @@ func (o Operation) Retried(tenant TenantState) Operation {
 }
 
 // undo is the removal of what an abandoned launch has made. It is not delayed and cannot
-// be cancelled: what is half there is of use to nobody.
+// be cancelled: half a tenant is of no use.
 func undo(launch Operation, now time.Time) Operation {
 	return Operation{
 		State: Running, Attempt: 1, Started: now,

@@ -8,7 +8,7 @@ import (
 	"deployhooks/pkg/store"
 )
 
-// ErrTaken is that another tenant has claimed a name.
+// ErrTaken means that another tenant has claimed a name.
 var ErrTaken = errors.New("is taken")
 
 // claim is the record of a claimed name.

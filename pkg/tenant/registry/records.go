@@ -1,4 +1,4 @@
-// Package registry is what is known of tenants: who they are, what was asked for, how far
+// Package registry keeps the state of tenants: who they are, what was requested, how far
 // it is, what people have to do, and what happened. It is the only state of the tenant
 // domain, kept in one table by package store.
 package registry
@@ -81,7 +81,7 @@ type Matter struct {
 	At      time.Time      `json:"at"`
 }
 
-// Over reports whether nothing will become of the operation any more.
+// Over reports whether the operation has ended for good.
 func (o Operation) Over() bool {
 	switch o.State {
 	case Rejected, Succeeded, Abandoned, Cancelled:
@@ -158,7 +158,7 @@ func (s Step) LeasedByOther(holder string, now time.Time) bool {
 // StepState is how far a step is.
 type StepState string
 
-// The states of a step. A skipped one waits for a need that failed.
+// The states of a step. A skipped one needs a step that failed or was skipped.
 const (
 	StepRunning  StepState = "running"
 	StepDone     StepState = "done"

@@ -46,15 +46,15 @@ func New(s Store, now func() time.Time) *Registry { return &Registry{s, now} }
 // steps of one tenant, each of which can conflict with it once.
 const maxRounds = 20
 
-// ErrConflict is that others wrote what a transaction had read, again and again.
+// ErrConflict means that others changed the records of a transaction in every one of its runs.
 var ErrConflict = errors.New("others write the same records all the time")
 
 // Update runs a function on a tenant's records and commits what it has put, all or
-// nothing. If somebody has written one of those records since it was read, the function
-// is run again. It is so too if its own write took effect and the answer was lost, so
-// it must see from the records what is done already. What it only reads is not protected: a function
-// that decides by a record writes it. Nothing is written if it returns an error,
-// which Update returns as it is.
+// nothing. If one of those records was written since it was read, the function is run again,
+// at most 20 times; then the error is [ErrConflict]. It is also run again if its own write took
+// effect and the answer was lost, so it must see from the records what is done already.
+// Records that it only reads are not protected: a function that decides by a record writes it.
+// If it returns an error, nothing is written, and Update returns the error as it is.
 func (r *Registry) Update(ctx context.Context, tenant string, fn func(*Tx) error) error {
 	return r.update(ctx, tenant, map[store.Key]item{}, fn)
 }

@@ -155,8 +155,8 @@ func (tx *Tx) Task(step string) (ManualTask, error) {
 // rejectedFor is how long a rejected operation is kept.
 const rejectedFor = 90 * 24 * time.Hour
 
-// Put has records of the tenant written. A record that is put twice is written as it
-// is put last.
+// Put adds records of the tenant to what is written. Of a record that is put twice, the
+// last is written. The error is of a read, or of a record of another tenant.
 func (tx *Tx) Put(records ...Record) error {
 	for _, record := range records {
 		key := record.key()
@@ -195,7 +195,7 @@ func (tx *Tx) list(name string) error {
 	return tx.put(item{Key: key}, struct{}{})
 }
 
-// Audit has an audit event written: by whom, and what happened in a short sentence.
+// Audit adds an audit event to what is written: by whom, and what happened in a short sentence.
 func (tx *Tx) Audit(operation, by, what string) error {
 	tx.audited++
 	key := store.Key{
@@ -207,7 +207,7 @@ func (tx *Tx) Audit(operation, by, what string) error {
 	return tx.put(item{Key: key}, AuditEvent{Tenant: tx.tenant, Operation: operation, At: tx.now, By: by, What: what})
 }
 
-// put has a record written, and has this transaction read it as it is put.
+// put adds a record to what is written; this transaction reads it as it was put.
 func (tx *Tx) put(i item, value any) error {
 	text, err := json.Marshal(value)
 	if err != nil {

@@ -175,6 +175,7 @@ func TestNoBlueprint(t *testing.T) {
 	}{
 		"a list":            {"[1, 2]", "has to be a mapping"},
 		"a syntax error":    {"name: [", "is no YAML document"},
+		"a tab":             {"name: a\nsteps:\n\t- name: b\n", "blueprint.yaml:3: is no YAML document: found character that cannot start any token: indent with spaces"},
 		"a bomb of aliases": {bomb, "anchors and aliases are not supported"},
 		"deep":              {strings.Repeat("[", 5000) + strings.Repeat("]", 5000), "nested deeper than 32 levels"},
 		"empty":             {"", "is empty"},

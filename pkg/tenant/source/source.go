@@ -138,6 +138,9 @@ func syntax(err error) Fault {
 	if m := syntaxLine.FindStringSubmatch(err.Error()); m != nil {
 		f.Line, _ = strconv.Atoi(m[1])
 		f.Text = "is no YAML document: " + m[2]
+		if strings.Contains(m[2], "cannot start any token") {
+			f.Text += ": indent with spaces, not tabs, and quote a text that begins with @, ` or %"
+		}
 	}
 	return f
 }

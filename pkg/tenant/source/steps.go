@@ -12,7 +12,7 @@ import (
 	"deployhooks/pkg/tenant/step"
 )
 
-// manual is the kind of what only people can do. It waits for days, so nothing may need it.
+// manual is the kind of what only people can do. It takes days, so no step may need it.
 const manual = "manual"
 
 // declaration is a step as it is written; it stands for one of each of its environments.

@@ -1,6 +1,6 @@
 // Package spec is what a tenant shall be: its schema, made of the fields that every tenant
-// has and those of the blueprint, and the rules that a schema cannot say. The intake asks it
-// about each request, and package source about the schema of a blueprint.
+// has and those of the blueprint, and the rules that a schema cannot say. Package intake
+// validates each request with it, and package source the schema of a blueprint.
 package spec
 
 import (

@@ -34,6 +34,6 @@ func TestClassOf(t *testing.T) {
 		})
 	}
 	if step.RemedyOf(answer("AccessDeniedException")) == "" || step.RemedyOf(&step.Error{Err: errors.New("x"), Remedy: "free it"}) != "free it" {
-		t.Error("an operator is not told what to do")
+		t.Error("the error does not say what an operator can do")
 	}
 }

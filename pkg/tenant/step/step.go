@@ -94,7 +94,8 @@ type Description struct {
 type Output struct{ Name, Doc string }
 
 // Permission is one IAM statement that allows. Resources may hold {partition}, {region}, {account},
-// {bucket}, which is the ARN of the tenants' bucket, and {manual}, which is the name of the state machine that waits for people; references to the spec are replaced by "*".
+// {bucket}, which is the ARN of the tenants' bucket, and {manual}, which is the name of the state
+// machine that waits for people; references to the spec are replaced by "*".
 type Permission struct {
 	Actions   []string
 	Resources []string

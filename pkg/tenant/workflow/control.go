@@ -11,10 +11,10 @@ import (
 	"deployhooks/pkg/tenant/step"
 )
 
-// by is who the audit events say it was.
+// by names the workflow in audit events.
 const by = "workflow"
 
-// begin has a removal begin, unless it was cancelled meanwhile.
+// begin starts a removal, unless it was cancelled meanwhile.
 func (w *Worker) begin(ctx context.Context, t Task) (Result, error) {
 	var state registry.OperationState
 	err := w.Registry.Update(ctx, t.Tenant, func(tx *registry.Tx) error {
@@ -125,16 +125,32 @@ func outcome(k *work, all map[string]registry.Step) (registry.OperationState, st
 	return registry.Held, reason
 }
 
+// failedSteps are the names of the steps of an operation that are not where they should
+// be, in the blueprint's order.
+func failedSteps(k *work, all map[string]registry.Step) (failed, skipped []string) {
+	for _, s := range k.blueprint.Steps {
+		r := all[s.Name]
+		switch {
+		case over(k.op, r):
+		case r.State == registry.StepSkipped && r.Operation == k.Operation:
+			skipped = append(skipped, s.Name)
+		default:
+			failed = append(failed, s.Name)
+		}
+	}
+	return failed, skipped
+}
+
 // reminderInterval is the time between two reminders of a manual task.
 const reminderInterval = 24 * time.Hour
 
-// await keeps the token of a state machine that waits for a person.
+// await keeps the token of the execution that waits for a person.
 func (w *Worker) await(ctx context.Context, t Task) (Result, error) {
 	_, err := w.manual(ctx, t, func(m *registry.ManualTask) { m.Token = t.Token })
 	return Result{State: manualOpen}, err
 }
 
-// remind reminds of a manual task that nobody has completed.
+// remind sends a reminder of a manual task that is not completed.
 func (w *Worker) remind(ctx context.Context, t Task) (Result, error) {
 	now := w.Now()
 	m, err := w.manual(ctx, t, func(m *registry.ManualTask) { m.Reminded = now })
@@ -156,7 +172,8 @@ func (w *Worker) remind(ctx context.Context, t Task) (Result, error) {
 	return Result{State: manualOpen, Wait: int(reminderInterval / time.Second)}, err
 }
 
-// manual changes a manual task that is still open and the operation's; else the error is [endedError].
+// manual changes a manual task if it is still open and belongs to the operation; else the error
+// is of the type [endedError].
 func (w *Worker) manual(ctx context.Context, t Task, change func(*registry.ManualTask)) (m registry.ManualTask, err error) {
 	var over bool
 	err = w.Registry.Update(ctx, t.Tenant, func(tx *registry.Tx) (err error) {

@@ -9,11 +9,12 @@ import (
 	"slices"
 	"time"
 
+	"deployhooks/pkg/tenant/blueprint"
 	"deployhooks/pkg/tenant/registry"
 	"deployhooks/pkg/tenant/step"
 )
 
-// take decides in one transaction what becomes of the step, and has its lease for this
+// take decides in one transaction what becomes of the step, and takes its lease for this
 // try if there is work to do: then the state is [registry.StepRunning].
 func (w *Worker) take(ctx context.Context, k *work) (state registry.StepState, err error) {
 	decide := w.takeToRun
@@ -70,7 +71,7 @@ func (k *work) begun(s registry.Step, state registry.StepState, tx *registry.Tx)
 	}
 	s.Attempt++
 	s.Started, s.Ended = now, time.Time{}
-	if k.Task.Task == RunStep && !slices.ContainsFunc(s.Tried, k.with) {
+	if k.Task.Task == RunStep && !slices.ContainsFunc(s.Tried, k.hasParameters) {
 		s.Tried = append(slices.Clone(s.Tried), k.input.Parameters)
 	}
 	s.Holder, s.Lease = k.holder, now.Add(limitOf(k.step.Policy)+margin)
@@ -121,6 +122,31 @@ func (w *Worker) takeToUndo(k *work, all map[string]registry.Step) (registry.Ste
 	return registry.StepRunning, nil
 }
 
+// needed are the steps that a step needs, directly or not: its parameters may refer to
+// the outputs of any of them.
+func needed(b *blueprint.Blueprint, s blueprint.Step) []string {
+	all := slices.Clone(s.Needs)
+	for i := 0; i < len(all); i++ {
+		direct, _ := b.Step(all[i])
+		for _, n := range direct.Needs {
+			if !slices.Contains(all, n) {
+				all = append(all, n)
+			}
+		}
+	}
+	return all
+}
+
+// dependents are the steps that need a step directly.
+func dependents(b *blueprint.Blueprint, name string) (all []string) {
+	for _, s := range b.Steps {
+		if slices.Contains(s.Needs, name) {
+			all = append(all, s.Name)
+		}
+	}
+	return all
+}
+
 // undone reports whether nothing of a step is left that is not to be retained.
 func undone(s registry.Step) bool {
 	return untried(s) || s.State == registry.StepUndone || s.State == registry.StepRetained
@@ -129,14 +155,13 @@ func undone(s registry.Step) bool {
 // untried reports whether nothing was tried since the step was last undone.
 func untried(s registry.Step) bool { return len(s.Parameters) == 0 && len(s.Tried) == 0 }
 
-// with reports whether the work is done with some parameters.
-func (k *work) with(parameters json.RawMessage) bool {
+// hasParameters reports whether the step is run with these parameters.
+func (k *work) hasParameters(parameters json.RawMessage) bool {
 	return bytes.Equal(k.input.Parameters, parameters)
 }
 
-// errLost is that another try has taken the step although this one was not done, because it
-// took longer than its lease; or that the record was written before and the answer lost. The
-// next try finds out.
+// errLost means that another try has taken the step, because this one took longer than its
+// lease; or that the record was written before and the answer was lost. The next try finds out.
 var errLost = errors.New("the lease of the step is lost to another try")
 
 func (w *Worker) recordSuccess(ctx context.Context, k *work, state registry.StepState, outputs step.Outputs) error {
@@ -147,11 +172,11 @@ func (w *Worker) recordSuccess(ctx context.Context, k *work, state registry.Step
 			return
 		}
 		s.InputHash, s.Outputs, s.Parameters = k.hash, outputs, k.input.Parameters
-		s.Tried = slices.DeleteFunc(s.Tried, k.with)
+		s.Tried = slices.DeleteFunc(s.Tried, k.hasParameters)
 	})
 }
 
-// recordFailure keeps why a try failed. The step goes on to be running until its retries
+// recordFailure keeps why a try failed. The step stays in state running until its retries
 // are used up.
 func (w *Worker) recordFailure(ctx context.Context, k *work, f *failure) error {
 	return w.record(ctx, k, registry.StepRunning, func(s *registry.Step) {
@@ -178,20 +203,4 @@ func (w *Worker) record(ctx context.Context, k *work, state registry.StepState, 
 		return fmt.Errorf("record step %s: %w", k.Step, err)
 	}
 	return nil
-}
-
-// failedSteps are the names of the steps of an operation that are not where they should
-// be, in the blueprint's order.
-func failedSteps(k *work, all map[string]registry.Step) (failed, skipped []string) {
-	for _, s := range k.blueprint.Steps {
-		r := all[s.Name]
-		switch {
-		case over(k.op, r):
-		case r.State == registry.StepSkipped && r.Operation == k.Operation:
-			skipped = append(skipped, s.Name)
-		default:
-			failed = append(failed, s.Name)
-		}
-	}
-	return failed, skipped
 }

@@ -16,8 +16,8 @@ const anyError = "States.ALL"
 // killed less than its lease ago.
 const leased = "Leased"
 
-// endedError is the name of the error that nobody is to be waited for: the manual task is
-// completed or cancelled.
+// endedError is the name of the error that a manual task is not to be waited for any more: it is
+// completed, cancelled or of a later operation.
 const endedError = "Ended"
 
 // A retrier says how often and after what time a task is tried again that fails with one

@@ -36,7 +36,7 @@ type RunnerParts struct {
 	Sleep func(context.Context, time.Duration) error
 	// Fraction returns the random part of a delay, in [0, 1).
 	Fraction func() float64
-	// Progress, if set, is called when a task begins, fails and ends, from several goroutines.
+	// Observe, if set, is called when a task begins, fails and ends, from several goroutines.
 	Observe func(Event)
 	// OnEnd, if set, is called when an execution has ended, as EventBridge reports it.
 	OnEnd func(e Execution, status string)
@@ -61,8 +61,10 @@ type run struct {
 const (
 	statusSucceeded = "SUCCEEDED"
 	statusFailed    = "FAILED"
-	notStarted      = "not started"
 )
+
+// NotStarted is what [Runner.Ended] and its like report of an execution that does not exist.
+const NotStarted = "not started"
 
 // NewRunner makes a runner.
 func NewRunner(p RunnerParts) *Runner {
@@ -97,14 +99,14 @@ func (r *Runner) Start(ctx context.Context, op registry.Operation) error {
 }
 
 // Ended reports how the execution of an operation's present attempt ended: empty while it
-// runs, "not started" without one.
+// runs, [NotStarted] without one.
 func (r *Runner) Ended(_ context.Context, op registry.Operation) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if x := r.executions[ExecutionName(op)]; x != nil {
 		return x.status, nil
 	}
-	return notStarted, nil
+	return NotStarted, nil
 }
 
 // Wait waits until nothing runs any more.
@@ -113,7 +115,7 @@ func (r *Runner) Wait() { r.all.Wait() }
 // errHeld is how an execution ends whose operation is held.
 var errHeld = errors.New("the operation is held")
 
-// execute is what the state machines of [Converge] and [Remove] say.
+// execute does what the state machines of [Converge] and [Remove] do.
 func (r *Runner) execute(ctx context.Context, e Execution, op registry.Operation) error {
 	b, err := r.Blueprints(ctx, op.Blueprint)
 	if err != nil {
@@ -275,7 +277,7 @@ func (r *Runner) wokenWithin(ctx context.Context, done chan struct{}, d time.Dur
 	}
 }
 
-// Resume has what waits for a manual task go on. A token that nobody waits for is no error.
+// Resume ends the wait for a manual task. A token that no execution waits for is no error.
 func (r *Runner) Resume(_ context.Context, token string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

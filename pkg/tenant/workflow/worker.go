@@ -81,7 +81,7 @@ func (w *Worker) run(ctx context.Context, t Task) (Result, error) {
 	return Result{}, refuse("task %q is not known: the state machine is of another version than this function", t.Task)
 }
 
-// work is a step that a worker has to do with.
+// work is the step of one call of a worker, and what was found out about it.
 type work struct {
 	Task
 	holder    string
@@ -214,29 +214,4 @@ func (w *Worker) filesOf(b *blueprint.Blueprint) (fs.FS, error) {
 	}
 	w.files = map[string]fs.FS{b.Version: files} // of the last one only
 	return files, nil
-}
-
-// needed are the steps that a step needs, directly or not: its parameters may refer to
-// the outputs of any of them.
-func needed(b *blueprint.Blueprint, s blueprint.Step) []string {
-	all := slices.Clone(s.Needs)
-	for i := 0; i < len(all); i++ {
-		direct, _ := b.Step(all[i])
-		for _, n := range direct.Needs {
-			if !slices.Contains(all, n) {
-				all = append(all, n)
-			}
-		}
-	}
-	return all
-}
-
-// dependents are the steps that need a step directly.
-func dependents(b *blueprint.Blueprint, name string) (all []string) {
-	for _, s := range b.Steps {
-		if slices.Contains(s.Needs, name) {
-			all = append(all, s.Name)
-		}
-	}
-	return all
 }

@@ -89,7 +89,7 @@ func (k *Kind) Apply(ctx context.Context, in step.Input) (step.Outputs, error) {
 }
 
 // wanted is the task as it should be, from the one that is there. An open one gets new instructions and
-// keeps its due date: people were told of it.
+// keeps its due date: people were notified of it.
 func wanted(found registry.ManualTask, p Parameters, in step.Input, now time.Time) registry.ManualTask {
 	closed := !found.Cancelled.IsZero() || !found.Completed.IsZero() && !asks(found, p)
 	if found.Step == "" || closed {
