@@ -323,6 +323,38 @@ func TestFailureThatLasts(t *testing.T) {
 	}
 }
 
+// TestContinuationAfterAFailure holds that a reconcile in which something fails leaves
+// one continuation for the time that its record names, and not two.
+func TestContinuationAfterAFailure(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, region.Service{})
+	f.SetFaults(region.On("PutParameter", 1, region.Fault{Before: region.Unavailable()}))
+	var result repair.Result
+	f.ask(`{"action":"repair","application":"shop","deploymentGroup":"web"}`, &result)
+	if f.Advance(5 * time.Minute); f.made("PutParameter") != 1 {
+		t.Errorf("published %d times: nothing comes after a failure until the sweep", f.made("PutParameter"))
+	}
+	failed := false
+	f.SetFaults(func(c region.Call) region.Fault {
+		if failed = failed || c.Operation == "AttachTrafficSources"; c.Operation == "AttachTrafficSources" {
+			return region.Fault{Before: region.Unavailable()}
+		}
+		return region.Fault{}
+	})
+	f.Deploy(f.svc, region.Deployment{})
+	f.RunUntil(func() bool { return failed }, time.Hour)
+	due := map[string]int{}
+	for _, m := range f.queue.Messages() {
+		due[m.Body]++
+		if due[m.Body] > 1 {
+			t.Errorf("each failure is reconciled twice: %s", m.Body)
+		}
+	}
+	if !failed || len(due) == 0 {
+		t.Errorf("failed: %t; %d continuations", failed, len(due))
+	}
+}
+
 func TestOperatorsRequests(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, region.Service{})
