@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"deployhooks/pkg/event"
 	"deployhooks/pkg/notice"
 	"deployhooks/pkg/repair"
 	"deployhooks/test/region"
@@ -428,6 +429,25 @@ func TestEventsOfOneDeploymentGroup(t *testing.T) {
 	f.Advance(10 * time.Minute)
 	if n := f.made("DescribeTargetHealth"); n > 2 {
 		t.Errorf("four launches are %d reconciles", n)
+	}
+}
+
+// TestAllMessagesOfAGroupComeAgain holds that none of them is taken off the queue while
+// the function cannot read its own record.
+func TestAllMessagesOfAGroupComeAgain(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, region.Service{})
+	f.SetFaults(func(c region.Call) region.Fault {
+		if c.Service == "DynamoDB" {
+			return region.Fault{Before: region.Unavailable()}
+		}
+		return region.Fault{}
+	})
+	about := event.Deployment{Application: "shop", DeploymentGroup: "web", ID: "d-1", State: event.Succeeded}
+	for i, err := range f.repairer.Handle(t.Context(), []event.Message{{Event: about}, {Event: about}}) {
+		if err == nil {
+			t.Errorf("message %d of two is done: what it says is lost", i+1)
+		}
 	}
 }
 
