@@ -167,6 +167,17 @@ func TestScaleIn(t *testing.T) {
 	}
 }
 
+// TestCommandIsFollowedSoon holds that what a reconcile begins is seen to before the
+// next of the ticks that come while an instance only waits.
+func TestCommandIsFollowedSoon(t *testing.T) {
+	f := newFleet(t, region.Options{}, map[string]string{"COMMAND": "stop"}, nil)
+	f.Scale(f.group, 2)
+	f.RunUntil(func() bool { return f.made("SendCommand") > 0 }, 10*time.Minute)
+	if f.Advance(6 * time.Second); f.made("CompleteLifecycleAction") != 1 {
+		t.Error("the command has run, and the instance waits for a tick that is ten seconds later")
+	}
+}
+
 func TestMissedEvents(t *testing.T) {
 	f := newFleet(t, region.Options{}, nil, nil)
 	f.SetDelivery(func(region.Delivery) []time.Duration { return region.Lost() })

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"deployhooks/pkg/event"
 	"deployhooks/pkg/fleet"
 	"deployhooks/pkg/repair/setting"
 )
@@ -264,5 +265,22 @@ func TestWhatBecomesOfFailedChanges(t *testing.T) {
 	}
 	if !plan(observed(suspend(green, trio...))).recordFirst() || plan(observed()).recordFirst() {
 		t.Error("killed after the processes are resumed, the function forgets what launched meanwhile")
+	}
+}
+
+// TestLeftByARollback holds that the group of the failed release is reported although
+// the roll-back is what ended last, and that of an older one is not.
+func TestLeftByARollback(t *testing.T) {
+	left := &fleet.AutoScalingGroup{Name: "CodeDeploy_web_d-3", Instances: inService("f-1")}
+	undone := func(o *Observation) {
+		o.Deployments["d-4"] = &Deployment{ID: "d-4", Over: true, Succeeded: true, Undoes: "d-3", Created: noon, Ended: noon, Replacement: []string{green}}
+		o.DeploymentGroup.Last, o.DeploymentGroup.Success, o.Record.Release = "d-4", "d-4", "d-4"
+		o.Trigger = Trigger{Deployments: map[string]event.State{"d-4": event.Succeeded}}
+	}
+	if p := plan(observed(failedRelease(left), undone)); p.Left == nil || p.Left.Deployment != "d-3" {
+		t.Errorf("left %+v: the failed release's group costs money, and nobody knows", p.Left)
+	}
+	if p := plan(observed(failedRelease(left), undone, func(o *Observation) { o.Deployments["d-4"].Undoes = "" })); p.Left != nil {
+		t.Errorf("left %+v: it is reported after each release", p.Left)
 	}
 }

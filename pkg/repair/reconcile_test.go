@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"deployhooks/pkg/event"
 	"deployhooks/pkg/notice"
 	"deployhooks/pkg/repair"
 	"deployhooks/test/region"
@@ -323,6 +324,38 @@ func TestFailureThatLasts(t *testing.T) {
 	}
 }
 
+// TestContinuationAfterAFailure holds that a reconcile in which something fails leaves
+// one continuation for the time that its record names, and not two.
+func TestContinuationAfterAFailure(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, region.Service{})
+	f.SetFaults(region.On("PutParameter", 1, region.Fault{Before: region.Unavailable()}))
+	var result repair.Result
+	f.ask(`{"action":"repair","application":"shop","deploymentGroup":"web"}`, &result)
+	if f.Advance(5 * time.Minute); f.made("PutParameter") != 1 {
+		t.Errorf("published %d times: nothing comes after a failure until the sweep", f.made("PutParameter"))
+	}
+	failed := false
+	f.SetFaults(func(c region.Call) region.Fault {
+		if failed = failed || c.Operation == "AttachTrafficSources"; c.Operation == "AttachTrafficSources" {
+			return region.Fault{Before: region.Unavailable()}
+		}
+		return region.Fault{}
+	})
+	f.Deploy(f.svc, region.Deployment{})
+	f.RunUntil(func() bool { return failed }, time.Hour)
+	due := map[string]int{}
+	for _, m := range f.queue.Messages() {
+		due[m.Body]++
+		if due[m.Body] > 1 {
+			t.Errorf("each failure is reconciled twice: %s", m.Body)
+		}
+	}
+	if !failed || len(due) == 0 {
+		t.Errorf("failed: %t; %d continuations", failed, len(due))
+	}
+}
+
 func TestOperatorsRequests(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, region.Service{})
@@ -396,6 +429,25 @@ func TestEventsOfOneDeploymentGroup(t *testing.T) {
 	f.Advance(10 * time.Minute)
 	if n := f.made("DescribeTargetHealth"); n > 2 {
 		t.Errorf("four launches are %d reconciles", n)
+	}
+}
+
+// TestAllMessagesOfAGroupComeAgain holds that none of them is taken off the queue while
+// the function cannot read its own record.
+func TestAllMessagesOfAGroupComeAgain(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, region.Service{})
+	f.SetFaults(func(c region.Call) region.Fault {
+		if c.Service == "DynamoDB" {
+			return region.Fault{Before: region.Unavailable()}
+		}
+		return region.Fault{}
+	})
+	about := event.Deployment{Application: "shop", DeploymentGroup: "web", ID: "d-1", State: event.Succeeded}
+	for i, err := range f.repairer.Handle(t.Context(), []event.Message{{Event: about}, {Event: about}}) {
+		if err == nil {
+			t.Errorf("message %d of two is done: what it says is lost", i+1)
+		}
 	}
 }
 
