@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,9 +36,11 @@ type installation struct {
 	region   *region.Region
 	intake   *intake.Intake
 	places   *places
-	subjects []string        // of notifications
 	reported map[string]bool // executions whose end was delivered
 	requests int
+
+	mu       sync.Mutex // the sweep notifies of several tenants at once
+	subjects []string   // of notifications
 }
 
 func install(t testing.TB, b *blueprint.Blueprint) *installation {
@@ -89,6 +92,8 @@ func (i *installation) publish(name string, b *blueprint.Blueprint, define func(
 }
 
 func (i *installation) Publish(_ context.Context, in *sns.PublishInput, _ ...func(*sns.Options)) (*sns.PublishOutput, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
 	i.subjects = append(i.subjects, *in.Subject)
 	return &sns.PublishOutput{}, nil
 }

@@ -27,7 +27,7 @@ func TestRetainedData(t *testing.T) {
 	v := i.viewOf("acme")
 	rejected := slices.IndexFunc(v.Operations, func(o registry.Operation) bool { return o.State == registry.Rejected })
 	if v.Tenant.State != registry.Removed || rejected < 0 || !strings.Contains(v.Operations[rejected].Faults[0].Fault, "database") {
-		t.Fatalf("the next client of the name gets the data of the former: %s", i.story("acme"))
+		t.Fatalf("the next client of the name gets the data of the former: %s", i.history("acme"))
 	}
 	if _, err := i.ask("release", "nobody"); err == nil {
 		t.Error("the name of nobody is released")
@@ -40,7 +40,7 @@ func TestRetainedData(t *testing.T) {
 	i.request("acme", "launch", "acme")
 	i.pass(time.Minute)
 	if got := i.viewOf("acme").Tenant; got.State != registry.Active {
-		t.Errorf("after the release the launch is not accepted: %s", i.story("acme"))
+		t.Errorf("after the release the launch is not accepted: %s", i.history("acme"))
 	}
 	if _, err := i.ask("release", "acme"); err == nil {
 		t.Error("an active tenant is released")
