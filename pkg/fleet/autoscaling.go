@@ -57,24 +57,6 @@ func AutoScalingGroupsAfter(ctx context.Context, api autoscaling.DescribeAutoSca
 	return groups, aws.ToString(page.NextToken), nil
 }
 
-// EachAutoScalingGroup visits every Auto Scaling group of the account and region,
-// page by page, until visit returns an error, which it returns.
-func EachAutoScalingGroup(ctx context.Context, api autoscaling.DescribeAutoScalingGroupsAPIClient, visit func(*AutoScalingGroup) error) error {
-	pages := autoscaling.NewDescribeAutoScalingGroupsPaginator(api, &autoscaling.DescribeAutoScalingGroupsInput{MaxRecords: aws.Int32(100)})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return fmt.Errorf("describe all Auto Scaling groups: %w", err)
-		}
-		for _, a := range page.AutoScalingGroups {
-			if err := visit(autoScalingGroup(a)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 func autoScalingGroup(a autoscalingtypes.AutoScalingGroup) *AutoScalingGroup {
 	g := &AutoScalingGroup{
 		Name: aws.ToString(a.AutoScalingGroupName), ARN: aws.ToString(a.AutoScalingGroupARN),

@@ -2,7 +2,6 @@ package fleet_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -50,20 +49,6 @@ func TestAutoScalingGroupsOfARegion(t *testing.T) {
 	}
 	if got, err := fleet.AutoScalingGroups(t.Context(), r.AutoScaling()); err != nil || len(got) != 0 {
 		t.Errorf("without names, it finds %v, %v: every group of the account is worked on", got, err)
-	}
-
-	var visited []string
-	collect := func(g *fleet.AutoScalingGroup) error {
-		visited = append(visited, g.Name)
-		return nil
-	}
-	if err := fleet.EachAutoScalingGroup(t.Context(), r.AutoScaling(), collect); err != nil || len(visited) != 2 {
-		t.Errorf("visited %v of two groups, %v", visited, err)
-	}
-	stop := errors.New("enough")
-	visits := 0
-	if err := fleet.EachAutoScalingGroup(t.Context(), r.AutoScaling(), func(*fleet.AutoScalingGroup) error { visits++; return stop }); err != stop || visits != 1 {
-		t.Errorf("asked to stop, it visits %d groups and says %v: a sweep outlives its invocation", visits, err)
 	}
 }
 
@@ -274,9 +259,8 @@ func TestFailures(t *testing.T) {
 	r, name := shop(t)
 	asg, elb := r.AutoScaling(), r.ELBV2()
 	for operation, read := range map[string]func() error{
-		"DescribeAutoScalingGroups":  func() error { return second(fleet.AutoScalingGroups(t.Context(), asg, name, "b", "c", "d", "e")) },
-		"DescribeAutoScalingGroups+": func() error { return fleet.EachAutoScalingGroup(t.Context(), asg, nil) },
-		"DescribeAutoScalingGroups++": func() error {
+		"DescribeAutoScalingGroups": func() error { return second(fleet.AutoScalingGroups(t.Context(), asg, name, "b", "c", "d", "e")) },
+		"DescribeAutoScalingGroups+": func() error {
 			_, _, err := fleet.AutoScalingGroupsAfter(t.Context(), asg, "")
 			return err
 		},
