@@ -116,7 +116,7 @@ func (k Known) faults(r Request) (faults []registry.Fault) {
 		if exists {
 			fault("tenant", "exists and is %s: send a change, or choose another name", t.State)
 		} else if len(t.Retained) > 0 {
-			fault("tenant", "was removed, and the data of these steps was retained, which the new tenant would get: %s. Choose another name, or have an operator release this one", strings.Join(t.Retained, ", "))
+			fault("tenant", "was removed, and the data of these steps was retained, which the new tenant would get: %s. Choose another name, or have an operator release this one and send the request under another ID", strings.Join(t.Retained, ", "))
 		}
 	case registry.Change, registry.Remove:
 		if !exists {
