@@ -53,7 +53,7 @@ func TestContract(t *testing.T) {
 		{"a value of a newer schema is not read", refusesNewerSchema},
 		{"a value that cannot be encoded is not written", refusesValue},
 		{"a transaction writes all or nothing", transacts},
-		{"a partition is listed in order", listsPartition},
+		{"a partition is listed in order, and from its end", listsPartition},
 	} {
 		t.Run(c.clause, func(t *testing.T) {
 			t.Run("memory", func(t *testing.T) {

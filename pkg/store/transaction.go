@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -21,6 +22,9 @@ type Transactional[T any] interface {
 	// List reads the items of a partition in the order of their sort keys, strongly
 	// consistent item by item: of a transaction that commits meanwhile it may have a part.
 	List(ctx context.Context, partition string) ([]Item[T], error)
+	// Last reads at most limit items of a partition, those with the highest sort keys, the highest
+	// first, at a cost in proportion to the limit. A limit is at least 1.
+	Last(ctx context.Context, partition string, limit int) ([]Item[T], error)
 	// PutAll writes, or deletes, all of the items or none: none if somebody has written
 	// one of them since it was read. It returns the keys of those that somebody has. After
 	// an error, all are written or none. It takes [MaxTransaction] items of different keys at most.
@@ -41,18 +45,27 @@ func checkSize(items int) error {
 
 // List implements [Transactional].
 func (s *DynamoDB[T]) List(ctx context.Context, partition string) ([]Item[T], error) {
+	return s.query(ctx, partition, math.MaxInt, &dynamodb.QueryInput{})
+}
+
+// Last implements [Transactional].
+func (s *DynamoDB[T]) Last(ctx context.Context, partition string, limit int) ([]Item[T], error) {
+	return s.query(ctx, partition, limit, &dynamodb.QueryInput{ScanIndexForward: aws.Bool(false), Limit: aws.Int32(int32(limit))})
+}
+
+// query reads items of a partition, page by page, until it has enough.
+func (s *DynamoDB[T]) query(ctx context.Context, partition string, enough int, in *dynamodb.QueryInput) ([]Item[T], error) {
 	db, err := s.api()
 	if err != nil {
 		return nil, err
 	}
 	var all []Item[T]
-	pages := dynamodb.NewQueryPaginator(db, &dynamodb.QueryInput{
-		TableName: &s.layout.Table, ConsistentRead: aws.Bool(true),
-		KeyConditionExpression:    aws.String("#partition = :partition"),
-		ExpressionAttributeNames:  map[string]string{"#partition": s.layout.Partition},
-		ExpressionAttributeValues: map[string]types.AttributeValue{":partition": str(partition)},
-	})
-	for pages.HasMorePages() {
+	in.TableName, in.ConsistentRead = &s.layout.Table, aws.Bool(true)
+	in.KeyConditionExpression = aws.String("#partition = :partition")
+	in.ExpressionAttributeNames = map[string]string{"#partition": s.layout.Partition}
+	in.ExpressionAttributeValues = map[string]types.AttributeValue{":partition": str(partition)}
+	pages := dynamodb.NewQueryPaginator(db, in)
+	for pages.HasMorePages() && len(all) < enough {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, s.failed("list "+partition, err)
@@ -61,7 +74,7 @@ func (s *DynamoDB[T]) List(ctx context.Context, partition string) ([]Item[T], er
 			all = append(all, s.item(attributes))
 		}
 	}
-	return all, nil
+	return all[:min(len(all), enough)], nil
 }
 
 // PutAll implements [Transactional]. One item is written by PutItem, which costs half
@@ -125,6 +138,13 @@ func (m *Memory[T]) List(_ context.Context, partition string) ([]Item[T], error)
 	}
 	slices.SortFunc(all, func(a, b Item[T]) int { return strings.Compare(a.Key.Sort, b.Key.Sort) })
 	return all, nil
+}
+
+// Last implements [Transactional].
+func (m *Memory[T]) Last(ctx context.Context, partition string, limit int) ([]Item[T], error) {
+	all, err := m.List(ctx, partition)
+	slices.Reverse(all)
+	return all[:min(len(all), limit)], err
 }
 
 // PutAll implements [Transactional].

@@ -87,6 +87,16 @@ func listsPartition(t *testing.T, open func(int) items) {
 			t.Errorf("%s lists %v, %v", partition, got, err)
 		}
 	}
+	slices.Reverse(want)
+	for _, limit := range []int{1, 3, 4, 5} {
+		got, err := s.Last(t.Context(), "one", limit)
+		if err != nil || !gocmp.Equal(got, want[:min(limit, len(want))]) {
+			t.Errorf("the last %d are %v, %v", limit, got, err)
+		}
+	}
+	if got, err := s.Last(t.Context(), "none", 2); err != nil || len(got) != 0 {
+		t.Errorf("the last of an empty partition are %v, %v", got, err)
+	}
 }
 
 func putAll(t *testing.T, s items, all ...item) []store.Key {
@@ -121,6 +131,35 @@ func TestTransactionsThatMeet(t *testing.T) {
 		lost, err := s.PutAll(t.Context(), item{Key: key("a", "1")}, item{Key: key("a", "2")})
 		if lost != nil || (err != nil) != fails || fails && !fault.IsOwn(err) || db.calls > 5 {
 			t.Errorf("met by %d transactions: %v conflict, %v after %d calls", times, lost, err, db.calls)
+		}
+	}
+}
+
+// counting counts the items that queries read.
+type counting struct {
+	dynamo.DB
+	read int
+}
+
+func (c *counting) Query(ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+	out, err := c.DB.Query(ctx, in, o...)
+	if err == nil {
+		c.read += int(out.ScannedCount)
+	}
+	return out, err
+}
+
+// TestLastReadsNoMoreThanItsLimit holds that old items of a partition cost nothing.
+func TestLastReadsNoMoreThanItsLimit(t *testing.T) {
+	for _, page := range []int{0, 1, 2} {
+		db := &counting{DB: dynamo.Simulated(region.Options{PageSize: page}, table, []string{sorted.Partition, sorted.Sort}).DynamoDB()}
+		s := store.NewDynamoDB[record](db, sorted)
+		for n := range 9 {
+			put(t, s, item{Key: key("one", fmt.Sprint(n))})
+		}
+		got, err := s.Last(t.Context(), "one", 3)
+		if err != nil || len(got) != 3 || db.read > 4 {
+			t.Errorf("with pages of %d it reads %d items for %d, %v: each year makes the answer slower", page, db.read, len(got), err)
 		}
 	}
 }

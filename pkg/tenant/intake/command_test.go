@@ -3,6 +3,7 @@ package intake_test
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"deployhooks/events"
+	. "deployhooks/pkg/tenant/intake"
 	"deployhooks/pkg/tenant/registry"
 	"deployhooks/pkg/tenant/step"
 )
@@ -78,10 +80,16 @@ func TestAnswers(t *testing.T) {
 		"tenant-launching":  {inFlight, `{"action":"tenant","tenant":"acme"}`},
 		"tenant-held":       {heldLaunch, `{"action":"tenant","tenant":"acme"}`},
 		"tenant-active":     {func(h *harness) { inFlight(h); h.finish("acme", registry.Succeeded) }, `{"action":"tenant","tenant":"acme"}`},
-		"tenant-removal":    {func(h *harness) { launched(h); h.deliver(request("2", "acme", "remove", "")) }, `{"action":"tenant","tenant":"acme"}`},
+		"tenant-removal": {func(h *harness) {
+			h.launch("1", "acme")
+			h.pass(time.Minute)
+			h.finish("acme", registry.Succeeded)
+			h.pass(time.Hour)
+			h.deliver(request("2", "acme", "remove", ""))
+		}, `{"action":"tenant","tenant":"acme"}`},
 		"rejected-requests": {func(h *harness) { h.deliver(request("1", "A/B", "launch", specOf("acme", "acme", ""))) }, `{"action":"tenant","tenant":"-"}`},
-		"retried":           {heldLaunch, `{"action":"retry","tenant":"acme","by":"jo"}`},
-		"abandoned":         {heldLaunch, `{"action":"abandon","tenant":"acme","by":"jo"}`},
+		"retried":           {func(h *harness) { heldLaunch(h); h.pass(time.Second) }, `{"action":"retry","tenant":"acme","by":"jo"}`},
+		"abandoned":         {func(h *harness) { heldLaunch(h); h.pass(time.Second) }, `{"action":"abandon","tenant":"acme","by":"jo"}`},
 		"completed":         {inFlight, `{"action":"complete","tenant":"acme","step":"accounts","by":"mobile@example.com"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -89,6 +97,23 @@ func TestAnswers(t *testing.T) {
 			c.before(h)
 			golden(t, name+".json", h.mustAsk(c.request))
 		})
+	}
+}
+
+// TestHistoryIsBounded: a tenant that has lived for years answers as fast as a new one.
+func TestHistoryIsBounded(t *testing.T) {
+	h := newHarness(t)
+	h.launch("0", "acme")
+	for n := range 30 {
+		h.pass(time.Second)
+		h.update("acme", func(tx *registry.Tx) error { return tx.Audit("", "jo", fmt.Sprintf("event %d", n)) })
+	}
+	var s Status
+	if err := json.Unmarshal([]byte(h.mustAsk(`{"action":"tenant","tenant":"acme"}`)), &s); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(s.History); n != 20 || s.History[0].What != "event 29" || s.History[n-1].What != "event 10" {
+		t.Errorf("the answer has %d events, %v: it grows with the tenant's age, or hides what happened last", n, s.History)
 	}
 }
 

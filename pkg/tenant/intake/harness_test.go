@@ -172,6 +172,11 @@ func (f faultyStore) List(ctx context.Context, partition string) (items []item, 
 	return items, err
 }
 
+func (f faultyStore) Last(ctx context.Context, partition string, limit int) (items []item, err error) {
+	err = f.process.call(func() (err error) { items, err = f.Store.Last(ctx, partition, limit); return err })
+	return items, err
+}
+
 func (f faultyStore) PutAll(ctx context.Context, items ...item) (conflicts []store.Key, err error) {
 	err = f.process.call(func() (err error) {
 		for _, i := range items {
@@ -392,7 +397,7 @@ func (h *harness) state(tenants ...string) string {
 		for _, m := range v.Tasks {
 			fmt.Fprintf(&b, "  %s completed %t by %s\n", m.Step, !m.Completed.IsZero(), m.CompletedBy)
 		}
-		audit, err := h.registry.History(context.Background(), tenant)
+		audit, err := h.registry.History(context.Background(), tenant, 1000)
 		if err != nil {
 			h.t.Fatal(err)
 		}

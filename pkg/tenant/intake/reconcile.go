@@ -185,7 +185,7 @@ func save(tx *registry.Tx, r Request, d Decision) error {
 	}
 	what := fmt.Sprintf("%s requested: %s", r.Operation, d.Operation.State)
 	if d.Operation.State == registry.Rejected {
-		what = fmt.Sprintf("request rejected for %d faults", len(d.Operation.Faults))
+		what = fmt.Sprintf("request rejected, faults: %d", len(d.Operation.Faults))
 	}
 	return errors.Join(err, tx.Audit(d.Operation.ID, "request "+r.ID, what))
 }

@@ -37,7 +37,12 @@ type Status struct {
 	Tasks    []TaskStatus `json:"manualTasks,omitempty"`
 	// Operations are all of the tenant, the newest first.
 	Operations []OperationStatus `json:"operations"`
+	// History is what happened last, the newest first: at most [historyLimit] audit events.
+	History []AuditEvent `json:"history"`
 }
+
+// historyLimit is how many audit events an answer has. The registry keeps all.
+const historyLimit = 20
 
 // Progress is how far an operation is.
 type Progress struct {
@@ -96,6 +101,14 @@ type OperationStatus struct {
 	Ended     time.Time               `json:"ended,omitzero"`
 }
 
+// AuditEvent is one thing that happened to a tenant, and who caused it.
+type AuditEvent struct {
+	At        time.Time `json:"at"`
+	By        string    `json:"by"`
+	What      string    `json:"what"`
+	Operation string    `json:"operation,omitempty"`
+}
+
 func (i *Intake) tenants(ctx context.Context) ([]Summary, error) {
 	all, err := i.Registry.Tenants(ctx)
 	if err != nil {
@@ -115,7 +128,7 @@ func summarize(t registry.Tenant) Summary {
 	}
 }
 
-// status reads everything of a tenant, and the blueprint of its operation.
+// status reads everything of a tenant, its newest audit events, and the blueprint of its operation.
 func (i *Intake) status(ctx context.Context, tenant string) (Status, error) {
 	v, err := i.Registry.View(ctx, tenant)
 	if err != nil {
@@ -135,12 +148,20 @@ func (i *Intake) status(ctx context.Context, tenant string) (Status, error) {
 			return Status{}, fmt.Errorf("read blueprint %s: %w", version, err)
 		}
 	}
-	return statusOf(v, b, i.now()), nil
+	events, err := i.Registry.History(ctx, tenant, historyLimit)
+	if err != nil {
+		return Status{}, err
+	}
+	s := statusOf(v, b, i.now())
+	for _, e := range events {
+		s.History = append(s.History, AuditEvent{At: e.At, By: e.By, What: e.What, Operation: e.Operation})
+	}
+	return s, nil
 }
 
 // statusOf puts together what is known of a tenant.
 func statusOf(v registry.View, b *blueprint.Blueprint, now time.Time) Status {
-	s := Status{Summary: summarize(v.Tenant), Steps: []StepStatus{}, Operations: []OperationStatus{}}
+	s := Status{Summary: summarize(v.Tenant), Steps: []StepStatus{}, Operations: []OperationStatus{}, History: []AuditEvent{}}
 	op := v.Operation(v.Tenant.Operation)
 	s.Steps = stepsOf(v, b.Steps, op, now)
 	for _, m := range v.Tasks {

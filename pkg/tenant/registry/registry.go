@@ -165,9 +165,9 @@ func (r *Registry) Open(ctx context.Context) ([]Operation, error) {
 	return all, errors.Join(errs...)
 }
 
-// History reads the audit events of a tenant, the oldest first.
-func (r *Registry) History(ctx context.Context, tenant string) ([]AuditEvent, error) {
-	items, err := r.store.List(ctx, partitionAudit+tenant)
+// History reads the newest audit events of a tenant, the newest first, at most as many as the limit.
+func (r *Registry) History(ctx context.Context, tenant string, limit int) ([]AuditEvent, error) {
+	items, err := r.store.Last(ctx, partitionAudit+tenant, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read the audit events of %s: %w", tenant, err)
 	}

@@ -84,12 +84,15 @@ func TestRecords(t *testing.T) {
 			t.Errorf("open are %+v, %v: one that ended costs for ever, or one that runs is forgotten", open, err)
 		}
 		var audit []string
-		events, err := r.History(t.Context(), "acme")
+		events, err := r.History(t.Context(), "acme", 9)
 		for _, e := range events {
 			audit = append(audit, e.What)
 		}
-		if err != nil || !slices.Equal(audit, []string{"first", "second"}) {
+		if err != nil || !slices.Equal(audit, []string{"second", "first"}) {
 			t.Errorf("history is %v, %v", audit, err)
+		}
+		if events, err := r.History(t.Context(), "acme", 1); err != nil || len(events) != 1 || events[0].What != "second" {
+			t.Errorf("the newest event is %v, %v", events, err)
 		}
 	})
 }
@@ -162,7 +165,7 @@ func TestParallelUpdates(t *testing.T) {
 		if err := g.Wait(); err != nil {
 			t.Fatal(err)
 		}
-		events, _ := r.History(t.Context(), "acme")
+		events, _ := r.History(t.Context(), "acme", 9)
 		if v := view(t, r, "acme"); v.Steps[0].Attempt != 8 || len(events) != 8 {
 			t.Errorf("8 updates made %d, with %d audit events", v.Steps[0].Attempt, len(events))
 		}

@@ -123,6 +123,12 @@ func (s *CountedStore) List(ctx context.Context, partition string) ([]item, erro
 	return s.Store.List(ctx, partition)
 }
 
+// Last implements [registry.Store].
+func (s *CountedStore) Last(ctx context.Context, partition string, limit int) ([]item, error) {
+	s.Calls.Add(1)
+	return s.Store.Last(ctx, partition, limit)
+}
+
 // PutAll implements [registry.Store]. To write nothing is no call.
 func (s *CountedStore) PutAll(ctx context.Context, items ...item) ([]store.Key, error) {
 	if len(items) > 0 {
