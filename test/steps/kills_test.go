@@ -162,6 +162,7 @@ func databases(t *testing.T, tenant string) (found []string) {
 		"SELECT 'visits ' || count(*) FROM visits",
 		"SELECT 'marker ' || step FROM deployhooks_content",
 		"SELECT 'version ' || max(version_id) FROM goose_db_version",
+		"SELECT 'checksum ' || version || ' ' || sha256 FROM deployhooks_migrations",
 	} {
 		rows, err := role.Query(context.Background(), query)
 		if err != nil {

@@ -50,6 +50,29 @@ func TestPostgres(t *testing.T) {
 		"a broken migration": {func(_ *testing.T, _ string, in *step.Input) {
 			in.Files = broken("migrations/00002_second.sql", "-- +goose Up\nALTER TABLE nothing ADD COLUMN x int;\n")
 		}, step.Refused, 0, "a broken migration is tried for ever"},
+		"a migration that was edited after it ran": {func(t *testing.T, _ string, in *step.Input) {
+			apply(t, "postgres", *in)
+			in.Files = broken("migrations/00001_first.sql", "-- +goose Up\nCREATE TABLE pages (path text PRIMARY KEY, title text NOT NULL, author text);\n")
+		}, step.Refused, 0, "the tenant's schema lacks what those of new tenants have, and nobody knows"},
+		"a migration that was added": {func(t *testing.T, _ string, in *step.Input) {
+			apply(t, "postgres", *in)
+			in.Files = broken("migrations/00003_third.sql", "-- +goose Up\nALTER TABLE pages ADD COLUMN author text;\n")
+		}, "", 2, "a tenant is held for a good migration"},
+		"an edited migration that an operator has accepted": {func(t *testing.T, tenant string, in *step.Input) {
+			apply(t, "postgres", *in)
+			in.Files = broken("migrations/00001_first.sql", "-- +goose Up\n-- reviewed\nCREATE TABLE pages (path text PRIMARY KEY, title text NOT NULL);\n")
+			conn := connectAs(t, tenant, password(t, tenant), tenant+"_production")
+			if tag, err := conn.Exec(ctx, "DELETE FROM public.deployhooks_migrations WHERE version = 1"); err != nil || tag.RowsAffected() != 1 {
+				t.Fatal(tag, err)
+			}
+		}, "", 2, "the remedy does not help"},
+		"a database whose migrations have no checksums yet": {func(t *testing.T, tenant string, in *step.Input) {
+			apply(t, "postgres", *in)
+			conn := connectAs(t, tenant, password(t, tenant), tenant+"_production")
+			if _, err := conn.Exec(ctx, "DROP TABLE public.deployhooks_migrations"); err != nil {
+				t.Fatal(err)
+			}
+		}, "", 2, "tenants of an earlier version are held"},
 		"another database than before": {func(_ *testing.T, _ string, in *step.Input) {
 			in.Before = step.Outputs{"database": "another"}
 		}, step.Refused, 0, "a tenant loses its data by a change"},

@@ -75,11 +75,11 @@ func TestAnswers(t *testing.T) {
 		before  func(*harness)
 		request string
 	}{
-		"tenants":           {func(h *harness) { inFlight(h); h.launch("order-2", "beta"); h.finish("beta", registry.Succeeded) }, `{"action":"tenants"}`},
-		"no-tenants":        {func(*harness) {}, `{"action":"tenants"}`},
-		"tenant-launching":  {inFlight, `{"action":"tenant","tenant":"acme"}`},
-		"tenant-held":       {heldLaunch, `{"action":"tenant","tenant":"acme"}`},
-		"tenant-active":     {func(h *harness) { inFlight(h); h.finish("acme", registry.Succeeded) }, `{"action":"tenant","tenant":"acme"}`},
+		"tenants":          {func(h *harness) { inFlight(h); h.launch("order-2", "beta"); h.finish("beta", registry.Succeeded) }, `{"action":"tenants"}`},
+		"no-tenants":       {func(*harness) {}, `{"action":"tenants"}`},
+		"tenant-launching": {inFlight, `{"action":"tenant","tenant":"acme"}`},
+		"tenant-held":      {heldLaunch, `{"action":"tenant","tenant":"acme"}`},
+		"tenant-active":    {func(h *harness) { inFlight(h); h.finish("acme", registry.Succeeded) }, `{"action":"tenant","tenant":"acme"}`},
 		"tenant-removal": {func(h *harness) {
 			h.launch("1", "acme")
 			h.pass(time.Minute)

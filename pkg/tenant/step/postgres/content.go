@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,7 +10,6 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 
 	"deployhooks/pkg/tenant/step"
@@ -48,7 +46,7 @@ func (s *session) complete(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	pending := false
-	err = s.migrations(login, func(p *goose.Provider) error {
+	err = s.migrations(login, func(p *goose.Provider, _ fs.FS) error {
 		pending, err = p.HasPending(ctx)
 		return err
 	})
@@ -68,14 +66,11 @@ func (s *session) fill(ctx context.Context, login Login) error {
 		return fmt.Errorf("log in to database %s: %w", s.Database, classified(err))
 	}
 	defer closeConn(conn)
-	err = s.migrations(login, func(p *goose.Provider) error {
-		_, err := p.Up(ctx)
-		return err
-	})
+	sums, err := s.migrate(ctx, conn, login)
 	if err != nil {
 		return err
 	}
-	if err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return s.content(ctx, tx) }); err != nil {
+	if err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return s.finish(ctx, tx, sums) }); err != nil {
 		return fmt.Errorf("fill database %s: %w", s.Database, classified(err))
 	}
 	return nil
@@ -96,52 +91,21 @@ func (s *session) marked(ctx context.Context, conn querier) (done bool, err erro
 	return done, nil
 }
 
-// migrations calls do with the migrations of the blueprint, if there are any.
-func (s *session) migrations(login Login, do func(*goose.Provider) error) error {
-	if s.Migrations == "" {
-		return nil
-	}
-	files, err := fs.Sub(s.in.Files, path.Clean(s.Migrations))
-	if err != nil {
-		return step.Refuse(err, "Correct the folder of migrations in the blueprint.")
-	}
-	config, err := configuration(login, s.tls, s.kind.dial)
-	if err != nil {
-		return err
-	}
-	db := stdlib.OpenDB(*config)
-	defer db.Close()
-	db.SetMaxOpenConns(1)
-	p, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithDisableGlobalRegistry(true), goose.WithSessionLocker(migrationLock{s}))
-	if err != nil {
-		return step.Refuse(fmt.Errorf("read migrations %s: %w", s.Migrations, err), "Correct the migrations in the blueprint.")
-	}
-	if err := do(p); err != nil {
-		return fmt.Errorf("migrate database %s: %w", s.Database, classified(err))
-	}
-	return nil
-}
-
-// migrationLock keeps a second try from migrating at once: the server releases the try's own lock when the
-// administrator's connection is lost, which is idle meanwhile.
-type migrationLock struct{ *session }
-
-func (l migrationLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
-	return l.locked(conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", l.lockName()))
-}
-
-func (l migrationLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
-	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_unlock(hashtextextended($1, 0))", l.lockName())
-	return err
-}
-
-// content runs the first content and writes the marker, in one transaction with a lock like that of the
-// migrations, unless the marker is there. The values of the settings are those of the
-// transaction, never a part of the SQL.
-func (s *session) content(ctx context.Context, tx pgx.Tx) error {
+// finish records what the migrations and the first content have made, in one transaction with a lock like
+// that of the migrations.
+func (s *session) finish(ctx context.Context, tx pgx.Tx, sums checksums) error {
 	if err := s.locked(tx.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))", s.lockName())); err != nil {
 		return err
 	}
+	if err := sums.write(ctx, tx); err != nil {
+		return err
+	}
+	return s.content(ctx, tx)
+}
+
+// content runs the first content and writes the marker, unless it is there. The values of the
+// settings are those of the transaction, never a part of the SQL.
+func (s *session) content(ctx context.Context, tx pgx.Tx) error {
 	if done, err := s.marked(ctx, tx); err != nil || done {
 		return err
 	}

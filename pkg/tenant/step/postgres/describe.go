@@ -20,7 +20,7 @@ type Parameters struct {
 	CA            string            `json:"ca" doc:"File with the certificate authorities of the server, in PEM; the system's by default, which do not include those of Amazon RDS."`
 	Database      string            `json:"database" required:"true" doc:"Name of the database."`
 	Role          string            `json:"role" doc:"Name of the role that owns the database; the database's name by default."`
-	Migrations    string            `json:"migrations" doc:"Folder of goose migrations (*.sql). They run at every launch and change, as the role."`
+	Migrations    string            `json:"migrations" doc:"Folder of goose migrations (*.sql). They run at every launch and change, as the role. One that was edited after it ran for the tenant is refused: add another instead."`
 	Content       string            `json:"content" doc:"SQL file with the first content. It runs once, in one transaction with the marker that says that it is complete."`
 	Settings      map[string]string `json:"settings" doc:"Values that the first content reads with current_setting('tenant.<name>'), which needs no quoting."`
 }
