@@ -34,6 +34,7 @@ func (h hosts) LookupHost(_ context.Context, host string) ([]string, error) {
 func TestSmoke(t *testing.T) {
 	page := "<title>O&#39;Neill</title>"
 	var written atomic.Int64
+	timeUp := func() {}
 	web := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/login":
@@ -42,6 +43,13 @@ func TestSmoke(t *testing.T) {
 			io.WriteString(w, `{"text": "#000000"}`)
 		case "/plain":
 			http.Redirect(w, r, cloud.URL+"/tenants", http.StatusFound)
+		case "/slow", "/stuck": // the step's time is up while it waits for the page, or for the rest of it
+			if r.URL.Path == "/stuck" {
+				io.WriteString(w, page)
+				w.(http.Flusher).Flush()
+			}
+			timeUp()
+			<-r.Context().Done()
 		case "/endless":
 			for chunk := make([]byte, 1<<16); written.Load() < 64<<20; {
 				n, err := w.Write(chunk)
@@ -86,6 +94,8 @@ func TestSmoke(t *testing.T) {
 		{"a page with another status", map[string]any{"url": web.URL + "/accepted"}, step.NotYet, []string{"answered 202 Accepted"}},
 		{"a page of an error", map[string]any{"url": web.URL + "/broken"}, step.NotYet, []string{"answered 500 Internal Server Error"}},
 		{"an endless page", map[string]any{"url": web.URL + "/endless"}, step.NotYet, []string{"does not show the tenant's title"}},
+		{"a page that does not come", map[string]any{"url": web.URL + "/slow"}, step.NotYet, []string{"log-in page " + web.URL + "/slow: ", "context canceled"}},
+		{"a page whose rest does not come", map[string]any{"url": web.URL + "/stuck"}, step.NotYet, []string{"log-in page " + web.URL + "/stuck: context canceled"}},
 		{"a wrong password", map[string]any{"database": wrong}, step.Refused, []string{"database log-in: "}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -96,7 +106,10 @@ func TestSmoke(t *testing.T) {
 			for k, v := range c.with {
 				p[k] = v
 			}
-			_, err := smoker(web).Apply(context.Background(), input(t, tenant, "smoke", p))
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			timeUp = cancel
+			_, err := smoker(web).Apply(ctx, input(t, tenant, "smoke", p))
 			if class(err) != c.class {
 				t.Fatalf("%v, want class %q: a broken tenant goes live, or a working one does not", err, c.class)
 			}
