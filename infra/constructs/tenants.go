@@ -92,6 +92,7 @@ func NewTenants(scope constructs.Construct, id *string, props *TenantsProps) *Te
 
 	t := &Tenants{Blueprint: b, Workers: map[step.Class]*LambdaFunction{}, versions: map[string]*string{}}
 	constructs.NewConstruct_Override(t, scope, id)
+	t.warnOfMarks(cfg.Tenants.Blueprint)
 	t.in = installation{scope: t, cfg: cfg, notices: props.NoticeTopic, alarms: props.NoticeTopic}
 	if props.AlarmTopic != nil {
 		t.in.alarms = props.AlarmTopic
@@ -130,6 +131,15 @@ func loadBlueprint(v *validation, folder string) *blueprint.Blueprint {
 		v.require(false, "Configuration", "context key %sblueprint: %q:\n%v", config.Prefix, folder, err)
 	}
 	return b
+}
+
+// warnOfMarks warns of values that a copy of the shipped blueprint has not replaced: it compiles as it
+// is, and its launches would be held.
+func (t *Tenants) warnOfMarks(folder string) {
+	if lines := source.Marks(os.DirFS(folder)); len(lines) > 0 {
+		awscdk.Annotations_Of(t).AddWarningV2(jsii.String("deployhooks:exampleValues"), jsii.Sprintf(
+			"%s in %s has values of the shipped example, marked REPLACE in the lines %v: replace them and delete the marks.", source.Main, folder, lines))
+	}
 }
 
 // addRegistry makes the table of all that is known of tenants. It outlives the stack.

@@ -220,7 +220,9 @@ func synthesise(dir string) (err error) {
 	if s.Twice, err = templateOf(newTwice(build)); err != nil {
 		return err
 	}
-	if s.Tenancy, err = templateOf(newTenancy(newApp(""), tenantSettings(), build)); err != nil {
+	stack := newTenancy(newApp(""), tenantSettings(), build)
+	s.Warnings["tenancy"] = annotations(stack, "aws:cdk:warning")
+	if s.Tenancy, err = templateOf(stack); err != nil {
 		return err
 	}
 	if s.TenancyNet, err = templateOf(newTenancy(newApp(""), fullTenantSettings(), build)); err != nil {

@@ -58,6 +58,15 @@ func TestGoldenTenants(t *testing.T) {
 	}
 }
 
+// The shipped blueprint compiles, but its zones and secrets are nobody's.
+func TestValuesOfTheExampleAreWarnedOf(t *testing.T) {
+	t.Parallel()
+	said := strings.Join(warnings["tenancy"], "\n")
+	if !strings.Contains(said, "marked REPLACE in the lines [19 21 22 ") {
+		t.Errorf("the synthesis of the example says %q: launches are held for a zone that was never replaced", said)
+	}
+}
+
 // What is deployed is what package workflow defines, with each substitution it needs and no other.
 func TestStateMachinesAreThoseOfTheBlueprint(t *testing.T) {
 	t.Parallel()

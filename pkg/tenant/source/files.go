@@ -99,3 +99,18 @@ func (c *call) keep(n *yaml.Node, path, name string) {
 	}
 	c.out.Files[name] = text
 }
+
+// mark is on values of the shipped blueprint that are nobody's, such as its domain.
+const mark = "# REPLACE"
+
+// Marks are the lines of blueprint.yaml that are still marked in a copy of the shipped blueprint;
+// none if the file cannot be read.
+func Marks(fsys fs.FS) (lines []int) {
+	text, _ := fs.ReadFile(fsys, Main) // [Load] reports the error
+	for i, line := range strings.Split(string(text), "\n") {
+		if strings.Contains(line, mark) {
+			lines = append(lines, i+1)
+		}
+	}
+	return lines
+}

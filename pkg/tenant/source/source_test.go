@@ -234,3 +234,14 @@ func TestFileLimits(t *testing.T) {
 		t.Errorf("files of any size: %v", err)
 	}
 }
+
+// TestMarks: only the marks themselves count, not a text that speaks of them.
+func TestMarks(t *testing.T) {
+	main := "# replace what is marked REPLACE\nname: shop # REPLACE\nsteps:\n  # REPLACE: the zone\n  - zone: Z1\n"
+	if got := Marks(fstest.MapFS{Main: {Data: []byte(main)}}); !slices.Equal(got, []int{2, 4}) {
+		t.Errorf("marked are the lines %v: a platform engineer looks in vain", got)
+	}
+	if got := Marks(fstest.MapFS{}); got != nil {
+		t.Errorf("without a file, the lines %v are marked", got)
+	}
+}
