@@ -68,11 +68,11 @@ func (c *Clouds) Route53Records(zone string) (found []string) {
 	return found
 }
 
-// AddRoute53Record makes a record.
-func (c *Clouds) AddRoute53Record(zone, name, kind, value string) {
+// AddRoute53Record makes a record, of one value or several.
+func (c *Clouds) AddRoute53Record(zone, name, kind string, values ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.zone(zone)[recordKey{dotted(name), kind}] = recordSet{dotted(name), kind, 300, []string{value}}
+	c.zone(zone)[recordKey{dotted(name), kind}] = recordSet{dotted(name), kind, 300, values}
 }
 
 // ChangeRoute53Record gives a record another value, or deletes it if that is empty.

@@ -8,6 +8,9 @@ import (
 	"strings"
 )
 
+// SigningZone is the region's zone of DKIM keys (DkimAttributes, Amazon SES API v2 Reference).
+const SigningZone = "dkim.us-east-1.amazonses.com"
+
 type identityTag struct{ Key, Value string }
 
 type identity struct {
@@ -23,11 +26,16 @@ func (c *Clouds) Verify(domain string) {
 	c.identities[domain].verified = true
 }
 
-// AddIdentity makes an identity that nobody has tagged.
-func (c *Clouds) AddIdentity(domain string) {
+// AddIdentity makes an identity with tags, each as KEY=VALUE. It has no DKIM tokens yet.
+func (c *Clouds) AddIdentity(domain string, tags ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.identities[domain] = c.newIdentity(nil)
+	i := &identity{}
+	for _, tag := range tags {
+		key, value, _ := strings.Cut(tag, "=")
+		i.tags = append(i.tags, identityTag{key, value})
+	}
+	c.identities[domain] = i
 }
 
 // Identities are the domains of all identities.
@@ -91,6 +99,6 @@ func (i *identity) body() map[string]any {
 	}
 	return map[string]any{
 		"IdentityType": "DOMAIN", "VerifiedForSendingStatus": i.verified, "Tags": i.tags,
-		"DkimAttributes": map[string]any{"Status": status, "Tokens": i.tokens, "SigningEnabled": true},
+		"DkimAttributes": map[string]any{"Status": status, "Tokens": i.tokens, "SigningEnabled": true, "SigningHostedZone": SigningZone},
 	}
 }

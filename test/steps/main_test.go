@@ -82,6 +82,7 @@ var files = fstest.MapFS{
 type network struct {
 	calls  atomic.Int64
 	killAt int64 // 0 is never
+	before func(*http.Request)
 	dead   atomic.Bool
 }
 
@@ -102,6 +103,9 @@ func (n *network) call(do func() error) error {
 
 // Do sends a request.
 func (n *network) Do(r *http.Request) (res *http.Response, err error) {
+	if n.before != nil {
+		n.before(r)
+	}
 	err = n.call(func() error {
 		res, err = http.DefaultClient.Do(r)
 		return err
@@ -146,11 +150,13 @@ type process struct {
 	kinds map[string]step.Kind
 }
 
-// engine counts the executions of manual tasks by name.
-type engine struct{ started map[string]int }
+// engine keeps the executions of manual tasks by name.
+type engine struct {
+	started map[string]workflow.ManualExecution
+}
 
 func (e engine) StartManual(_ context.Context, x workflow.ManualExecution) error {
-	e.started[x.Operation+"-"+x.Step]++
+	e.started[x.Operation+"-"+x.Step] = x
 	return nil
 }
 
@@ -163,7 +169,7 @@ type state struct {
 var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
 func newState() state {
-	return state{registry.New(registry.NewMemory(), func() time.Time { return noon }), engine{map[string]int{}}}
+	return state{registry.New(registry.NewMemory(), func() time.Time { return noon }), engine{map[string]workflow.ManualExecution{}}}
 }
 
 func (s state) process(n *network) process {

@@ -43,12 +43,12 @@ func TestSmoke(t *testing.T) {
 			io.WriteString(w, `{"text": "#000000"}`)
 		case "/plain":
 			http.Redirect(w, r, cloud.URL+"/tenants", http.StatusFound)
-		case "/slow", "/stuck": // the step's time is up while it waits for the page, or for the rest of it
-			if r.URL.Path == "/stuck" {
-				io.WriteString(w, page)
-				w.(http.Flusher).Flush()
-			}
+		case "/slow":
 			timeUp()
+			<-r.Context().Done()
+		case "/stuck": // the step's time is up when the first part is there
+			io.WriteString(w, page)
+			w.(http.Flusher).Flush()
 			<-r.Context().Done()
 		case "/endless":
 			for chunk := make([]byte, 1<<16); written.Load() < 64<<20; {
@@ -109,7 +109,16 @@ func TestSmoke(t *testing.T) {
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			timeUp = cancel
-			_, err := smoker(web).Apply(ctx, input(t, tenant, "smoke", p))
+			clients := smokeClients(web)
+			clients.Resolver = hosts{"127.0.0.1": true, "localhost": true}
+			clients.Web = doer(func(r *http.Request) (*http.Response, error) {
+				res, err := web.Client().Do(r)
+				if r.URL.Path == "/stuck" {
+					cancel()
+				}
+				return res, err
+			})
+			_, err := smoke.New(clients).Apply(ctx, input(t, tenant, "smoke", p))
 			if class(err) != c.class {
 				t.Fatalf("%v, want class %q: a broken tenant goes live, or a working one does not", err, c.class)
 			}
@@ -128,11 +137,9 @@ func TestSmoke(t *testing.T) {
 	}
 }
 
-func smoker(web *httptest.Server) *smoke.Kind {
-	clients := smokeClients(web)
-	clients.Resolver = hosts{"127.0.0.1": true, "localhost": true}
-	return smoke.New(clients)
-}
+type doer func(*http.Request) (*http.Response, error)
+
+func (d doer) Do(r *http.Request) (*http.Response, error) { return d(r) }
 
 // smokeClients reach one web server, by any host name.
 func smokeClients(web *httptest.Server) smoke.Clients {
