@@ -14,8 +14,10 @@ type recordSet struct {
 	Name   string
 	Type   string
 	TTL    int64
-	Values []string `xml:"ResourceRecords>ResourceRecord>Value"`
+	Values []value `xml:"ResourceRecords>ResourceRecord"`
 }
+
+type value struct{ Value string }
 
 type errorXML struct{ Type, Code, Message string }
 
@@ -62,7 +64,11 @@ func (c *Clouds) Route53Records(zone string) (found []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range c.zones[zone] {
-		found = append(found, fmt.Sprintf("%s %s %s", s.Name, s.Type, strings.Join(s.Values, " ")))
+		line := s.Name + " " + s.Type
+		for _, v := range s.Values {
+			line += " " + v.Value
+		}
+		found = append(found, line)
 	}
 	slices.Sort(found)
 	return found
@@ -72,7 +78,11 @@ func (c *Clouds) Route53Records(zone string) (found []string) {
 func (c *Clouds) AddRoute53Record(zone, name, kind string, values ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.zone(zone)[recordKey{dotted(name), kind}] = recordSet{dotted(name), kind, 300, values}
+	set := recordSet{Name: dotted(name), Type: kind, TTL: 300}
+	for _, v := range values {
+		set.Values = append(set.Values, value{v})
+	}
+	c.zone(zone)[recordKey{set.Name, kind}] = set
 }
 
 // ChangeRoute53Record gives a record another value, or deletes it if that is empty.

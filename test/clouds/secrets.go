@@ -7,7 +7,10 @@ import (
 	"strings"
 )
 
-type secret struct{ arn, text, token string }
+type secret struct {
+	arn, text, token string
+	scheduled        bool
+}
 
 // Secret is the text of a secret; empty for none.
 func (c *Clouds) Secret(name string) string {
@@ -26,6 +29,13 @@ func (c *Clouds) PutSecret(name, text string) string {
 	return c.newSecret(name, text, "").arn
 }
 
+// ScheduleDeletion has a secret end its life after a recovery window, as the console does.
+func (c *Clouds) ScheduleDeletion(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.secrets[name].scheduled = true
+}
+
 // Secrets are the names of all secrets.
 func (c *Clouds) Secrets() (names []string) {
 	c.mu.Lock()
@@ -40,7 +50,7 @@ func (c *Clouds) newSecret(name, text, token string) *secret {
 	c.serial++
 	// "Secrets Manager automatically adds a hyphen and six random characters after the secret name at
 	// the end of the ARN" (CreateSecret).
-	s := &secret{fmt.Sprintf("arn:aws:secretsmanager:us-east-1:000000000000:secret:%s-%06d", name, c.serial), text, token}
+	s := &secret{arn: fmt.Sprintf("arn:aws:secretsmanager:us-east-1:000000000000:secret:%s-%06d", name, c.serial), text: text, token: token}
 	c.secrets[name] = s
 	return s
 }
@@ -85,6 +95,10 @@ func (c *Clouds) serveSecrets(w http.ResponseWriter, r *http.Request) {
 		s := c.findSecret(in.SecretID)
 		if s == nil {
 			fail("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+			return
+		}
+		if s.scheduled {
+			fail("InvalidRequestException", "You can't perform this operation on the secret because it was marked for deletion.")
 			return
 		}
 		answerJSON(w, http.StatusOK, map[string]string{"ARN": s.arn, "SecretString": s.text})

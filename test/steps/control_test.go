@@ -77,6 +77,9 @@ func TestManual(t *testing.T) {
 	if got := task(); got.Instructions != "Enter https://"+tenant+".example.com/callback" || got.Due != noon.AddDate(0, 0, 3) {
 		t.Errorf("task %+v: people enter a wrong address, or have no due date", got)
 	}
+	if x := s.engine.started[tenant+"-launch-1-calendar"]; x.Wait != 36*3600 {
+		t.Errorf("the first reminder comes after %d s and not at half-time: people hear of the task when it is late", x.Wait)
+	}
 	complete := func() {
 		t.Helper()
 		err := s.registry.Update(ctx, tenant, func(tx *registry.Tx) error {
@@ -119,6 +122,34 @@ func TestManual(t *testing.T) {
 	run()
 	if got := task(); !got.Completed.IsZero() || !got.Cancelled.IsZero() {
 		t.Errorf("task %+v: what was done for a removed tenant counts as done for the next of its name", got)
+	}
+}
+
+// TestManualDue: a task is due when the blueprint says, and one that is overdue is reminded of at once.
+func TestManualDue(t *testing.T) {
+	s := newState()
+	k := s.process(&network{}).kinds["manual"]
+	p := parameters()["manual"]
+	p["due"] = "10h"
+	in := input(t, newTenant(), "calendar", p)
+	out, err := k.Apply(context.Background(), in)
+	if x := s.engine.started[in.Operation+"-calendar"]; err != nil || x.Wait != 5*3600 || out["due"] != "2026-03-02T22:00:00Z" {
+		t.Errorf("due %s, reminded after %d s, %v: people are asked at another time", out["due"], x.Wait, err)
+	}
+	err = s.registry.Update(context.Background(), in.Tenant, func(tx *registry.Tx) error {
+		found, err := tx.Task("calendar")
+		found.Due = noon.AddDate(0, 0, -1)
+		return joined(err, func() error { return tx.Put(found) })
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Operation = in.Tenant + "-change-1"
+	if _, err := k.Apply(context.Background(), in); err != nil {
+		t.Fatal(err)
+	}
+	if x := s.engine.started[in.Operation+"-calendar"]; x.Wait != 1 {
+		t.Errorf("an overdue task is reminded of after %d s: a negative wait fails its execution", x.Wait)
 	}
 }
 

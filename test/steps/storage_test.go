@@ -50,6 +50,35 @@ func TestS3PrefixKeepsWhatTheTenantChanged(t *testing.T) {
 	}
 }
 
+// TestS3PrefixHalfFilled: a try that goes on after one that was killed keeps what the tenant has changed meanwhile.
+func TestS3PrefixHalfFilled(t *testing.T) {
+	in := input(t, newTenant(), "storage", parameters()["s3-prefix"])
+	cloud.PutObject(in.Tenant+"/production/a.txt", "the tenant's")
+	apply(t, "s3-prefix", in)
+	if got := of(in.Tenant); got["production/a.txt"] != "the tenant's" || got["production/deep/b.html"] == "" {
+		t.Errorf("there is %v: the tenant's content is overwritten, or incomplete", got)
+	}
+}
+
+// TestS3PrefixKept: a prefix is not moved, as the tenant's objects are not, and has no wildcards of IAM.
+func TestS3PrefixKept(t *testing.T) {
+	in := input(t, newTenant(), "storage", parameters()["s3-prefix"])
+	in.Before = apply(t, "s3-prefix", in)
+	for prefix, harm := range map[string]string{
+		"TENANT/moved": "the instance finds none of its objects", "TENANT/a*": "the instance reads what is not its own", "TENANT/${aws:username}": "the instance reads what is not its own",
+	} {
+		p := parameters()["s3-prefix"]
+		p["prefix"] = prefix
+		other := input(t, in.Tenant, "storage", p)
+		if other.Before = in.Before; prefix != "TENANT/moved" {
+			other.Before = nil
+		}
+		if _, err := newState().process(&network{}).kinds["s3-prefix"].Apply(context.Background(), other); class(err) != step.Refused {
+			t.Errorf("prefix %s: %v: %s", prefix, err, harm)
+		}
+	}
+}
+
 // TestPrefixes holds that no step touches what is not under its tenant's prefix.
 func TestPrefixes(t *testing.T) {
 	for _, prefix := range []string{"", "/", "other/production", "tenant", "TENANT/../other", "TENANTx", "//", "./TENANT", "TENANT/\n", "blueprints/TENANT"} {

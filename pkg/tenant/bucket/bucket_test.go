@@ -3,10 +3,15 @@ package bucket_test
 import (
 	"context"
 	"io"
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"deployhooks/pkg/fault"
 	"deployhooks/pkg/tenant/bucket"
 )
 
@@ -24,6 +29,43 @@ func (z *zeros) Read(b []byte) (int, error) {
 		return 0, io.ErrNoProgress
 	}
 	return len(b), nil
+}
+
+// versioned has versions of an object, and one that its policy keeps.
+type versioned struct {
+	bucket.S3
+	deleted []string
+}
+
+func (*versioned) ListObjectVersions(context.Context, *s3.ListObjectVersionsInput, ...func(*s3.Options)) (*s3.ListObjectVersionsOutput, error) {
+	out := &s3.ListObjectVersionsOutput{DeleteMarkers: []types.DeleteMarkerEntry{{Key: aws.String("acme/a"), VersionId: aws.String("marker")}}}
+	for _, key := range []string{"acme/a", "acme/ab", "acme/kept"} {
+		out.Versions = append(out.Versions, types.ObjectVersion{Key: aws.String(key), VersionId: aws.String("1")})
+	}
+	return out, nil
+}
+
+func (v *versioned) DeleteObjects(_ context.Context, in *s3.DeleteObjectsInput, _ ...func(*s3.Options)) (*s3.DeleteObjectsOutput, error) {
+	out := &s3.DeleteObjectsOutput{}
+	for _, o := range in.Delete.Objects {
+		if *o.Key == "acme/kept" {
+			out.Errors = append(out.Errors, types.Error{Key: o.Key, Code: aws.String("AccessDenied"), Message: aws.String("Object is locked")})
+			continue
+		}
+		v.deleted = append(v.deleted, *o.Key+" "+*o.VersionId)
+	}
+	return out, nil
+}
+
+func TestDelete(t *testing.T) {
+	var v versioned
+	b := bucket.Bucket{Name: "tenants", S3: &v}
+	if err := b.Delete(context.Background(), "acme/a"); err != nil || !slices.Equal(v.deleted, []string{"acme/a 1", "acme/a marker"}) {
+		t.Errorf("deleted are %q, %v: what a removal deletes is not gone, or another object is", v.deleted, err)
+	}
+	if err := b.DeleteAll(context.Background(), "acme/"); !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "acme/kept") {
+		t.Errorf("%v: the removal counts as done, and the client's data is still there", err)
+	}
 }
 
 func TestGetHugeObject(t *testing.T) {
