@@ -48,8 +48,10 @@ type environment struct {
 	svc    region.Service
 	users  *region.Stream
 	losses []loss
-	// release is the deployment that a scenario has started, "" without one.
+	// release is the deployment that a scenario has started, "" without one, and blue are
+	// the instances that there were then.
 	release string
+	blue    []string
 }
 
 // start is an environment up and running, the hooks' schedules included.
@@ -84,7 +86,10 @@ func start(t testing.TB, c configuration) *environment {
 }
 
 // deploy starts the release of a scenario.
-func (e *environment) deploy() { e.release = e.Deploy(e.svc, region.Deployment{}) }
+func (e *environment) deploy() {
+	e.blue = e.InService(e.GroupOf(e.svc))
+	e.release = e.Deploy(e.svc, region.Deployment{})
+}
 
 // state is what there is to see of the environment: what changes it is a step.
 func (e *environment) state() string {
