@@ -1,6 +1,8 @@
 package region
 
 import (
+	"time"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	cd "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
@@ -31,6 +33,10 @@ func (r *Region) deployToLaunched(g *deploymentGroup, i *instance) {
 	i.lifecycle = asg.LifecycleStatePendingWait
 	d := r.deployToSome(g, cd.DeploymentCreatorAutoscaling, []string{i.id})
 	r.after(r.timings.Install, func() {
+		if i.dead && i.lifecycle == asg.LifecycleStatePendingWait {
+			r.after(hookTimeout, func() { r.abandonLaunch(d, i) })
+			return
+		}
 		if i.lifecycle != asg.LifecycleStatePendingWait {
 			r.fail(d, cd.ErrorCodeHealthConstraints, "The instance was terminated")
 			return
@@ -41,6 +47,19 @@ func (r *Region) deployToLaunched(g *deploymentGroup, i *instance) {
 		r.putInService(i)
 		r.succeed(d)
 	})
+}
+
+// hookTimeout is the heartbeat timeout of CodeDeploy's launch hook, after which the
+// default result is ABANDON (observed).
+const hookTimeout = 600 * time.Second
+
+// abandonLaunch ends the launch of an instance that died before CodeDeploy had deployed
+// to it: its agent never answers, so that the launch hook times out.
+func (r *Region) abandonLaunch(d *deployment, i *instance) {
+	r.fail(d, cd.ErrorCodeHealthConstraints, "The CodeDeploy agent did not answer")
+	if i.lifecycle == asg.LifecycleStatePendingWait {
+		r.hooked(i, resultAbandon)
+	}
 }
 
 // deployToSome begins a deployment of the last successful revision to some
@@ -63,7 +82,7 @@ func (r *Region) deployToSome(g *deploymentGroup, creator cd.DeploymentCreator, 
 // outdatedInstancesStrategy). One for all of them is assumed, and when.
 func (r *Region) updateOutdated(d *deployment) {
 	g := d.group
-	if d.partial() || g.deleted || g.config.OutdatedInstancesStrategy == cd.OutdatedInstancesStrategyIgnore || g.revision != d.revision {
+	if d.partial() || g.deleted || g.config.OutdatedInstancesStrategy == cd.OutdatedInstancesStrategyIgnore || g.revision != d.revision || g.revision == "" {
 		return
 	}
 	var outdated []*instance

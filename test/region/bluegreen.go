@@ -95,7 +95,9 @@ func (g *group) inService() []*instance {
 }
 
 // install puts the revision on the instances that are there now. Those that
-// green launches from here to the end of the reroute get none.
+// green launches from here to the end of the reroute get none. "Deployment to at least
+// one instance must succeed" ("CodeDeploy instance health"); that one is enough is so
+// with the configuration CodeDeployDefault.AllAtOnce, and assumed with every other.
 func (r *Region) install(d *deployment) {
 	if !r.enterStage(d, StageInstall) {
 		return
@@ -107,6 +109,10 @@ func (r *Region) install(d *deployment) {
 	r.emitInstances(d, installing, stateStart)
 	r.after(cmp.Or(d.script.Installs, r.timings.Install), func() {
 		if d.over() {
+			return
+		}
+		if !slices.ContainsFunc(installing, func(i *instance) bool { return !i.dead }) {
+			r.fail(d, cd.ErrorCodeHealthConstraints, "The overall deployment failed because too many individual instances failed deployment")
 			return
 		}
 		for _, i := range installing {

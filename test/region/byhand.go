@@ -52,9 +52,7 @@ func (r *Region) Kill(instance string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if i := r.instances[instance]; i != nil {
-		i.dead = true
-		r.dropInFlight(i)
-		r.answersMayHaveChanged(i)
+		r.die(i)
 	}
 }
 

@@ -20,8 +20,8 @@ func (r *Region) reconcile(g *group) {
 	}
 	counted := g.counted()
 	if missing := g.desired() - len(counted); missing > 0 && !g.isSuspended(processLaunch) {
-		if r.lacksTargetGroup(g) {
-			r.failLaunch(g)
+		if reason := r.cannotLaunch(g); reason != "" {
+			r.failLaunch(g, reason)
 			missing = 0
 		}
 		for range missing {
@@ -72,7 +72,11 @@ func (r *Region) rebalance(g *group) {
 		n[i.zone]++
 	}
 	byCount := func(a, b string) int { return cmp.Or(cmp.Compare(n[a], n[b]), strings.Compare(a, b)) }
-	least, most := slices.MinFunc(g.zones(), byCount), slices.MaxFunc(g.zones(), byCount)
+	zones := r.workingZones(g)
+	if len(zones) == 0 {
+		return
+	}
+	least, most := slices.MinFunc(zones, byCount), slices.MaxFunc(zones, byCount)
 	if n[most]-n[least] >= 2 {
 		g.rebalancing = r.launch(g)
 		g.rebalancing.zone = least
@@ -92,11 +96,21 @@ func (r *Region) lacksTargetGroup(g *group) bool {
 // (assumed).
 const launchAgain = time.Minute
 
-func (r *Region) failLaunch(g *group) {
+// cannotLaunch says why a group cannot launch anything, empty if it can.
+func (r *Region) cannotLaunch(g *group) string {
+	switch {
+	case r.lacksTargetGroup(g):
+		return "One or more target groups not found. Validating load balancer configuration failed."
+	case len(r.workingZones(g)) == 0:
+		return "We currently do not have sufficient capacity in the Availability Zones you requested. Launching EC2 instance failed."
+	}
+	return ""
+}
+
+func (r *Region) failLaunch(g *group, reason string) {
 	if g.launchFailed {
 		return // the next attempt is on its way
 	}
-	const reason = "One or more target groups not found. Validating load balancer configuration failed."
 	a := r.beginActivity(g, nil, "Launching a new EC2 instance.  Status Reason: "+reason, "an instance was started in response to a difference between desired and actual capacity")
 	r.endActivity(a, asg.ScalingActivityStatusCodeFailed, reason)
 	g.launchFailed = true

@@ -9,6 +9,7 @@ import (
 type flight struct {
 	target *target
 	stream *Stream
+	node   string // the zone of the load balancer's node
 	sent   time.Time
 	until  time.Time
 }

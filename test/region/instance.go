@@ -86,10 +86,9 @@ func (r *Region) launch(g *group) *instance {
 	if i := r.start(g); i != nil {
 		return i
 	}
-	zones := g.zones()
 	i := &instance{
 		id:        "i-0" + r.ids.hex("instance", 16),
-		zone:      zones[g.launches%len(zones)],
+		zone:      r.launchZone(g),
 		group:     g,
 		launched:  r.clock.now,
 		ec2:       pending,

@@ -115,6 +115,7 @@ type state struct {
 	ids   ids
 
 	addresses     map[string]*instance // by private IP address
+	failedZones   map[string]time.Time // and since when
 	instances     map[string]*instance
 	groups        map[string]*group
 	deletedGroups []*group // for their scaling activities
@@ -152,6 +153,7 @@ func New(o Options) *Region {
 		clock:        clock{now: o.Start},
 		instances:    map[string]*instance{},
 		addresses:    map[string]*instance{},
+		failedZones:  map[string]time.Time{},
 		groups:       map[string]*group{},
 		balancers:    map[string]*balancer{},
 		targets:      map[string]*targetGroup{},

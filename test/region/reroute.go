@@ -93,7 +93,7 @@ func (r *Region) greenIsHealthy(d *deployment) bool {
 	for _, tg := range r.loadBalancing(d) {
 		for _, id := range d.targets {
 			t := tg.target(targetKey{id, tg.port})
-			if i := r.instances[id]; i.ec2 == running && len(tg.balancers) > 0 && (t == nil || !t.isHealthy()) {
+			if i := r.instances[id]; i != nil && i.ec2 == running && len(tg.balancers) > 0 && (t == nil || !t.isHealthy()) {
 				return false
 			}
 		}

@@ -27,6 +27,9 @@ type Service struct {
 	// Group is the Auto Scaling group's name; "<application>-<deployment
 	// group>" unless set.
 	Group string
+	// Zones are the Availability Zones of the group and of the load balancers' nodes, such
+	// as eu-west-1a. Unless set, the group has two and nodes never fail.
+	Zones []string
 	// HealthCheck is the group's health-check type; "ELB" unless set. The
 	// grace period is Grace, 60 s unless set.
 	HealthCheck string
@@ -88,6 +91,7 @@ func (r *Region) AddService(s Service) Service {
 			})
 		}
 		r.balance(tg, "alb-"+name)
+		tg.zones = s.Zones
 		sources = append(sources, source{kind: sourceELBV2, id: tg.arn})
 		lb.TargetGroupInfoList = append(lb.TargetGroupInfoList, cd.TargetGroupInfo{Name: aws.String(name)})
 	}
@@ -143,7 +147,7 @@ func (r *Region) addServiceGroup(s Service, sources []source) {
 		LaunchTemplate: &asg.LaunchTemplateSpecification{
 			LaunchTemplateId: aws.String("lt-0" + r.ids.hex("launch template", 16)), Version: aws.String("$Latest"),
 		},
-		VPCZoneIdentifier: aws.String("subnet-0a,subnet-0b"),
+		VPCZoneIdentifier: aws.String("subnet-0a,subnet-0b"), AvailabilityZones: slices.Clone(s.Zones),
 	})
 	g.vpc = vpc
 	g.bareAnswers = s.BareAnswers

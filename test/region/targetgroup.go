@@ -24,6 +24,7 @@ type targetGroup struct {
 	// balancers are the ARNs of the load balancers that route to it. Without
 	// one its targets are unused.
 	balancers []string
+	zones     []string  // of their nodes; none where nobody has said
 	targets   []*target // by instance and port
 	// routes are the targets that requests go to, worked out anew when a
 	// target has come, gone or changed its state: a request must not cost a

@@ -23,6 +23,10 @@ type Timings struct {
 	// attributes for your Network Load Balancer"); about that was measured.
 	// Negative for not at all.
 	Propagate time.Duration // 2 min
+	// DNS is how long the address of a load balancer's node in a failed zone is still in
+	// use: "The DNS entry also specifies the time-to-live (TTL) of 60 seconds" ("How Elastic
+	// Load Balancing works"), and half a minute until it is removed (assumed).
+	DNS time.Duration // 90 s
 	// Replace is how long Auto Scaling takes to notice that an instance has
 	// become unhealthy.
 	Replace time.Duration // 30 s
@@ -45,6 +49,7 @@ func (t Timings) orDefault() Timings {
 		{&t.Shutdown, 20 * time.Second},
 		{&t.Attach, 10 * time.Second},
 		{&t.Propagate, 2 * time.Minute},
+		{&t.DNS, 90 * time.Second},
 		{&t.Replace, 30 * time.Second},
 		{&t.Poll, 5 * time.Second},
 		{&t.Deliver, time.Second},

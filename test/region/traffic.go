@@ -183,6 +183,11 @@ func (r *Region) tick(s *Stream) {
 func (r *Region) send(s *Stream) {
 	second := s.second(r.clock.now)
 	second.Requests++
+	node, live := r.node(s)
+	if !live {
+		s.fail(causeDeadNode, nil, "the load balancer's node is in a zone that has failed, and still in the DNS") // no connection
+		return
+	}
 	targets := r.routable(s.target)
 	second.Serving = len(targets)
 	if len(targets) == 0 {
@@ -215,7 +220,7 @@ func (r *Region) send(s *Stream) {
 		i.inFlight = slices.DeleteFunc(i.inFlight, func(f flight) bool { return !f.until.After(now) })
 		i.crowded = 2*len(i.inFlight) + 32
 	}
-	i.inFlight = append(i.inFlight, flight{target: t, stream: s, sent: now, until: now.Add(takes)})
+	i.inFlight = append(i.inFlight, flight{target: t, stream: s, node: node, sent: now, until: now.Add(takes)})
 }
 
 // routable are the targets that a load balancer sends requests to.

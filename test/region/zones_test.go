@@ -1,0 +1,115 @@
+package region_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"deployhooks/test/region"
+)
+
+// zones are those of an environment of three.
+var zones = []string{"eu-west-1a", "eu-west-1b", "eu-west-1c"}
+
+// zonal is a region with a service in three zones, and its users.
+func zonal(t *testing.T, instances int) (*region.Region, region.Service, *region.Stream) {
+	t.Helper()
+	r := region.New(region.Options{RebalancesZones: true})
+	svc := r.AddService(region.Service{
+		Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Instances: instances, Zones: zones,
+	})
+	users := r.StartTraffic(region.Traffic{TargetGroup: "web", PerSecond: 10})
+	r.Advance(time.Minute)
+	return r, svc, users
+}
+
+// perZone counts a group's instances in service by zone.
+func perZone(r *region.Region, group string) map[string]int {
+	n := map[string]int{}
+	for _, i := range r.InService(group) {
+		n[r.ZoneOf(i)]++
+	}
+	return n
+}
+
+func TestInstancesAreSpreadOverZones(t *testing.T) {
+	r, svc, _ := zonal(t, 6)
+	r.Kill(slices.MinFunc(r.InService(svc.Group), func(a, b string) int { return len(r.ZoneOf(a)) - len(r.ZoneOf(b)) }))
+	r.Advance(10 * time.Minute)
+	for _, zone := range zones {
+		if n := perZone(r, svc.Group)[zone]; n != 2 {
+			t.Errorf("%d of 6 instances are in %s: its loss costs more than a third", n, zone)
+		}
+	}
+}
+
+// TestAZoneFails: what is in it dies at once, its share of the load balancer's nodes fails
+// for as long as the DNS names it, and the group grows elsewhere until it is back.
+func TestAZoneFails(t *testing.T) {
+	r, svc, users := zonal(t, 3)
+	failedAt := r.Now()
+	r.FailZone(zones[0])
+	r.Advance(10 * time.Minute)
+	if n := perZone(r, svc.Group); n[zones[0]] != 0 || len(r.InService(svc.Group)) != 3 {
+		t.Errorf("ten minutes after its zone failed the group is at %v, not at three in the others", n)
+	}
+	causes := map[string]int{}
+	for _, f := range users.Failures() {
+		causes[f.Cause] += f.Requests
+		if late := f.Last.Sub(failedAt); late > 90*time.Second {
+			t.Errorf("%s failed %s after the zone: %+v", f.Cause, late, f)
+		}
+	}
+	if causes["dead-node"] < 250 || causes["not-answering"] == 0 {
+		t.Errorf("failures by cause: %v, want a third of 90 s at the load balancer's node, and some until the health checks notice", causes)
+	}
+	before := users.Total().Failed
+	r.RestoreZone(zones[0])
+	r.Advance(15 * time.Minute)
+	if n := perZone(r, svc.Group); n[zones[0]] != 1 {
+		t.Errorf("the zone is back, and the group is at %v: the next failure costs two of three", n)
+	}
+	if now := users.Total().Failed; now != before {
+		t.Errorf("%d requests failed while the group evened out its zones", now-before)
+	}
+}
+
+func TestAllZonesFail(t *testing.T) {
+	r, svc, _ := zonal(t, 3)
+	for _, zone := range zones {
+		r.FailZone(zone)
+	}
+	r.Advance(10 * time.Minute)
+	if n := len(r.Running()); n != 0 {
+		t.Errorf("%d instances run where every zone has failed", n)
+	}
+	r.RestoreZone(zones[1])
+	r.Advance(10 * time.Minute)
+	if n := perZone(r, svc.Group); n[zones[1]] != 3 {
+		t.Errorf("a zone is back, and the group is at %v", n)
+	}
+}
+
+// TestAnInstanceDiesBeforeItsDeployment: CodeDeploy waits for its agent until the launch
+// hook times out, and the group launches another one.
+func TestAnInstanceDiesBeforeItsDeployment(t *testing.T) {
+	r, svc, _ := zonal(t, 3)
+	r.RunDeployment(svc, region.Deployment{}) // whose hook deploys to what is launched
+	group := r.GroupOf(svc)
+	known := r.Running()
+	r.Scale(group, 4)
+	r.Advance(30 * time.Second)
+	for _, i := range r.Running() {
+		if !slices.Contains(known, i) {
+			r.Kill(i)
+		}
+	}
+	r.Advance(8 * time.Minute)
+	if n := len(r.InService(group)); n != 3 {
+		t.Errorf("%d instances in service: one that was never deployed to is among them", n)
+	}
+	r.Advance(10 * time.Minute)
+	if n := len(r.InService(group)); n != 4 {
+		t.Errorf("%d instances in service after the launch hook has timed out, want 4", n)
+	}
+}
