@@ -9,6 +9,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"deployhooks/infra/build"
+	"deployhooks/infra/central"
 	"deployhooks/infra/config"
 	"deployhooks/infra/constructs"
 	"deployhooks/infra/hooks"
@@ -34,6 +35,13 @@ func Synthesise(ctx context.Context, programs string) (err error) {
 	cfg, err := config.Parse(given)
 	if err != nil {
 		return err
+	}
+	if len(cfg.Central) > 0 {
+		central.NewStack(app, jsii.String(config.CentralName), &constructs.CentralProps{
+			Senders: jsii.Strings(cfg.Central...), NotifyEmails: jsii.Strings(cfg.NotifyEmails...),
+		})
+		app.Synth(nil)
+		return nil
 	}
 	functions := []string{"repair", "drain"}
 	if cfg.Tenants.Blueprint != "" {
