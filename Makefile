@@ -63,6 +63,14 @@ diff: need-go need-node need-arch ## Show what a deployment would change
 	$(call first-run,Building the functions and the CDK program)
 	$(CDK) diff $(CONTEXT) $(ARGS)
 
+.PHONY: publish
+publish: need-go need-node need-arch ## Upload programs for StackSets and write their template (BUCKET=<beginning of the buckets' names>, REGIONS=<some>)
+	@test -n "$(BUCKET)" || { echo "give BUCKET=acme-deployhooks, say, for buckets acme-deployhooks-<region>" >&2; exit 1; }
+	$(call first-run,Building the functions and the CDK program)
+	@rm -rf build/stackset
+	$(CDK) synth --quiet --no-path-metadata --output build/stackset -c "deployhooks:assetBucket=$(BUCKET)" $(CONTEXT) $(ARGS)
+	@go run ./infra/publish --regions "$(REGIONS)" build/stackset
+
 .PHONY: destroy
 destroy: need-go need-node need-arch synth ## Say what is kept, ask, and remove the stacks
 	@go run ./infra/kept cdk.out

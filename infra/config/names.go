@@ -33,6 +33,9 @@ var (
 	busName = form(`^[A-Za-z0-9._-]{1,256}$`, "not the name of an event bus")
 	// busARN may be that of a bus of another account and region.
 	busARN = form(`^arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9._-]{1,256}$`, "not the ARN of an event bus")
+	// bucketPrefix leaves room for a hyphen and a region in the 63 characters that S3 takes
+	// (Amazon S3 user guide, "General purpose bucket naming rules").
+	bucketPrefix = form(`^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]$`, "not the beginning of a bucket's name")
 	// sender is an account, or an organization (AWS Organizations API reference,
 	// Organization).
 	sender         = form(`^([0-9]{12}|o-[a-z0-9]{10,32})$`, "neither the ID of an account, 12 digits, nor that of an organization, such as o-a1b2c3d4e5")

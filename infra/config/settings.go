@@ -124,6 +124,8 @@ func sharedSettings(h *Hooks) []setting {
 		{"eventBus", "default", "the bus that outcomes are put on", text(&h.EventBus, "an event bus name of at most 256 letters, digits and . - _", busName)},
 		{"centralEventBus", "", "the bus, of another account or region as well, that all outcomes are also sent to, such as that of the central stack; none means nowhere else",
 			text(&h.CentralEventBus, "the ARN of an event bus", busARN)},
+		{"assetBucket", "", "deploys without the CDK's bootstrap, as StackSets do: programs are read from the bucket <assetBucket>-<region>, where make publish puts them; none means the bucket of the bootstrap",
+			text(&h.AssetBucket, "the beginning of buckets' names, 3 to 40 small letters, digits and hyphens", bucketPrefix)},
 		{"central", "", "who may send to the central stack, which collects the outcomes of many accounts and is deployed instead of the others; of their settings it uses notifyEmails only",
 			list(&h.Central, "IDs of accounts or organizations", sender)},
 		{"acceptEventsFrom", "", "whose events are accepted besides those of the stack's own account and region, where a topic or bus forwards them",
