@@ -63,6 +63,10 @@ diff: need-go need-node need-arch ## Show what a deployment would change
 	$(call first-run,Building the functions and the CDK program)
 	$(CDK) diff $(CONTEXT) $(ARGS)
 
+.PHONY: smoke
+smoke: synth ## Check what is deployed, in your account, without changing anything: functions, alarms, queues, roles
+	@go run ./infra/smoke cdk.out
+
 .PHONY: publish
 publish: need-go need-node need-arch ## Upload programs for StackSets and write their template (BUCKET=<beginning of the buckets' names>, REGIONS=<some>)
 	@test -n "$(BUCKET)" || { echo "give BUCKET=acme-deployhooks, say, for buckets acme-deployhooks-<region>" >&2; exit 1; }

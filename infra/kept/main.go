@@ -3,14 +3,14 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"slices"
 	"strings"
+
+	"deployhooks/infra/assembly"
 )
 
 func main() {
@@ -24,53 +24,26 @@ func main() {
 	}
 }
 
-// assembly is what is read of a cloud assembly's manifest.json.
-type assembly struct {
-	Artifacts map[string]struct {
-		Type       string `json:"type"`
-		Properties struct {
-			TemplateFile string `json:"templateFile"`
-		} `json:"properties"`
-	} `json:"artifacts"`
-}
-
-// template is what is read of a template.
-type template struct {
-	Resources map[string]struct {
-		Type           string
-		DeletionPolicy string
-		Metadata       map[string]any
-	}
-}
-
 // list writes, for each stack, the resources that CloudFormation retains, or keeps a
 // snapshot of, when the stack is deleted.
-func list(assemblyFolder fs.FS, out io.Writer) error {
-	var a assembly
-	if err := read(assemblyFolder, "manifest.json", &a); err != nil {
+func list(folder fs.FS, out io.Writer) error {
+	stacks, err := assembly.Read(folder)
+	if err != nil {
 		return err
 	}
-	for _, stack := range slices.Sorted(maps.Keys(a.Artifacts)) {
-		artifact := a.Artifacts[stack]
-		if artifact.Type != "aws:cloudformation:stack" {
-			continue
-		}
-		var t template
-		if err := read(assemblyFolder, artifact.Properties.TemplateFile, &t); err != nil {
-			return err
-		}
-		kept := keptOf(t)
+	for _, stack := range stacks {
+		kept := keptOf(stack)
 		if len(kept) == 0 {
 			kept = []string{"nothing"}
 		}
-		fmt.Fprintf(out, "A destroy of %s keeps:\n  %s\n", stack, strings.Join(kept, "\n  "))
+		fmt.Fprintf(out, "A destroy of %s keeps:\n  %s\n", stack.Name, strings.Join(kept, "\n  "))
 	}
 	return nil
 }
 
 // keptOf are the resources that outlive a stack, sorted.
-func keptOf(t template) (kept []string) {
-	for id, r := range t.Resources {
+func keptOf(stack assembly.Stack) (kept []string) {
+	for id, r := range stack.Resources {
 		name := id
 		if path, ok := r.Metadata["aws:cdk:path"].(string); ok {
 			name = strings.TrimSuffix(path, "/Resource")
@@ -84,15 +57,4 @@ func keptOf(t template) (kept []string) {
 	}
 	slices.Sort(kept)
 	return kept
-}
-
-func read(from fs.FS, file string, into any) error {
-	b, err := fs.ReadFile(from, file)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(b, into); err != nil {
-		return fmt.Errorf("read %s: %w", file, err)
-	}
-	return nil
 }
