@@ -10,7 +10,9 @@ ARCH      ?= arm64
 HOST_ARCH  = $(patsubst amd64,x86_64,$(shell go env GOHOSTARCH))
 CDK       := npx --yes aws-cdk@2.1148.1
 # An ARCH that is given is the one that is deployed, whatever cdk.json says.
-CONTEXT    = $(if $(filter file,$(origin ARCH)),,-c deployhooks:architecture=$(ARCH))
+# So is an ENVIRONMENT; an empty one, as an unset variable of the shell leaves, is refused.
+CONTEXT    = $(if $(filter file,$(origin ARCH)),,-c deployhooks:architecture=$(ARCH)) \
+             $(if $(filter undefined,$(origin ENVIRONMENT)),,-c "deployhooks:environment=$(ENVIRONMENT)")
 
 # jsii's warnings about the Node version, on every start. README.md says which to use.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 18,20,22,24
@@ -55,6 +57,28 @@ synth: need-go need-node need-arch ## Synthesise the CloudFormation templates in
 deploy: need-go need-node need-arch ## Build, and deploy the stacks with your AWS credentials
 	$(call first-run,Building the functions and the CDK program)
 	$(CDK) deploy --all $(CONTEXT) $(ARGS)
+
+.PHONY: diff
+diff: need-go need-node need-arch ## Show what a deployment would change
+	$(call first-run,Building the functions and the CDK program)
+	$(CDK) diff $(CONTEXT) $(ARGS)
+
+.PHONY: smoke
+smoke: synth ## Check what is deployed, in your account, without changing anything: functions, alarms, queues, roles
+	@go run ./infra/smoke cdk.out
+
+.PHONY: publish
+publish: need-go need-node need-arch ## Upload programs for StackSets and write their template (BUCKET=<beginning of the buckets' names>, REGIONS=<some>)
+	@test -n "$(BUCKET)" || { echo "give BUCKET=acme-deployhooks, say, for buckets acme-deployhooks-<region>" >&2; exit 1; }
+	$(call first-run,Building the functions and the CDK program)
+	@rm -rf build/stackset
+	$(CDK) synth --quiet --no-path-metadata --output build/stackset -c "deployhooks:assetBucket=$(BUCKET)" $(CONTEXT) $(ARGS)
+	@go run ./infra/publish --regions "$(REGIONS)" build/stackset
+
+.PHONY: destroy
+destroy: need-go need-node need-arch synth ## Say what is kept, ask, and remove the stacks
+	@go run ./infra/kept cdk.out
+	$(CDK) destroy --all --app cdk.out $(ARGS)
 
 ##@ Work on it
 
@@ -102,7 +126,8 @@ clean: ## Remove everything that was built
 help: ## Show this
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo 'Options of demo, region, synth and deploy go in ARGS: make region ARGS="--port 4777", make demo ARGS=--help.'
+	@echo 'Options of demo, region, synth, deploy, diff and destroy go in ARGS: make region ARGS="--port 4777", make demo ARGS=--help.'
+	@echo 'synth, deploy, diff, destroy, smoke and record take ENVIRONMENT=<a name or a path of infra/environment/*.yaml>.'
 	@echo 'What is deployed is set by context keys, deployhooks:…, in cdk.json or with ARGS="-c deployhooks:repairMode=plan":'
 	@echo 'README.md, "Configuration", has the table. Tenants are launched with a blueprint only:'
 	@echo '  make deploy ARGS="-c deployhooks:blueprint=DIR"      (README.md, "Tenants")'

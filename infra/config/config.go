@@ -21,6 +21,9 @@ type Hooks struct {
 	NotifyEmails     []string
 	AlarmTopicARN    string   // empty means the notices topic
 	EventBus         string   // a name
+	CentralEventBus  string   // an ARN; empty for none
+	AssetBucket      string   // begins buckets' names; empty for those of the CDK's bootstrap
+	Central          []string // IDs of accounts and organizations; with any, the stack is the central one
 	AcceptEventsFrom []string // <account>/<region> pairs, besides the stack's own
 	LogLevel         string   // DEBUG, INFO, WARN or ERROR
 	LogRetentionDays int

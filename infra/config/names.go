@@ -30,7 +30,15 @@ var (
 	// busName is the name of a bus of the account's own: a slash is in those of
 	// partners only, which take no events of ours (EventBridge API reference,
 	// CreateEventBus).
-	busName        = form(`^[A-Za-z0-9._-]{1,256}$`, "not the name of an event bus")
+	busName = form(`^[A-Za-z0-9._-]{1,256}$`, "not the name of an event bus")
+	// busARN may be that of a bus of another account and region.
+	busARN = form(`^arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9._-]{1,256}$`, "not the ARN of an event bus")
+	// bucketPrefix leaves room for a hyphen and a region in the 63 characters that S3 takes
+	// (Amazon S3 user guide, "General purpose bucket naming rules").
+	bucketPrefix = form(`^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]$`, "not the beginning of a bucket's name")
+	// sender is an account, or an organization (AWS Organizations API reference,
+	// Organization).
+	sender         = form(`^([0-9]{12}|o-[a-z0-9]{10,32})$`, "neither the ID of an account, 12 digits, nor that of an organization, such as o-a1b2c3d4e5")
 	sourceOfEvents = form(`^[0-9]{12}/[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$`, "not of the form <account>/<region>, such as 123456789012/eu-west-1")
 	// targetGroup is what Elastic Load Balancing takes as a name, at most 32 letters,
 	// digits and hyphens, neither first nor last a hyphen (API reference,

@@ -6,6 +6,16 @@ const HooksName = "deployhooks"
 // TenantsName is the name of the tenants stack.
 const TenantsName = "deployhooks-tenants"
 
+// CentralName is the name of the central stack.
+const CentralName = "deployhooks-central"
+
+// The outputs of the central stack, for people and scripts.
+const (
+	CentralBusOutput        = "EventBusArn" // for the setting centralEventBus of the accounts that send
+	CentralTopicOutput      = "TopicArn"    // to subscribe to
+	CentralDeadLetterOutput = "DeadLetterUrl"
+)
+
 // The outputs of the tenants stack, for people and scripts.
 const (
 	RequestTopicOutput     = "RequestTopicArn"    // to publish requests to

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -44,13 +45,7 @@ func (f *Program) alarms() []alarm {
 // queueAlarms are those of the queues and of the schedule.
 func (f *QueuedFunction) queueAlarms() []alarm {
 	five := awscdk.Duration_Minutes(jsii.Number(5))
-	alarms := []alarm{{
-		id: "DeadLetterAlarm",
-		description: "Messages were moved to the dead-letter queue in the last five minutes. It goes off again for further ones, and ends although they remain. " +
-			"Read them and the function's logs, fix the cause, then redrive those that came from the function's queue.",
-		metric:    f.newDeadLetters(five),
-		threshold: 1,
-	}, {
+	alarms := []alarm{deadLetterAlarm(f.DeadLetters, "Read them and the function's logs, fix the cause, then redrive those that came from the function's queue."), {
 		id:          "StaleAlarm",
 		description: fmt.Sprintf("Messages wait for more than %v minutes: the function does not keep up, or is throttled.", f.queue.stale/60),
 		metric:      f.Queue.MetricApproximateAgeOfOldestMessage(&awscloudwatch.MetricOptions{Period: five, Statistic: jsii.String("Maximum")}),
@@ -77,6 +72,17 @@ func addAlarms(scope constructs.Construct, alarms []alarm, to awssns.ITopic) {
 	}
 }
 
+// deadLetterAlarm goes off when messages are moved to a dead-letter queue, whose remedy is
+// what to do then.
+func deadLetterAlarm(deadLetters awssqs.IQueue, remedy string) alarm {
+	return alarm{
+		id:          "DeadLetterAlarm",
+		description: "Messages were moved to the dead-letter queue in the last five minutes. It goes off again for further ones, and ends although they remain. " + remedy,
+		metric:      newDeadLetters(deadLetters, awscdk.Duration_Minutes(jsii.Number(5))),
+		threshold:   1,
+	}
+}
+
 // newDeadLetters is how many messages the dead-letter queue has more than five
 // minutes before. Nothing counts arrivals: NumberOfMessagesSent leaves out what a
 // redrive policy moves (SQS developer guide, "Available CloudWatch metrics for
@@ -85,11 +91,11 @@ func addAlarms(scope constructs.Construct, alarms []alarm, to awssns.ITopic) {
 // that there is one to compare with ("Using metric math", CloudWatch user guide).
 // The maximum of five minutes bridges the seconds in which somebody reads the
 // messages and they are invisible.
-func (f *QueuedFunction) newDeadLetters(period awscdk.Duration) awscloudwatch.IMetric {
+func newDeadLetters(deadLetters awssqs.IQueue, period awscdk.Duration) awscloudwatch.IMetric {
 	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
 		Expression: jsii.String("DIFF(FILL(visible, 0))"),
 		UsingMetrics: &map[string]awscloudwatch.IMetric{
-			"visible": f.DeadLetters.MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{Period: period, Statistic: jsii.String("Maximum")}),
+			"visible": deadLetters.MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{Period: period, Statistic: jsii.String("Maximum")}),
 		},
 		Label:  jsii.String("new dead letters"),
 		Period: period,

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
 
 	"deployhooks/infra/config"
 )
@@ -126,6 +127,9 @@ func NewDeploymentHooks(scope constructs.Construct, id *string, props *Deploymen
 	h.addDrains()
 	h.addRepair()
 	h.addDrain()
+	if bus := cfg.CentralEventBus; bus != "" {
+		NewForwardOutcomes(h, jsii.String("Forward"), &ForwardOutcomesProps{From: &cfg.EventBus, To: &bus, AlarmTopic: h.AlarmTopic, EncryptionKey: props.EncryptionKey})
+	}
 	h.Dashboard = h.newDashboard()
 	if props.Tags != nil {
 		for key, value := range *props.Tags {

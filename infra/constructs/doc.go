@@ -6,6 +6,7 @@
 //     intake, registry, bucket, state machines and workers.
 //   - [DrainHook] puts the lifecycle hook on an Auto Scaling group that the drain
 //     function completes.
+//   - [Central] collects the outcomes of many accounts, which [ForwardOutcomes] sends there.
 //   - [QueuedFunction] is what repair, drain and intake are: a Lambda function with a
 //     queue in front and all that operating it takes. [LambdaFunction] is the same
 //     without a queue.

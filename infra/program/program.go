@@ -9,6 +9,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"deployhooks/infra/build"
+	"deployhooks/infra/central"
 	"deployhooks/infra/config"
 	"deployhooks/infra/constructs"
 	"deployhooks/infra/hooks"
@@ -29,11 +30,21 @@ func Synthesise(ctx context.Context, programs string) (err error) {
 			panic(p)
 		}
 	}()
-	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)})
+	app := newApp(nil)
 	given, _ := app.Node().GetAllContext(nil).(map[string]any)
 	cfg, err := config.Parse(given)
 	if err != nil {
 		return err
+	}
+	if cfg.AssetBucket != "" { // which is known only now, and has to be given to the app
+		app = newApp(AssetsIn(cfg.AssetBucket))
+	}
+	if len(cfg.Central) > 0 {
+		central.NewStack(app, jsii.String(config.CentralName), &constructs.CentralProps{
+			Senders: jsii.Strings(cfg.Central...), NotifyEmails: jsii.Strings(cfg.NotifyEmails...),
+		})
+		app.Synth(nil)
+		return nil
 	}
 	functions := []string{"repair", "drain"}
 	if cfg.Tenants.Blueprint != "" {
@@ -51,4 +62,16 @@ func Synthesise(ctx context.Context, programs string) (err error) {
 	}
 	app.Synth(nil)
 	return nil
+}
+
+func newApp(synthesizer awscdk.IReusableStackSynthesizer) awscdk.App {
+	return awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false), AutoSynth: jsii.Bool(false), DefaultStackSynthesizer: synthesizer})
+}
+
+// AssetsIn has templates read their assets from the bucket <prefix>-<region>, whatever
+// account and region they are deployed to, and need nothing of the CDK's bootstrap.
+func AssetsIn(prefix string) awscdk.IReusableStackSynthesizer {
+	return awscdk.NewCliCredentialsStackSynthesizer(&awscdk.CliCredentialsStackSynthesizerProps{
+		FileAssetsBucketName: jsii.String(prefix + "-${AWS::Region}"),
+	})
 }

@@ -32,6 +32,8 @@ func justified() map[finding]string {
 		anyOf(drain, "codedeploy", "deploymentgroup:*"):                          "a read; which deployment made a group is a tag of the group",
 		anyOf(drain, "elasticloadbalancing", "targetgroup/*"):                    "an instance leaves every target group that it is in",
 		anyOf(drain, "elasticloadbalancing", "loadbalancer/*"):                   "an instance leaves every Classic Load Balancer that it is in",
+		{"AwsSolutions-SQS3", "DeadLetters/Resource"}:                            "it is the dead-letter queue of a rule's target, which the check does not know",
+		{"AwsSolutions-SQS3", "Forward/DeadLetters/Resource"}:                    "it is the dead-letter queue of a rule's target, which the check does not know",
 		{"AwsSolutions-DDB3", "Drains/Resource"}:                                 "what is in progress now; an old state of it would be wrong",
 	})
 	return all

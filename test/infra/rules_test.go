@@ -109,6 +109,9 @@ func TestRulesAreThoseThatTheSettingsAskFor(t *testing.T) {
 	} {
 		var got []string
 		for id, rule := range tt.template.of("AWS::Events::Rule") {
+			if strings.HasPrefix(id, "Forward") { // it takes outcomes, from the bus that they are on
+				continue
+			}
 			got = append(got, name(id))
 			if rule.Properties["State"] != "ENABLED" || rule.Properties["EventBusName"] != nil {
 				t.Errorf("%s is off, or on a bus without AWS's events", id)

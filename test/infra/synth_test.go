@@ -48,6 +48,7 @@ var (
 	twice      template // two DeploymentHooks in one stack, one of them with topics of the stack's
 	tenancy    template // the tenants stack with the example blueprint, nothing else configured
 	tenancyNet template // the same with as much as possible configured
+	central    template // the central stack, for two accounts and an organization
 	warnings   map[string][]string
 	refusals   map[string]string
 	findings   []finding
@@ -56,7 +57,7 @@ var (
 
 // synthesis is what the second process hands over.
 type synthesis struct {
-	Plain, Configured, Planning, Replacing, Intel, Encrypted, Twice, Tenancy, TenancyNet template
+	Plain, Configured, Planning, Replacing, Intel, Encrypted, Twice, Tenancy, TenancyNet, Central template
 	// Warnings are those of the synthesis, by variant.
 	Warnings map[string][]string
 	// Refusals are the panics of constructors, by scenario.
@@ -106,6 +107,7 @@ func fullContext() map[string]any {
 		"deployhooks:notifyEmails":     "ops@example.com",
 		"deployhooks:alarmTopicArn":    alarmTopic,
 		"deployhooks:eventBus":         "platform",
+		"deployhooks:centralEventBus":  "arn:aws:events:eu-west-1:210987654321:event-bus/deployhookscentral",
 		"deployhooks:acceptEventsFrom": "210987654321/eu-west-1",
 		"deployhooks:logLevel":         "WARN",
 		"deployhooks:logRetentionDays": "7",
@@ -179,6 +181,7 @@ func takeOver() (err error) {
 	plain, configured, planning, replacing = s.Plain, s.Configured, s.Planning, s.Replacing
 	intel, encrypted, twice = s.Intel, s.Encrypted, s.Twice
 	tenancy, tenancyNet = s.Tenancy, s.TenancyNet
+	central = s.Central
 	warnings, refusals, findings, fleets = s.Warnings, s.Refusals, s.Findings, s.Fleets
 	return nil
 }
@@ -226,6 +229,9 @@ func synthesise(dir string) (err error) {
 		return err
 	}
 	if s.TenancyNet, err = templateOf(newTenancy(newApp(""), fullTenantSettings(), build)); err != nil {
+		return err
+	}
+	if s.Central, err = templateOf(newCentral(newApp(""))); err != nil {
 		return err
 	}
 	if s.Findings, err = nag(build, filepath.Join(dir, "nag")); err != nil {
@@ -276,11 +282,14 @@ func newTenancy(app awscdk.App, settings map[string]any, build string) awscdk.St
 // line reads it: in the metadata of the cloud assembly.
 func nag(build, out string) ([]finding, error) {
 	app := newApp(out)
-	newTenancy(app, tenantSettings(), build)
+	forwarding := tenantSettings()
+	forwarding["deployhooks:centralEventBus"] = "arn:aws:events:eu-west-1:210987654321:event-bus/deployhookscentral"
+	newTenancy(app, forwarding, build)
+	newCentral(app)
 	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(nil), nil)
 	app.Synth(nil)
 	var found []finding
-	for _, stack := range []string{config.HooksName, config.TenantsName} {
+	for _, stack := range []string{config.HooksName, config.TenantsName, config.CentralName} {
 		b, err := os.ReadFile(filepath.Join(out, stack+".metadata.json"))
 		if err != nil {
 			return nil, err

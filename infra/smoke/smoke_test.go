@@ -1,0 +1,93 @@
+package main
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// lines are the table's lines in a state.
+func lines(table string, s state) (found []string) {
+	for line := range strings.Lines(table) {
+		if strings.HasPrefix(line, string(s)+" ") {
+			found = append(found, strings.Join(strings.Fields(line), " "))
+		}
+	}
+	return found
+}
+
+func TestSmokePassesWhereAllIsWell(t *testing.T) {
+	a := newAccount()
+	table, err := a.smoke(t)
+	if err != nil || len(lines(table, failed)) > 0 || len(lines(table, waiting)) > 0 {
+		t.Fatalf("%v\n%s", err, table)
+	}
+	for _, want := range []string{"deployed deployhooks 6 resources", `answers repair {"action":"status"} 2 bytes`, "alarm alarm OK", "dead letters " + queueURL + "-dead none",
+		"subscribed " + topicARN + " 1 subscribers", "may repair-role ReadOwnQueue 1 actions", "may repair-role Change 2 actions"} {
+		if !slices.ContainsFunc(lines(table, ok), func(line string) bool { return strings.Contains(line, want) }) {
+			t.Errorf("the table lacks %q:\n%s", want, table)
+		}
+	}
+	denied := regexp.MustCompile(`may not repair-role (\d+) actions are denied`).FindStringSubmatch(strings.Join(lines(table, ok), "\n"))
+	if denied == nil || len(denied[1]) < 2 {
+		t.Errorf("hardly any action is known to be denied: %v\n%s", denied, table)
+	}
+	if want := []string{"repair plan", "repair status"}; !slices.Equal(slices.Sorted(slices.Values(a.invoked)), want) {
+		t.Errorf("the functions were invoked with %v, want %v: anything else may change the account", a.invoked, want)
+	}
+}
+
+func TestSmokeFindsWhatIsWrong(t *testing.T) {
+	also := func(more func(action, resource string) bool) func(*account) {
+		return func(a *account) {
+			before := a.allowed
+			a.allowed = func(action, resource string, context map[string]string) bool {
+				return more(action, resource) || before(action, resource, context)
+			}
+		}
+	}
+	for scenario, tt := range map[string]struct {
+		wrong func(*account)
+		state state
+		want  string
+	}{
+		"the deployment failed":            {func(a *account) { a.status = "UPDATE_ROLLBACK_COMPLETE" }, failed, "deployed deployhooks the stack is in UPDATE_ROLLBACK_COMPLETE"},
+		"a function fails":                 {func(a *account) { a.functionError, a.answer = "Unhandled", `{"errorMessage":"no table"}` }, failed, `answers repair {"action":"status"} {"errorMessage":"no table"}`},
+		"an alarm is on":                   {func(a *account) { a.alarm = "ALARM" }, failed, "alarm alarm too many"},
+		"an alarm notifies nobody":         {func(a *account) { a.actions = false }, failed, "alarm alarm its actions are disabled"},
+		"an alarm has no data":             {func(a *account) { a.alarm = "INSUFFICIENT_DATA" }, waiting, "alarm alarm no data yet"},
+		"messages were not processed":      {func(a *account) { a.deadLetters = "3" }, failed, "dead letters " + queueURL + "-dead 3 messages"},
+		"a mail address is not confirmed":  {func(a *account) { a.subscription = "PendingConfirmation" }, failed, "subscribed " + topicARN + " not confirmed, by mail: ops@example.com"},
+		"nobody is subscribed":             {func(a *account) { a.subscription = "" }, failed, "subscribed " + topicARN + " nobody: aws sns subscribe"},
+		"a boundary denies what is needed": {func(a *account) { a.allowed = func(string, string, map[string]string) bool { return false } }, failed, "may repair-role ReadOwnQueue denied: sqs:ReceiveMessage on " + queueARN},
+		"somebody added a policy":          {also(func(action, _ string) bool { return action == "iam:CreateAccessKey" }), failed, "may not repair-role allowed: iam:CreateAccessKey"},
+		"the role of a plan changes":       {also(func(action, _ string) bool { return action == "elasticloadbalancing:RegisterTargets" }), failed, "may not repair-role allowed: elasticloadbalancing:RegisterTargets"},
+		"the tag is not enforced": {also(func(action, resource string) bool {
+			return resource == groups && action == "autoscaling:AttachTrafficSources"
+		}), failed,
+			"may not repair-role allowed: Change outside its condition"},
+	} {
+		t.Run(scenario, func(t *testing.T) {
+			a := newAccount()
+			tt.wrong(a)
+			table, err := a.smoke(t)
+			if !slices.ContainsFunc(lines(table, tt.state), func(line string) bool { return strings.Contains(line, tt.want) }) {
+				t.Errorf("the table lacks %s %q:\n%s", tt.state, tt.want, table)
+			}
+			if (err != nil) != (tt.state == failed) {
+				t.Errorf("the exit status is wrong: %v", err)
+			}
+		})
+	}
+}
+
+func TestSmokeSaysWhatItIs(t *testing.T) {
+	var out strings.Builder
+	if err := run(t.Context(), []string{"--help"}, &out); err == nil || !strings.Contains(out.String(), "changes nothing") {
+		t.Errorf("%v: %s", err, &out)
+	}
+	if err := run(t.Context(), nil, &out); err == nil {
+		t.Error("without an assembly nothing is checked, and that counts as success")
+	}
+}
