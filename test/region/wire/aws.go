@@ -27,6 +27,7 @@ func ServicesOf(region any) []Service {
 		{"EventBridge", EventBridge},
 		{"DynamoDB", DynamoDB},
 		{"StepFunctions", StepFunctions},
+		{"RDS", RDS},
 	} {
 		view := reflect.ValueOf(region).MethodByName(known.method)
 		if view.IsValid() && view.Type().NumIn() == 0 && view.Type().NumOut() == 1 {
@@ -242,5 +243,14 @@ func StepFunctions(client any) Service {
 		ID: "SFN", Protocol: JSON10, Signing: "states", Target: "AWSStepFunctions",
 		LowerCamel: true,
 		Client:     client,
+	}
+}
+
+// RDS describes the Amazon Relational Database Service.
+func RDS(client any) Service {
+	return Service{
+		ID: "RDS", Protocol: Query, Signing: "rds", Version: "2014-10-31",
+		Namespace: "http://rds.amazonaws.com/doc/2014-10-31/",
+		Client:    client,
 	}
 }
