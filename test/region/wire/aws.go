@@ -246,11 +246,29 @@ func StepFunctions(client any) Service {
 	}
 }
 
-// RDS describes the Amazon Relational Database Service.
+// RDS describes the Amazon Relational Database Service, as far as DB instances and their
+// snapshots.
 func RDS(client any) Service {
 	return Service{
 		ID: "RDS", Protocol: Query, Signing: "rds", Version: "2014-10-31",
 		Namespace: "http://rds.amazonaws.com/doc/2014-10-31/",
-		Client:    client,
+		Renamed: map[string]string{
+			"[]DBInstance": "DBInstance",
+			"[]DBSnapshot": "DBSnapshot",
+			"[]DBInstanceAutomatedBackupsReplication":       "DBInstanceAutomatedBackupsReplication",
+			"[]DBInstanceRole":                              "DBInstanceRole",
+			"[]DBInstanceStatusInfo":                        "DBInstanceStatusInfo",
+			"[]DomainMembership":                            "DomainMembership",
+			"[]OptionGroupMembership":                       "OptionGroupMembership",
+			"[]ProcessorFeature":                            "ProcessorFeature",
+			"[]Subnet":                                      "Subnet",
+			"[]Tag":                                         "Tag",
+			"[]VpcSecurityGroupMembership":                  "VpcSecurityGroupMembership",
+			"[]DBParameterGroupStatus":                      "DBParameterGroup",
+			"[]DBSecurityGroupMembership":                   "DBSecurityGroup",
+			"DBInstance.ReadReplicaDBClusterIdentifiers[]":  "ReadReplicaDBClusterIdentifier",
+			"DBInstance.ReadReplicaDBInstanceIdentifiers[]": "ReadReplicaDBInstanceIdentifier",
+		},
+		Client: client,
 	}
 }
