@@ -10,8 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	"github.com/aws/aws-sdk-go-v2/service/rds"
-	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
 )
 
 // What calls that carry several things at once need.
@@ -87,54 +85,4 @@ func stepFunctionsNeeds(n need, in input) []need {
 		machine = strings.Join(parts[:7], ":")
 	}
 	return n.on(cmp.Or(machine, in.text("ExecutionArn"), "*"))
-}
-
-// rdsNeeds: an instance by its identifier and tags; a restore also the snapshot and the
-// groups that it names, rds:AddTagsToResource for tags, and for a password that RDS manages
-// what RDS does with the caller's permissions ("Permissions required for Secrets Manager
-// integration", Amazon RDS User Guide).
-func (r *Region) rdsNeeds(n need, call any, in input) []need {
-	instance := func(id string) need {
-		tags := map[string]string{}
-		if i := r.databases.instances[id]; i != nil {
-			tags = tagMap(i.TagList)
-		}
-		of := n.with(tags, "aws:resourcetag/", "rds:db-tag/")
-		of.resource = arn("rds", "db:"+cmp.Or(id, "*"))
-		return of
-	}
-	id := in.text("DBInstanceIdentifier")
-	switch call := call.(type) {
-	case *rds.DescribeDBSnapshotsInput:
-		return []need{instance(id), n.on(arn("rds", "snapshot:"+cmp.Or(in.text("DBSnapshotIdentifier"), "*")))[0]}
-	case *rds.AddTagsToResourceInput:
-		name := in.text("ResourceName")
-		return []need{instance(name[strings.LastIndex(name, ":")+1:]).requesting(call.Tags)}
-	case *rds.RestoreDBInstanceFromDBSnapshotInput:
-		all := []need{instance(id).requesting(call.Tags)}
-		all = append(all, n.on(arn("rds", "snapshot:"+in.text("DBSnapshotIdentifier")), arn("rds", "subgrp:"+cmp.Or(in.text("DBSubnetGroupName"), "default")))...)
-		if group := in.text("DBParameterGroupName"); group != "" {
-			all = append(all, n.on(arn("rds", "pg:"+group))...)
-		}
-		if len(call.Tags) > 0 {
-			tagging := instance(id).requesting(call.Tags)
-			tagging.action = "rds:AddTagsToResource"
-			all = append(all, tagging)
-		}
-		if deref(call.ManageMasterUserPassword) {
-			secret := arn("secretsmanager", "secret:rds!db-0")
-			all = append(all, need{action: "secretsmanager:CreateSecret", resource: secret}, need{action: "secretsmanager:TagResource", resource: secret},
-				need{action: "kms:DescribeKey", resource: arn("kms", "key/secretsmanager")})
-		}
-		return all
-	}
-	return []need{instance(id)}
-}
-
-// requesting is the need with the tags that the request has.
-func (n need) requesting(tags []rdstypes.Tag) need {
-	for key, value := range tagMap(tags) {
-		n.keys["aws:requesttag/"+strings.ToLower(key)] = []string{value}
-	}
-	return n
 }
