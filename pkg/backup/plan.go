@@ -46,7 +46,7 @@ func Plan(cfg Config, run *Run, o Observed, now time.Time) Step {
 	switch {
 	case run == nil:
 		return planLeftovers(cfg, o)
-	case run.Failure == "" && now.Sub(run.Started) > runLimit && !run.Accepted:
+	case run.Failure == "" && now.Sub(run.Started) > runLimit && !run.served():
 		return fail("the run takes longer than %s", runLimit)
 	case run.Action == Fill && run.Failure != "":
 		s = planUndo(cfg, run, o)

@@ -91,7 +91,7 @@ func (r *reconcile) own(ctx context.Context) (result Result, decided bool, err e
 		return Result{State: Failed, Text: "another execution has taken the run over"}, true, nil
 	case r.now.Sub(run.Seen) > abandonLimit:
 		run.Execution = r.execution
-		if run.Failure == "" && !run.Accepted {
+		if run.Failure == "" && !run.served() {
 			run.Failure = "its execution ended before it did"
 		}
 	case r.req.Action == Fill:
@@ -212,7 +212,7 @@ func (r *reconcile) verified(ctx context.Context, s Step) (Result, error) {
 // failed has the run undone from now on. What fails while it is undone is for operators.
 func (r *reconcile) failed(ctx context.Context, why string) (Result, error) {
 	run := r.rec.Run
-	if run == nil || run.Failure != "" || run.Accepted {
+	if run == nil || run.Failure != "" || run.served() {
 		return r.stuck(ctx, why)
 	}
 	r.Log.ErrorContext(ctx, "run failed", "run", run.ID, "action", run.Action, "reason", why)

@@ -64,6 +64,9 @@ type Run struct {
 	Failure string `json:"failure,omitempty"`
 }
 
+// served reports whether a run has done what it was for: only deletions are left of it.
+func (r *Run) served() bool { return r.Accepted || r.Action == Prove && r.Passed != nil }
+
 // End is what became of a run.
 type End struct {
 	ID      string    `json:"id"`
