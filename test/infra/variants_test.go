@@ -33,19 +33,13 @@ func given(variant, id string) bool {
 	return false
 }
 
-// writeTemplates writes the template of every variant and of every fleet to a
-// folder, for tools that read templates.
+// writeTemplates writes the template of every variant to a folder, for tools that
+// read templates.
 func writeTemplates(folder string) error {
-	all := variants()
-	for scenario, f := range fleets {
-		if f.Refused == "" {
-			all["fleet "+scenario] = f.Template
-		}
-	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	for variant, t := range all {
+	for variant, t := range variants() {
 		if err := os.WriteFile(filepath.Join(folder, variant+".template.json"), t.Whole, 0o644); err != nil {
 			return err
 		}
