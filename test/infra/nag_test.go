@@ -57,7 +57,7 @@ func tenantsJustified(anyOf func(policy, service, resource string) finding) map[
 		all[inBucket(id, "blueprints/*")] = "an operation keeps the version of the blueprint that it began with"
 	}
 	for _, id := range []string{"Converge", "Remove", "Manual"} {
-		all[finding{"AwsSolutions-IAM5[Resource::*]", role(id)}] = "log delivery and tracing, which have no resource-level permissions (Step Functions developer guide)"
+		all[finding{"AwsSolutions-IAM5[Resource::*]", id + "Role/DefaultPolicy/Resource"}] = "log delivery and tracing, which have no resource-level permissions (Step Functions developer guide)"
 		all[finding{"AwsSolutions-SF1", id + "/Resource"}] = "the registry has every step and its error; the log has the errors of executions"
 	}
 	return all
