@@ -79,14 +79,17 @@ func (e *environment) releases(watch **observer) []step {
 		{what: "The event on the bus ends in an attached group, both its target groups", do: repaired(e.byEvent, within)},
 		{what: "The malformed event ends in the dead-letter queue", do: e.deadLettered},
 		{what: "Scale the three services in: events of one by event bus, of one by its hook's own queue, of one lost", do: e.scaleIn},
-		{what: "The event on the bus ends in a completed lifecycle action", do: drained(e.byTopic, "lifecycle", within)},
-		{what: "So does the message of the hook itself", do: drained(e.byEvent, "lifecycle", within)},
-		{what: "A Spot interruption warning on the bus ends in an instance out of all its target groups", do: func(ctx context.Context) (string, error) {
-			return e.interrupted(ctx, e.byEvent, *watch, within)
-		}},
-		{what: "An AWS Health event on the bus, maintenance to come, ends in a notification", do: func(ctx context.Context) (string, error) {
-			return e.announced(ctx, e.byTopic, *watch, within)
-		}},
+		{together: [][]step{{
+			{what: "The event on the bus ends in a completed lifecycle action", do: drained(e.byTopic, "lifecycle", within)},
+			{what: "So does the message of the hook itself", do: drained(e.byEvent, "lifecycle", within)},
+		}, {
+			{what: "A Spot interruption warning on the bus ends in an instance out of all its target groups", do: func(ctx context.Context) (string, error) {
+				return e.interrupted(ctx, e.byEvent, *watch, within)
+			}},
+			{what: "An AWS Health event on the bus, maintenance to come, ends in a notification", do: func(ctx context.Context) (string, error) {
+				return e.announced(ctx, e.byTopic, *watch, within)
+			}},
+		}}},
 		{what: "Deploy the hooks with the sweep every minute", do: e.deploySweep},
 		{together: [][]step{{
 			{what: "The sweep repairs the service whose events were lost (it comes once a minute)", do: repaired(e.byNothing, 2*within)},

@@ -2,6 +2,8 @@ package infra
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -267,6 +269,45 @@ func TestStateMachinesAndSchedulesReachWhatTheyCall(t *testing.T) {
 			role := strings.Trim(strings.TrimSuffix(words(at(schedule.Properties, "Target", "RoleArn")), ".Arn>"), "<")
 			if diff := cmp.Diff([]string{words(at(schedule.Properties, "Target", "Arn"))}, may(role, "sqs:SendMessage")); diff != "" {
 				t.Errorf("%s: %s cannot send its message, or others (-target +allowed):\n%s", variant, id, diff)
+			}
+		}
+	}
+}
+
+// played are the folders whose scenarios run a function with the policy of its role in
+// force, and hold that every permission of it is needed.
+func played() map[string]string {
+	const steps = "tenant"
+	return map[string]string{
+		"Repair": "repair", "Drain": "drain", "Intake": "tenant",
+		"Control": steps, "Database": steps, "Mail": steps, "Network": steps, "Storage": steps,
+	}
+}
+
+// The region enforces the policy of every function on the calls that it makes, with
+// resources and conditions, so that no call is denied in production, and nothing is
+// allowed that no scenario needs.
+func TestEveryFunctionIsPlayedWithItsPolicy(t *testing.T) {
+	t.Parallel()
+	folders := played()
+	for variant, template := range variants() {
+		for id := range template.of("AWS::Lambda::Function") {
+			function := strings.TrimSuffix(name(id), "Function")
+			found := ""
+			for f, folder := range folders {
+				if strings.HasSuffix(function, f) {
+					found = folder
+				}
+			}
+			files, err := filepath.Glob(filepath.Join("..", found, "*_test.go"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found == "" || !slices.ContainsFunc(files, func(file string) bool {
+				text, err := os.ReadFile(file)
+				return err == nil && strings.Contains(string(text), ".Unused()")
+			}) {
+				t.Errorf("%s: no scenario holds that %s needs its permissions: say in played() where", variant, function)
 			}
 		}
 	}
