@@ -57,3 +57,16 @@ const (
 	RepairModeOutput       = "RepairMode" // apply or plan, to see what is in force
 	DrainModeOutput        = "DrainMode"  // the same for drain
 )
+
+// The outputs of an environment's stack, for people and scripts.
+const (
+	LoadBalancerOutput              = "LoadBalancerName"
+	VpcOutput                       = "VpcId"
+	RevisionsOutput                 = "RevisionBucketName" // outlives the stack
+	DeploymentGroupFunctionOutput   = "DeploymentGroupFunctionName"
+	DeploymentGroupDeadLetterOutput = "DeploymentGroupDeadLetterUrl"
+	DatabaseHostOutput              = "DatabaseHost"
+	DatabaseSecretOutput            = "DatabaseSecretArn"
+	ApplicationOutput               = "ApplicationName" // after the service's name
+	ImagesOutput                    = "ImageRepository" // after the service's name; outlives the stack
+)

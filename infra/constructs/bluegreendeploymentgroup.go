@@ -119,6 +119,10 @@ type BlueGreenDeploymentGroup struct {
 // DeploymentGroupResourceType is the type of the custom resource.
 const DeploymentGroupResourceType = "Custom::BlueGreenDeploymentGroup"
 
+// PhysicalID is <application>/<deployment group>. It resolves when the deployment group is
+// there.
+func (g *BlueGreenDeploymentGroup) PhysicalID() *string { return g.Resource.Ref() }
+
 // NewBlueGreenDeploymentGroup adds a BlueGreenDeploymentGroup to scope.
 func NewBlueGreenDeploymentGroup(scope constructs.Construct, id *string, props *BlueGreenDeploymentGroupProps) *BlueGreenDeploymentGroup {
 	var v validation
@@ -134,7 +138,7 @@ func NewBlueGreenDeploymentGroup(scope constructs.Construct, id *string, props *
 	f.passRole(props.ServiceRole, "codedeploy.amazonaws.com")
 	f.passRole(props.InstanceRole, "ec2.amazonaws.com")
 	g.Resource = awscdk.NewCustomResource(g, jsii.String("Resource"), &awscdk.CustomResourceProps{
-		ServiceToken: f.Topic.TopicArn(),
+		ServiceToken: f.ServiceToken(),
 		ResourceType: jsii.String(DeploymentGroupResourceType),
 		// The function answers before: see pkg/deploymentgroup.
 		ServiceTimeout: awscdk.Duration_Minutes(jsii.Number(60)),

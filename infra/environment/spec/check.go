@@ -53,7 +53,13 @@ func (r *reader) checkNetwork(e *Environment, others []sibling) {
 }
 
 func (r *reader) checkDomain(e *Environment) {
-	if e.Domain.CertificateARN == "" || r.bad["domain.certificateArn"] {
+	if e.Domain.CertificateARN == "" {
+		if n := len(e.CertificateNames()); n > 10 { // "Quotas" (ACM user guide)
+			r.conflict([]string{"domain", "services"}, "needs a certificate of %d names, because %d hosts are two levels below %s, and ACM gives 10: use hosts one level below, or give certificateArn", n, n-2, e.Domain.Name)
+		}
+		return
+	}
+	if r.bad["domain.certificateArn"] {
 		return
 	}
 	parts := strings.Split(e.Domain.CertificateARN, ":")

@@ -47,15 +47,30 @@ func Priority(service string) int {
 	return int(h.Sum32()%50000) + 1
 }
 
+// CertificateNames are those of the certificate that the stack requests: the domain and all
+// one level below it, which other services do not change, and hosts further below, which a
+// wildcard does not cover.
+func (e *Environment) CertificateNames() []string {
+	all := []string{e.Domain.Name, "*." + e.Domain.Name}
+	for _, name := range slices.Sorted(maps.Keys(e.Services)) {
+		for _, host := range e.Services[name].Hosts {
+			if below, ok := strings.CutSuffix(host, "."+e.Domain.Name); ok && strings.Contains(below, ".") {
+				all = append(all, host)
+			}
+		}
+	}
+	return all
+}
+
 // graviton reports whether an instance type is of AWS's own processors: a g follows the
 // generation (EC2 user guide, "Amazon EC2 instance type naming conventions").
 func graviton(instanceType string) bool {
 	return regexp.MustCompile(`^(a1|[a-z-]+[0-9]+[a-z-]*g[a-z-]*)\.`).MatchString(instanceType)
 }
 
-// amazonLinux is the public parameter of the newest image ("Reference AMIs using Systems
+// AmazonLinux is the public parameter of the newest image ("Reference AMIs using Systems
 // Manager parameters", EC2 user guide).
-func amazonLinux(instanceType string) string {
+func AmazonLinux(instanceType string) string {
 	if graviton(instanceType) {
 		return "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
 	}
@@ -91,6 +106,16 @@ func memory(instanceClass string) (float64, error) {
 
 // mostConnections is how many connections RDS allows at most unless max_connections is set.
 const mostConnections = 5000
+
+// Connections is how many connections the database takes, and the services may open: what
+// the file says, or else what there is memory for.
+func (d *Database) Connections() int {
+	gib, err := memory(d.InstanceClass)
+	if d.MaxConnections > 0 || err != nil {
+		return d.MaxConnections
+	}
+	return connections(gib)
+}
 
 // connections is how many connections PostgreSQL takes by default with so much memory:
 // LEAST(DBInstanceClassMemory/9531392, 5000) ("Maximum number of database connections",

@@ -33,8 +33,8 @@ func fields(e *Environment) []field {
 func networkFields(n *Network) []field {
 	return []field{
 		{"cidr", required, "the VPC's addresses, which no other environment of the folder has", text(&n.CIDR, "a private IPv4 range of /16 to /22, such as 10.10.0.0/16, and not of 172.17.0.0/16, which AWS services use", addresses)},
-		{"zones", required, "the Availability Zones; add one at the end, so that the subnets of the others stay", texts(&n.Zones, "letters, such as [a, b, c]", 2, maxZones, zone)},
-		{"natGateways", "1", "how many NAT gateways there are; with fewer than zones, the loss of a zone may cut instances in others off the internet", between(&n.NATGateways, 1, maxZones).and(", at most one for each zone")},
+		{"zones", required, "the Availability Zones; add one at the end, so that the subnets of the others stay", texts(&n.Zones, "letters, such as [a, b, c]", 2, MaxZones, zone)},
+		{"natGateways", "1", "how many NAT gateways there are; with fewer than zones, the loss of a zone may cut instances in others off the internet", between(&n.NATGateways, 1, MaxZones).and(", at most one for each zone")},
 	}
 }
 
@@ -50,9 +50,9 @@ func domainFields(d *Domain) []field {
 func serviceFields(s *Service) []field {
 	return []field{
 		{"hosts", required, "the host names that are routed to it", texts(&s.Hosts, "host names, each the domain's or below it and of one service", 1, 5, host)}, // 5 values in a rule (ALB guide, "Quotas")
-		{"zones", "", "the zones that instances run in; none means all of the network", texts(&s.Zones, "zones of the network", 1, maxZones, zone)},
+		{"zones", "", "the zones that instances run in; none means all of the network", texts(&s.Zones, "zones of the network", 1, MaxZones, zone)},
 		{"port", "8080", "where instances listen for HTTP", between(&s.Port, 1, 65535)},
-		{"healthCheckPath", "/", "what instances answer with 200 when they can serve", pattern(&s.HealthCheckPath, "a path of at most 1024 characters", `^/[!-~]{0,1023}$`, "not a path")},
+		{"healthCheckPath", "/", "what instances answer with 200 when they can serve", pattern(&s.HealthCheckPath, "a path of at most 1000 characters", `^/[!-~]{0,999}$`, "not a path")},
 		{"instanceType", required, "the type of the instances", pattern(&s.InstanceType, "an EC2 instance type, such as t4g.small", `^[a-z][a-z0-9-]*\.[a-z0-9-]+$`, "not an instance type")},
 		{"image", "", "the SSM parameter of the machine image; none means Amazon Linux 2023 for the type's architecture", pattern(&s.Image, "the name of an SSM parameter", `^(/[A-Za-z0-9_.-]+)+$`, "not the name of a parameter")},
 		{"minInstances", required, "how many instances run at least", between(&s.MinInstances, 1, 1000)},
@@ -118,8 +118,8 @@ func account(to *string) value {
 	}}
 }
 
-// maxZones is how many zones there are subnets for: the VPC is divided for as many.
-const maxZones = 5
+// MaxZones is how many zones there are subnets for: the VPC is divided for as many.
+const MaxZones = 5
 
 func zone(s string) error { return matches(`^[a-z]$`, "not one letter")(s) }
 
@@ -182,7 +182,7 @@ func services(e *Environment) value {
 				s.Zones = e.Network.Zones
 			}
 			if s.Image == "" {
-				s.Image = amazonLinux(s.InstanceType)
+				s.Image = AmazonLinux(s.InstanceType)
 			}
 			e.Services[name] = s
 		})
