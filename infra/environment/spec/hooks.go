@@ -24,6 +24,10 @@ func hooks(e *Environment) value {
 			if err := value.Decode(&held); err != nil {
 				r.fault(line, join(path, key), "got %s: %v", shown(value), err)
 			}
+			if bare, prefixed := strings.CutPrefix(key, config.Prefix); prefixed {
+				r.fault(line, join(path, key), "has its prefix already: write %s", bare)
+				return
+			}
 			if key == config.EnvironmentKey {
 				r.fault(line, join(path, key), "says which file is read, so it cannot be in one: leave it out")
 				return
@@ -33,8 +37,12 @@ func hooks(e *Environment) value {
 		if r.bad[path] {
 			return
 		}
-		if _, err := config.ParseOwn(e.Configuration(nil)); err != nil {
+		cfg, err := config.ParseOwn(e.Configuration(nil))
+		if err != nil {
 			r.settings(path, err)
+		}
+		if topic := strings.Split(cfg.AlarmTopicARN, ":"); cfg.AlarmTopicARN != "" && topic[3] != e.Region {
+			r.conflict([]string{path + ".alarmTopicArn", "region"}, "is a topic in %s, and alarms in %s need one of their own region", topic[3], e.Region)
 		}
 	}}
 }
