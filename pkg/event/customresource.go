@@ -2,7 +2,6 @@ package event
 
 import (
 	"bytes"
-	"encoding/json"
 	"log/slog"
 	"time"
 )
@@ -29,10 +28,10 @@ type CustomResource struct {
 	PhysicalID   string `json:"physicalId,omitempty"`
 	ResourceType string `json:"resourceType"`
 	ResponseURL  Secret `json:"responseUrl"`
-	// Properties are those of the template, OldProperties those before an update; objects,
-	// or nil.
-	Properties    json.RawMessage `json:"properties,omitempty"`
-	OldProperties json.RawMessage `json:"oldProperties,omitempty"`
+	// Properties are those of the template, OldProperties those before an update: JSON
+	// objects, or nil. Keys in them may differ by letter case only, as tags do.
+	Properties    []byte `json:"properties,omitempty"`
+	OldProperties []byte `json:"oldProperties,omitempty"`
 	// Time is when the notification was published, zero where no envelope says.
 	Time time.Time `json:"time,omitzero"`
 }
@@ -84,7 +83,7 @@ func readCustomResource(message *object) Event {
 }
 
 // raw is a field that holds an object, nil where there is none.
-func (o *object) raw(field string) json.RawMessage {
+func (o *object) raw(field string) []byte {
 	if !o.has(field) {
 		return nil
 	}

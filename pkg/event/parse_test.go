@@ -95,8 +95,8 @@ func tenantRequest(id, operation, spec string) event.TenantRequest {
 
 // customResource is CloudFormation's request, with the number of its ID and of its hour.
 func customResource(t event.RequestType, number, version, most string) event.CustomResource {
-	properties := func(version, most string) json.RawMessage {
-		return json.RawMessage(`{"ServiceToken":"arn:aws:sns:eu-west-1:123456789012:deployhooks-training-DeploymentGroupsTopic-EXAMPLE","ServiceTimeout":"3600",` +
+	properties := func(version, most string) []byte {
+		return []byte(`{"ServiceToken":"arn:aws:sns:eu-west-1:123456789012:deployhooks-training-DeploymentGroupsTopic-EXAMPLE","ServiceTimeout":"3600",` +
 			`"ApplicationName":"shop","DeploymentGroupName":"web","ServiceRoleArn":"arn:aws:iam::123456789012:role/codedeploy","AutoScalingGroup":"shop-seed",` +
 			`"TargetGroups":["arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/1a2b3c4d5e6f7081"],"TerminationWaitMinutes":"60",` +
 			`"DeploymentConfig":"CodeDeployDefault.AllAtOnce","Alarms":["shop-5xx"],"LaunchTemplateId":"lt-0a1b2c3d4e5f60718","LaunchTemplateVersion":"` + version + `",` +
@@ -384,7 +384,7 @@ func compacted(t testing.TB, e event.Event) event.Event {
 		}
 		return e
 	case event.CustomResource:
-		for _, properties := range []*json.RawMessage{&e.Properties, &e.OldProperties} {
+		for _, properties := range []*[]byte{&e.Properties, &e.OldProperties} {
 			if *properties != nil {
 				*properties = compact(*properties)
 			}
