@@ -115,6 +115,10 @@ func (t *Tenants) addMachine(id string, definition []byte) awsstepfunctions.Stat
 	})
 	logs.Node().DefaultChild().(awslogs.CfnLogGroup).SetRetentionInDays(jsii.Number(t.in.cfg.LogRetentionDays))
 	machine := awsstepfunctions.NewStateMachine(t, &id, &awsstepfunctions.StateMachineProps{
+		// "Prevent cross-service confused deputy issue" (Step Functions developer guide).
+		Role: awsiam.NewRole(t, jsii.String(id+"Role"), &awsiam.RoleProps{
+			AssumedBy: onBehalfOf(t, "states", "stateMachine:"+t.machineName(id)),
+		}),
 		StateMachineName:        jsii.String(t.machineName(id)),
 		StateMachineType:        awsstepfunctions.StateMachineType_STANDARD,
 		DefinitionBody:          awsstepfunctions.DefinitionBody_FromString(jsii.String(string(definition))),

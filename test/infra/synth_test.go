@@ -35,7 +35,10 @@ import (
 	"deployhooks/infra/tenants"
 )
 
-var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
+var (
+	update    = flag.Bool("update", false, "write the golden files instead of comparing with them")
+	templates = flag.String("templates", "", "write the template of every variant to this folder, and run no tests")
+)
 
 // What [TestMain] had synthesised; nothing writes to it afterwards.
 var (
@@ -133,6 +136,13 @@ func TestMain(m *testing.M) {
 	if err := takeOver(); err != nil {
 		fmt.Fprintln(os.Stderr, "synthesise the templates under test:", err)
 		os.Exit(1)
+	}
+	if *templates != "" {
+		if err := writeTemplates(*templates); err != nil {
+			fmt.Fprintln(os.Stderr, "write the templates:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
