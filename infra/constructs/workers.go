@@ -44,7 +44,11 @@ func (t *Tenants) addWorkers() {
 			LogRetentionDays: jsii.Number(cfg.LogRetentionDays),
 			AlarmTopic:       t.in.alarms,
 		}
-		if class == step.Database && len(cfg.Tenants.DatabaseSubnets) > 0 {
+		switch {
+		case class != step.Database:
+		case t.subnets != nil:
+			props.SubnetIds, props.SecurityGroupIds = t.subnets, t.securityGroups
+		case len(cfg.Tenants.DatabaseSubnets) > 0:
 			props.SubnetIds, props.SecurityGroupIds = jsii.Strings(cfg.Tenants.DatabaseSubnets...), jsii.Strings(cfg.Tenants.DatabaseSecurityGroups...)
 		}
 		worker := NewLambdaFunction(t, jsii.String(title(string(class))), props)

@@ -4,6 +4,7 @@ package program
 
 import (
 	"context"
+	"maps"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
@@ -11,14 +12,17 @@ import (
 	"deployhooks/infra/build"
 	"deployhooks/infra/config"
 	"deployhooks/infra/constructs"
+	"deployhooks/infra/environment"
+	"deployhooks/infra/environment/spec"
 	"deployhooks/infra/hooks"
 	"deployhooks/infra/tenants"
 )
 
 // Synthesise writes the templates of the stacks to where the CDK's command line wants
 // them. It first builds the functions to the folder programs, so that what is deployed is
-// never older than its source. A blueprint or another setting that cannot work is an
-// error, not a panic with a stack.
+// never older than its source; and before that it checks what it was given, which takes a
+// second. An environment, a blueprint or another setting that cannot work is an error, not
+// a panic with a stack.
 func Synthesise(ctx context.Context, programs string) (err error) {
 	defer func() {
 		switch p := recover().(type) {
@@ -31,24 +35,81 @@ func Synthesise(ctx context.Context, programs string) (err error) {
 	}()
 	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)})
 	given, _ := app.Node().GetAllContext(nil).(map[string]any)
-	cfg, err := config.Parse(given)
+	d, err := Read(given)
 	if err != nil {
 		return err
 	}
-	functions := []string{"repair", "drain"}
-	if cfg.Tenants.Blueprint != "" {
-		functions = append(functions, "intake", "step")
-	}
-	if err := build.Functions(ctx, programs, cfg.Architecture, functions...); err != nil {
+	if err := build.Functions(ctx, programs, d.cfg.Architecture, d.functions()...); err != nil {
 		return err
 	}
-	own := config.Own(given)
-	h := hooks.NewStack(app, jsii.String(config.HooksName), &constructs.DeploymentHooksProps{Configuration: &own, Programs: &programs})
-	if cfg.Tenants.Blueprint != "" {
-		tenants.NewStack(app, jsii.String(config.TenantsName), &constructs.TenantsProps{
-			Configuration: &own, Programs: &programs, NoticeTopic: h.NoticeTopic, AlarmTopic: h.AlarmTopic,
-		})
-	}
+	d.AddStacks(app, programs)
 	app.Synth(nil)
 	return nil
+}
+
+// Deployment is what is deployed together.
+type Deployment struct {
+	cfg         config.Hooks
+	settings    map[string]any
+	environment *spec.Environment // nil for the hooks, and tenants, alone
+}
+
+// Read checks the CDK's context, and all that it names.
+func Read(given map[string]any) (*Deployment, error) {
+	d := &Deployment{}
+	settings := maps.Clone(given)
+	if name, ok := given[config.Prefix+config.EnvironmentKey].(string); ok && name != "" {
+		e, err := spec.Read(name)
+		if err != nil {
+			return nil, err
+		}
+		d.environment = e
+		maps.Copy(settings, e.Configuration(given))
+	}
+	cfg, err := config.Parse(settings)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Tenants.Blueprint != "" {
+		if err := constructs.CheckBlueprint(cfg.Tenants.Blueprint); err != nil {
+			return nil, err
+		}
+	}
+	d.cfg, d.settings = cfg, config.Own(settings)
+	return d, nil
+}
+
+// functions are the functions that are deployed.
+func (d *Deployment) functions() []string {
+	functions := []string{"repair", "drain"}
+	if d.cfg.Tenants.Blueprint != "" {
+		functions = append(functions, "intake", "step")
+	}
+	if d.environment != nil {
+		functions = append(functions, "deploymentgroup")
+	}
+	return functions
+}
+
+// AddStacks adds the stacks, with the functions that were built to the folder programs.
+func (d *Deployment) AddStacks(app awscdk.App, programs string) {
+	var place *awscdk.Environment
+	var name string
+	props := &constructs.DeploymentHooksProps{Configuration: &d.settings, Programs: &programs}
+	if d.environment != nil {
+		place, name, props.EnvironmentName = environment.Place(d.environment), d.environment.Name, &d.environment.Name
+	}
+	h := hooks.NewStack(app, jsii.String(config.HooksStack(name)), place, props)
+	t := &constructs.TenantsProps{Configuration: &d.settings, Programs: &programs, NoticeTopic: h.NoticeTopic, AlarmTopic: h.AlarmTopic}
+	if d.environment != nil {
+		e := environment.NewStack(app, jsii.String(config.EnvironmentStack(name)), &constructs.EnvironmentProps{
+			Spec: d.environment, Configuration: &d.settings, Programs: &programs, TriggerTopic: h.TriggerTopic, AlarmTopic: h.AlarmTopic,
+		})
+		if e.Database != nil && len(d.cfg.Tenants.DatabaseSubnets) == 0 {
+			t.DatabaseSubnets, t.DatabaseSecurityGroups = e.PrivateSubnets(), &[]*string{e.DatabaseClients.SecurityGroupId()}
+		}
+	}
+	if d.cfg.Tenants.Blueprint != "" {
+		tenants.NewStack(app, jsii.String(config.TenantsStack(name)), place, t)
+	}
 }

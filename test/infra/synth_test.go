@@ -268,14 +268,14 @@ func templateOf(stack awscdk.Stack) (template, error) {
 
 // newHooks makes a hooks stack as the infra program does.
 func newHooks(app awscdk.App, settings map[string]any, build string) awscdk.Stack {
-	return awscdk.Stack_Of(hooks.NewStack(app, jsii.String(config.HooksName), &constructs.DeploymentHooksProps{Configuration: &settings, Programs: &build}))
+	return awscdk.Stack_Of(hooks.NewStack(app, jsii.String(config.HooksName), nil, &constructs.DeploymentHooksProps{Configuration: &settings, Programs: &build}))
 }
 
 // newTenancy makes a hooks stack and a tenants stack, as the infra program does, and
 // returns the latter.
 func newTenancy(app awscdk.App, settings map[string]any, build string) awscdk.Stack {
-	h := hooks.NewStack(app, jsii.String(config.HooksName), &constructs.DeploymentHooksProps{Configuration: &settings, Programs: &build})
-	return awscdk.Stack_Of(tenants.NewStack(app, jsii.String(config.TenantsName), &constructs.TenantsProps{
+	h := hooks.NewStack(app, jsii.String(config.HooksName), nil, &constructs.DeploymentHooksProps{Configuration: &settings, Programs: &build})
+	return awscdk.Stack_Of(tenants.NewStack(app, jsii.String(config.TenantsName), nil, &constructs.TenantsProps{
 		Configuration: &settings, Programs: &build, NoticeTopic: h.NoticeTopic, AlarmTopic: h.AlarmTopic,
 	}))
 }
