@@ -24,6 +24,7 @@ require (
 	github.com/google/go-cmp v0.7.0
 	golang.org/x/sync v0.24.0
 	pgregory.net/rapid v1.3.0
+	quamina.net/go/quamina v1.4.0
 )
 
 require (
@@ -98,6 +99,10 @@ require (
 )
 
 tool honnef.co/go/tools/cmd/staticcheck
+
+// The same module by the name that proxies have it under; tests match event
+// patterns with it.
+replace quamina.net/go/quamina => github.com/timbray/quamina v1.4.0
 
 // The clients marked "see below" are the last ones before the SDK gave them
 // run-time schemas of all their operations: those double the time that a

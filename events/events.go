@@ -106,6 +106,17 @@
 //	portal-sqs-sns-change
 //	portal-sqs-sns-launch
 //
+// CloudFormation's requests about a custom resource, documented (AWS CloudFormation User Guide,
+// "Custom resource request types") in the envelopes of SNS and SQS as recorded; the properties
+// are this project's:
+//
+//	cloudformation-message-create
+//	cloudformation-message-delete
+//	cloudformation-message-update
+//	cloudformation-sqs-sns-create
+//	cloudformation-sqs-sns-delete
+//	cloudformation-sqs-sns-update
+//
 // An operator's requests, which are taken by direct invocation only:
 //
 //	deployhooks-direct-abandon                        end the held operation of a tenant

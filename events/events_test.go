@@ -87,6 +87,9 @@ func TestFormat(t *testing.T) {
 // envelope, byte by byte as the service sends it: without white space.
 func TestEnvelopesHoldTheSameMessages(t *testing.T) {
 	pairs := map[string]string{
+		"cloudformation-sqs-sns-create":         "cloudformation-message-create",
+		"cloudformation-sqs-sns-delete":         "cloudformation-message-delete",
+		"cloudformation-sqs-sns-update":         "cloudformation-message-update",
 		"autoscaling-sns-terminate":             "autoscaling-message-terminate-with-metadata",
 		"autoscaling-sqs-eventbridge-terminate": "autoscaling-eventbridge-terminate",
 		"autoscaling-sqs-sns-terminate":         "autoscaling-message-terminate-with-metadata",

@@ -11,10 +11,15 @@ package config
 // Prefix is what every context key of this project begins with.
 const Prefix = "deployhooks:"
 
+// EnvironmentKey is the setting that says which environment is deployed, without the prefix.
+const EnvironmentKey = "environment"
+
 // Hooks is the configuration of both stacks. [Parse] returns only valid ones,
 // with defaults where nothing was given. [Settings] says what each setting does and
 // what it may be; here is how it is held.
 type Hooks struct {
+	// Environment is the name of an environment file, or its path; empty for none.
+	Environment      string
 	Repair           Repair
 	Drain            Drain
 	Tenants          Tenants

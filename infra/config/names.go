@@ -124,10 +124,15 @@ func tag(to *Tag) value {
 	})
 }
 
-// retention is one of the retentions that CloudWatch Logs takes, in days (API
-// reference, PutRetentionPolicy).
+// LogRetentions are the retentions that CloudWatch Logs takes, in days (API reference,
+// PutRetentionPolicy).
+func LogRetentions() []int {
+	return []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
+}
+
+// retention is one of them.
 func retention(to *int) value {
-	days := []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
+	days := LogRetentions()
 	words := strings.ReplaceAll(strings.Trim(fmt.Sprint(days), "[]"), " ", ", ")
 	return number(to, "a retention of CloudWatch Logs: "+words+" days", func(n int) error {
 		if !slices.Contains(days, n) {

@@ -16,6 +16,27 @@ const (
 	CentralDeadLetterOutput = "DeadLetterUrl"
 )
 
+// The stacks of an environment have names of their own, so that several environments fit
+// into one account and region. Without an environment's name, these are the plain names.
+
+// HooksStack is the name of the hooks stack.
+func HooksStack(environment string) string { return stackName(environment, "-hooks", HooksName) }
+
+// TenantsStack is the name of the tenants stack.
+func TenantsStack(environment string) string {
+	return stackName(environment, "-tenants", TenantsName)
+}
+
+// EnvironmentStack is the name of the stack of an environment itself.
+func EnvironmentStack(environment string) string { return HooksName + "-" + environment }
+
+func stackName(environment, kind, plain string) string {
+	if environment == "" {
+		return plain
+	}
+	return EnvironmentStack(environment) + kind
+}
+
 // The outputs of the tenants stack, for people and scripts.
 const (
 	RequestTopicOutput     = "RequestTopicArn"    // to publish requests to
@@ -45,4 +66,17 @@ const (
 	DashboardOutput        = "DashboardName"
 	RepairModeOutput       = "RepairMode" // apply or plan, to see what is in force
 	DrainModeOutput        = "DrainMode"  // the same for drain
+)
+
+// The outputs of an environment's stack, for people and scripts.
+const (
+	LoadBalancerOutput              = "LoadBalancerName"
+	VpcOutput                       = "VpcId"
+	RevisionsOutput                 = "RevisionBucketName" // outlives the stack
+	DeploymentGroupFunctionOutput   = "DeploymentGroupFunctionName"
+	DeploymentGroupDeadLetterOutput = "DeploymentGroupDeadLetterUrl"
+	DatabaseHostOutput              = "DatabaseHost"
+	DatabaseSecretOutput            = "DatabaseSecretArn"
+	ApplicationOutput               = "ApplicationName" // after the service's name
+	ImagesOutput                    = "ImageRepository" // after the service's name; outlives the stack
 )

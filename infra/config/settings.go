@@ -132,6 +132,8 @@ func sharedSettings(h *Hooks) []setting {
 			list(&h.AcceptEventsFrom, "pairs <account>/<region>", sourceOfEvents)},
 		{"logLevel", "INFO", "the least severe level that is logged; metrics are written at each", oneOf(&h.LogLevel, "DEBUG", "INFO", "WARN", "ERROR")},
 		{"logRetentionDays", "30", "how long logs are kept", retention(&h.LogRetentionDays)},
+		{EnvironmentKey, "", "the environment that is deployed as a whole, with the hooks in it; what is in its file stands in for these keys, which override it; none means the hooks alone",
+			text(&h.Environment, "the name of a file in infra/environment, or a path that ends in .yaml", anything)},
 		{"architecture", "arm64", "what the functions are built for and run on", oneOf(&h.Architecture, ARM64, X86_64)},
 	}
 }

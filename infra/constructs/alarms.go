@@ -18,6 +18,9 @@ type alarm struct {
 	description string
 	metric      awscloudwatch.IMetric
 	threshold   float64 // at which it goes off
+	below       bool    // it goes off below the threshold
+	// periods is how many of the metric's periods in a row it takes; 0 means 1.
+	periods float64
 	// silence turns it around: it goes off when there is no data.
 	silence bool
 }
@@ -102,9 +105,12 @@ func newDeadLetters(deadLetters awssqs.IQueue, period awscdk.Duration) awscloudw
 	})
 }
 
-func addAlarm(scope constructs.Construct, a alarm, to awssns.ITopic) {
+func addAlarm(scope constructs.Construct, a alarm, to awssns.ITopic) awscloudwatch.Alarm {
 	comparison := awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD
-	missing, periods := awscloudwatch.TreatMissingData_NOT_BREACHING, 1.0
+	if a.below {
+		comparison = awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD
+	}
+	missing, periods := awscloudwatch.TreatMissingData_NOT_BREACHING, max(a.periods, 1)
 	if a.silence {
 		// A function that is not invoked has no data at all. Were that breaching,
 		// the alarm would go off when it is created; as it is, a new alarm begins
@@ -122,7 +128,7 @@ func addAlarm(scope constructs.Construct, a alarm, to awssns.ITopic) {
 		TreatMissingData:   missing,
 	})
 	if to == nil {
-		return
+		return created
 	}
 	// A new alarm without faults becomes OK, which its topic gets as well: CloudWatch
 	// has no way to tell that from the end of an alarm.
@@ -132,4 +138,5 @@ func addAlarm(scope constructs.Construct, a alarm, to awssns.ITopic) {
 	if a.silence {
 		created.AddInsufficientDataAction(action)
 	}
+	return created
 }

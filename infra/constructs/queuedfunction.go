@@ -4,6 +4,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
 
 	"deployhooks/infra/permissions"
 )
@@ -86,6 +87,9 @@ func NewQueuedFunction(scope constructs.Construct, id *string, props *QueuedFunc
 
 	f := &QueuedFunction{Program: Program{settings: settings, key: props.EncryptionKey}, queue: queue}
 	constructs.NewConstruct_Override(f, scope, id)
+	// With a key of the user's the CDK lets rules of any account send to the queue,
+	// unless an application has this flag, as new ones have.
+	f.Node().SetContext(jsii.String("@aws-cdk/aws-events:eventsTargetQueueSameAccount"), true)
 	f.addQueues()
 	f.addLogs(f)
 	f.addRole(f)

@@ -43,7 +43,11 @@ func (h *DeploymentHooks) addTopics() {
 // service role, which its own policy allows; the statement covers service roles
 // that lack it.
 func (h *DeploymentHooks) newTopic(id, displayName, service string) awssns.ITopic {
-	publisher := awsiam.NewServicePrincipal(&service, nil)
+	// The condition is in the key's policy too ("Enable compatibility between event
+	// sources from AWS services and encrypted topics", SNS developer guide).
+	publisher := awsiam.NewServicePrincipal(&service, &awsiam.ServicePrincipalOpts{
+		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(h).Account()}},
+	})
 	topic := awssns.NewTopic(h, &id, &awssns.TopicProps{
 		DisplayName: h.in.named(displayName),
 		EnforceSSL:  jsii.Bool(true),
@@ -54,7 +58,6 @@ func (h *DeploymentHooks) newTopic(id, displayName, service string) awssns.ITopi
 		Principals: &[]awsiam.IPrincipal{publisher},
 		Actions:    jsii.Strings("sns:Publish"),
 		Resources:  &[]*string{topic.TopicArn()},
-		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(h).Account()}},
 	}))
 	if h.props.EncryptionKey != nil {
 		h.props.EncryptionKey.GrantEncryptDecrypt(publisher)

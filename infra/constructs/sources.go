@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsschedulertargets"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"deployhooks/pkg/invoke"
@@ -44,18 +45,12 @@ func (f *QueuedFunction) addSweep() {
 	if f.queue.sweep == 0 {
 		return
 	}
-	stack := awscdk.Stack_Of(f)
 	// A role of its own and not the one that the CDK shares across the stack, so
-	// that a permissions boundary on this construct reaches it. The conditions are
-	// those of "Cross-service confused deputy prevention in EventBridge Scheduler"
+	// that a permissions boundary on this construct reaches it. The condition is that
+	// of "Cross-service confused deputy prevention in EventBridge Scheduler"
 	// (EventBridge Scheduler user guide).
 	role := awsiam.NewRole(f, jsii.String("SweepRole"), &awsiam.RoleProps{
-		AssumedBy: awsiam.NewServicePrincipal(jsii.String("scheduler.amazonaws.com"), &awsiam.ServicePrincipalOpts{
-			Conditions: &map[string]any{"StringEquals": map[string]any{
-				"aws:SourceAccount": stack.Account(),
-				"aws:SourceArn":     "arn:" + *stack.Partition() + ":scheduler:" + *stack.Region() + ":" + *stack.Account() + ":schedule-group/default",
-			}},
-		}),
+		AssumedBy: onBehalfOf(f, "scheduler", "schedule-group/default"),
 	})
 	every := duration(f.queue.sweep)
 	awsscheduler.NewSchedule(f, jsii.String("Sweep"), &awsscheduler.ScheduleProps{
@@ -67,5 +62,17 @@ func (f *QueuedFunction) addSweep() {
 			MaxEventAge:   every,
 			Role:          role,
 		}),
+	})
+}
+
+// onBehalfOf is a service that may assume a role on behalf of one of its resources
+// in the stack's account and region, and of no other.
+func onBehalfOf(scope constructs.Construct, service, resource string) awsiam.ServicePrincipal {
+	stack := awscdk.Stack_Of(scope)
+	return awsiam.NewServicePrincipal(jsii.String(service+".amazonaws.com"), &awsiam.ServicePrincipalOpts{
+		Conditions: &map[string]any{"StringEquals": map[string]any{
+			"aws:SourceAccount": stack.Account(),
+			"aws:SourceArn":     "arn:" + *stack.Partition() + ":" + service + ":" + *stack.Region() + ":" + *stack.Account() + ":" + resource,
+		}},
 	})
 }

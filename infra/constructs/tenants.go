@@ -2,6 +2,7 @@ package constructs
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,6 +25,7 @@ import (
 	"deployhooks/pkg/tenant/kinds"
 	"deployhooks/pkg/tenant/source"
 	"deployhooks/pkg/tenant/step"
+	"deployhooks/pkg/tenant/workflow"
 )
 
 // TenantsProps are the properties of [Tenants].
@@ -46,6 +48,13 @@ type TenantsProps struct {
 	//
 	// Default: - the NoticeTopic.
 	AlarmTopic awssns.ITopic
+
+	// DatabaseSubnets and DatabaseSecurityGroups are IDs of where the worker of class
+	// database runs, together, instead of the settings of these names.
+	//
+	// Default: - those of the settings.
+	DatabaseSubnets        *[]*string
+	DatabaseSecurityGroups *[]*string
 
 	// Programs is the folder of the built functions:
 	// <architecture>/<function>/bootstrap.
@@ -72,8 +81,9 @@ type Tenants struct {
 	Converge, Remove, Manual awsstepfunctions.StateMachine
 	Dashboard                awscloudwatch.Dashboard
 
-	in       installation
-	versions map[string]*string // ARNs of the state machines' versions, by construct ID
+	in                      installation
+	subnets, securityGroups *[]*string         // of the worker of class database, instead of the settings
+	versions                map[string]*string // ARNs of the state machines' versions, by construct ID
 }
 
 // NewTenants adds Tenants to scope.
@@ -87,10 +97,11 @@ func NewTenants(scope constructs.Construct, id *string, props *TenantsProps) *Te
 		v.require(false, "Configuration", "%v", err)
 	}
 	v.require(props.NoticeTopic != nil, "NoticeTopic", "required")
+	v.require((props.DatabaseSubnets == nil) == (props.DatabaseSecurityGroups == nil), "DatabaseSubnets", "a function in a VPC needs DatabaseSecurityGroups as well, and the other way around")
 	b := loadBlueprint(&v, cfg.Tenants.Blueprint)
 	v.enforce("Tenants", scope, id)
 
-	t := &Tenants{Blueprint: b, Workers: map[step.Class]*LambdaFunction{}, versions: map[string]*string{}}
+	t := &Tenants{Blueprint: b, subnets: props.DatabaseSubnets, securityGroups: props.DatabaseSecurityGroups, Workers: map[step.Class]*LambdaFunction{}, versions: map[string]*string{}}
 	constructs.NewConstruct_Override(t, scope, id)
 	t.warnOfMarks(cfg.Tenants.Blueprint)
 	t.in = installation{scope: t, cfg: cfg, notices: props.NoticeTopic, alarms: props.NoticeTopic}
@@ -114,6 +125,18 @@ func (t *Tenants) AllowRequests(from ...awsiam.IGrantable) {
 	for _, grantee := range from {
 		t.RequestTopic.GrantPublish(grantee)
 	}
+}
+
+// CheckBlueprint reports what keeps the blueprint of a directory from being deployed. It
+// takes no CDK, so that a mistake costs a second.
+func CheckBlueprint(folder string) error {
+	var v validation
+	if b := loadBlueprint(&v, folder); b != nil && len(v.faults) == 0 {
+		_, converge := workflow.Converge(b)
+		_, remove := workflow.Remove(b)
+		return errors.Join(converge, remove)
+	}
+	return errors.Join(v.faults...)
 }
 
 // loadBlueprint compiles the blueprint of a directory.

@@ -44,7 +44,11 @@ func (t *Tenants) addWorkers() {
 			LogRetentionDays: jsii.Number(cfg.LogRetentionDays),
 			AlarmTopic:       t.in.alarms,
 		}
-		if class == step.Database && len(cfg.Tenants.DatabaseSubnets) > 0 {
+		switch {
+		case class != step.Database:
+		case t.subnets != nil:
+			props.SubnetIds, props.SecurityGroupIds = t.subnets, t.securityGroups
+		case len(cfg.Tenants.DatabaseSubnets) > 0:
 			props.SubnetIds, props.SecurityGroupIds = jsii.Strings(cfg.Tenants.DatabaseSubnets...), jsii.Strings(cfg.Tenants.DatabaseSecurityGroups...)
 		}
 		worker := NewLambdaFunction(t, jsii.String(title(string(class))), props)
@@ -111,6 +115,10 @@ func (t *Tenants) addMachine(id string, definition []byte) awsstepfunctions.Stat
 	})
 	logs.Node().DefaultChild().(awslogs.CfnLogGroup).SetRetentionInDays(jsii.Number(t.in.cfg.LogRetentionDays))
 	machine := awsstepfunctions.NewStateMachine(t, &id, &awsstepfunctions.StateMachineProps{
+		// "Prevent cross-service confused deputy issue" (Step Functions developer guide).
+		Role: awsiam.NewRole(t, jsii.String(id+"Role"), &awsiam.RoleProps{
+			AssumedBy: onBehalfOf(t, "states", "stateMachine:"+t.machineName(id)),
+		}),
 		StateMachineName:        jsii.String(t.machineName(id)),
 		StateMachineType:        awsstepfunctions.StateMachineType_STANDARD,
 		DefinitionBody:          awsstepfunctions.DefinitionBody_FromString(jsii.String(string(definition))),

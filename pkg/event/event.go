@@ -24,7 +24,7 @@ import (
 
 // Event is one of the types of this package: [Deployment], [LifecycleAction],
 // [SpotInterruption], [RebalanceRecommendation], [StateChange], [Maintenance],
-// [Execution], [TenantRequest], [Test], [Request], [Continuation] or [Unknown].
+// [Execution], [TenantRequest], [CustomResource], [Test], [Request], [Continuation] or [Unknown].
 type Event interface{ isEvent() }
 
 // Batch is one invocation, opened.

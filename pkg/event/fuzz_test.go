@@ -73,7 +73,7 @@ func damage(random *rand.Rand, payload []byte) []byte {
 		values := []string{`7`, `-1e9`, `null`, `true`, `[]`, `{}`, `""`, `[[{}]]`, `"\ud800"`, `{"action":1}`}
 		return replaceValue(random, payload, values[random.IntN(len(values))])
 	case 6: // a field renamed to another
-		names := []string{"action", "Records", "body", "Sns", "Message", "TopicArn", "Type", "detail", "detail-type", "deploymentId", "instanceStatus", "rollbackInformation", "continue", "LifecycleHookName", "tenant", "operation", "spec"}
+		names := []string{"action", "Records", "body", "Sns", "Message", "TopicArn", "Type", "detail", "detail-type", "deploymentId", "instanceStatus", "rollbackInformation", "continue", "LifecycleHookName", "tenant", "operation", "spec", "ResponseURL", "RequestType"}
 		return replaceValue(random, payload, `"x","`+names[random.IntN(len(names))]+`":"x"`)
 	default: // wrapped once more
 		return []byte(queued(string(payload)))
@@ -171,10 +171,11 @@ var vocabulary = func() map[string]bool {
 		Records body messageId attributes Sns Message Type TopicArn action continue
 		source detail type application deploymentGroup deploymentId state instance id
 		applicationName deploymentGroupName status stateMachineArn name
+		RequestId StackId LogicalResourceId PhysicalResourceId ResponseURL RequestType ResourceProperties OldResourceProperties
 		AutoScalingGroupName LifecycleHookName EC InstanceId LifecycleTransition
 		malformed event the payload is missing empty not an a object array string number boolean null JSON from byte on
 		appears it cut off after bytes UTF has more than that AWS delivers characters allowed holds character no name
-		there once wrapped times elements Lambda hands over`) {
+		there once wrapped times elements Lambda hands over one of three`) {
 		words[word] = true
 	}
 	return words
@@ -222,6 +223,17 @@ func checkEvent(t *testing.T, e event.Event) {
 		}
 		if e.Spec != nil && (e.Spec[0] != '{' || !json.Valid(e.Spec)) {
 			t.Errorf("a spec of %s", e.Spec)
+		}
+	case event.CustomResource:
+		names = []string{string(e.Type), e.ID, e.Stack, e.LogicalID, string(e.ResponseURL)}
+		if e.Type != event.Create {
+			names = append(names, e.PhysicalID)
+		}
+		if e.Properties != nil && (e.Properties[0] != '{' || !json.Valid(e.Properties)) {
+			t.Errorf("properties of %s", e.Properties)
+		}
+		if text := fmt.Sprintf("%v %+v %#v", e, e, e); strings.Contains(text, "http") && strings.Contains(text, string(e.ResponseURL)) {
+			t.Errorf("the response URL is printed: %s", text)
 		}
 	case event.Unknown:
 	default:

@@ -40,6 +40,9 @@ const (
 	maxEventTypeCode   = 100  // codes of AWS Health's events (AWS Health API Reference)
 	maxARN             = 2048 // ARNs (Step Functions API Reference: 256 for those that it takes, more with a version)
 	maxExecutionName   = 80   // executions of state machines (Step Functions API Reference)
+	maxResourceField   = 255  // fields of CloudFormation's requests ("Custom resource request types", AWS CloudFormation User Guide)
+	maxPhysicalID      = 1024 // physical IDs of resources (ours: AWS documents 1 KB)
+	maxURL             = 4096 // ours, for pre-signed URLs of S3
 	maxRequestID       = 128  // ours, for the ID of a tenant request
 	maxWord            = 64   // ours, for accounts, regions, states, actions and the like: AWS's longest has 36
 	maxProse           = 1000 // ours, for texts for operators: the rest is cut, not refused

@@ -123,7 +123,7 @@ func (m *Message) openNotification(notification *object, envelopes int) Event {
 		return Unknown{Source: "aws.sns", Kind: cut(kind)}
 	}
 	e := m.openText(notification, "Message", notification.peek("Subject"), envelopes+1)
-	return identify(e, notification.peek("MessageId"))
+	return published(identify(e, notification.peek("MessageId")), notification.peek("Timestamp"))
 }
 
 // openText opens a message that travels as a string in a field of its

@@ -93,6 +93,36 @@ func tenantRequest(id, operation, spec string) event.TenantRequest {
 	return r
 }
 
+// customResource is CloudFormation's request, with the number of its ID and of its hour.
+func customResource(t event.RequestType, number, version, most string) event.CustomResource {
+	properties := func(version, most string) []byte {
+		return []byte(`{"ServiceToken":"arn:aws:sns:eu-west-1:123456789012:deployhooks-training-DeploymentGroupsTopic-EXAMPLE","ServiceTimeout":"3600",` +
+			`"ApplicationName":"shop","DeploymentGroupName":"web","ServiceRoleArn":"arn:aws:iam::123456789012:role/codedeploy","AutoScalingGroup":"shop-seed",` +
+			`"TargetGroups":["arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/1a2b3c4d5e6f7081"],"TerminationWaitMinutes":"60",` +
+			`"DeploymentConfig":"CodeDeployDefault.AllAtOnce","Alarms":["shop-5xx"],"LaunchTemplateId":"lt-0a1b2c3d4e5f60718","LaunchTemplateVersion":"` + version + `",` +
+			`"MinSize":"2","MaxSize":"` + most + `","TargetCPUPercent":"50"}`)
+	}
+	r := event.CustomResource{
+		Type: t, ID: "3f1c7a52-6b0e-4d2b-9a44-5b6c7d8e9f0" + number, LogicalID: "ShopDeploymentGroup", ResourceType: "Custom::BlueGreenDeploymentGroup",
+		Stack:       "arn:aws:cloudformation:eu-west-1:123456789012:stack/deployhooks-training/8b5e1d20-2f4c-11f1-9d3a-0a1b2c3d4e5f",
+		ResponseURL: "https://cloudformation-custom-resource-response-euwest1.s3.eu-west-1.amazonaws.com/EXAMPLE?X-Amz-Signature=EXAMPLE",
+		Properties:  properties(version, most),
+	}
+	if t != event.Create {
+		r.PhysicalID = "shop/web"
+	}
+	if t == event.Update {
+		r.OldProperties = properties("1", "4")
+	}
+	return r
+}
+
+// notified is a request in an envelope that says when it was published.
+func notified(r event.CustomResource, hour int) event.CustomResource {
+	r.Time = time.Date(2026, 3, 5, hour, 12, 40, 312e6, time.UTC)
+	return r
+}
+
 func execution(status string) event.Execution {
 	return event.Execution{
 		Account: account, Region: region, Machine: "arn:aws:states:eu-west-1:123456789012:stateMachine:deployhooks-converge", Name: "acme-launch-5f0c2a9d41e7b836",
@@ -169,6 +199,13 @@ var golden = map[string][]event.Event{
 	"deployhooks-direct-sweep":           {request("sweep", `{"action":"sweep"}`)},
 	"deployhooks-sqs-continue-reconcile": {continuation(`{"reconcile":{"application":"shop","deploymentGroup":"web"}}`)},
 	"deployhooks-sqs-continue-sweep":     {continuation(sweepBody)},
+
+	"cloudformation-message-create": {customResource(event.Create, "1", "1", "4")},
+	"cloudformation-message-update": {customResource(event.Update, "2", "2", "8")},
+	"cloudformation-message-delete": {customResource(event.Delete, "3", "2", "8")},
+	"cloudformation-sqs-sns-create": {notified(customResource(event.Create, "1", "1", "4"), 10)},
+	"cloudformation-sqs-sns-update": {notified(customResource(event.Update, "2", "2", "8"), 11)},
+	"cloudformation-sqs-sns-delete": {notified(customResource(event.Delete, "3", "2", "8"), 12)},
 
 	"portal-message-change": {tenantRequest("", "change", `{"schemaVersion":1,"name":"acme","title":"Acme Markets","contacts":{"owner":{"name":"Ana Silva","email":"ana@acme.example"}},"locale":"de-DE","protected":false}`)},
 	"portal-message-launch": {tenantRequest("order-1001", "launch", `{"schemaVersion":1,"name":"acme","title":"Acme Markets","contacts":{"owner":{"name":"Ana Silva","email":"ana@acme.example"}},"locale":"en-GB","protected":false}`)},
@@ -344,6 +381,13 @@ func compacted(t testing.TB, e event.Event) event.Event {
 	case event.TenantRequest:
 		if e.Spec != nil {
 			e.Spec = compact(e.Spec)
+		}
+		return e
+	case event.CustomResource:
+		for _, properties := range []*[]byte{&e.Properties, &e.OldProperties} {
+			if *properties != nil {
+				*properties = compact(*properties)
+			}
 		}
 		return e
 	}

@@ -40,6 +40,8 @@ func readerOfShape(message *object) func(*object) Event {
 		return readDeploymentMessage
 	case message.has("Event"):
 		return readScalingMessage
+	case isCustomResource(message):
+		return readCustomResource
 	}
 	return nil
 }

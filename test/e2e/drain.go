@@ -121,7 +121,7 @@ func (e *environment) notifiedOfDrain(ctx context.Context, s region.Service, ins
 		return watch.notifiedOfEnd(e.green(s), instance, cause), watch.receive(ctx)
 	})
 	if err != nil {
-		return fmt.Errorf("%w; notified so far: %v, %v", err, watch.emails, watch.events)
+		return fmt.Errorf("%w; notified so far: %s", err, watch.soFar())
 	}
 	var ran int
 	for _, run := range e.region.CommandRuns() {
@@ -175,7 +175,7 @@ func (e *environment) announced(ctx context.Context, s region.Service, watch *ob
 		return watch.announcedMaintenance(instance, "AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED"), watch.receive(ctx)
 	})
 	if err != nil {
-		return "", fmt.Errorf("%w; notified so far: %v, %v", err, watch.emails, watch.events)
+		return "", fmt.Errorf("%w; notified so far: %s", err, watch.soFar())
 	}
 	return "notified by topic and bus", nil
 }

@@ -30,7 +30,7 @@ func (t *tenants) succeeded(ctx context.Context, kind registry.OperationKind, wa
 	if err != nil {
 		s, statusErr := t.status(ctx, tenant)
 		said, _ := json.MarshalIndent(s, "", " ")
-		return "", fmt.Errorf("%w; notified so far: %v, %v; the tenant: %s (%v)", err, watch.emails, watch.events, said, statusErr)
+		return "", fmt.Errorf("%w; notified so far: %s; the tenant: %s (%v)", err, watch.soFar(), said, statusErr)
 	}
 	return "notified by topic and bus after " + took(begin), nil
 }
@@ -151,7 +151,7 @@ func (t *tenants) refused(ctx context.Context, watch *observer) (string, error) 
 		return watch.notifiedOfOperation(registry.Launch, stranger, registry.Rejected), watch.receive(ctx)
 	})
 	if err != nil {
-		return "", fmt.Errorf("%w; notified so far: %v, %v", err, watch.emails, watch.events)
+		return "", fmt.Errorf("%w; notified so far: %s", err, watch.soFar())
 	}
 	s, err := t.status(ctx, stranger)
 	if err != nil {
@@ -160,8 +160,7 @@ func (t *tenants) refused(ctx context.Context, watch *observer) (string, error) 
 	if len(s.Operations) != 1 || s.Operations[0].State != registry.Rejected || len(s.Operations[0].Faults) != 2 || s.State != "" {
 		return "", fmt.Errorf("the rejected request is kept as %+v", s)
 	}
-	i := slices.IndexFunc(watch.emails, func(m email) bool { return strings.Contains(m.Subject, stranger) })
-	if text := watch.emails[i].Message; !strings.Contains(text, "spec.locale") || !strings.Contains(text, "spec.surprise") {
+	if text := watch.emailOf(stranger); !strings.Contains(text, "spec.locale") || !strings.Contains(text, "spec.surprise") {
 		return "", fmt.Errorf("the notification does not name the faults: %s", text)
 	}
 	return "kept with its two faults, which the notification names", nil

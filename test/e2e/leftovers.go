@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -17,7 +18,7 @@ import (
 // destroy removes the stacks and sees what is left.
 func (e *environment) destroy(ctx context.Context) error {
 	err := e.w.step("Remove both stacks (cdk destroy)", func() (string, error) {
-		_, err := e.cloud.cdk(ctx, "destroy", "destroy", "--all", "--force")
+		_, err := e.cloud.cdk(ctx, "destroy", "destroy", "--all", "--force", "--app", filepath.Join(e.w.tmp, "cdk.out"))
 		return "", err
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -21,8 +22,10 @@ import (
 // observer receives every notification of the hooks: a queue behind
 // the notices topic and behind the event bus.
 type observer struct {
-	queue  *sqs.Client
-	url    string
+	queue *sqs.Client
+	url   string
+
+	mu     sync.Mutex
 	emails []email
 	events []outcome
 }
@@ -70,8 +73,29 @@ func newObserver(ctx context.Context, c *cloud) (*observer, error) {
 	return o, err
 }
 
+// soFar is what has arrived, for people.
+func (o *observer) soFar() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return fmt.Sprint(o.emails, o.events)
+}
+
+// emailOf is the text of the first notification whose subject names something.
+func (o *observer) emailOf(subject string) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, m := range o.emails {
+		if strings.Contains(m.Subject, subject) {
+			return m.Message
+		}
+	}
+	return ""
+}
+
 // receive takes what has arrived.
 func (o *observer) receive(ctx context.Context) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	for {
 		out, err := o.queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &o.url, MaxNumberOfMessages: 10})
 		if err != nil {
@@ -110,6 +134,8 @@ func (o *observer) take(body string) error {
 // notifiedOf says whether operators and other systems have both been notified that a
 // service was repaired.
 func (o *observer) notifiedOf(s region.Service) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	return slices.ContainsFunc(o.emails, func(m email) bool {
 		return strings.Contains(m.Subject, "repaired") && strings.Contains(m.Message, s.Application) && strings.Contains(m.Message, s.DeploymentGroup)
 	}) && slices.ContainsFunc(o.events, func(e outcome) bool {
@@ -121,6 +147,8 @@ func (o *observer) notifiedOf(s region.Service) bool {
 // instance of a group is drained, what has caused that, and that its command
 // has run.
 func (o *observer) notifiedOfEnd(group, instance, cause string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	return slices.ContainsFunc(o.emails, func(m email) bool {
 		return strings.Contains(m.Message, group) && strings.Contains(m.Message, instance+" ("+cause+")") && strings.Contains(m.Message, shutdownOutput)
 	}) && slices.ContainsFunc(o.events, func(e outcome) bool {
@@ -131,6 +159,8 @@ func (o *observer) notifiedOfEnd(group, instance, cause string) bool {
 // announcedMaintenance says whether operators and other systems have both been notified of what
 // AWS has announced about an instance.
 func (o *observer) announcedMaintenance(instance, code string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	return slices.ContainsFunc(o.emails, func(m email) bool {
 		return strings.Contains(m.Subject, "maintenance announced") && strings.Contains(m.Message, code) && strings.Contains(m.Message, instance)
 	}) && slices.ContainsFunc(o.events, func(e outcome) bool {
@@ -141,6 +171,8 @@ func (o *observer) announcedMaintenance(instance, code string) bool {
 // notifiedOfOperation says whether operators and other systems have both been notified
 // of a state of a tenant's operation.
 func (o *observer) notifiedOfOperation(kind registry.OperationKind, tenant string, state registry.OperationState) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	return slices.ContainsFunc(o.emails, func(m email) bool {
 		return strings.Contains(m.Subject, fmt.Sprintf("%s of tenant %s: %s", kind, tenant, state))
 	}) && slices.ContainsFunc(o.events, func(e outcome) bool {

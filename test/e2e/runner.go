@@ -10,13 +10,17 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // runner is where a run works: its directory, its environment, and the
 // processes that it has started.
 type runner struct {
+	mu  sync.Mutex // of out
 	out io.Writer
 	dir string // build/e2e: the virtual environment and the logs stay
 	tmp string // what everything uses as TMPDIR; removed at the end
@@ -86,7 +90,46 @@ func (w *runner) close() error {
 	return os.RemoveAll(w.tmp)
 }
 
-func (w *runner) printf(format string, args ...any) { _, _ = fmt.Fprintf(w.out, format+"\n", args...) }
+func (w *runner) printf(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, _ = fmt.Fprintf(w.out, format+"\n", args...)
+}
+
+// step is one thing to do, or several lists of steps at the same time.
+type step struct {
+	what     string
+	do       func(context.Context) (string, error)
+	together [][]step
+}
+
+// play does steps one after another. Where several lists are played at the same time,
+// each result has its step's name again.
+func (w *runner) play(ctx context.Context, steps []step, together bool) error {
+	for _, s := range steps {
+		if len(s.together) > 0 {
+			lists, ctx := errgroup.WithContext(ctx)
+			for _, list := range s.together {
+				lists.Go(func() error { return w.play(ctx, list, true) })
+			}
+			if err := lists.Wait(); err != nil {
+				return err
+			}
+			continue
+		}
+		do := func() (string, error) {
+			result, err := s.do(ctx)
+			if together && err == nil {
+				result = strings.TrimSuffix(s.what+": "+result, ": ")
+			}
+			return result, err
+		}
+		if err := w.step(s.what, do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // step does one thing and reports it: what, then the result and how long it took.
 func (w *runner) step(what string, do func() (string, error)) error {

@@ -35,78 +35,102 @@ const shortVisibility = "4"
 // malformed is an event that was cut off.
 const malformed = `{"version":"0","source":"aws.codedeploy","detail-type":"CodeDeploy Deployment State-change Notification","detail":{"deploymentId":"d-`
 
-// scenario runs the whole scenario, step by step.
+// scenario runs the whole scenario, step by step. The hooks, the tenants and the
+// templates have nothing to do with one another, and mostly wait.
 func (e *environment) scenario(ctx context.Context) error {
 	var watch *observer
-	steps := []struct {
-		what string
-		do   func(context.Context) (string, error)
-	}{
-		{"Prepare what tenants share: an administrator's secret, a hosted zone, a mail domain, a blueprint", e.tenants.prepare},
-		{"Prepare the account for the CDK (cdk bootstrap)", e.cloud.bootstrap},
-		{"Deploy both stacks (cdk deploy), the hooks' sweep once an hour", func(ctx context.Context) (string, error) {
+	return e.w.play(ctx, []step{
+		{what: "Prepare what tenants share: an administrator's secret, a hosted zone, a mail domain, a blueprint", do: e.tenants.prepare},
+		{what: "Prepare the account for the CDK (cdk bootstrap)", do: e.cloud.bootstrap},
+		{what: "Deploy both stacks (cdk deploy), the hooks' sweep once an hour", do: func(ctx context.Context) (string, error) {
 			_, err := e.cloud.deploy(ctx, sweepRarely)
 			return fmt.Sprintf("%d outputs", len(e.cloud.outputs)), err
 		}},
-		{"Have cfn-lint read the templates", e.cloud.lint},
-		{"Have the region enforce the roles that are deployed", e.enforceRoles},
-		{"Check that unknown callers are refused", e.refuseUnknownCallers},
-		{"Subscribe to the notifications", func(ctx context.Context) (_ string, err error) {
+		{what: "Have the region enforce the roles that are deployed", do: e.enforceRoles},
+		{what: "Check that unknown callers are refused", do: e.refuseUnknownCallers},
+		{what: "Subscribe to the notifications", do: func(ctx context.Context) (_ string, err error) {
 			watch, err = newObserver(ctx, e.cloud)
 			return "", err
 		}},
-		{"Begin a blue/green release of three services: events of one by topic, of one by event bus, of one lost", e.begin},
-		{"Finish the release", e.finish},
-		{"Send a malformed event as well", e.sendMalformed},
-		{"The notification on the topic ends in an attached group", func(ctx context.Context) (string, error) { return e.repaired(ctx, e.byTopic, watch, 90*time.Second) }},
-		{"The event on the bus ends in an attached group, both its target groups", func(ctx context.Context) (string, error) { return e.repaired(ctx, e.byEvent, watch, 90*time.Second) }},
-		{"The malformed event ends in the dead-letter queue", e.deadLettered},
-		{"Scale the three services in: events of one by event bus, of one by its hook's own queue, of one lost", e.scaleIn},
-		{"The event on the bus ends in a completed lifecycle action", func(ctx context.Context) (string, error) {
-			return e.drained(ctx, e.byTopic, "lifecycle", watch, 90*time.Second)
+		{together: [][]step{
+			e.releases(&watch),
+			e.launches(&watch),
+			{{what: "Have cfn-lint read the templates of every configuration", do: e.cloud.lint}},
 		}},
-		{"So does the message of the hook itself", func(ctx context.Context) (string, error) {
-			return e.drained(ctx, e.byEvent, "lifecycle", watch, 90*time.Second)
-		}},
-		{"A Spot interruption warning on the bus ends in an instance out of all its target groups", func(ctx context.Context) (string, error) {
-			return e.interrupted(ctx, e.byEvent, watch, 90*time.Second)
-		}},
-		{"An AWS Health event on the bus, maintenance to come, ends in a notification", func(ctx context.Context) (string, error) {
-			return e.announced(ctx, e.byTopic, watch, 90*time.Second)
-		}},
-		{"Deploy the hooks with the sweep every minute", func(ctx context.Context) (string, error) {
-			if e.attached(e.byNothing) {
-				return "", errors.New("the service without events is attached already, so the sweep proves nothing")
-			}
-			if e.region.ActiveActions() != 1 {
-				return "", errors.New("the instance without events waits no longer, so the sweep proves nothing")
-			}
-			_, err := e.cloud.deploy(ctx, sweepOften)
-			return "", err
-		}},
-		{"Deploy again", e.deployAgain},
-		{"Run the store's contract against the local cloud's DynamoDB", e.contract},
-		{"The sweep repairs the service whose events were lost (it comes once a minute)", func(ctx context.Context) (string, error) { return e.repaired(ctx, e.byNothing, watch, 3*time.Minute) }},
-		{"Ask repair for its status, as an operator would (aws lambda invoke)", e.status},
-		{"The sweep drains the instance whose events were lost", func(ctx context.Context) (string, error) {
-			return e.drained(ctx, e.byNothing, "sweep", watch, 3*time.Minute)
-		}},
-		{"Ask drain for its status", e.drainsOver},
-		// Last, as the service whose events are lost is reconciled minutes after its release.
-		{"Publish a request, twice: a tenant is launched", func(ctx context.Context) (string, error) { return e.tenants.launch(ctx, watch) }},
-		{"The tenant is active: one can log in to its databases, and its pages answer", e.tenants.active},
-		{"Publish a change of a colour: only the files of colours are written", func(ctx context.Context) (string, error) { return e.tenants.change(ctx, watch) }},
-		{"Complete a manual task (aws lambda invoke)", e.tenants.complete},
-		{"Publish a request with faults: it is rejected, and its sender notified", func(ctx context.Context) (string, error) { return e.tenants.refused(ctx, watch) }},
-		{"Publish a removal", func(ctx context.Context) (string, error) { return e.tenants.remove(ctx, watch) }},
-		{"Nothing is left of the tenant but what is retained", e.tenants.retained},
+	}, false)
+}
+
+// within a minute and a half everything is over that an event begins.
+const within = 90 * time.Second
+
+// releases has three services released, and instances of them terminated.
+func (e *environment) releases(watch **observer) []step {
+	repaired := func(s region.Service, limit time.Duration) func(context.Context) (string, error) {
+		return func(ctx context.Context) (string, error) { return e.repaired(ctx, s, *watch, limit) }
 	}
-	for _, c := range steps {
-		if err := e.w.step(c.what, func() (string, error) { return c.do(ctx) }); err != nil {
-			return err
-		}
+	drained := func(s region.Service, cause string, limit time.Duration) func(context.Context) (string, error) {
+		return func(ctx context.Context) (string, error) { return e.drained(ctx, s, cause, *watch, limit) }
 	}
-	return nil
+	return []step{
+		{what: "Begin a blue/green release of three services: events of one by topic, of one by event bus, of one lost", do: e.begin},
+		{what: "Finish the release", do: e.finish},
+		{what: "Send a malformed event as well", do: e.sendMalformed},
+		{what: "The notification on the topic ends in an attached group", do: repaired(e.byTopic, within)},
+		{what: "The event on the bus ends in an attached group, both its target groups", do: repaired(e.byEvent, within)},
+		{what: "The malformed event ends in the dead-letter queue", do: e.deadLettered},
+		{what: "Scale the three services in: events of one by event bus, of one by its hook's own queue, of one lost", do: e.scaleIn},
+		{together: [][]step{{
+			{what: "The event on the bus ends in a completed lifecycle action", do: drained(e.byTopic, "lifecycle", within)},
+			{what: "So does the message of the hook itself", do: drained(e.byEvent, "lifecycle", within)},
+		}, {
+			{what: "A Spot interruption warning on the bus ends in an instance out of all its target groups", do: func(ctx context.Context) (string, error) {
+				return e.interrupted(ctx, e.byEvent, *watch, within)
+			}},
+			{what: "An AWS Health event on the bus, maintenance to come, ends in a notification", do: func(ctx context.Context) (string, error) {
+				return e.announced(ctx, e.byTopic, *watch, within)
+			}},
+		}}},
+		{what: "Deploy the hooks with the sweep every minute", do: e.deploySweep},
+		{together: [][]step{{
+			{what: "The sweep repairs the service whose events were lost (it comes once a minute)", do: repaired(e.byNothing, 2*within)},
+			{what: "Ask repair for its status, as an operator would (aws lambda invoke)", do: e.status},
+			{what: "The sweep drains the instance whose events were lost", do: drained(e.byNothing, "sweep", 2*within)},
+			{what: "Ask drain for its status", do: e.drainsOver},
+		}, {
+			{what: "Deploy again", do: e.deployAgain},
+			{what: "Run the store's contract against the local cloud's DynamoDB", do: e.contract},
+		}}},
+	}
+}
+
+// launches has a tenant launched, changed and removed.
+func (e *environment) launches(watch **observer) []step {
+	t := e.tenants
+	on := func(do func(context.Context, *observer) (string, error)) func(context.Context) (string, error) {
+		return func(ctx context.Context) (string, error) { return do(ctx, *watch) }
+	}
+	return []step{
+		{what: "Publish a request, twice: a tenant is launched", do: on(t.launch)},
+		{what: "The tenant is active: one can log in to its databases, and its pages answer", do: t.active},
+		{what: "Publish a change of a colour: only the files of colours are written", do: on(t.change)},
+		{what: "Complete a manual task (aws lambda invoke)", do: t.complete},
+		{what: "Publish a request with faults: it is rejected, and its sender notified", do: on(t.refused)},
+		{what: "Publish a removal", do: on(t.remove)},
+		{what: "Nothing is left of the tenant but what is retained", do: t.retained},
+	}
+}
+
+// deploySweep deploys the hooks with the shortest schedule, while there is still
+// something for the sweep to do.
+func (e *environment) deploySweep(ctx context.Context) (string, error) {
+	if e.attached(e.byNothing) {
+		return "", errors.New("the service without events is attached already, so the sweep proves nothing")
+	}
+	if e.region.ActiveActions() != 1 {
+		return "", errors.New("the instance without events waits no longer, so the sweep proves nothing")
+	}
+	_, err := e.cloud.deploy(ctx, sweepOften)
+	return "", err
 }
 
 // refuseUnknownCallers shows that permissions are in force, without which the rest
@@ -183,7 +207,7 @@ func (e *environment) repaired(ctx context.Context, s region.Service, watch *obs
 	}
 	attached := took(begin)
 	if err := eventually(ctx, limit, "operators and other systems are notified of "+s.DeploymentGroup, func() (bool, error) { return watch.notifiedOf(s), watch.receive(ctx) }); err != nil {
-		return "", fmt.Errorf("%w; notified so far: %v, %v", err, watch.emails, watch.events)
+		return "", fmt.Errorf("%w; notified so far: %s", err, watch.soFar())
 	}
 	parameter := fmt.Sprintf("/deployhooks/%s/%s/auto-scaling-group", s.Application, s.DeploymentGroup)
 	if got := e.region.Parameter(parameter); got != e.green(s) {

@@ -216,21 +216,6 @@ func TestMetricsSurviveEveryLogLevel(t *testing.T) {
 	}
 }
 
-// Whoever may assume a role has its permissions.
-func TestRolesAreAssumedByTheirServicesOnly(t *testing.T) {
-	t.Parallel()
-	for id, role := range plain.of("AWS::IAM::Role") {
-		want := statement{Effect: "Allow", Actions: []string{"sts:AssumeRole"}, Principal: "Service=lambda.amazonaws.com"}
-		if strings.Contains(id, "Sweep") {
-			want.Principal = "Service=scheduler.amazonaws.com"
-			want.Condition = "StringEquals=aws:SourceAccount=<AccountId> aws:SourceArn=arn:<Partition>:scheduler:<Region>:<AccountId>:schedule-group/default"
-		}
-		if diff := cmp.Diff([]statement{want}, statements(role.Properties["AssumeRolePolicyDocument"])); diff != "" {
-			t.Errorf("%s: somebody else may act as the function (-want +got):\n%s", id, diff)
-		}
-	}
-}
-
 func TestStackGoesAnywhere(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder

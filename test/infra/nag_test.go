@@ -19,7 +19,7 @@ func justified() map[finding]string {
 	}
 	all := tenantsJustified(anyOf)
 	maps.Copy(all, map[finding]string{
-		{"AwsSolutions-IAM5[Resource::*]", repair}:                                "reads that AWS has no narrower resource for; TestEveryResourceOnlyWhereAWSHasNoNarrower lists them",
+		{"AwsSolutions-IAM5[Resource::*]", repair}:                                "reads that AWS has no narrower resource for; TestStatementsNameResourcesOfTheirActions lists them",
 		anyOf(repair, "autoscaling", "autoScalingGroup:*:autoScalingGroupName/*"): "every deployment makes a group of a new name; the tag in scope narrows it",
 		anyOf(repair, "codedeploy", "application:*"):                              "all applications are in scope unless some are configured",
 		anyOf(repair, "codedeploy", "deploymentgroup:*"):                          "all deployment groups are in scope unless applications are configured",
@@ -27,7 +27,7 @@ func justified() map[finding]string {
 		anyOf(repair, "vpc-lattice", "targetgroup/*"):                             "which target groups there are, the function finds out",
 		anyOf(repair, "ssm", "parameter/deployhooks/*"):                           "one parameter per deployment group, below a prefix of its own",
 
-		{"AwsSolutions-IAM5[Resource::*]", drain}:                                "reads that AWS has no narrower resource for; TestEveryResourceOnlyWhereAWSHasNoNarrower lists them",
+		{"AwsSolutions-IAM5[Resource::*]", drain}:                                "reads that AWS has no narrower resource for; TestStatementsNameResourcesOfTheirActions lists them",
 		anyOf(drain, "autoscaling", "autoScalingGroup:*:autoScalingGroupName/*"): "whoever puts a hook on a group wants it drained; every deployment makes a group of a new name",
 		anyOf(drain, "codedeploy", "deploymentgroup:*"):                          "a read; which deployment made a group is a tag of the group",
 		anyOf(drain, "elasticloadbalancing", "targetgroup/*"):                    "an instance leaves every target group that it is in",
@@ -59,7 +59,7 @@ func tenantsJustified(anyOf func(policy, service, resource string) finding) map[
 		all[inBucket(id, "blueprints/*")] = "an operation keeps the version of the blueprint that it began with"
 	}
 	for _, id := range []string{"Converge", "Remove", "Manual"} {
-		all[finding{"AwsSolutions-IAM5[Resource::*]", role(id)}] = "log delivery and tracing, which have no resource-level permissions (Step Functions developer guide)"
+		all[finding{"AwsSolutions-IAM5[Resource::*]", id + "Role/DefaultPolicy/Resource"}] = "log delivery and tracing, which have no resource-level permissions (Step Functions developer guide)"
 		all[finding{"AwsSolutions-SF1", id + "/Resource"}] = "the registry has every step and its error; the log has the errors of executions"
 	}
 	return all

@@ -126,54 +126,6 @@ func TestRolesAllowWhatTheFunctionsCallAndNothingElse(t *testing.T) {
 	}
 }
 
-// Only these actions have no resource-level permission (AWS service
-// authorization reference); every other statement names its resources.
-func TestEveryResourceOnlyWhereAWSHasNoNarrower(t *testing.T) {
-	t.Parallel()
-	unlimited := map[string][]string{
-		"RepairRole": set(append(setting.Reads(),
-			"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeTrafficSources",
-			"codedeploy:ListApplications", "codedeploy:ListDeploymentTargets",
-			"elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth",
-		)),
-		"DrainRole": {
-			"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances", "autoscaling:DescribeLifecycleHooks", "autoscaling:DescribeWarmPool",
-			"elasticloadbalancing:DescribeInstanceHealth", "elasticloadbalancing:DescribeLoadBalancerAttributes",
-			"elasticloadbalancing:DescribeTargetGroupAttributes", "elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth",
-			"ssm:ListCommandInvocations", "ssm:ListCommands",
-		},
-	}
-	for scenario, template := range map[string]template{"plain": plain, "configured": configured, "planning": planning, "replacing": replacing} {
-		found := map[string][]string{}
-		for id, policy := range template.of("AWS::IAM::Policy") {
-			role, _, _ := strings.Cut(name(id), "DefaultPolicy")
-			for _, s := range statements(policy.Properties["PolicyDocument"]) {
-				for _, action := range s.Actions {
-					if strings.Contains(action, "*") {
-						t.Errorf("%s: %s allows %s: actions that nobody has justified", scenario, id, action)
-					}
-				}
-				if slices.Contains(s.Resources, "*") {
-					found[role] = append(found[role], s.Actions...)
-				}
-			}
-			slices.Sort(found[role])
-			if diff := cmp.Diff(unlimited[role], found[role]); diff != "" {
-				t.Errorf("%s: a statement of %s reaches further than it must (-want +got):\n%s", scenario, role, diff)
-			}
-		}
-	}
-}
-
-func TestNoRoleHasAManagedPolicy(t *testing.T) {
-	t.Parallel()
-	for id, role := range configured.of("AWS::IAM::Role") {
-		if role.Properties["ManagedPolicyArns"] != nil {
-			t.Errorf("%s: AWS may widen %s at any time", id, words(role.Properties["ManagedPolicyArns"]))
-		}
-	}
-}
-
 // statementsOf are the statements of a role by their names.
 func (t template) statementsOf(role string) map[string]statement {
 	bySID := map[string]statement{}

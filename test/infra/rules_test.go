@@ -2,6 +2,7 @@ package infra
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -9,42 +10,46 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"deployhooks/events"
+	"deployhooks/pkg/invoke"
 )
 
-// matches reports whether an EventBridge pattern of exact values matches an
-// event: every field of the pattern is there, and has one of the values. It
-// fails the test on any other kind of pattern instead of guessing.
-func matches(t *testing.T, pattern, event any) bool {
-	t.Helper()
-	fields, ok := pattern.(map[string]any)
-	if !ok {
-		t.Fatalf("pattern %v: this matcher knows exact values only", pattern)
+// accepted are the rules, by their IDs, that take each event that the events
+// directory has on a bus. A variant may lack a rule (see
+// TestRulesAreThoseThatTheSettingsAskFor), or have it once for each installation.
+func accepted() map[string][]string {
+	const deployments, lifecycle = "RepairDeploymentStates", "DrainLifecycleActions"
+	const states, executions = "DrainStateChanges", "IntakeExecutions"
+	return map[string][]string{
+		"autoscaling-eventbridge-launch":                        nil,
+		"autoscaling-eventbridge-launch-successful":             nil,
+		"autoscaling-eventbridge-launch-to-warm-pool":           nil,
+		"autoscaling-eventbridge-terminate":                     {lifecycle},
+		"autoscaling-eventbridge-terminate-from-warm-pool":      {lifecycle},
+		"autoscaling-eventbridge-terminate-replace-root-volume": {lifecycle},
+		"autoscaling-eventbridge-terminate-to-warm-pool":        {lifecycle},
+		"autoscaling-eventbridge-terminate-without-origin":      {lifecycle},
+		"codedeploy-eventbridge-failure":                        {deployments},
+		"codedeploy-eventbridge-instance-failure":               nil,
+		"codedeploy-eventbridge-instance-success":               nil,
+		"codedeploy-eventbridge-ready":                          {deployments},
+		"codedeploy-eventbridge-start":                          {deployments},
+		"codedeploy-eventbridge-stop":                           {deployments},
+		"codedeploy-eventbridge-success":                        {deployments},
+		"ec2-eventbridge-instance-shutting-down":                {states},
+		"ec2-eventbridge-instance-stopping":                     {states},
+		"ec2-eventbridge-rebalance-recommendation":              {"DrainRebalances"},
+		"ec2-eventbridge-spot-interruption":                     {"DrainSpotWarnings"},
+		"events-eventbridge-scheduled":                          nil,
+		"health-eventbridge-scheduled-change":                   {"DrainMaintenance"},
+		"stepfunctions-eventbridge-aborted":                     {executions},
+		"stepfunctions-eventbridge-succeeded":                   {executions},
 	}
-	for key, want := range fields {
-		got := at(event, key)
-		values, exact := want.([]any)
-		if !exact {
-			if !matches(t, want, got) {
-				return false
-			}
-			continue
-		}
-		for _, value := range values {
-			if _, word := value.(string); !word {
-				t.Fatalf("pattern %v: this matcher knows exact strings only", pattern)
-			}
-		}
-		if !slices.Contains(values, got) {
-			return false
-		}
-	}
-	return true
 }
 
 // recorded are the events directory's events on a bus, by name.
-func recorded(t *testing.T) map[string]any {
+func recorded(t *testing.T) map[string][]byte {
 	t.Helper()
-	found := map[string]any{}
+	found := map[string][]byte{}
 	for _, payload := range events.Names() {
 		if !strings.Contains(payload, "-eventbridge-") || strings.Contains(payload, "-sqs-") || strings.Contains(payload, "-sns-") {
 			continue
@@ -53,44 +58,94 @@ func recorded(t *testing.T) map[string]any {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var event map[string]any
-		if err := json.Unmarshal(b, &event); err != nil {
-			t.Fatalf("%s: %v", payload, err)
-		}
-		found[payload] = event
+		found[payload] = b
 	}
 	return found
 }
 
-// The payloads of the events directory say which events each rule takes: those
-// that its function handles, and nothing else.
-func TestRulesTakeTheirEvents(t *testing.T) {
+// Every recorded event reaches exactly the rules that it should, in every variant.
+func TestEventsReachTheirRulesAndNoOther(t *testing.T) {
 	t.Parallel()
-	for rule, tt := range map[string]struct {
-		templates []template
-		takes     func(payload string) bool
-		least     int // how many of the recorded events it takes
-	}{
-		"RepairDeploymentStates": {[]template{plain, configured, planning}, func(p string) bool { return strings.HasPrefix(p, "codedeploy-") && !strings.Contains(p, "-instance-") }, 5},
-		"DrainLifecycleActions":  {[]template{plain, configured, planning}, func(p string) bool { return strings.HasPrefix(p, "autoscaling-eventbridge-terminate") }, 3},
-		"DrainSpotWarnings":      {[]template{plain, planning}, func(p string) bool { return p == "ec2-eventbridge-spot-interruption" }, 1},
-		"DrainRebalances":        {[]template{plain, configured, planning}, func(p string) bool { return p == "ec2-eventbridge-rebalance-recommendation" }, 1},
-		"DrainMaintenance":       {[]template{plain, configured, planning}, func(p string) bool { return strings.HasPrefix(p, "health-eventbridge-") }, 1},
-	} {
-		for i, template := range tt.templates {
-			pattern := template.only("AWS::Events::Rule", rule).Properties["EventPattern"]
-			var taken int
-			for payload, event := range recorded(t) {
-				got, want := matches(t, pattern, event), tt.takes(payload)
-				if got != want {
-					t.Errorf("template %d: event %s passes rule %s: %v, want %v", i, payload, rule, got, want)
-				}
-				if got {
-					taken++
+	want, all := accepted(), recorded(t)
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(all)), slices.Sorted(maps.Keys(want))); diff != "" {
+		t.Errorf("say which rules take each recorded event (-recorded +said):\n%s", diff)
+	}
+	for variant, template := range variants() {
+		idle := map[string]bool{}
+		for id := range template.of("AWS::Events::Rule") {
+			idle[name(id)] = true
+		}
+		for payload, event := range all {
+			var rules []string
+			for id := range template.of("AWS::Events::Rule") {
+				if slices.ContainsFunc(want[payload], func(rule string) bool { return strings.HasSuffix(name(id), rule) }) {
+					rules = append(rules, name(id))
 				}
 			}
-			if taken < tt.least {
-				t.Errorf("template %d: rule %s takes only %d of the recorded events, want %d at least", i, rule, taken, tt.least)
+			slices.Sort(rules)
+			got := template.takers(t, event)
+			if diff := cmp.Diff(rules, got); diff != "" {
+				t.Errorf("%s: %s is missed, or wakes a function that has nothing to do (-want +got):\n%s", variant, payload, diff)
+			}
+			for _, rule := range got {
+				delete(idle, rule)
+			}
+		}
+		for rule := range idle {
+			t.Errorf("%s: %s takes none of the recorded events: record one that it is for", variant, rule)
+		}
+	}
+}
+
+// SNS has no filter policy anywhere: every message of a topic reaches the queue
+// behind it, recorded ones among them, and the function says what it cannot read.
+func TestEveryMessageOfATopicReachesItsQueue(t *testing.T) {
+	t.Parallel()
+	queueOf := map[string]string{"Triggers": "RepairQueue", "Requests": "IntakeQueue"}
+	for variant, template := range variants() {
+		found := 0
+		for id, s := range template.of("AWS::SNS::Subscription") {
+			if s.Properties["FilterPolicy"] != nil || s.Properties["FilterPolicyScope"] != nil {
+				t.Errorf("%s: %s filters, and no test says which messages pass", variant, id)
+			}
+			if s.Properties["Protocol"] != "sqs" {
+				continue
+			}
+			found++
+			topic, queue := words(s.Properties["TopicArn"]), words(s.Properties["Endpoint"])
+			ok := false
+			for from, to := range queueOf {
+				installation, here := strings.CutSuffix(strings.Trim(topic, "<>"), from)
+				ok = ok || here && queue == "<"+installation+to+".Arn>"
+			}
+			if !ok {
+				t.Errorf("%s: %s goes to %s, which no function expects", variant, topic, queue)
+			}
+		}
+		if found == 0 {
+			t.Errorf("%s: no topic reaches a queue", variant)
+		}
+	}
+}
+
+// What a schedule puts into a queue is what the events directory has for it.
+func TestSchedulesSendTheRecordedSweep(t *testing.T) {
+	t.Parallel()
+	b, err := events.Read("deployhooks-sqs-continue-sweep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var payload struct{ Records []struct{ Body string } }
+	if err := json.Unmarshal(b, &payload); err != nil {
+		t.Fatal(err)
+	}
+	if payload.Records[0].Body != invoke.Sweep {
+		t.Errorf("the recorded sweep is %q, and functions know %q", payload.Records[0].Body, invoke.Sweep)
+	}
+	for variant, template := range variants() {
+		for id, schedule := range template.of("AWS::Scheduler::Schedule") {
+			if got := at(schedule.Properties, "Target", "Input"); got != payload.Records[0].Body {
+				t.Errorf("%s: %s sends %v, which its function does not know", variant, id, got)
 			}
 		}
 	}
@@ -124,16 +179,25 @@ func TestRulesAreThoseThatTheSettingsAskFor(t *testing.T) {
 	}
 }
 
+// taken reports whether a rule takes an event.
+func taken(t *testing.T, in template, rule string, event map[string]any) bool {
+	t.Helper()
+	b, err := json.Marshal(event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Contains(in.takers(t, b), rule)
+}
+
 // A start, or an instance that is gone, needs no drain.
 func TestOnlyEndingsAreStateChanges(t *testing.T) {
 	t.Parallel()
-	pattern := configured.only("AWS::Events::Rule", "DrainStateChanges").Properties["EventPattern"]
 	for state, want := range map[string]bool{"pending": false, "running": false, "stopping": true, "stopped": false, "shutting-down": true, "terminated": false} {
 		event := map[string]any{
 			"source": "aws.ec2", "detail-type": "EC2 Instance State-change Notification",
 			"detail": map[string]any{"instance-id": "i-0a1", "state": state},
 		}
-		if got := matches(t, pattern, event); got != want {
+		if got := taken(t, configured, "DrainStateChanges", event); got != want {
 			t.Errorf("an instance is %s: the event passes: %v, want %v", state, got, want)
 		}
 	}
@@ -142,7 +206,6 @@ func TestOnlyEndingsAreStateChanges(t *testing.T) {
 // AWS Health announces much more than what concerns single instances.
 func TestOnlyScheduledChangesOfInstancesAreMaintenance(t *testing.T) {
 	t.Parallel()
-	pattern := plain.only("AWS::Events::Rule", "DrainMaintenance").Properties["EventPattern"]
 	for scenario, tt := range map[string]struct {
 		service, category string
 		want              bool
@@ -155,7 +218,7 @@ func TestOnlyScheduledChangesOfInstancesAreMaintenance(t *testing.T) {
 			"source": "aws.health", "detail-type": "AWS Health Event",
 			"detail": map[string]any{"service": tt.service, "eventTypeCategory": tt.category},
 		}
-		if got := matches(t, pattern, event); got != tt.want {
+		if got := taken(t, plain, "DrainMaintenance", event); got != tt.want {
 			t.Errorf("%s: the event passes: %v, want %v", scenario, got, tt.want)
 		}
 	}
@@ -174,8 +237,7 @@ func TestRuleLeavesOtherApplicationsOut(t *testing.T) {
 		"all applications": {plain, true},
 		"two applications": {configured, false},
 	} {
-		pattern := tt.template.only("AWS::Events::Rule", "RepairDeploymentStates").Properties["EventPattern"]
-		if got := matches(t, pattern, event); got != tt.want {
+		if got := taken(t, tt.template, "RepairDeploymentStates", event); got != tt.want {
 			t.Errorf("%s in scope: an event of another passes: %v", scenario, got)
 		}
 	}

@@ -35,7 +35,10 @@ import (
 	"deployhooks/infra/tenants"
 )
 
-var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
+var (
+	update    = flag.Bool("update", false, "write the golden files instead of comparing with them")
+	templates = flag.String("templates", "", "write the template of every variant to this folder, and run no tests")
+)
 
 // What [TestMain] had synthesised; nothing writes to it afterwards.
 var (
@@ -135,6 +138,13 @@ func TestMain(m *testing.M) {
 	if err := takeOver(); err != nil {
 		fmt.Fprintln(os.Stderr, "synthesise the templates under test:", err)
 		os.Exit(1)
+	}
+	if *templates != "" {
+		if err := writeTemplates(*templates); err != nil {
+			fmt.Fprintln(os.Stderr, "write the templates:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
@@ -266,14 +276,14 @@ func templateOf(stack awscdk.Stack) (template, error) {
 
 // newHooks makes a hooks stack as the infra program does.
 func newHooks(app awscdk.App, settings map[string]any, build string) awscdk.Stack {
-	return awscdk.Stack_Of(hooks.NewStack(app, jsii.String(config.HooksName), &constructs.DeploymentHooksProps{Configuration: &settings, Programs: &build}))
+	return awscdk.Stack_Of(hooks.NewStack(app, jsii.String(config.HooksName), nil, &constructs.DeploymentHooksProps{Configuration: &settings, Programs: &build}))
 }
 
 // newTenancy makes a hooks stack and a tenants stack, as the infra program does, and
 // returns the latter.
 func newTenancy(app awscdk.App, settings map[string]any, build string) awscdk.Stack {
-	h := hooks.NewStack(app, jsii.String(config.HooksName), &constructs.DeploymentHooksProps{Configuration: &settings, Programs: &build})
-	return awscdk.Stack_Of(tenants.NewStack(app, jsii.String(config.TenantsName), &constructs.TenantsProps{
+	h := hooks.NewStack(app, jsii.String(config.HooksName), nil, &constructs.DeploymentHooksProps{Configuration: &settings, Programs: &build})
+	return awscdk.Stack_Of(tenants.NewStack(app, jsii.String(config.TenantsName), nil, &constructs.TenantsProps{
 		Configuration: &settings, Programs: &build, NoticeTopic: h.NoticeTopic, AlarmTopic: h.AlarmTopic,
 	}))
 }

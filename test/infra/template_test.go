@@ -17,6 +17,8 @@ type template struct {
 		Value       any
 		Description string
 	}
+	// Whole is the template as the CDK made it, with what the fields above leave out.
+	Whole json.RawMessage
 }
 
 type resource struct {
@@ -33,6 +35,7 @@ func newTemplate(from map[string]any) (template, error) {
 	if err != nil {
 		return t, err
 	}
+	t.Whole = b
 	return t, json.Unmarshal(b, &t)
 }
 

@@ -79,6 +79,9 @@ func (r *Region) copyGroup(blue *group, name string) *group {
 		TerminationPolicies: c.TerminationPolicies, NewInstancesProtectedFromScaleIn: c.NewInstancesProtectedFromScaleIn,
 	})
 	maps.Copy(green.tags, blue.tags)
+	for _, name := range slices.Sorted(maps.Keys(blue.policies)) {
+		r.setPolicy(green, blue.policies[name])
+	}
 	green.vpc = blue.vpc
 	green.imageRevision = ""
 	green.early = true

@@ -12,7 +12,7 @@ type CodeDeploy struct{ r *Region }
 // CodeDeploy is the region's CodeDeploy.
 func (r *Region) CodeDeploy() CodeDeploy { return CodeDeploy{r} }
 
-const deploymentGroupFields = "ApplicationName AutoRollbackConfiguration AutoScalingGroups BlueGreenDeploymentConfiguration DeploymentConfigName DeploymentStyle EcsServices LoadBalancerInfo ServiceRoleArn TerminationHookEnabled TriggerConfigurations OutdatedInstancesStrategy"
+const deploymentGroupFields = "AlarmConfiguration ApplicationName AutoRollbackConfiguration AutoScalingGroups BlueGreenDeploymentConfiguration DeploymentConfigName DeploymentStyle EcsServices LoadBalancerInfo ServiceRoleArn TerminationHookEnabled TriggerConfigurations OutdatedInstancesStrategy"
 
 func cdCall[I, O any](ctx context.Context, r *Region, operation string, in *I, simulated string, serve func(*I) (*O, error)) (*O, error) {
 	return call(ctx, r, codedeploy.ServiceID, operation, in, simulated, stale(r, codedeploy.ServiceID, operation, serve))
@@ -31,7 +31,7 @@ func (v CodeDeploy) ListApplications(ctx context.Context, in *codedeploy.ListApp
 // CreateDeploymentGroup creates a deployment group and puts CodeDeploy's
 // launch hook on its Auto Scaling groups.
 func (v CodeDeploy) CreateDeploymentGroup(ctx context.Context, in *codedeploy.CreateDeploymentGroupInput, _ ...func(*codedeploy.Options)) (*codedeploy.CreateDeploymentGroupOutput, error) {
-	return cdCall(ctx, v.r, "CreateDeploymentGroup", in, deploymentGroupFields+" DeploymentGroupName", v.r.createDeploymentGroup)
+	return cdCall(ctx, v.r, "CreateDeploymentGroup", in, deploymentGroupFields+" DeploymentGroupName Tags", v.r.createDeploymentGroup)
 }
 
 // UpdateDeploymentGroup changes what is given.

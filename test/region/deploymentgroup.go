@@ -24,6 +24,7 @@ type deploymentGroup struct {
 	config cd.DeploymentGroupInfo
 	name   string
 	groups []string // names of Auto Scaling groups
+	tags   map[string]string
 	// revision is what instances that are launched later get: that of the
 	// last deployment that went through; "" before the first.
 	revision string
@@ -131,12 +132,15 @@ func (r *Region) createDeploymentGroup(in *codedeploy.CreateDeploymentGroupInput
 		DeploymentStyle: or(in.DeploymentStyle, &cd.DeploymentStyle{
 			DeploymentType: cd.DeploymentTypeInPlace, DeploymentOption: cd.DeploymentOptionWithoutTrafficControl,
 		}),
-		AutoRollbackConfiguration: in.AutoRollbackConfiguration, BlueGreenDeploymentConfiguration: in.BlueGreenDeploymentConfiguration,
+		AlarmConfiguration: in.AlarmConfiguration, AutoRollbackConfiguration: in.AutoRollbackConfiguration, BlueGreenDeploymentConfiguration: in.BlueGreenDeploymentConfiguration,
 		EcsServices: in.EcsServices, LoadBalancerInfo: in.LoadBalancerInfo, ServiceRoleArn: in.ServiceRoleArn,
 		TerminationHookEnabled: deref(in.TerminationHookEnabled), TriggerConfigurations: in.TriggerConfigurations,
 		OutdatedInstancesStrategy: in.OutdatedInstancesStrategy,
 	}
 	g := &deploymentGroup{app: a, name: name, config: config}
+	if err := g.tag(in.Tags); err != nil {
+		return nil, err
+	}
 	a.groups[name] = g
 	r.setAutoScalingGroups(g, in.AutoScalingGroups)
 	return &codedeploy.CreateDeploymentGroupOutput{DeploymentGroupId: config.DeploymentGroupId}, nil
@@ -254,6 +258,7 @@ func (r *Region) updateDeploymentGroup(in *codedeploy.UpdateDeploymentGroupInput
 		g.config.DeploymentGroupName = aws.String(name)
 	}
 	c := &g.config
+	c.AlarmConfiguration = or(in.AlarmConfiguration, c.AlarmConfiguration)
 	c.AutoRollbackConfiguration = or(in.AutoRollbackConfiguration, c.AutoRollbackConfiguration)
 	c.BlueGreenDeploymentConfiguration = or(in.BlueGreenDeploymentConfiguration, c.BlueGreenDeploymentConfiguration)
 	c.DeploymentConfigName = or(in.DeploymentConfigName, c.DeploymentConfigName)
@@ -270,6 +275,9 @@ func (r *Region) updateDeploymentGroup(in *codedeploy.UpdateDeploymentGroupInput
 	if in.OutdatedInstancesStrategy != "" {
 		c.OutdatedInstancesStrategy = in.OutdatedInstancesStrategy
 	}
+	// "To keep the Auto Scaling groups, enter their names or do not specify Auto Scaling group
+	// names. To remove Auto Scaling groups, specify a non-null empty list" (API reference,
+	// UpdateDeploymentGroup).
 	if in.AutoScalingGroups != nil {
 		r.setAutoScalingGroups(g, in.AutoScalingGroups)
 	} else {

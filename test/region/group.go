@@ -18,6 +18,7 @@ type group struct {
 	suspended  map[string]time.Time // processes, and since when
 	sources    []*source
 	hooks      map[string]asg.LifecycleHook
+	policies   map[string]asg.ScalingPolicy // nil for none
 	instances  []*instance
 	warm       []*instance // in the warm pool
 	refreshes  []*refresh

@@ -138,6 +138,7 @@ func (r *Region) autoScalingNeeds(n need, in input) []need {
 		}
 		of := n.with(tags, "aws:resourcetag/", "autoscaling:resourcetag/")
 		for key, value := range requested {
+			of.keys["aws:tagkeys"] = append(of.keys["aws:tagkeys"], key)
 			of.keys["aws:requesttag/"+strings.ToLower(key)] = []string{value}
 		}
 		all = append(all, of)
@@ -146,11 +147,24 @@ func (r *Region) autoScalingNeeds(n need, in input) []need {
 		all = trafficSourceNeeds(all, sources)
 	}
 	if role := in.text("RoleARN"); role != "" {
-		pass := need{action: "iam:PassRole", resource: role}.with(nil)
-		pass.keys["iam:passedtoservice"] = []string{"autoscaling.amazonaws.com"}
-		all = append(all, pass)
+		all = append(all, passRole(role, "autoscaling.amazonaws.com"))
+	}
+	// "Control Amazon EC2 launch template usage in Auto Scaling groups" (Amazon EC2 Auto
+	// Scaling User Guide). It is authorised on all that an instance is made of; one resource
+	// stands for them.
+	if t, ok := in.value("LaunchTemplate").(*asg.LaunchTemplateSpecification); ok && t != nil {
+		launch := need{action: "ec2:RunInstances", resource: arn("ec2", "instance/*")}.with(nil)
+		launch.keys["ec2:launchtemplate"] = []string{arn("ec2", "launch-template/"+aws.ToString(t.LaunchTemplateId))}
+		all = append(all, launch)
 	}
 	return all
+}
+
+// passRole is what a caller needs who gives a service a role.
+func passRole(role, service string) need {
+	pass := need{action: "iam:PassRole", resource: role}.with(nil)
+	pass.keys["iam:passedtoservice"] = []string{service}
+	return pass
 }
 
 // trafficSourceNeeds adds what attaching and detaching VPC Lattice target
@@ -192,6 +206,9 @@ func (r *Region) codeDeployNeeds(n need, operation string, in input) ([]need, bo
 	if operation == "ListApplications" {
 		return n.on("*"), true
 	}
+	if resource := in.text("ResourceArn"); resource != "" {
+		return n.on(resource), true
+	}
 	ids := append(in.texts("DeploymentId"), in.texts("DeploymentIds")...)
 	var resources []string
 	for _, id := range ids {
@@ -214,7 +231,12 @@ func (r *Region) codeDeployNeeds(n need, operation string, in input) ([]need, bo
 	case application != "":
 		resources = []string{arn("codedeploy", "application:"+application)}
 	}
-	return n.on(resources...), len(resources) > 0
+	all := n.on(resources...)
+	// "CodeDeploy permissions reference" (CodeDeploy user guide).
+	if role := in.text("ServiceRoleArn"); role != "" {
+		all = append(all, passRole(role, "codedeploy.amazonaws.com"))
+	}
+	return all, len(all) > 0
 }
 
 // ssmNeeds: SendCommand is authorised on the document, and on each instance.

@@ -14,6 +14,9 @@ type Environment struct {
 	// credentials. Region is required.
 	Account string `yaml:"account"`
 	Region  string `yaml:"region"`
+	// Protected keeps the load balancer and the database from being deleted, by a
+	// destroy of the stack too.
+	Protected bool `yaml:"protected"`
 
 	Network  Network            `yaml:"network"`
 	Domain   Domain             `yaml:"domain"`
@@ -33,7 +36,8 @@ type Environment struct {
 type Network struct {
 	// CIDR is the VPC's address range, /16 to /22.
 	CIDR string `yaml:"cidr"`
-	// Zones are the letters of the Availability Zones, such as a, b and c.
+	// Zones are the letters of the Availability Zones, such as a, b and c, 2 to 5. A zone
+	// may be added at the end later; the address ranges of the others stay.
 	Zones []string `yaml:"zones"`
 	// NATGateways is how many there are, 1 up to one in each zone. With fewer than zones,
 	// the loss of a zone may cut instances in others off the internet.
@@ -57,6 +61,8 @@ type Service struct {
 	// Hosts are the host names that are routed to the service, below the domain's name or
 	// the name itself.
 	Hosts []string `yaml:"hosts"`
+	// Zones are those of the network's zones that instances run in.
+	Zones []string `yaml:"zones"`
 	// Port is where instances listen, HealthCheckPath what they answer 200 to when they
 	// can serve.
 	Port            int    `yaml:"port"`

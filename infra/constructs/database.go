@@ -1,0 +1,54 @@
+package constructs
+
+import (
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// DatabaseUser is the database's master user, whose password the stack generates.
+const DatabaseUser = "deployhooks"
+
+// addDatabase adds PostgreSQL, if the environment has it. Its identifier is fixed, as its
+// host name follows from it. For the same reason CloudFormation refuses a change that would
+// replace it, and with it the data.
+func (e *Environment) addDatabase() {
+	d := e.Spec.Database
+	if d == nil {
+		return
+	}
+	identifier := e.Spec.DatabaseIdentifier()
+	e.DatabaseClients = awsec2.NewSecurityGroup(e, jsii.String("DatabaseClients"), &awsec2.SecurityGroupProps{
+		Vpc: e.Vpc, Description: jsii.String("Functions that the database lets in"), AllowAllOutbound: jsii.Bool(true), AllowAllIpv6Outbound: jsii.Bool(true),
+	})
+	// RDS would make the group itself, without a retention ("Publishing database logs to
+	// Amazon CloudWatch Logs", RDS user guide).
+	logs := newLogGroup(e, "DatabaseLogs", float64(e.Spec.Logs.RetentionDays))
+	logs.Node().DefaultChild().(awslogs.CfnLogGroup).SetLogGroupName(jsii.String("/aws/rds/instance/" + identifier + "/postgresql"))
+	major, _, _ := strings.Cut(d.Version, ".")
+	e.Database = awsrds.NewDatabaseInstance(e, jsii.String("Database"), &awsrds.DatabaseInstanceProps{
+		InstanceIdentifier: &identifier, DatabaseName: &d.Name,
+		Engine: awsrds.DatabaseInstanceEngine_Postgres(&awsrds.PostgresInstanceEngineProps{
+			Version: awsrds.PostgresEngineVersion_Of(&d.Version, &major, nil),
+		}),
+		InstanceType: awsec2.NewInstanceType(jsii.String(strings.TrimPrefix(d.InstanceClass, "db."))),
+		Vpc:          e.Vpc, VpcSubnets: &awsec2.SubnetSelection{SubnetGroupName: jsii.String(isolatedSubnets)}, PubliclyAccessible: jsii.Bool(false),
+		MultiAz: &d.MultiAZ, StorageType: awsrds.StorageType_GP3, StorageEncrypted: jsii.Bool(true),
+		AllocatedStorage: jsii.Number(d.StorageGiB), MaxAllocatedStorage: jsii.Number(d.MaxStorageGiB),
+		Credentials:           awsrds.Credentials_FromGeneratedSecret(jsii.String(DatabaseUser), nil),
+		Parameters:            &map[string]*string{"rds.force_ssl": jsii.String("1")}, // "Requiring an SSL connection", same guide
+		CloudwatchLogsExports: jsii.Strings("postgresql"),
+		// What CloudFormation changes waits for no maintenance window.
+		ApplyImmediately: jsii.Bool(true), AutoMinorVersionUpgrade: jsii.Bool(true),
+		BackupRetention: awscdk.Duration_Days(jsii.Number(e.Spec.Backups.RetentionDays)), CopyTagsToSnapshot: jsii.Bool(true),
+		DeletionProtection: &e.Spec.Protected, RemovalPolicy: awscdk.RemovalPolicy_SNAPSHOT,
+		EnablePerformanceInsights: jsii.Bool(true), PerformanceInsightRetention: awsrds.PerformanceInsightRetention_DEFAULT,
+	})
+	e.Database.Node().AddDependency(logs)
+	e.Database.Connections().AllowDefaultPortFrom(e.DatabaseClients, jsii.String("Functions"))
+	e.addDatabaseAlarms()
+}

@@ -1,0 +1,48 @@
+package constructs
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsecr"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// bucket are the properties that the environment's buckets share. They outlive the stack:
+// CloudFormation deletes no bucket that holds anything.
+func bucket(rules ...*awss3.LifecycleRule) *awss3.BucketProps {
+	rules = append(rules, &awss3.LifecycleRule{AbortIncompleteMultipartUploadAfter: awscdk.Duration_Days(jsii.Number(7))})
+	return &awss3.BucketProps{
+		Encryption: awss3.BucketEncryption_S3_MANAGED, EnforceSSL: jsii.Bool(true), MinimumTLSVersion: jsii.Number(1.2),
+		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(), ObjectOwnership: awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
+		RemovalPolicy: awscdk.RemovalPolicy_RETAIN, LifecycleRules: &rules,
+	}
+}
+
+// addRevisions adds the bucket that revisions are deployed from, below <service's name>/.
+func (e *Environment) addRevisions() {
+	props := bucket(&awss3.LifecycleRule{NoncurrentVersionExpiration: awscdk.Duration_Days(jsii.Number(90))})
+	props.Versioned = jsii.Bool(true)
+	e.Revisions = awss3.NewBucket(e, jsii.String("Revisions"), props)
+}
+
+// newAccessLogs makes the bucket of the load balancer's access logs, which takes keys of
+// S3's own only ("Enable access logs for your Application Load Balancer", ALB guide).
+func (e *Environment) newAccessLogs() awss3.Bucket {
+	days := jsii.Number(e.Spec.Logs.RetentionDays)
+	return awss3.NewBucket(e, jsii.String("AccessLogs"), bucket(&awss3.LifecycleRule{Expiration: awscdk.Duration_Days(days)}))
+}
+
+// newRepository makes the image registry of a service. A tag always means the same image,
+// and old images go.
+func (e *Environment) newRepository(service string) awsecr.Repository {
+	r := awsecr.NewRepository(e, jsii.String("Images-"+service), &awsecr.RepositoryProps{
+		RepositoryName: jsii.String(e.Spec.Name + "/" + service), ImageScanOnPush: jsii.Bool(true),
+		ImageTagMutability: awsecr.TagMutability_IMMUTABLE, RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
+		LifecycleRules: &[]*awsecr.LifecycleRule{
+			{Description: jsii.String("Images that no tag names"), TagStatus: awsecr.TagStatus_UNTAGGED, MaxImageAge: awscdk.Duration_Days(jsii.Number(7))},
+			{Description: jsii.String("The newest images"), TagStatus: awsecr.TagStatus_ANY, MaxImageCount: jsii.Number(100)},
+		},
+	})
+	e.Repositories[service] = r
+	return r
+}

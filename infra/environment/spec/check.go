@@ -1,0 +1,152 @@
+package spec
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// check finds what does not fit together, where each part is right by itself.
+func (r *reader) check(e *Environment, others []sibling) {
+	r.checkNames(e, others)
+	r.checkNetwork(e, others)
+	r.checkDomain(e)
+	r.checkServices(e)
+	r.checkDatabase(e)
+	r.checkBackups(e, others)
+}
+
+// conflict reports what does not fit at the first of some paths, unless one of them has a
+// fault already.
+func (r *reader) conflict(paths []string, format string, args ...any) {
+	if slices.ContainsFunc(paths, func(p string) bool { return r.bad[p] }) {
+		return
+	}
+	r.fault(r.lines[paths[0]], paths[0], format, args...)
+}
+
+func (r *reader) checkNames(e *Environment, others []sibling) {
+	for _, o := range others {
+		if o.Name == e.Name && e.Name != "" {
+			r.conflict([]string{"name"}, "%s is the name of %s as well: their stacks would be the same; choose another", e.Name, o.file)
+		}
+	}
+	for _, d := range derived(e) {
+		if excess := len(d.name) - d.limit; excess > 0 {
+			r.conflict([]string{d.path}, "makes the %s %s of %d characters, and AWS takes %d: make it %d shorter, or the environment's name", d.what, d.name, len(d.name), d.limit, excess)
+		}
+	}
+}
+
+func (r *reader) checkNetwork(e *Environment, others []sibling) {
+	if n, zones := e.Network.NATGateways, len(e.Network.Zones); n > zones {
+		r.conflict([]string{"network.natGateways", "network.zones"}, "got %d, and there are %d zones: one in each is most", n, zones)
+	}
+	own, err := netip.ParsePrefix(e.Network.CIDR)
+	for _, o := range others {
+		if theirs, e := netip.ParsePrefix(o.Network.CIDR); err == nil && e == nil && own.Overlaps(theirs) {
+			r.conflict([]string{"network.cidr"}, "%s overlaps %s of %s, so the two could never be connected: choose another range", own, theirs, o.file)
+		}
+	}
+}
+
+func (r *reader) checkDomain(e *Environment) {
+	if e.Domain.CertificateARN == "" {
+		if n := len(e.CertificateNames()); n > 10 { // "Quotas" (ACM user guide)
+			r.conflict([]string{"domain", "services"}, "needs a certificate of %d names, because %d hosts are two levels below %s, and ACM gives 10: use hosts one level below, or give certificateArn", n, n-2, e.Domain.Name)
+		}
+		return
+	}
+	if r.bad["domain.certificateArn"] {
+		return
+	}
+	parts := strings.Split(e.Domain.CertificateARN, ":")
+	if parts[3] != e.Region {
+		r.conflict([]string{"domain.certificateArn", "region"}, "is a certificate in %s, and a load balancer in %s takes one of its own region: request it there", parts[3], e.Region)
+	}
+	if e.Account != "" && parts[4] != e.Account {
+		r.conflict([]string{"domain.certificateArn", "account"}, "is a certificate in account %s, and the environment is in %s, where it has to be", parts[4], e.Account)
+	}
+}
+
+func (r *reader) checkServices(e *Environment) {
+	hosts, priorities := map[string]string{}, map[int]string{}
+	for _, name := range slices.Sorted(maps.Keys(e.Services)) {
+		s, path := e.Services[name], "services."+name
+		at := func(key string) []string { return []string{path + "." + key, path} }
+		for _, h := range s.Hosts {
+			if h != e.Domain.Name && !strings.HasSuffix(h, "."+e.Domain.Name) {
+				r.conflict(append(at("hosts"), "domain.name"), "%s is neither %s nor below it, so its DNS record would be in no zone of the environment", h, e.Domain.Name)
+			}
+			if other := hosts[h]; other != "" {
+				r.conflict(at("hosts"), "%s is routed to the service %s as well: leave it out of one", h, other)
+			}
+			hosts[h] = name
+		}
+		for _, z := range s.Zones {
+			if !slices.Contains(e.Network.Zones, z) {
+				r.conflict(append(at("zones"), "network.zones"), "%s is no zone of the network, which has %s", z, strings.Join(e.Network.Zones, ", "))
+			}
+		}
+		if s.MinInstances > s.MaxInstances {
+			r.conflict(append(at("minInstances"), path+".maxInstances"), "got %d, which is more than maxInstances, %d", s.MinInstances, s.MaxInstances)
+		}
+		if graviton(s.InstanceType) && strings.Contains(s.Image, "x86_64") || !graviton(s.InstanceType) && strings.Contains(s.Image, "arm64") {
+			r.conflict(append(at("image"), path+".instanceType"), "%s is an image for another architecture than that of %s", s.Image, s.InstanceType)
+		}
+		if other := priorities[Priority(name)]; other != "" {
+			r.conflict([]string{path}, "gets the same priority on the load balancer as the service %s: choose another name", other)
+		}
+		priorities[Priority(name)] = name
+	}
+}
+
+func (r *reader) checkDatabase(e *Environment) {
+	d := e.Database
+	if d == nil {
+		return
+	}
+	if least := (d.StorageGiB*11 + 9) / 10; d.MaxStorageGiB < least { // "Managing capacity automatically with storage autoscaling", RDS user guide
+		r.conflict([]string{"database.maxStorageGiB", "database.storageGiB"}, "got %d, and storage of %d GiB that can grow needs %d at least", d.MaxStorageGiB, d.StorageGiB, least)
+	}
+	gib, err := memory(d.InstanceClass)
+	if most := connections(gib); err == nil && d.MaxConnections > most {
+		r.conflict([]string{"database.maxConnections", "database.instanceClass"}, "got %d, and %s with %v GiB of memory takes about %d: choose a larger class, or have the services open fewer", d.MaxConnections, d.InstanceClass, gib, most)
+	}
+}
+
+func (r *reader) checkBackups(e *Environment, others []sibling) {
+	b := e.Backups
+	if e.Database == nil {
+		for _, key := range []string{"fillFrom", "checks"} {
+			if r.lines["backups."+key] > 0 {
+				r.conflict([]string{"backups." + key}, "without a database it would have no effect: add one, or leave it out")
+			}
+		}
+	}
+	from := slices.IndexFunc(others, func(o sibling) bool { return o.Name == b.FillFrom })
+	switch {
+	case b.FillFrom == "":
+	case b.FillFrom == e.Name:
+		r.conflict([]string{"backups.fillFrom"}, "%s is this environment itself", e.Name)
+	case from < 0:
+		r.conflict([]string{"backups.fillFrom"}, "%s is no other environment of the folder, which has %s", b.FillFrom, strings.Join(names(others), ", "))
+	case others[from].Database == nil:
+		r.conflict([]string{"backups.fillFrom"}, "%s has no database, so it has no backups", b.FillFrom)
+	}
+	for i, c := range b.Checks {
+		path := fmt.Sprintf("backups.checks[%d]", i)
+		if (c.NewestColumn == "") != (c.MaxAgeHours == 0) {
+			r.conflict([]string{path, path + ".newestColumn", path + ".maxAgeHours"}, "got newestColumn %q and maxAgeHours %d: give both or none", c.NewestColumn, c.MaxAgeHours)
+		}
+	}
+}
+
+func names(others []sibling) (all []string) {
+	for _, o := range others {
+		all = append(all, o.Name)
+	}
+	return all
+}

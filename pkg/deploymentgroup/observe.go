@@ -1,0 +1,277 @@
+package deploymentgroup
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsarn "github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	cd "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+
+	"deployhooks/pkg/event"
+	"deployhooks/pkg/fault"
+	"deployhooks/pkg/fleet"
+)
+
+// Observation is what AWS says, as far as a request is concerned.
+type Observation struct {
+	// NoApplication means that CodeDeploy has no such application.
+	NoApplication bool
+	// Group is the deployment group, nil for none. Former is that of the physical ID which
+	// an update replaces, nil if it replaces none.
+	Group, Former *Group
+	// Leftover is that of an update that failed, nil for none.
+	Leftover *Group
+	// AutoScaling are the Auto Scaling groups that the request, the deployment groups and
+	// their releases name, by name, and with a deletion all those that CodeDeploy made.
+	AutoScaling map[string]*AutoScaling
+	// Deployments are those that made Auto Scaling groups, by ID; with a deletion only.
+	Deployments map[string]Deployment
+}
+
+// Group is a deployment group.
+type Group struct {
+	Settings          Settings
+	AutoScalingGroups []string
+	Tags              map[string]string
+	// Releases are its deployments in progress, without those by Auto Scaling to single
+	// instances, which copy nothing.
+	Releases []Release
+}
+
+// Release is a deployment in progress.
+type Release struct {
+	ID string
+	// Replacement are the Auto Scaling groups that it made.
+	Replacement []string
+	// Rerouted means that the replacement serves the users. It may be late.
+	Rerouted bool
+}
+
+// AutoScaling is an Auto Scaling group.
+type AutoScaling struct {
+	Min, Max        int32
+	Template        string // ID of the launch template
+	TemplateVersion string
+	TargetCPU       int32 // of the function's policy, 0 without it
+	Deleting        bool
+	Tags            map[string]string
+}
+
+// Deployment is what is known of one that made an Auto Scaling group.
+type Deployment struct {
+	Of          ID
+	Replacement []string
+}
+
+// Limits of calls (CodeDeploy API Reference, BatchGetDeployments).
+const maxDeployments = 25
+
+// observe reads what the plan for a request needs.
+func (m *Manager) observe(ctx context.Context, r Request) (*Observation, error) {
+	o := &Observation{AutoScaling: map[string]*AutoScaling{}, Deployments: map[string]Deployment{}}
+	var err error
+	if o.Group, err = m.group(ctx, r.Stack, r.Wanted.ID, o); err != nil {
+		return nil, err
+	}
+	if former, ok := parseID(r.PhysicalID); ok && r.Type == event.Update && former != r.Wanted.ID {
+		if o.Former, err = m.group(ctx, r.Stack, former, &Observation{}); err != nil {
+			return nil, err
+		}
+	}
+	if r.Leftover != (ID{}) {
+		if o.Leftover, err = m.group(ctx, r.Stack, r.Leftover, &Observation{}); err != nil {
+			return nil, err
+		}
+	}
+	if r.Type == event.Delete {
+		return o, m.copies(ctx, o)
+	}
+	names := []string{r.Wanted.AutoScalingGroup}
+	for _, g := range []*Group{o.Group, o.Former} {
+		if g != nil {
+			names = append(names, g.AutoScalingGroups...)
+			for _, release := range g.Releases {
+				names = append(names, release.Replacement...)
+			}
+		}
+	}
+	found, err := fleet.AutoScalingGroups(ctx, m.clients.Groups, names...)
+	if err != nil {
+		return nil, err
+	}
+	for name, g := range found {
+		o.AutoScaling[name] = autoScaling(g.Described)
+		if err := m.policy(ctx, name, o.AutoScaling[name]); err != nil {
+			return nil, err
+		}
+	}
+	return o, nil
+}
+
+// group reads a deployment group, nil for none.
+func (m *Manager) group(ctx context.Context, stack string, id ID, o *Observation) (*Group, error) {
+	out, err := m.clients.Deployments.GetDeploymentGroup(ctx, &codedeploy.GetDeploymentGroupInput{ApplicationName: &id.Application, DeploymentGroupName: &id.Group})
+	if fault.Is(err, fault.NotFound) {
+		o.NoApplication = fault.Code(err) == (&cd.ApplicationDoesNotExistException{}).ErrorCode()
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read deployment group %s: %w", id, err)
+	}
+	g := &Group{Settings: settingsOf(*out.DeploymentGroupInfo)}
+	for _, a := range out.DeploymentGroupInfo.AutoScalingGroups {
+		g.AutoScalingGroups = append(g.AutoScalingGroups, aws.ToString(a.Name))
+	}
+	if g.Tags, err = m.tags(ctx, id.arn(stack)); err != nil {
+		return nil, fmt.Errorf("read the tags of deployment group %s: %w", id, err)
+	}
+	if g.Releases, err = m.releases(ctx, id, g.AutoScalingGroups); err != nil {
+		return nil, fmt.Errorf("read the deployments of deployment group %s: %w", id, err)
+	}
+	return g, nil
+}
+
+// arn is a deployment group's ARN, in the account and region of a stack.
+func (id ID) arn(stack string) string {
+	of, _ := awsarn.Parse(stack) // an ARN of nothing is denied
+	of.Service, of.Resource = "codedeploy", "deploymentgroup:"+id.String()
+	return of.String()
+}
+
+func (m *Manager) tags(ctx context.Context, resource string) (map[string]string, error) {
+	tags := map[string]string{}
+	in := &codedeploy.ListTagsForResourceInput{ResourceArn: &resource}
+	for {
+		out, err := m.clients.Deployments.ListTagsForResource(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range out.Tags {
+			tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+		}
+		if in.NextToken = out.NextToken; aws.ToString(in.NextToken) == "" {
+			return tags, nil
+		}
+	}
+}
+
+// releases are the deployments in progress, the latest first.
+func (m *Manager) releases(ctx context.Context, id ID, current []string) (all []Release, err error) {
+	pages := codedeploy.NewListDeploymentsPaginator(m.clients.Deployments, &codedeploy.ListDeploymentsInput{
+		ApplicationName: &id.Application, DeploymentGroupName: &id.Group,
+		IncludeOnlyStatuses: []cd.DeploymentStatus{cd.DeploymentStatusCreated, cd.DeploymentStatusQueued, cd.DeploymentStatusInProgress, cd.DeploymentStatusBaking, cd.DeploymentStatusReady},
+	})
+	var ids []string
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, page.Deployments...)
+	}
+	infos, err := m.deployments(ctx, ids)
+	for _, d := range infos {
+		creator := strings.ToLower(string(d.Creator)) // spelt in two ways in the documentation
+		if strings.HasPrefix(creator, "autoscaling") {
+			continue
+		}
+		release := Release{ID: aws.ToString(d.DeploymentId), Replacement: replacement(d)}
+		release.Rerouted = d.InstanceTerminationWaitTimeStarted ||
+			slices.ContainsFunc(current, func(name string) bool { return slices.Contains(release.Replacement, name) })
+		all = append(all, release)
+	}
+	return all, err
+}
+
+// replacement are the Auto Scaling groups that a deployment made.
+func replacement(d cd.DeploymentInfo) []string {
+	if d.TargetInstances == nil {
+		return nil
+	}
+	return d.TargetInstances.AutoScalingGroups
+}
+
+// deployments reads deployments by their IDs; those that CodeDeploy does not know are
+// missing.
+func (m *Manager) deployments(ctx context.Context, ids []string) (all []cd.DeploymentInfo, err error) {
+	for chunk := range slices.Chunk(ids, maxDeployments) {
+		out, err := m.clients.Deployments.BatchGetDeployments(ctx, &codedeploy.BatchGetDeploymentsInput{DeploymentIds: chunk})
+		switch {
+		case fault.Is(err, fault.NotFound) && len(chunk) == 1:
+		case fault.Is(err, fault.NotFound): // one unknown ID may spoil the rest (assumed)
+			for _, id := range chunk {
+				one, err := m.deployments(ctx, []string{id})
+				if err != nil {
+					return nil, err
+				}
+				all = append(all, one...)
+			}
+		case err != nil:
+			return nil, fmt.Errorf("read deployments: %w", err)
+		default:
+			all = append(all, out.DeploymentsInfo...)
+		}
+	}
+	return all, nil
+}
+
+// copies reads every Auto Scaling group that a deployment made, and those deployments.
+func (m *Manager) copies(ctx context.Context, o *Observation) error {
+	pages := autoscaling.NewDescribeAutoScalingGroupsPaginator(m.clients.Groups, &autoscaling.DescribeAutoScalingGroupsInput{
+		Filters: []asg.Filter{{Name: aws.String("tag-key"), Values: []string{fleet.ProvisioningTag}}}, MaxRecords: aws.Int32(100),
+	})
+	var ids []string
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("find the Auto Scaling groups that CodeDeploy made: %w", err)
+		}
+		for _, a := range page.AutoScalingGroups {
+			g := autoScaling(a)
+			o.AutoScaling[aws.ToString(a.AutoScalingGroupName)] = g
+			if id := g.Tags[fleet.ProvisioningTag]; strings.HasPrefix(id, "d-") {
+				ids = append(ids, id)
+			}
+		}
+	}
+	slices.Sort(ids)
+	infos, err := m.deployments(ctx, slices.Compact(ids))
+	for _, d := range infos {
+		o.Deployments[aws.ToString(d.DeploymentId)] = Deployment{ID{aws.ToString(d.ApplicationName), aws.ToString(d.DeploymentGroupName)}, replacement(d)}
+	}
+	return err
+}
+
+func autoScaling(a asg.AutoScalingGroup) *AutoScaling {
+	g := &AutoScaling{Min: aws.ToInt32(a.MinSize), Max: aws.ToInt32(a.MaxSize), Deleting: aws.ToString(a.Status) != "", Tags: map[string]string{}}
+	if t := a.LaunchTemplate; t != nil {
+		g.Template, g.TemplateVersion = aws.ToString(t.LaunchTemplateId), aws.ToString(t.Version)
+	}
+	for _, t := range a.Tags {
+		g.Tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	return g
+}
+
+// policyName is the name of the function's own scaling policy.
+const policyName = "deployhooks-target-cpu"
+
+// policy reads the function's own scaling policy of an Auto Scaling group.
+func (m *Manager) policy(ctx context.Context, name string, g *AutoScaling) error {
+	out, err := m.clients.Groups.DescribePolicies(ctx, &autoscaling.DescribePoliciesInput{AutoScalingGroupName: &name, PolicyNames: []string{policyName}})
+	if err != nil {
+		return fmt.Errorf("read the scaling policy of Auto Scaling group %s: %w", name, err)
+	}
+	for _, p := range out.ScalingPolicies {
+		if t := p.TargetTrackingConfiguration; t != nil {
+			g.TargetCPU = int32(aws.ToFloat64(t.TargetValue))
+		}
+	}
+	return nil
+}
