@@ -24,6 +24,36 @@ func TestHeldBack(t *testing.T) {
 	check(t, "an instance that CodeDeploy has deployed to stays on standby", p, Applied, []string{"end the standby of i-3 of " + green}, "", true, "")
 }
 
+// TestSettledWhileBridged: what is deregistered during the wait is looked after until it is registered again.
+func TestSettledWhileBridged(t *testing.T) {
+	for name, c := range map[string]struct {
+		vary    func(*Observation)
+		settles bool
+		harm    string
+	}{
+		"all are registered": {func(*Observation) {}, false, "each sweep reconciles the group"},
+		"one is draining": {func(o *Observation) {
+			t := o.Targets[webARN]
+			t.Targets[1].State = fleet.TargetDraining
+			o.Targets[webARN] = t
+		}, true, "an instance in service serves nobody for good"},
+		"AddToLoadBalancer is suspended": {suspend(green, setting.AddToLoadBalancer), true, "what launches while it is suspended serves nobody for good"},
+	} {
+		o := releasing(registers("i-1", "i-2"), func(o *Observation) {
+			delete(o.Details, green)
+			o.Groups[blue].Sources = nil
+			o.Revised["d-2"] = Revised{Instances: []string{"i-1", "i-2"}}
+			for i := range 2 {
+				o.Groups[green].Instances[i].Protected = true
+			}
+		}, stands, c.vary)
+		o.Record.Settle = true
+		if p := plan(o); p.Next.Settle != c.settles || len(p.Changes) > 0 {
+			t.Errorf("%s: settles %t, changes %v: %s", name, p.Next.Settle, p.Changes, c.harm)
+		}
+	}
+}
+
 func TestBridge(t *testing.T) {
 	register := []string{"register i-3 of " + green + " in target group web"}
 	stood := func(d time.Duration) func(*Observation) {

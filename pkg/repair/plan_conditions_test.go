@@ -133,6 +133,12 @@ func TestTakeBack(t *testing.T) {
 		"a rollback, and blue does not serve yet": {
 			releasing(rollingBack, bridged(green, "i-1", "i-2"), registers("i-1", "i-2")), nil, true, "nobody is left to serve",
 		},
+		"a failed release, and nobody serves": {
+			releasing(bridged(green, "i-1"), func(o *Observation) {
+				o.Deployments["d-2"].Over, o.Deployments["d-2"].Ended = true, noon.Add(-time.Hour)
+				o.Targets[webARN] = targetGroup(webARN, "web", fleet.TargetUnhealthy, "i-1")
+			}), nil, true, "the instances that may recover first are taken from users",
+		},
 		"a reroute, and the old group was bridged": {
 			releasing(suspend(green, setting.AddToLoadBalancer), bridged(blue, "b-1"), registers("b-1", "i-1")), nil, true, "the reroute is interfered with",
 		},

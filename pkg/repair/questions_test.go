@@ -1,10 +1,15 @@
 package repair
 
 import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	codedeploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 )
 
@@ -56,5 +61,57 @@ func TestWhatBecomesOfTheOriginalGroup(t *testing.T) {
 		if g.Stays != stays || g.TerminationWait != 90*time.Minute || g.ID != "dg-1" {
 			t.Errorf("%s is read as %+v: a group that a rollback needs is detached, or one that stays never", action, g)
 		}
+	}
+}
+
+// asked is a CodeDeploy that keeps what it is asked.
+type asked struct {
+	Deployments
+	mu       sync.Mutex
+	batches  []int
+	statuses []string
+}
+
+func (a *asked) BatchGetDeployments(_ context.Context, in *codedeploy.BatchGetDeploymentsInput, _ ...func(*codedeploy.Options)) (*codedeploy.BatchGetDeploymentsOutput, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.batches = append(a.batches, len(in.DeploymentIds))
+	out := &codedeploy.BatchGetDeploymentsOutput{}
+	for _, id := range in.DeploymentIds {
+		out.DeploymentsInfo = append(out.DeploymentsInfo, codedeploytypes.DeploymentInfo{DeploymentId: &id})
+	}
+	return out, nil
+}
+
+func (a *asked) ListDeploymentTargets(_ context.Context, in *codedeploy.ListDeploymentTargetsInput, _ ...func(*codedeploy.Options)) (*codedeploy.ListDeploymentTargetsOutput, error) {
+	a.statuses = in.TargetFilters["TargetStatus"]
+	return &codedeploy.ListDeploymentTargetsOutput{TargetIds: []string{"i-1"}}, nil
+}
+
+// TestQuestionsWithinLimits: 25 IDs a call (BatchGetDeployments).
+func TestQuestionsWithinLimits(t *testing.T) {
+	var a asked
+	r := &Repairer{clients: Clients{Deployments: &a}}
+	var ids []string
+	for n := range 60 {
+		ids = append(ids, fmt.Sprint("d-", n))
+	}
+	found, err := r.deployments(t.Context(), ids)
+	slices.Sort(a.batches)
+	if err != nil || len(found) != 60 || found["d-59"] == nil || !slices.Equal(a.batches, []int{10, 25, 25}) {
+		t.Errorf("60 deployments are asked for in batches of %v, %v: CodeDeploy refuses more than 25", a.batches, err)
+	}
+}
+
+// TestWhoHasTheRevision: a green instance is Ready as long as no traffic was rerouted to it.
+func TestWhoHasTheRevision(t *testing.T) {
+	var a asked
+	r := &Repairer{clients: Clients{Deployments: &a}}
+	if got := r.revised(t.Context(), "d-1"); got.Err != nil || !slices.Equal(got.Instances, []string{"i-1"}) {
+		t.Errorf("the revision has %+v", got)
+	}
+	slices.Sort(a.statuses)
+	if !slices.Equal(a.statuses, []string{"InProgress", "Ready", "Succeeded"}) {
+		t.Errorf("asked for targets that are %q: instances that have the revision are put on standby, or those where it failed serve", a.statuses)
 	}
 }

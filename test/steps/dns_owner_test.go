@@ -93,7 +93,7 @@ func TestDNSOwner(t *testing.T) {
 	}
 }
 
-// TestDNSRecordsBeside: other records of a name are nobody's business but their owners', unless they share its type.
+// TestDNSRecordsBeside: other records of a name are left as they are, unless they share its type.
 func TestDNSRecordsBeside(t *testing.T) {
 	ctx := context.Background()
 	for provider, at := range providers {

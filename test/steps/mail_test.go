@@ -122,3 +122,16 @@ func TestSESFaults(t *testing.T) {
 		}
 	}
 }
+
+// TestSESCreatedMeanwhile: an identity that another try has created between two calls is the tenant's.
+func TestSESCreatedMeanwhile(t *testing.T) {
+	in := input(t, newTenant(), "mail", parameters()["ses-identity"])
+	n := &network{before: func(r *http.Request) {
+		if r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/v2/email/") {
+			cloud.AddIdentity(in.Tenant+".mail.example.com", "deployhooks:tenant="+in.Tenant)
+		}
+	}}
+	if _, err := newState().process(n).kinds["ses-identity"].Apply(context.Background(), in); class(err) != step.NotYet { // its tokens are not there yet
+		t.Errorf("%v: a launch fails for what it wants", err)
+	}
+}

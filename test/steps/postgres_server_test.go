@@ -95,7 +95,7 @@ func TestPostgresSecretOfFormerServer(t *testing.T) {
 	in := input(t, newTenant(), "postgres", parameters()["postgres"])
 	apply(t, "postgres", in)
 	secret := "deployhooks/" + in.Tenant + "/postgres"
-	text := strings.Replace(cloud.Secret(secret), `"host":"`+server.Host, `"host":"former.example`, 1)
+	text := strings.Replace(cloud.Secret(secret), `"host":"`+server.Host, `"host":"127.0.0.2`, 1)
 	text = strings.Replace(text, fmt.Sprintf(`"port":%d`, server.Port), `"port":1`, 1)
 	cloud.PutSecret(secret, text)
 	if out := apply(t, "postgres", in); out["host"] != server.Host || out["port"] != fmt.Sprint(server.Port) {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -71,6 +72,21 @@ func TestTransitions(t *testing.T) {
 	// One for each step, one for each Parallel state (two), finish, its choice and the end.
 	if got, want := r.Transitions(r.Executions()[0]), len(b.Steps)+2+3; got != want {
 		t.Errorf("a launch of %d steps takes %d state transitions, not %d", len(b.Steps), got, want)
+	}
+}
+
+// TestProgressOfRemoval: steps are undone in reverse order.
+func TestProgressOfRemoval(t *testing.T) {
+	b := product()
+	launch := workflow.ProgressOf(b, registry.Operation{ID: "x", Kind: registry.Launch}, nil, time.Time{}).CriticalPath
+	var made []registry.Step
+	for _, s := range b.Steps {
+		made = append(made, registry.Step{Name: s.Name, State: registry.StepDone, Operation: "x", Parameters: []byte("{}")})
+	}
+	removal := workflow.ProgressOf(b, registry.Operation{ID: "y", Kind: registry.Remove}, made, time.Time{}).CriticalPath
+	slices.Reverse(removal)
+	if len(launch) < 3 || !slices.Equal(launch, removal) {
+		t.Errorf("a removal says that it waits for %q, the last first, and a launch for %q: operators look at the wrong step", removal, launch)
 	}
 }
 

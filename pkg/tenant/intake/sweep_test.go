@@ -8,6 +8,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"deployhooks/pkg/event"
+	. "deployhooks/pkg/tenant/intake"
 	"deployhooks/pkg/tenant/registry"
 )
 
@@ -30,6 +31,30 @@ func TestTopicDenied(t *testing.T) {
 		if len(h.published) != 1 {
 			t.Errorf("%s: sent is %v: the sender never learns that the request was rejected", code, h.published)
 		}
+	}
+}
+
+// TestLateNotifications: what is sent after the operation went on says what was true of its own state.
+func TestLateNotifications(t *testing.T) {
+	h := newHarness(t)
+	h.launch("1", "acme")
+	h.finish("acme", registry.Succeeded)
+	h.silent = &smithy.OperationError{ServiceID: "SNS", OperationName: "Publish", Err: &smithy.GenericAPIError{Code: "InternalError", Message: "no"}}
+	h.deliver(request("2", "acme", "remove", ""))
+	h.pass(25 * time.Hour)
+	h.finish("acme", "")
+	h.silent = nil
+	h.pass(time.Hour)
+	h.sweep()
+	late := map[registry.OperationState]Report{}
+	for _, d := range h.details {
+		late[d.Outcome] = d
+	}
+	if d := late[registry.Delayed]; d.Reason != "" || !d.NotBefore.Equal(noon.Add(24*time.Hour)) {
+		t.Errorf("of the delayed removal operators read %+v: it looks like one that failed before it began", d)
+	}
+	if d := late[registry.Held]; !strings.Contains(d.Reason, "aborted") || !d.NotBefore.IsZero() {
+		t.Errorf("of the held removal operators read %+v: nobody knows why it is held", d)
 	}
 }
 

@@ -224,6 +224,8 @@ func TestSecret(t *testing.T) {
 		{"text", "550e8400-e29b-41d4-a716-446655440000", false},
 		{"text", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", false},
 		{"text", "${steps.database-production.secret}", false},
+		{"text", "Ab1Cd2Ef3Gh4Ij5KAb1Cd2Ef3Gh4Ij5K", false}, // 16 characters twice: 4 bits each
+		{"text", "Ab1Cd2Ef3Gh4Ij5KAb1Cd2Ef3Gh4Ij5L", true},
 		{"text", "0123456789abcdef0123456789abcdef01234", true},
 		{"text", "cfut_" + strings.Repeat("a", 48), true},
 		{"text", "sk_live_abcdefghijklmnop", true},
