@@ -93,7 +93,7 @@ func TestFailedProofs(t *testing.T) {
 			if ages := e.values(backup.AgeOfProof); len(ages) == 0 || ages[len(ages)-1] == 0 {
 				t.Errorf("the age of the proof is %v: no alarm rises", ages)
 			}
-			if out := e.metrics.String(); !strings.Contains(out, `"Outcome":"prove-failed"`) {
+			if out := e.metrics.String(); !strings.Contains(out, `"Outcome":"prove-failed"`) || len(e.values(backup.ProofFailed)) != 1 {
 				t.Errorf("the failure is not counted: %s", out)
 			}
 		})
@@ -103,12 +103,15 @@ func TestFailedProofs(t *testing.T) {
 // TestProofKilledAfterEachCall: the function may end after any call; the state machine tries
 // again, and the proof is passed with nothing left behind.
 func TestProofKilledAfterEachCall(t *testing.T) {
-	calls := func() int { e := newEnvironment(t); e.play(prove); return e.calls }()
+	calls := func() int { e := newEnvironmentIn(t, quick); e.play(prove); return e.calls }()
 	for n := 1; n <= calls; n++ {
-		e := newEnvironment(t)
+		e := newEnvironmentIn(t, quick)
 		e.kill = n
 		if got := e.play(prove); got != "SUCCEEDED" || e.record().Proof == nil || len(e.left()) > 0 {
 			t.Errorf("killed after call %d of %d it has %s and leaves %v: %q", n, calls, got, e.left(), e.notices())
+		}
+		if restores := e.made("RestoreDBInstanceFromDBSnapshot", nil); restores != 1 {
+			t.Errorf("killed after call %d it restores %d times", n, restores)
 		}
 	}
 }
@@ -156,8 +159,8 @@ func TestLeftoverOfEarlierProof(t *testing.T) {
 	e := newEnvironment(t, leftover, func(e *environment) {
 		e.AddDBSnapshot(region.DBSnapshot{ID: "rds:bad", Instance: training, Data: "few", At: e.Now().Add(-time.Hour)})
 	})
-	if got := e.play(prove); got != "FAILED" || len(e.left()) > 0 {
-		t.Errorf("the proof has %s on what an earlier one left, and leaves %v", got, e.left())
+	if got := e.play(prove); got != "FAILED" || len(e.left()) > 0 || !strings.Contains(strings.Join(e.notices(), ""), "fewer than 10") {
+		t.Errorf("the proof has %s on what an earlier one left, and leaves %v: %q", got, e.left(), e.notices())
 	}
 	e = newEnvironment(t, leftover)
 	if got := e.play(sweep); got != "SUCCEEDED" || len(e.left()) > 0 {
@@ -187,12 +190,7 @@ func TestTwoProofsAtOnce(t *testing.T) {
 		t.Errorf("the second %s", got)
 	}
 	e.RunUntil(func() bool { return e.status(first) != "RUNNING" }, 24*time.Hour)
-	restores := 0
-	for _, c := range e.Calls() {
-		if c.Operation == "RestoreDBInstanceFromDBSnapshot" {
-			restores++
-		}
-	}
+	restores := e.made("RestoreDBInstanceFromDBSnapshot", nil)
 	if e.status(first) != "SUCCEEDED" || restores != 1 || len(e.left()) > 0 {
 		t.Errorf("the first %s; %d restores; %v is left", e.status(first), restores, e.left())
 	}
