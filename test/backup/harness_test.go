@@ -143,11 +143,13 @@ type environment struct {
 	metrics  bytes.Buffer
 	machine  string
 	function func([]byte) ([]byte, error)
-	// calls counts those that may change something; kill ends the function at one of them.
+	// calls counts those that change something; kill ends the function after one of them. To
+	// end after one that only reads is the same as after the change before it.
 	calls, kill int
 	dead        bool
 	deny        string // an action
 	tls         *tls.Config
+	parameters  map[string]string // of the last connection
 	started     int
 }
 
@@ -280,9 +282,12 @@ func (e *environment) fault(c region.Call) region.Fault {
 	if e.dead {
 		return region.Fault{Before: region.Killed()}
 	}
-	e.calls++
+	reads := strings.HasPrefix(c.Operation, "Describe") || c.Operation == "BatchGetItem"
+	if !reads {
+		e.calls++
+	}
 	switch {
-	case e.calls == e.kill:
+	case !reads && e.calls == e.kill:
 		e.dead = true
 		return region.Fault{After: region.Killed()}
 	case e.deny != "" && region.Action(c) == e.deny:
@@ -293,7 +298,7 @@ func (e *environment) fault(c region.Call) region.Fault {
 
 // connect reaches what answers at an endpoint's name with the instance's present password.
 func (e *environment) connect(ctx context.Context, c *pgx.ConnConfig) (*pgx.Conn, error) {
-	e.tls = c.TLSConfig
+	e.tls, e.parameters = c.TLSConfig, c.RuntimeParams
 	at, ok := e.DBEndpoint(c.Host)
 	if !ok {
 		return nil, fmt.Errorf("no such host: %s", c.Host)

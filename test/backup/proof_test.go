@@ -2,6 +2,8 @@ package backup_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -31,6 +33,12 @@ func TestProof(t *testing.T) {
 	}
 	if e.tls == nil || e.tls.InsecureSkipVerify || e.tls.RootCAs == nil || !strings.HasPrefix(e.tls.ServerName, proofOf+training+".") {
 		t.Errorf("the password goes to whoever answers: %+v", e.tls)
+	}
+	if e.parameters["statement_timeout"] != "120000" {
+		t.Errorf("a statement may take for ever: %v", e.parameters)
+	}
+	if log, err := os.ReadFile(filepath.Join(server.Dir, "log")); err != nil || !strings.Contains(string(log), "begin read only") {
+		t.Errorf("the checks may write: %v", err)
 	}
 	if ages := e.values(backup.AgeOfProof); len(ages) == 0 || ages[len(ages)-1] != 0 {
 		t.Errorf("the age of the proof is %v", ages)
