@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"deployhooks/pkg/fault"
 	"deployhooks/pkg/notice"
 )
 
@@ -94,7 +95,12 @@ func (r *reconcile) publish(ctx context.Context, outcome, text string, action bo
 	if err != nil {
 		return err
 	}
-	return r.Notices.Publish(ctx, notice.Notice{ActionRequired: action, Subject: fmt.Sprintf("Backups of %s: %s", r.Config.Environment, outcome), Text: text, Detail: detail})
+	err = r.Notices.Publish(ctx, notice.Notice{ActionRequired: action, Subject: fmt.Sprintf("Backups of %s: %s", r.Config.Environment, outcome), Text: text, Detail: detail})
+	if err != nil && !fault.MayPass(err) { // those who can be reached were notified of it
+		r.Log.ErrorContext(ctx, "notification failed", "error", err)
+		return nil
+	}
+	return err
 }
 
 // result is the answer of the execution whose run it was.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"deployhooks/pkg/backup"
@@ -234,6 +235,33 @@ func TestDeletionDenied(t *testing.T) {
 	e.Advance(time.Hour)
 	if got := e.play(sweep); got != "SUCCEEDED" || len(e.left()) > 0 || e.record().Proof == nil {
 		t.Errorf("allowed again, a sweep has %s and leaves %v", got, e.left())
+	}
+}
+
+// TestNotificationsDenied: a run ends also if operators cannot be notified by a topic; the bus
+// has it, and the alarm on failed proofs.
+func TestNotificationsDenied(t *testing.T) {
+	e := newEnvironment(t, func(e *environment) {
+		e.deny = "SNS:Publish"
+		e.RemoveDBSnapshots(training)
+	})
+	if got := e.play(prove); got != "FAILED" || e.record().Run != nil || len(e.Events("default")) != 1 || len(e.values(backup.ProofFailed)) != 1 {
+		t.Errorf("it has %s, the run is %+v, and the bus has %v", got, e.record().Run, e.Events("default"))
+	}
+}
+
+// TestInstanceGone: an instance that somebody else deletes in the middle fails nothing more
+// than its run.
+func TestInstanceGone(t *testing.T) {
+	e := newEnvironment(t)
+	execution := e.start(prove)
+	e.RunUntil(func() bool { return e.record().Run != nil && e.record().Run.Passed != nil }, time.Hour)
+	if _, err := e.RDS().DeleteDBInstance(context.Background(), &rds.DeleteDBInstanceInput{DBInstanceIdentifier: aws.String(proofOf + training), SkipFinalSnapshot: aws.Bool(true)}); err != nil {
+		t.Fatal(err)
+	}
+	e.RunUntil(func() bool { return e.status(execution) != "RUNNING" }, time.Hour)
+	if e.status(execution) != "SUCCEEDED" || len(e.notices()) > 0 {
+		t.Errorf("the proof has %s: %q", e.status(execution), e.notices())
 	}
 }
 
