@@ -99,8 +99,12 @@ func (b *Backups) settle(ctx context.Context, i, former *Instance) error {
 		return err
 	}
 	d := former.settings
-	return b.modify(ctx, &rds.ModifyDBInstanceInput{
+	in := &rds.ModifyDBInstanceInput{
 		DBInstanceIdentifier: &i.ID, ApplyImmediately: aws.Bool(true), MasterUserPassword: &l.Password,
 		DeletionProtection: d.DeletionProtection, MaxAllocatedStorage: d.MaxAllocatedStorage, PreferredMaintenanceWindow: d.PreferredMaintenanceWindow,
-	})
+	}
+	if aws.ToBool(d.PerformanceInsightsEnabled) {
+		in.EnablePerformanceInsights, in.PerformanceInsightsRetentionPeriod = d.PerformanceInsightsEnabled, d.PerformanceInsightsRetentionPeriod
+	}
+	return b.modify(ctx, in)
 }

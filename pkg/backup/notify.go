@@ -7,15 +7,22 @@ import (
 	"fmt"
 	"time"
 
+	"deployhooks/pkg/fault"
 	"deployhooks/pkg/notice"
 )
 
-// Names of the metrics, whose dimension is the environment; ages are in hours.
+// Names of the metrics, whose one dimension is Environment; ages are in hours.
 const (
 	AgeOfProof   = "AgeOfProof"
 	ProofSeconds = "ProofSeconds"
 	BackupAge    = "BackupAgeHours"
+	// Counts, 1 for each.
+	ProofFailed = "ProofFailed"
+	FillFailed  = "FillFailed"
+	Stuck       = "BackupsStuck"
 )
+
+func one(metric string) notice.Value { return notice.Value{Name: metric, Unit: "Count", Value: 1} }
 
 // measure counts ages, which grow without any run.
 func (r *reconcile) measure(more ...notice.Value) {
@@ -35,7 +42,11 @@ func (r *reconcile) finish(ctx context.Context) (Result, error) {
 	switch {
 	case run.Failure != "":
 		end.Text = fmt.Sprintf("The %s of environment %s has failed: %s.\n\nNothing of it is left behind.", run.Action, r.Config.Environment, run.Failure)
-		r.measure()
+		failed := ProofFailed
+		if run.Action == Fill {
+			failed = FillFailed
+		}
+		r.measure(one(failed))
 	case run.Action == Fill:
 		outcome = "filled"
 		end.Text = fmt.Sprintf("Environment %s has the data of the snapshot %s of %s, taken %s. The former instance is deleted; its automated backups are retained for their retention period.",
@@ -71,11 +82,11 @@ func (r *reconcile) stuck(ctx context.Context, why string) (Result, error) {
 		}
 		r.Notices.Count("stuck")
 	}
+	r.measure(one(Stuck))
 	r.rec.Told = why
 	if r.rec.Run != nil {
 		r.rec.Run.Seen = time.Time{} // whoever comes next may take it over
 	}
-	r.measure()
 	return Result{State: Failed, Text: why}, r.save(ctx)
 }
 
@@ -84,7 +95,12 @@ func (r *reconcile) publish(ctx context.Context, outcome, text string, action bo
 	if err != nil {
 		return err
 	}
-	return r.Notices.Publish(ctx, notice.Notice{ActionRequired: action, Subject: fmt.Sprintf("Backups of %s: %s", r.Config.Environment, outcome), Text: text, Detail: detail})
+	err = r.Notices.Publish(ctx, notice.Notice{ActionRequired: action, Subject: fmt.Sprintf("Backups of %s: %s", r.Config.Environment, outcome), Text: text, Detail: detail})
+	if err != nil && !fault.MayPass(err) { // those who can be reached were notified of it
+		r.Log.ErrorContext(ctx, "notification failed", "error", err)
+		return nil
+	}
+	return err
 }
 
 // result is the answer of the execution whose run it was.

@@ -174,7 +174,7 @@ func (r *reconcile) applied(ctx context.Context, s Step, err error) (Result, err
 		return Result{State: Waiting, Wait: seconds(interval), Text: text}, err
 	case err == nil:
 		r.Log.InfoContext(ctx, "changed", "change", s.Do, "instance", text, "to", s.To)
-	case kind == fault.Busy, kind == fault.Conflict: // it is changing, or was made before
+	case kind == fault.Busy, kind == fault.Conflict, kind == fault.NotFound && s.Do != Restore: // it is changing, or was made before
 		r.Log.InfoContext(ctx, "not yet", "change", s.Do, "instance", text, "error", err)
 	case errors.As(err, &e), !fault.MayPass(err):
 		return r.failed(ctx, reason(err))

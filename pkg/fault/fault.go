@@ -160,7 +160,8 @@ var byService = map[string]map[string]Kind{
 		"InvalidParameterCombination": Invalid, "InstanceQuotaExceeded": Invalid, "StorageQuotaExceeded": Invalid, "StorageTypeNotSupported": Invalid,
 		"DBSubnetGroupNotFoundFault": Invalid, "DBParameterGroupNotFound": Invalid, "DBSecurityGroupNotFound": Invalid, "OptionGroupNotFoundFault": Invalid,
 		"InvalidSubnet": Invalid, "InvalidVPCNetworkStateFault": Invalid, "DBSubnetGroupDoesNotCoverEnoughAZs": Invalid, "ProvisionedIopsNotAvailableInAZFault": Invalid,
-		"KMSKeyNotAccessibleFault": Denied, "CertificateNotFound": Invalid,
+		"KMSKeyNotAccessibleFault": Denied, "CertificateNotFound": Invalid, "InvalidRestoreFault": Invalid, "NetworkTypeNotSupported": Invalid, "SnapshotQuotaExceeded": Invalid,
+		"DBInstanceAutomatedBackupQuotaExceeded": Invalid, "DBUpgradeDependencyFailure": Invalid, "VpcEncryptionControlViolationException": Invalid, "BackupPolicyNotFoundFault": Invalid,
 	},
 	sfn: {
 		"StateMachineDoesNotExist": NotFound, "ExecutionDoesNotExist": NotFound, "StateMachineDeleting": NotFound,

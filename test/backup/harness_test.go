@@ -13,6 +13,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"os"
@@ -21,6 +22,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -141,17 +143,27 @@ type environment struct {
 	metrics  bytes.Buffer
 	machine  string
 	function func([]byte) ([]byte, error)
-	// calls counts those that may change something; kill ends the function at one of them.
+	// calls counts those that change something; kill ends the function after one of them. To
+	// end after one that only reads is the same as after the change before it.
 	calls, kill int
 	dead        bool
 	deny        string // an action
 	tls         *tls.Config
+	parameters  map[string]string // of the last connection
 	started     int
 }
 
 func newEnvironment(t *testing.T, change ...func(*environment)) *environment {
 	t.Helper()
-	e := &environment{Region: region.New(region.Options{}), t: t, config: backup.Config{
+	return newEnvironmentIn(t, region.Options{}, change...)
+}
+
+// quick is a region whose RDS is: a run has few calls, each of which may be the last.
+var quick = region.Options{Timings: region.Timings{RestoreDB: time.Minute, ModifyDB: 20 * time.Second, RenameDB: 40 * time.Second, DeleteDB: 40 * time.Second}}
+
+func newEnvironmentIn(t *testing.T, o region.Options, change ...func(*environment)) *environment {
+	t.Helper()
+	e := &environment{Region: region.New(o), t: t, config: backup.Config{
 		Environment: "training", Instance: training, Database: "app", SubnetGroup: "private", SecurityGroup: "sg-proof", InstanceClass: "db.t4g.micro",
 		FillFrom: production, Secret: secretARN, Checks: backup.Checks{{Table: "public.orders", MinRows: 10, NewestColumn: "Made At", MaxAgeHours: 24}},
 	}}
@@ -270,9 +282,12 @@ func (e *environment) fault(c region.Call) region.Fault {
 	if e.dead {
 		return region.Fault{Before: region.Killed()}
 	}
-	e.calls++
+	reads := strings.HasPrefix(c.Operation, "Describe") || c.Operation == "BatchGetItem"
+	if !reads {
+		e.calls++
+	}
 	switch {
-	case e.calls == e.kill:
+	case !reads && e.calls == e.kill:
 		e.dead = true
 		return region.Fault{After: region.Killed()}
 	case e.deny != "" && region.Action(c) == e.deny:
@@ -283,7 +298,7 @@ func (e *environment) fault(c region.Call) region.Fault {
 
 // connect reaches what answers at an endpoint's name with the instance's present password.
 func (e *environment) connect(ctx context.Context, c *pgx.ConnConfig) (*pgx.Conn, error) {
-	e.tls = c.TLSConfig
+	e.tls, e.parameters = c.TLSConfig, c.RuntimeParams
 	at, ok := e.DBEndpoint(c.Host)
 	if !ok {
 		return nil, fmt.Errorf("no such host: %s", c.Host)
@@ -305,13 +320,16 @@ type secrets struct{ e *environment }
 func (s secrets) GetSecretValue(_ context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
 	id, keys := aws.ToString(in.SecretId), map[string][]string{}
 	user, word, managed := s.e.DBSecret(id)
-	if managed {
-		keys["aws:resourcetag/aws:rds:primarydbinstancearn"] = []string{"arn:aws:rds:eu-west-1:123456789012:db:" + proofOf + s.e.config.Instance}
-	} else {
-		user, word = "postgres", password
-	}
 	fail := func(err error) (*secretsmanager.GetSecretValueOutput, error) {
 		return nil, &smithy.OperationError{ServiceID: secretsmanager.ServiceID, OperationName: "GetSecretValue", Err: err}
+	}
+	switch {
+	case managed:
+		keys["aws:resourcetag/aws:rds:primarydbinstancearn"] = []string{"arn:aws:rds:eu-west-1:123456789012:db:" + proofOf + s.e.config.Instance}
+	case id == secretARN:
+		user, word = "postgres", password
+	default:
+		return fail(&smithy.GenericAPIError{Code: "ResourceNotFoundException", Message: "Secrets Manager can't find the specified secret."})
 	}
 	if err := s.e.role.Authorize("secretsmanager:GetSecretValue", id, keys); err != nil {
 		return fail(err)
@@ -364,6 +382,19 @@ func (e *environment) record() backup.Record {
 	}
 	return found[store.Key{Partition: e.config.Instance}].Value
 }
+
+// made is how often an operation took effect.
+func (e *environment) made(operation string, is func(any) bool) (n int) {
+	for _, c := range e.Calls() {
+		if c.Operation == operation && (c.Err == nil || errors.Is(c.Err, region.ErrKilled)) && (is == nil || is(c.Input)) {
+			n++
+		}
+	}
+	return n
+}
+
+// renames is whether a call renames an instance.
+func renames(in any) bool { return in.(*rds.ModifyDBInstanceInput).NewDBInstanceIdentifier != nil }
 
 // left is what there is beside the environments' own instances.
 func (e *environment) left() (left []string) {

@@ -2,12 +2,15 @@ package backup_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"deployhooks/pkg/backup"
@@ -31,6 +34,12 @@ func TestProof(t *testing.T) {
 	}
 	if e.tls == nil || e.tls.InsecureSkipVerify || e.tls.RootCAs == nil || !strings.HasPrefix(e.tls.ServerName, proofOf+training+".") {
 		t.Errorf("the password goes to whoever answers: %+v", e.tls)
+	}
+	if e.parameters["statement_timeout"] != "120000" {
+		t.Errorf("a statement may take for ever: %v", e.parameters)
+	}
+	if log, err := os.ReadFile(filepath.Join(server.Dir, "log")); err != nil || !strings.Contains(string(log), "begin read only") {
+		t.Errorf("the checks may write: %v", err)
 	}
 	if ages := e.values(backup.AgeOfProof); len(ages) == 0 || ages[len(ages)-1] != 0 {
 		t.Errorf("the age of the proof is %v", ages)
@@ -93,7 +102,7 @@ func TestFailedProofs(t *testing.T) {
 			if ages := e.values(backup.AgeOfProof); len(ages) == 0 || ages[len(ages)-1] == 0 {
 				t.Errorf("the age of the proof is %v: no alarm rises", ages)
 			}
-			if out := e.metrics.String(); !strings.Contains(out, `"Outcome":"prove-failed"`) {
+			if out := e.metrics.String(); !strings.Contains(out, `"Outcome":"prove-failed"`) || len(e.values(backup.ProofFailed)) != 1 {
 				t.Errorf("the failure is not counted: %s", out)
 			}
 		})
@@ -103,12 +112,15 @@ func TestFailedProofs(t *testing.T) {
 // TestProofKilledAfterEachCall: the function may end after any call; the state machine tries
 // again, and the proof is passed with nothing left behind.
 func TestProofKilledAfterEachCall(t *testing.T) {
-	calls := func() int { e := newEnvironment(t); e.play(prove); return e.calls }()
+	calls := func() int { e := newEnvironmentIn(t, quick); e.play(prove); return e.calls }()
 	for n := 1; n <= calls; n++ {
-		e := newEnvironment(t)
+		e := newEnvironmentIn(t, quick)
 		e.kill = n
 		if got := e.play(prove); got != "SUCCEEDED" || e.record().Proof == nil || len(e.left()) > 0 {
 			t.Errorf("killed after call %d of %d it has %s and leaves %v: %q", n, calls, got, e.left(), e.notices())
+		}
+		if restores := e.made("RestoreDBInstanceFromDBSnapshot", nil); restores != 1 {
+			t.Errorf("killed after call %d it restores %d times", n, restores)
 		}
 	}
 }
@@ -156,8 +168,8 @@ func TestLeftoverOfEarlierProof(t *testing.T) {
 	e := newEnvironment(t, leftover, func(e *environment) {
 		e.AddDBSnapshot(region.DBSnapshot{ID: "rds:bad", Instance: training, Data: "few", At: e.Now().Add(-time.Hour)})
 	})
-	if got := e.play(prove); got != "FAILED" || len(e.left()) > 0 {
-		t.Errorf("the proof has %s on what an earlier one left, and leaves %v", got, e.left())
+	if got := e.play(prove); got != "FAILED" || len(e.left()) > 0 || !strings.Contains(strings.Join(e.notices(), ""), "fewer than 10") {
+		t.Errorf("the proof has %s on what an earlier one left, and leaves %v: %q", got, e.left(), e.notices())
 	}
 	e = newEnvironment(t, leftover)
 	if got := e.play(sweep); got != "SUCCEEDED" || len(e.left()) > 0 {
@@ -187,12 +199,7 @@ func TestTwoProofsAtOnce(t *testing.T) {
 		t.Errorf("the second %s", got)
 	}
 	e.RunUntil(func() bool { return e.status(first) != "RUNNING" }, 24*time.Hour)
-	restores := 0
-	for _, c := range e.Calls() {
-		if c.Operation == "RestoreDBInstanceFromDBSnapshot" {
-			restores++
-		}
-	}
+	restores := e.made("RestoreDBInstanceFromDBSnapshot", nil)
 	if e.status(first) != "SUCCEEDED" || restores != 1 || len(e.left()) > 0 {
 		t.Errorf("the first %s; %d restores; %v is left", e.status(first), restores, e.left())
 	}
@@ -228,6 +235,33 @@ func TestDeletionDenied(t *testing.T) {
 	e.Advance(time.Hour)
 	if got := e.play(sweep); got != "SUCCEEDED" || len(e.left()) > 0 || e.record().Proof == nil {
 		t.Errorf("allowed again, a sweep has %s and leaves %v", got, e.left())
+	}
+}
+
+// TestNotificationsDenied: a run ends also if operators cannot be notified by a topic; the bus
+// has it, and the alarm on failed proofs.
+func TestNotificationsDenied(t *testing.T) {
+	e := newEnvironment(t, func(e *environment) {
+		e.deny = "SNS:Publish"
+		e.RemoveDBSnapshots(training)
+	})
+	if got := e.play(prove); got != "FAILED" || e.record().Run != nil || len(e.Events("default")) != 1 || len(e.values(backup.ProofFailed)) != 1 {
+		t.Errorf("it has %s, the run is %+v, and the bus has %v", got, e.record().Run, e.Events("default"))
+	}
+}
+
+// TestInstanceGone: an instance that somebody else deletes in the middle fails nothing more
+// than its run.
+func TestInstanceGone(t *testing.T) {
+	e := newEnvironment(t)
+	execution := e.start(prove)
+	e.RunUntil(func() bool { return e.record().Run != nil && e.record().Run.Passed != nil }, time.Hour)
+	if _, err := e.RDS().DeleteDBInstance(context.Background(), &rds.DeleteDBInstanceInput{DBInstanceIdentifier: aws.String(proofOf + training), SkipFinalSnapshot: aws.Bool(true)}); err != nil {
+		t.Fatal(err)
+	}
+	e.RunUntil(func() bool { return e.status(execution) != "RUNNING" }, time.Hour)
+	if e.status(execution) != "SUCCEEDED" || len(e.notices()) > 0 {
+		t.Errorf("the proof has %s: %q", e.status(execution), e.notices())
 	}
 }
 

@@ -93,7 +93,7 @@ func (v RDS) RestoreDBInstanceFromDBSnapshot(ctx context.Context, in *rds.Restor
 // ModifyDBInstance begins to change an instance.
 func (v RDS) ModifyDBInstance(ctx context.Context, in *rds.ModifyDBInstanceInput, _ ...func(*rds.Options)) (*rds.ModifyDBInstanceOutput, error) {
 	return rdsCall(ctx, v.r, "ModifyDBInstance", in, "DBInstanceIdentifier NewDBInstanceIdentifier ApplyImmediately MasterUserPassword ManageMasterUserPassword DeletionProtection BackupRetentionPeriod "+
-		"VpcSecurityGroupIds MaxAllocatedStorage PreferredMaintenanceWindow", v.r.modifyDBInstance)
+		"VpcSecurityGroupIds MaxAllocatedStorage PreferredMaintenanceWindow EnablePerformanceInsights PerformanceInsightsRetentionPeriod", v.r.modifyDBInstance)
 }
 
 // DeleteDBInstance begins to delete an instance.
@@ -171,7 +171,7 @@ func (r *Region) DBSecret(arn string) (user, password string, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	i := r.databases.secrets[arn]
-	if i == nil {
+	if i == nil || *i.MasterUserSecret.SecretStatus != "active" {
 		return "", "", false
 	}
 	return aws.ToString(i.MasterUsername), i.password, true

@@ -171,16 +171,16 @@ func (r *Region) restoreDBInstance(in *rds.RestoreDBInstanceFromDBSnapshotInput)
 		}
 		i.becomes(cmp.Or(s.becomes, "available"))
 		r.backUpDaily(i)
-		if i.MasterUserSecret != nil {
-			i.MasterUserSecret.SecretStatus = aws.String("active")
+		if s := i.MasterUserSecret; s != nil {
+			r.after(time.Minute, func() { s.SecretStatus = aws.String("active") })
 		}
 	})
 	d := i.describe()
 	return &rds.RestoreDBInstanceFromDBSnapshotOutput{DBInstance: &d}, nil
 }
 
-// manageSecret has RDS keep the password in a secret of its own, which is active with the
-// instance (assumed).
+// manageSecret has RDS keep the password in a secret of its own, which is active a minute
+// after the instance is available (assumed), and cannot be read before.
 func (r *Region) manageSecret(i *dbInstance) {
 	id := arn("secretsmanager", "secret:rds!"+"db-"+r.ids.uuid("rds secret")+"-a1b2c3")
 	i.password = r.ids.hex("rds password", 16)

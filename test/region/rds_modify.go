@@ -46,6 +46,9 @@ func (r *Region) modifyDBInstance(in *rds.ModifyDBInstanceInput) (*rds.ModifyDBI
 	if in.PreferredMaintenanceWindow != nil {
 		i.PreferredMaintenanceWindow = in.PreferredMaintenanceWindow
 	}
+	if in.EnablePerformanceInsights != nil {
+		i.PerformanceInsightsEnabled, i.PerformanceInsightsRetentionPeriod = in.EnablePerformanceInsights, in.PerformanceInsightsRetentionPeriod
+	}
 	if deref(in.ManageMasterUserPassword) && i.MasterUserSecret == nil {
 		r.manageSecret(i)
 	}
