@@ -43,7 +43,9 @@ const template = `{"Resources": {
 		{"Sid": "ReadOwnQueue", "Effect": "Allow", "Action": "sqs:ReceiveMessage", "Resource": {"Fn::GetAtt": ["Queue", "Arn"]}},
 		{"Sid": "Change", "Effect": "Allow", "Action": ["autoscaling:AttachTrafficSources", "autoscaling:SetInstanceProtection"],
 		 "Resource": {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":autoscaling:", {"Ref": "AWS::Region"}, ":", {"Ref": "AWS::AccountId"}, ":autoScalingGroup:*:autoScalingGroupName/*"]]},
-		 "Condition": {"StringEquals": {"aws:ResourceTag/env": "production"}}}]}}},
+		 "Condition": {"StringEquals": {"aws:ResourceTag/env": "production"}}},
+		{"Sid": "Notify", "Effect": "Allow", "Action": "sns:Publish", "Resource": {"Fn::ImportValue": "hooks-topic"}},
+		{"Sid": "Elsewhere", "Effect": "Allow", "Action": "sns:Publish", "Resource": {"Fn::ImportValue": "nowhere"}}]}}},
 	"Queue": {"Type": "AWS::SQS::Queue"}, "DeadLetters": {"Type": "AWS::SQS::Queue"},
 	"Alarm": {"Type": "AWS::CloudWatch::Alarm"}, "Topic": {"Type": "AWS::SNS::Topic"}}}`
 
@@ -55,6 +57,8 @@ func newAccount() *account {
 			switch action {
 			case "sqs:ReceiveMessage":
 				return resource == queueARN
+			case "sns:Publish":
+				return resource == topicARN
 			case "autoscaling:AttachTrafficSources", "autoscaling:SetInstanceProtection":
 				return resource == groups && context[tagKey] == "production"
 			}
@@ -70,7 +74,7 @@ func (a *account) smoke(t *testing.T) (string, error) {
 	t.Cleanup(server.Close)
 	for name, value := range map[string]string{
 		"AWS_ENDPOINT_URL": server.URL, "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "eu-west-1",
-		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_MAX_ATTEMPTS": "1",
+		"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_MAX_ATTEMPTS": "1",
 	} {
 		t.Setenv(name, value)
 	}
@@ -131,6 +135,8 @@ func (a *account) result(action string, r *http.Request) string {
 			fmt.Fprintf(&b, "<member><LogicalResourceId>%s</LogicalResourceId><PhysicalResourceId>%s</PhysicalResourceId></member>", logical, physical)
 		}
 		return "<StackResourceSummaries>" + b.String() + "</StackResourceSummaries>"
+	case "ListExports":
+		return "<Exports><member><Name>hooks-topic</Name><Value>" + topicARN + "</Value></member></Exports>"
 	case "DescribeAlarms":
 		return fmt.Sprintf("<MetricAlarms><member><AlarmName>alarm</AlarmName><StateValue>%s</StateValue><StateReason>too many</StateReason><ActionsEnabled>%v</ActionsEnabled></member></MetricAlarms>", a.alarm, a.actions)
 	case "ListSubscriptionsByTopic":

@@ -96,7 +96,7 @@ func alarmState(all map[string]cloudwatchtypes.MetricAlarm, name string) (state,
 	switch {
 	case !there:
 		return failed, "was deleted: deploy again"
-	case !aws.ToBool(a.ActionsEnabled):
+	case a.ActionsEnabled != nil && !*a.ActionsEnabled:
 		return failed, "its actions are disabled, so nobody is notified"
 	case a.StateValue == cloudwatchtypes.StateValueAlarm:
 		return failed, short(aws.ToString(a.StateReason))

@@ -21,6 +21,7 @@ type deployed struct {
 	place    arn.ARN           // of the stack
 	outputs  map[string]string // by key
 	physical map[string]string // physical IDs by logical ones
+	exports  map[string]string // of all stacks of the account and region, by name
 }
 
 // stack checks one stack.
@@ -53,7 +54,7 @@ func (s *smoke) find(ctx context.Context, synthesised assembly.Stack) (*deployed
 	default:
 		return nil, fmt.Errorf("the stack is in %s, see its events", stack.StackStatus)
 	}
-	d := &deployed{Stack: synthesised, outputs: map[string]string{}, physical: map[string]string{}}
+	d := &deployed{Stack: synthesised, outputs: map[string]string{}, physical: map[string]string{}, exports: map[string]string{}}
 	if d.place, err = arn.Parse(aws.ToString(stack.StackId)); err != nil {
 		return nil, err
 	}
@@ -68,6 +69,16 @@ func (s *smoke) find(ctx context.Context, synthesised assembly.Stack) (*deployed
 		}
 		for _, r := range page.StackResourceSummaries {
 			d.physical[aws.ToString(r.LogicalResourceId)] = aws.ToString(r.PhysicalResourceId)
+		}
+	}
+	exports := cloudformation.NewListExportsPaginator(s.stacks, &cloudformation.ListExportsInput{})
+	for exports.HasMorePages() {
+		page, err := exports.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range page.Exports {
+			d.exports[aws.ToString(e.Name)] = aws.ToString(e.Value)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(synthesised.Resources)) {
@@ -90,7 +101,7 @@ func (d *deployed) of(kind string) (ids []string) {
 }
 
 // text is a value of the template with its references resolved, and whether that was
-// possible: references into other stacks are not.
+// possible.
 func (d *deployed) text(v any) (string, bool) {
 	switch v := v.(type) {
 	case string:
@@ -101,6 +112,10 @@ func (d *deployed) text(v any) (string, bool) {
 		}
 		if get, is := v["Fn::GetAtt"].([]any); is && len(get) == 2 && get[1] == "Arn" {
 			return d.arn(fmt.Sprint(get[0]))
+		}
+		if name, is := v["Fn::ImportValue"].(string); is {
+			value, known := d.exports[name]
+			return value, known
 		}
 		if join, is := v["Fn::Join"].([]any); is && len(join) == 2 {
 			parts, _ := join[1].([]any)

@@ -1,0 +1,123 @@
+// Command record records one real release, for the simulated region to be compared with:
+// what AWS answers while it runs, the events it sends, and what it was asked. Everything
+// is redacted before it is written.
+//
+// It only reads, but for a temporary queue and an EventBridge rule, which it removes.
+// `make record` runs it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout)
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "record:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// options are what the command line says.
+type options struct {
+	application, deploymentGroup string
+	folder                       string
+	every, most, trail           time.Duration
+	words                        []string // to redact besides what is found
+}
+
+const usage = `record --application shop --deployment-group web
+
+Records one release with your AWS credentials. Start it, start the release, and press
+Ctrl-C when the release is over and the blue instances are gone. Then it waits for
+CloudTrail, which is some minutes late; Ctrl-C again ends that.
+
+It changes nothing but a queue and an EventBridge rule of its own, deployhooks-record-…,
+which it removes when it ends. Account numbers, IP addresses, access keys, tokens, names
+of people, user data and request parameters that may hold secrets are redacted. Read what
+it has written before you pass it on: it cannot know the names that your company gives.
+
+`
+
+func parse(args []string, out io.Writer) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("record", flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.StringVar(&o.application, "application", "", "the CodeDeploy application")
+	flags.StringVar(&o.deploymentGroup, "deployment-group", "", "its deployment group")
+	flags.StringVar(&o.folder, "out", "build/recording", "the folder to write to, which must not exist")
+	flags.DurationVar(&o.every, "every", 3*time.Second, "how often AWS is asked")
+	flags.DurationVar(&o.most, "for", 4*time.Hour, "when to end at the latest")
+	flags.DurationVar(&o.trail, "trail-wait", 15*time.Minute, "how long to wait for CloudTrail afterwards; 0 leaves CloudTrail out")
+	redact := flags.String("redact", "", "more words to redact, with commas between")
+	flags.Usage = func() {
+		fmt.Fprint(out, usage)
+		flags.PrintDefaults()
+	}
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	for word := range strings.SplitSeq(*redact, ",") {
+		if word != "" {
+			o.words = append(o.words, word)
+		}
+	}
+	switch {
+	case flags.NArg() > 0:
+		return o, fmt.Errorf("%q is not understood: see --help", flags.Arg(0))
+	case o.application == "" || o.deploymentGroup == "":
+		return o, errors.New("give --application and --deployment-group; see --help")
+	case o.every < time.Second:
+		return o, fmt.Errorf("--every %v would use up the account's rate of calls: give 1s or more", o.every)
+	}
+	if _, err := os.Stat(o.folder); err == nil {
+		return o, fmt.Errorf("%s exists: give another with --out, so that no recording is mixed with another", o.folder)
+	}
+	return o, nil
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	o, err := parse(args, out)
+	if err != nil {
+		return err
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryMode(aws.RetryModeAdaptive))
+	if err != nil {
+		return fmt.Errorf("find AWS credentials: %w", err)
+	}
+	r := newRecorder(cfg, o, out)
+	r.again = func() (context.Context, context.CancelFunc) {
+		return signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM)
+	}
+	return r.record(ctx)
+}
+
+// wait waits, or ends early with the context's error.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,313 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"deployhooks/test/region"
+	"deployhooks/test/region/wire"
+)
+
+// account is a served region, with a stand-in for what the region does not have: rules of
+// EventBridge, the queue behind one, and CloudTrail.
+type account struct {
+	region *region.Region
+	served http.Handler
+	fails  string // the call that fails
+	trail  []string
+
+	mu     sync.Mutex
+	exists map[string]bool // rule, target, queue
+	calls  []string
+	events []string // in the queue
+}
+
+func newAccount() *account {
+	a := &account{region: region.New(region.Options{}), exists: map[string]bool{}}
+	a.region.AddService(region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Instances: 2})
+	a.region.OnEvent(func(payload []byte) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.exists["target"] {
+			a.events = append(a.events, string(payload))
+		}
+	})
+	a.served = wire.New(wire.ServicesOf(a.region)...)
+	return a
+}
+
+func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	target := r.Header.Get("X-Amz-Target")
+	_, operation, _ := strings.Cut(target, ".")
+	if !strings.HasPrefix(target, "AmazonSQS.") && !strings.HasPrefix(target, "AWSEvents.") && !strings.Contains(target, "CloudTrail") {
+		a.served.ServeHTTP(w, r)
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.calls = append(a.calls, operation)
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	if operation == a.fails {
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"__type":"AccessDeniedException","message":"not authorized"}`)
+		return
+	}
+	if err := json.NewEncoder(w).Encode(a.answer(operation)); err != nil {
+		panic(err) // the test's own values
+	}
+}
+
+func (a *account) answer(operation string) any {
+	made := map[string]string{"PutRule": "rule", "PutTargets": "target", "CreateQueue": "queue"}
+	removed := map[string]string{"DeleteRule": "rule", "RemoveTargets": "target", "DeleteQueue": "queue"}
+	if what := made[operation]; what != "" {
+		a.exists[what] = true
+	}
+	delete(a.exists, removed[operation])
+	switch operation {
+	case "PutRule":
+		return map[string]any{"RuleArn": "arn:aws:events:eu-west-1:" + region.Account + ":rule/temporary"}
+	case "CreateQueue":
+		return map[string]any{"QueueUrl": "https://sqs/temporary"}
+	case "ReceiveMessage":
+		var messages []any
+		for _, event := range a.events[:min(10, len(a.events))] {
+			messages = append(messages, map[string]any{"Body": event, "ReceiptHandle": "r"})
+		}
+		a.events = a.events[len(messages):]
+		return map[string]any{"Messages": messages}
+	case "LookupEvents":
+		var events []any
+		if len(a.trail) > 0 { // of the first service that is looked up
+			events = append(events,
+				map[string]any{"EventName": "CreateAutoScalingGroup", "ReadOnly": "false", "EventTime": a.region.Now().Unix(), "CloudTrailEvent": a.trail[0]},
+				map[string]any{"EventName": "DescribeTags", "ReadOnly": "true", "EventTime": a.region.Now().Unix(), "CloudTrailEvent": "{}"})
+			a.trail = nil
+		}
+		return map[string]any{"Events": events}
+	}
+	return map[string]any{}
+}
+
+// recorder records a release in the account, whose time passes while the recorder waits,
+// until the release has succeeded, or the context ends.
+func (a *account) recorder(t *testing.T, interrupt context.CancelFunc) (*recorder, *strings.Builder) {
+	t.Helper()
+	server := httptest.NewServer(a)
+	t.Cleanup(server.Close)
+	var out strings.Builder
+	o := options{application: "shop", deploymentGroup: "web", folder: filepath.Join(t.TempDir(), "recording"), every: 3 * time.Second, most: time.Hour, trail: 15 * time.Minute}
+	r := newRecorder(aws.Config{
+		Region: region.Name, BaseEndpoint: &server.URL, RetryMaxAttempts: 1, Credentials: credentials.NewStaticCredentialsProvider(region.Account, "s", ""),
+	}, o, &out)
+	r.now = a.region.Now
+	deployment := ""
+	r.wait = func(ctx context.Context, d time.Duration) error {
+		if deployment == "" {
+			deployment = a.region.Deploy(region.Service{Application: "shop", DeploymentGroup: "web"}, region.Deployment{})
+		}
+		a.region.Advance(d)
+		if a.region.Deployed(deployment) {
+			interrupt()
+		}
+		return ctx.Err()
+	}
+	r.again = func() (context.Context, context.CancelFunc) { return context.WithCancel(context.Background()) }
+	return r, &out
+}
+
+// files are the recordings by name.
+func files(t *testing.T, r *recorder) map[string]string {
+	t.Helper()
+	entries, err := os.ReadDir(r.folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for _, e := range entries {
+		b, err := os.ReadFile(filepath.Join(r.folder, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[e.Name()] = string(b)
+	}
+	return found
+}
+
+func TestRecordsARelease(t *testing.T) {
+	a := newAccount()
+	a.trail = []string{`{"eventName":"CreateAutoScalingGroup","userIdentity":{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/deploy/ada"},"sourceIPAddress":"10.1.2.3","requestParameters":{"autoScalingGroupName":"CodeDeploy_web_d-1","tags":[{"key":"k","value":"v"}]}}`}
+	ctx, interrupt := context.WithCancel(t.Context())
+	r, out := a.recorder(t, interrupt)
+	if err := r.record(ctx); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	got := files(t, r)
+	for _, want := range []string{
+		"codedeploy-eventbridge-deployment-state-change-start-1.json", "codedeploy-eventbridge-deployment-state-change-success-1.json",
+		"codedeploy-answer-get-deployment-1.json", "codedeploy-answer-get-deployment-group-1.json", "codedeploy-answer-batch-get-deployment-targets-1.json",
+		"autoscaling-answer-describe-auto-scaling-groups-1.json", "autoscaling-answer-describe-lifecycle-hooks-1.json", "autoscaling-answer-describe-traffic-sources-1.json",
+		"elasticloadbalancing-answer-describe-target-health-1.json", "cloudtrail-codedeploy-create-auto-scaling-group-1.json", "timeline.txt",
+	} {
+		if got[want] == "" {
+			t.Errorf("%s is missing: the recording does not settle what it is for", want)
+		}
+	}
+	var lost, green int
+	for name, text := range got {
+		if strings.HasPrefix(name, "autoscaling-answer-describe-traffic-sources") && strings.TrimSpace(text) == "[]" {
+			lost++
+		}
+		if strings.HasPrefix(name, "autoscaling-answer-describe-auto-scaling-groups") && strings.Contains(text, `"CodeDeploy_web_`) {
+			green++
+		}
+	}
+	if lost == 0 || green < 2 {
+		t.Errorf("the replacement group was recorded %d times, and its lost attachment %d times", green, lost)
+	}
+	testTimeline(t, got)
+	testCleanedUp(t, a, out.String())
+}
+
+// testTimeline holds that the timeline has every recording once, in order.
+func testTimeline(t *testing.T, got map[string]string) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(got["timeline.txt"]), "\n")
+	at := regexp.MustCompile(`^\+\d\d:\d\d:\d\d  \S+\.json `)
+	for name := range got {
+		if count := strings.Count(got["timeline.txt"], " "+name+" "); strings.HasSuffix(name, ".json") && count != 1 {
+			t.Errorf("the timeline has %s %d times", name, count)
+		}
+	}
+	if !slices.IsSorted(lines) && !slices.IsSortedFunc(lines, func(a, b string) int { return strings.Compare(a[:9], b[:9]) }) {
+		t.Errorf("the timeline is out of order:\n%s", got["timeline.txt"])
+	}
+	for _, line := range lines {
+		if !at.MatchString(line) {
+			t.Errorf("the timeline has %q", line)
+		}
+	}
+}
+
+func testCleanedUp(t *testing.T, a *account, said string) {
+	t.Helper()
+	if len(a.exists) > 0 {
+		t.Errorf("%v stay in the account:\n%s", a.exists, said)
+	}
+}
+
+func TestRecordingsAreRedacted(t *testing.T) {
+	a := newAccount()
+	a.trail = []string{`{"userIdentity":{"arn":"arn:aws:sts::111122223333:assumed-role/deploy/ada"},"sourceIPAddress":"10.1.2.3","requestParameters":{"userData":"x"}}`}
+	ctx, interrupt := context.WithCancel(t.Context())
+	r, out := a.recorder(t, interrupt)
+	if err := r.record(ctx); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	account := regexp.MustCompile(`(^|\D)(\d{12})(\D|$)`)
+	for name, text := range files(t, r) {
+		for _, found := range account.FindAllStringSubmatch(text, -1) {
+			if found[2] != "123456789012" && !strings.HasPrefix(found[2], "9000000000") {
+				t.Errorf("%s names the account %s", name, found[2])
+			}
+		}
+		for _, secret := range []string{"ada", "10.1.2.3", `"x"`} {
+			if strings.HasPrefix(name, "cloudtrail-") && strings.Contains(text, secret) {
+				t.Errorf("%s has %s:\n%s", name, secret, text)
+			}
+		}
+	}
+}
+
+// Whatever fails, and whenever it is interrupted, nothing stays in the account.
+func TestRecordingLeavesNothingBehind(t *testing.T) {
+	for _, call := range []string{"PutRule", "CreateQueue", "PutTargets", "ReceiveMessage", "LookupEvents"} {
+		t.Run(call+" fails", func(t *testing.T) {
+			a := newAccount()
+			a.fails = call
+			ctx, interrupt := context.WithCancel(t.Context())
+			r, out := a.recorder(t, interrupt)
+			err := r.record(ctx)
+			if (err == nil) != (call == "LookupEvents") {
+				t.Errorf("it ends with %v", err)
+			}
+			testCleanedUp(t, a, out.String())
+		})
+	}
+	t.Run("an interrupt at once", func(t *testing.T) {
+		a := newAccount()
+		ctx, interrupt := context.WithCancel(t.Context())
+		r, out := a.recorder(t, interrupt)
+		r.wait = func(ctx context.Context, _ time.Duration) error { interrupt(); return ctx.Err() }
+		if err := r.record(ctx); err != nil {
+			t.Error(err)
+		}
+		testCleanedUp(t, a, out.String())
+	})
+	t.Run("the removal fails", func(t *testing.T) {
+		a := newAccount()
+		a.fails = "DeleteQueue"
+		ctx, interrupt := context.WithCancel(t.Context())
+		r, _ := a.recorder(t, interrupt)
+		if err := r.record(ctx); err == nil || !strings.Contains(err.Error(), r.name+", which you have to remove now") {
+			t.Errorf("nobody learns what is left: %v", err)
+		}
+		if a.exists["rule"] || len(files(t, r)) == 0 {
+			t.Error("what failed at the end spoils the recording, or leaves the rule as well")
+		}
+	})
+}
+
+func TestRecordRefusesWhatCannotWork(t *testing.T) {
+	for scenario, tt := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no deployment group": {[]string{"--application", "shop"}, "give --application and --deployment-group"},
+		"too often":           {[]string{"--application", "shop", "--deployment-group", "web", "--every", "10ms"}, "rate of calls"},
+		"a folder with files": {[]string{"--application", "shop", "--deployment-group", "web", "--out", "."}, "exists"},
+		"an unknown word":     {[]string{"web"}, `"web" is not understood`},
+	} {
+		var out strings.Builder
+		if _, err := parse(tt.args, &out); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", scenario, err, tt.want)
+		}
+	}
+	a := newAccount()
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	r, _ := a.recorder(t, interrupt)
+	r.deploymentGroup = "webb"
+	if err := r.record(ctx); err == nil || !strings.Contains(err.Error(), "webb") || len(a.calls) > 0 {
+		t.Errorf("a deployment group that is missing is found out after %v: %v", a.calls, err)
+	}
+}
+
+func TestAssumptionsAreThoseOfTheRegion(t *testing.T) {
+	got, err := assumptions(fstest.MapFS{
+		"test/region/a.go":      {Data: []byte("package region\n\n// probe is at once\n// (assumed).\nfunc probe() {}\n\nvar role = \"assumed-role\"\n\n// known is documented.\n")},
+		"test/region/a_test.go": {Data: []byte("// (assumed)\n")},
+	})
+	if want := []string{"test/region/a.go:3: probe is at once (assumed)."}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q (%v), want %q", got, err, want)
+	}
+	ours, err := assumptions(os.DirFS("../.."))
+	if err != nil || len(ours) < 20 {
+		t.Errorf("only %d assumptions are found in the region: %v", len(ours), err)
+	}
+}
