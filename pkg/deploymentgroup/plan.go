@@ -100,7 +100,7 @@ func faulty(format string, args ...any) Plan { return Plan{Fault: fmt.Sprintf(fo
 // NewPlan decides about a request.
 func NewPlan(r Request, o *Observation) Plan {
 	switch {
-	case r.superseded(o.Group):
+	case r.superseded(o.Group), r.superseded(o.Former):
 		return Plan{Superseded: true}
 	case r.Type == event.Delete:
 		return planDelete(r, o)
