@@ -38,6 +38,8 @@ type Request struct {
 	// Answered means that CloudFormation has its answer: what is left is to follow a
 	// release.
 	Answered bool
+	// Last is what was in the way at the last try.
+	Last string
 }
 
 // Plan is what is to be done about a request.
