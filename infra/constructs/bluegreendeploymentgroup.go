@@ -134,7 +134,7 @@ func NewBlueGreenDeploymentGroup(scope constructs.Construct, id *string, props *
 	f.passRole(props.ServiceRole, "codedeploy.amazonaws.com")
 	f.passRole(props.InstanceRole, "ec2.amazonaws.com")
 	g.Resource = awscdk.NewCustomResource(g, jsii.String("Resource"), &awscdk.CustomResourceProps{
-		ServiceToken: f.Topic.TopicArn(),
+		ServiceToken: f.ServiceToken(),
 		ResourceType: jsii.String(DeploymentGroupResourceType),
 		// The function answers before: see pkg/deploymentgroup.
 		ServiceTimeout: awscdk.Duration_Minutes(jsii.Number(60)),
@@ -145,6 +145,9 @@ func NewBlueGreenDeploymentGroup(scope constructs.Construct, id *string, props *
 	g.Resource.Node().AddDependency(f)
 	return g
 }
+
+// PhysicalID is <application>/<deployment group>.
+func (g *BlueGreenDeploymentGroup) PhysicalID() *string { return g.Resource.Ref() }
 
 // properties are those of the custom resource, by the names that pkg/deploymentgroup
 // reads. CloudFormation makes strings of all values.
