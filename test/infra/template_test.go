@@ -23,6 +23,7 @@ type resource struct {
 	Type                string
 	Properties          map[string]any
 	DeletionPolicy      string
+	DependsOn           []string
 	UpdateReplacePolicy string
 }
 
