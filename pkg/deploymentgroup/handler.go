@@ -110,7 +110,7 @@ func (m *Manager) read(w work) (Request, *Outcome) {
 // which is there: CloudFormation deletes the former one when an update answers another.
 func (r Request) response(o Outcome) *invoke.Response {
 	id := cmp.Or(r.PhysicalID, "none-"+r.ID)
-	if name := r.Wanted.ID; r.Type != event.Delete && name.Application != "" && name.Group != "" && (o.Status == invoke.Success || r.Type == event.Create) {
+	if name := r.Wanted.ID; name.Application != "" && name.Group != "" && (o.Status == invoke.Success || r.Type == event.Create) {
 		id = name.String()
 	}
 	return &invoke.Response{Status: o.Status, Reason: o.Reason, PhysicalResourceID: id, StackID: r.Stack, RequestID: r.ID, LogicalResourceID: r.LogicalID}

@@ -121,8 +121,11 @@ func TestDelete(t *testing.T) {
 func TestDeleteOfWhatNeverWas(t *testing.T) {
 	t.Parallel()
 	s := released(t)
+	former := s.AddService(region.Service{Application: "shop", DeploymentGroup: "former", TargetGroups: []string{"former"}})
+	s.RunDeployment(former, region.Deployment{})
+	s.DeleteDeploymentGroup(former)
 	before := s.groups()
-	for _, id := range []string{"training-ShopDeploymentGroup-1A2B3C", "none-request-1", "shop/other", "gone/web", "a/b/c", "shop/", "/web"} {
+	for _, id := range []string{"training-ShopDeploymentGroup-1A2B3C", "none-request-1", "shop/former", "shop/other", "gone/web", "a/b/c", "shop/", "/web"} {
 		if got := s.succeeds(s.request("Delete", id, s.wanted(nil), nil)); got != id {
 			t.Errorf("the deletion of %s answers about %s: CloudFormation takes it for a failure", id, got)
 		}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	cd "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 
 	"deployhooks/pkg/invoke"
@@ -133,13 +135,60 @@ func TestDeleteDuringARelease(t *testing.T) {
 	})
 }
 
-// TestDeleteStopsOnlyReleases: what CodeDeploy deploys to a single instance copies nothing.
-func TestDeleteStopsOnlyReleases(t *testing.T) {
+// TestDeleteStopsReleases and the rollbacks that the deployment group's configuration has
+// CodeDeploy begin; what it deploys to a single instance copies nothing, and is left alone.
+func TestDeleteStopsReleases(t *testing.T) {
 	t.Parallel()
-	s, deployment := releasing(t, region.StageInstall, region.Deployment{HangAt: region.StageInstall})
+	s, deployment := releasing(t, region.StageWait, region.Deployment{})
 	s.succeeds(s.request("Delete", "shop/web", s.wanted(nil), nil))
-	if s.Status(deployment) != cd.DeploymentStatusStopped {
-		t.Errorf("the release is %s", s.Status(deployment))
+	if rollback := s.RollbackOf(deployment); s.Status(deployment) != cd.DeploymentStatusStopped || rollback != "" && s.Status(rollback) != cd.DeploymentStatusStopped {
+		t.Errorf("the release is %s, and its rollback %q goes on", s.Status(deployment), rollback)
+	}
+	s = released(t)
+	s.Scale(s.current(), 3)
+	single := func() bool {
+		out, err := s.CodeDeploy().ListDeployments(t.Context(), &codedeploy.ListDeploymentsInput{
+			ApplicationName: aws.String("shop"), DeploymentGroupName: aws.String("web"), IncludeOnlyStatuses: []cd.DeploymentStatus{cd.DeploymentStatusCreated, cd.DeploymentStatusInProgress}})
+		return err == nil && len(out.Deployments) > 0
+	}
+	if !s.RunUntil(single, 10*time.Minute) {
+		t.Fatal("nothing is deployed to the new instance")
+	}
+	s.ForgetCalls()
+	s.succeeds(s.request("Delete", "shop/web", s.wanted(nil), nil))
+	if n := s.Made("StopDeployment"); n > 0 || len(s.groups()) > 0 {
+		t.Errorf("%d deployments are stopped that copy nothing; left are %v", n, s.groups())
+	}
+}
+
+// TestReleaseThatBeginsDuringADelete: between what was observed and the deletion.
+func TestReleaseThatBeginsDuringADelete(t *testing.T) {
+	t.Parallel()
+	s := created(t)
+	s.OnCall(func(c region.Call) {
+		if c.Operation == "DescribeAutoScalingGroups" {
+			s.OnCall(nil)
+			s.Deploy(s.service, region.Deployment{})
+		}
+	})
+	s.succeeds(s.request("Delete", "shop/web", s.wanted(nil), nil))
+	s.Advance(2 * time.Hour)
+	if left := s.groups(); len(left) > 0 && left[0] != seed || len(left) > 1 {
+		t.Errorf("left are %v: a copy costs money for ever", left)
+	}
+}
+
+// TestUpdateReachesWhatServes holds that an update during the wait after a reroute reaches
+// the group that users are on, at once, and leaves alone the one that is about to go.
+func TestUpdateReachesWhatServes(t *testing.T) {
+	t.Parallel()
+	for _, how := range []region.Deployment{{}, {Named: region.NamedAtEnd}, {WaitFlagUnset: true}, {Named: region.NamedAtReroute}} {
+		s, deployment := releasing(t, region.StageWait, how)
+		blue, green := s.Groups(deployment)
+		s.succeeds(s.request("Update", "shop/web", s.wanted(properties{"MaxSize": "9"}), s.wanted(nil)))
+		if s.size(green) != "2..9 version 1 cpu 50" || s.size(blue) != "2..4 version 1 cpu 50" {
+			t.Errorf("%+v: users are on %s, and the former group is %s", how, s.size(green), s.size(blue))
+		}
 	}
 }
 
