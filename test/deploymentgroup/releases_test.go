@@ -141,7 +141,7 @@ func TestDeleteStopsReleases(t *testing.T) {
 	t.Parallel()
 	s, deployment := releasing(t, region.StageWait, region.Deployment{})
 	s.succeeds(s.request("Delete", "shop/web", s.wanted(nil), nil))
-	if rollback := s.RollbackOf(deployment); s.Status(deployment) != cd.DeploymentStatusStopped || rollback != "" && s.Status(rollback) != cd.DeploymentStatusStopped {
+	if rollback := s.RollbackOf(deployment); s.Status(deployment) != cd.DeploymentStatusStopped || rollback != "" && !s.Ended(rollback) {
 		t.Errorf("the release is %s, and its rollback %q goes on", s.Status(deployment), rollback)
 	}
 	s = released(t)
