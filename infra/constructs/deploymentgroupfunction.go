@@ -18,7 +18,9 @@ type DeploymentGroupFunctionProps struct {
 	LambdaFunctionProps
 
 	// Applications are names of the CodeDeploy applications whose deployment groups the
-	// function may change.
+	// function may change, or patterns such as "production-*". Patterns are better: a role
+	// that names the applications of the template cannot delete the deployment group of one
+	// that the template no longer has, because CloudFormation changes the role before.
 	//
 	// Default: - all of the account and region.
 	Applications *[]*string
