@@ -2,9 +2,13 @@ package deploymentgroup
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsarn "github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -51,6 +55,9 @@ type Release struct {
 	Replacement []string
 	// Rerouted means that the replacement serves the users. It may be late.
 	Rerouted bool
+	// Over means that the deployment has succeeded, and that the deployment group does not
+	// name the replacement yet: when it does is not documented.
+	Over bool
 }
 
 // AutoScaling is an Auto Scaling group.
@@ -59,6 +66,7 @@ type AutoScaling struct {
 	Template        string // ID of the launch template
 	TemplateVersion string
 	TargetCPU       int32 // of the function's policy, 0 without it
+	Created         time.Time
 	Deleting        bool
 	Tags            map[string]string
 }
@@ -79,7 +87,8 @@ func (m *Manager) observe(ctx context.Context, r Request) (*Observation, error) 
 	if o.Group, err = m.group(ctx, r.Stack, r.Wanted.ID, o); err != nil {
 		return nil, err
 	}
-	if former, ok := parseID(r.PhysicalID); ok && r.Type == event.Update && former != r.Wanted.ID {
+	former, ok := parseID(r.PhysicalID)
+	if ok && r.Type == event.Update && former != r.Wanted.ID {
 		if o.Former, err = m.group(ctx, r.Stack, former, &Observation{}); err != nil {
 			return nil, err
 		}
@@ -107,11 +116,51 @@ func (m *Manager) observe(ctx context.Context, r Request) (*Observation, error) 
 	}
 	for name, g := range found {
 		o.AutoScaling[name] = autoScaling(g.Described)
-		if err := m.policy(ctx, name, o.AutoScaling[name]); err != nil {
+	}
+	if err := errors.Join(m.settling(ctx, r.Wanted.ID, o.Group, o), m.settling(ctx, former, o.Former, o)); err != nil {
+		return nil, err
+	}
+	for name, g := range o.AutoScaling {
+		if err := m.policy(ctx, name, g); err != nil {
 			return nil, err
 		}
 	}
 	return o, nil
+}
+
+// settling adds releases that are over, and whose replacement the deployment group does not
+// name yet: newer copies than the Auto Scaling groups that it names.
+func (m *Manager) settling(ctx context.Context, id ID, g *Group, o *Observation) error {
+	if g == nil {
+		return nil
+	}
+	named := time.Time{}
+	for _, name := range g.AutoScalingGroups {
+		if a := o.AutoScaling[name]; a != nil && a.Created.After(named) {
+			named = a.Created
+		}
+	}
+	made, err := m.made(ctx, asg.Filter{Name: aws.String("tag:" + OwnTag), Values: []string{id.String()}})
+	maps.DeleteFunc(made, func(name string, a *AutoScaling) bool {
+		inRelease := slices.ContainsFunc(g.Releases, func(release Release) bool { return slices.Contains(release.Replacement, name) })
+		return inRelease || slices.Contains(g.AutoScalingGroups, name) || a.Deleting || !a.Created.After(named)
+	})
+	if err != nil || len(made) == 0 {
+		return err
+	}
+	infos, err := m.deployments(ctx, deploymentsOf(made))
+	for _, d := range infos {
+		if d.Status != cd.DeploymentStatusSucceeded || (ID{aws.ToString(d.ApplicationName), aws.ToString(d.DeploymentGroupName)}) != id {
+			continue
+		}
+		for _, name := range replacement(d) {
+			if made[name] != nil {
+				o.AutoScaling[name] = made[name]
+				g.Releases = append(g.Releases, Release{ID: aws.ToString(d.DeploymentId), Replacement: []string{name}, Rerouted: true, Over: true})
+			}
+		}
+	}
+	return err
 }
 
 // group reads a deployment group, nil for none.
@@ -202,54 +251,61 @@ func replacement(d cd.DeploymentInfo) []string {
 func (m *Manager) deployments(ctx context.Context, ids []string) (all []cd.DeploymentInfo, err error) {
 	for chunk := range slices.Chunk(ids, maxDeployments) {
 		out, err := m.clients.Deployments.BatchGetDeployments(ctx, &codedeploy.BatchGetDeploymentsInput{DeploymentIds: chunk})
-		switch {
-		case fault.Is(err, fault.NotFound) && len(chunk) == 1:
-		case fault.Is(err, fault.NotFound): // one unknown ID may spoil the rest (assumed)
-			for _, id := range chunk {
-				one, err := m.deployments(ctx, []string{id})
-				if err != nil {
-					return nil, err
-				}
-				all = append(all, one...)
-			}
-		case err != nil:
+		if err != nil {
 			return nil, fmt.Errorf("read deployments: %w", err)
-		default:
-			all = append(all, out.DeploymentsInfo...)
 		}
+		all = append(all, out.DeploymentsInfo...)
 	}
 	return all, nil
 }
 
+// deploymentID is how CodeDeploy writes IDs. Somebody's tag of another form would have the
+// whole call refused (InvalidDeploymentIdException, CodeDeploy API Reference).
+var deploymentID = regexp.MustCompile(`^d-[A-Z0-9]{1,20}$`)
+
 // copies reads every Auto Scaling group that a deployment made, and those deployments.
 func (m *Manager) copies(ctx context.Context, o *Observation) error {
-	pages := autoscaling.NewDescribeAutoScalingGroupsPaginator(m.clients.Groups, &autoscaling.DescribeAutoScalingGroupsInput{
-		Filters: []asg.Filter{{Name: aws.String("tag-key"), Values: []string{fleet.ProvisioningTag}}}, MaxRecords: aws.Int32(100),
-	})
-	var ids []string
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return fmt.Errorf("find the Auto Scaling groups that CodeDeploy made: %w", err)
-		}
-		for _, a := range page.AutoScalingGroups {
-			g := autoScaling(a)
-			o.AutoScaling[aws.ToString(a.AutoScalingGroupName)] = g
-			if id := g.Tags[fleet.ProvisioningTag]; strings.HasPrefix(id, "d-") {
-				ids = append(ids, id)
-			}
-		}
+	made, err := m.made(ctx, asg.Filter{Name: aws.String("tag-key"), Values: []string{fleet.ProvisioningTag}})
+	if err != nil {
+		return err
 	}
-	slices.Sort(ids)
-	infos, err := m.deployments(ctx, slices.Compact(ids))
+	o.AutoScaling = made
+	infos, err := m.deployments(ctx, deploymentsOf(made))
 	for _, d := range infos {
 		o.Deployments[aws.ToString(d.DeploymentId)] = Deployment{ID{aws.ToString(d.ApplicationName), aws.ToString(d.DeploymentGroupName)}, replacement(d)}
 	}
 	return err
 }
 
+// made reads Auto Scaling groups by a tag.
+func (m *Manager) made(ctx context.Context, by asg.Filter) (map[string]*AutoScaling, error) {
+	pages := autoscaling.NewDescribeAutoScalingGroupsPaginator(m.clients.Groups, &autoscaling.DescribeAutoScalingGroupsInput{Filters: []asg.Filter{by}, MaxRecords: aws.Int32(100)})
+	all := map[string]*AutoScaling{}
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("find the Auto Scaling groups that CodeDeploy made: %w", err)
+		}
+		for _, a := range page.AutoScalingGroups {
+			all[aws.ToString(a.AutoScalingGroupName)] = autoScaling(a)
+		}
+	}
+	return all, nil
+}
+
+// deploymentsOf are the IDs of the deployments that made Auto Scaling groups, sorted.
+func deploymentsOf(made map[string]*AutoScaling) (ids []string) {
+	for _, a := range made {
+		if id := a.Tags[fleet.ProvisioningTag]; deploymentID.MatchString(id) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
 func autoScaling(a asg.AutoScalingGroup) *AutoScaling {
-	g := &AutoScaling{Min: aws.ToInt32(a.MinSize), Max: aws.ToInt32(a.MaxSize), Deleting: aws.ToString(a.Status) != "", Tags: map[string]string{}}
+	g := &AutoScaling{Min: aws.ToInt32(a.MinSize), Max: aws.ToInt32(a.MaxSize), Created: aws.ToTime(a.CreatedTime), Deleting: aws.ToString(a.Status) != "", Tags: map[string]string{}}
 	if t := a.LaunchTemplate; t != nil {
 		g.Template, g.TemplateVersion = aws.ToString(t.LaunchTemplateId), aws.ToString(t.Version)
 	}

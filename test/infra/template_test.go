@@ -25,6 +25,7 @@ type resource struct {
 	Type                string
 	Properties          map[string]any
 	DeletionPolicy      string
+	DependsOn           []string
 	UpdateReplacePolicy string
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	cd "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -95,6 +96,18 @@ var calls = map[string]func(*region.Principal) error{
 	"detach lattice": func(p *region.Principal) error {
 		return second(p.AutoScaling().DetachTrafficSources(ctx, &autoscaling.DetachTrafficSourcesInput{AutoScalingGroupName: aws.String(group),
 			TrafficSources: []asg.TrafficSourceIdentifier{{Identifier: aws.String(lattice), Type: aws.String("vpc-lattice")}}}))
+	},
+	"change the service role": func(p *region.Principal) error {
+		return second(p.CodeDeploy().UpdateDeploymentGroup(ctx, &codedeploy.UpdateDeploymentGroupInput{ApplicationName: aws.String("shop"), CurrentDeploymentGroupName: aws.String("web"),
+			ServiceRoleArn: aws.String("arn:aws:iam::123456789012:role/hooks")}))
+	},
+	"tag the deployment group": func(p *region.Principal) error {
+		return second(p.CodeDeploy().TagResource(ctx, &codedeploy.TagResourceInput{
+			ResourceArn: aws.String("arn:aws:codedeploy:" + region.Name + ":" + region.Account + ":deploymentgroup:shop/web"), Tags: []cd.Tag{{Key: aws.String("a"), Value: aws.String("b")}}}))
+	},
+	"launch another template": func(p *region.Principal) error {
+		return second(p.AutoScaling().UpdateAutoScalingGroup(ctx, &autoscaling.UpdateAutoScalingGroupInput{AutoScalingGroupName: aws.String(group),
+			LaunchTemplate: &asg.LaunchTemplateSpecification{LaunchTemplateId: aws.String("lt-1"), Version: aws.String("1")}}))
 	},
 	"put a hook with a role": func(p *region.Principal) error {
 		return second(p.AutoScaling().PutLifecycleHook(ctx, &autoscaling.PutLifecycleHookInput{AutoScalingGroupName: aws.String(group), LifecycleHookName: aws.String("h"),
@@ -193,6 +206,14 @@ func TestPolicies(t *testing.T) {
 		{"VPC Lattice with it", "attach lattice", policy(allow("autoscaling:*", groups), allow("vpc-lattice:RegisterTargets", lattice)), "", ""},
 		{"VPC Lattice, detached without it", "detach lattice", policy(allow("autoscaling:*", groups), allow("vpc-lattice:RegisterTargets", lattice)), "AccessDenied", "vpc-lattice:DeregisterTargets"},
 		{"a role that may not be passed", "put a hook with a role", policy(allow("autoscaling:*", groups)), "AccessDenied", "iam:PassRole on resource: " + passRole},
+		{"a service role that may not be passed", "change the service role", policy(allow("codedeploy:*", "*")), "AccessDeniedException", "iam:PassRole on resource: " + passRole},
+		{"a service role that may be passed", "change the service role", policy(allow("codedeploy:*", "*"), allowIf("iam:PassRole", passRole, `{"StringEquals":{"iam:PassedToService":"codedeploy.amazonaws.com"}}`)), "", ""},
+		{"a deployment group's tags", "tag the deployment group", policy(allow("codedeploy:TagResource", inRegion("codedeploy", "deploymentgroup:shop/*"))), "", ""},
+		{"another application's tags", "tag the deployment group", policy(allow("codedeploy:TagResource", inRegion("codedeploy", "deploymentgroup:pay/*"))), "AccessDeniedException", ""},
+		{"a template that may not be used", "launch another template", policy(allow("autoscaling:*", groups)), "AccessDenied", "ec2:RunInstances"},
+		{"a template that may be used", "launch another template", policy(allow("autoscaling:*", groups), allowIf("ec2:RunInstances", "*", `{"ArnLike":{"ec2:LaunchTemplate":"arn:aws:ec2:*:*:launch-template/*"}}`)), "", ""},
+		{"a key that may be given", "tag", policy(allowIf("autoscaling:*", groups, `{"ForAllValues:StringEquals":{"aws:TagKeys":"Team"}}`)), "", ""},
+		{"a key that may not be given", "tag", policy(allowIf("autoscaling:*", groups, `{"ForAllValues:StringEquals":{"aws:TagKeys":"owner"}}`)), "AccessDenied", ""},
 		{"a role for another service", "put a hook with a role", policy(allow("autoscaling:*", groups), allowIf("iam:PassRole", passRole, `{"StringEquals":{"iam:PassedToService":"ec2.amazonaws.com"}}`)), "AccessDenied", ""},
 		{"a role that may be passed", "put a hook with a role", policy(allow("autoscaling:*", groups), allowIf("iam:PassRole", passRole, `{"StringEquals":{"iam:PassedToService":"autoscaling.amazonaws.com"}}`)), "", ""},
 		{"target health needs every resource", "target health", policy(allow("elasticloadbalancing:*", inRegion("elasticloadbalancing", "targetgroup/*"))), "AccessDenied", ""},
