@@ -150,6 +150,9 @@ func NewBlueGreenDeploymentGroup(scope constructs.Construct, id *string, props *
 	return g
 }
 
+// PhysicalID is <application>/<deployment group>.
+func (g *BlueGreenDeploymentGroup) PhysicalID() *string { return g.Resource.Ref() }
+
 // properties are those of the custom resource, by the names that pkg/deploymentgroup
 // reads. CloudFormation makes strings of all values.
 func (p *BlueGreenDeploymentGroupProps) properties() *map[string]any {

@@ -255,6 +255,9 @@ func synthesise(dir string) (err error) {
 	if s.Fleets, err = newFleets(); err != nil {
 		return err
 	}
+	if err := addDeploymentGroups(s.Fleets, build); err != nil {
+		return err
+	}
 	b, err := json.Marshal(s)
 	if err != nil {
 		return err
