@@ -119,10 +119,6 @@ type BlueGreenDeploymentGroup struct {
 // DeploymentGroupResourceType is the type of the custom resource.
 const DeploymentGroupResourceType = "Custom::BlueGreenDeploymentGroup"
 
-// PhysicalID is <application>/<deployment group>. It resolves when the deployment group is
-// there.
-func (g *BlueGreenDeploymentGroup) PhysicalID() *string { return g.Resource.Ref() }
-
 // NewBlueGreenDeploymentGroup adds a BlueGreenDeploymentGroup to scope.
 func NewBlueGreenDeploymentGroup(scope constructs.Construct, id *string, props *BlueGreenDeploymentGroupProps) *BlueGreenDeploymentGroup {
 	var v validation

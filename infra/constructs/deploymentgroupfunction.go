@@ -37,9 +37,6 @@ type DeploymentGroupFunction struct {
 	passed map[string]bool // roles that the function may pass, by path and service
 }
 
-// ServiceToken is where CloudFormation sends its requests.
-func (f *DeploymentGroupFunction) ServiceToken() *string { return f.Topic.TopicArn() }
-
 // NewDeploymentGroupFunction adds a DeploymentGroupFunction to scope.
 func NewDeploymentGroupFunction(scope constructs.Construct, id *string, props *DeploymentGroupFunctionProps) *DeploymentGroupFunction {
 	if props == nil {

@@ -56,6 +56,8 @@ var (
 	refusals   map[string]string
 	findings   []finding
 	fleets     map[string]fleet // by scenario, see drainhook_test.go
+
+	environments map[string]template // the stacks of environments, see environment_test.go
 )
 
 // synthesis is what the second process hands over.
@@ -69,6 +71,8 @@ type synthesis struct {
 	Findings []finding
 	// Fleets are stacks of users that have a DrainHook.
 	Fleets map[string]fleet
+	// Environments are their stacks.
+	Environments map[string]template
 }
 
 // finding is what cdk-nag has against a resource.
@@ -193,6 +197,7 @@ func takeOver() (err error) {
 	tenancy, tenancyNet = s.Tenancy, s.TenancyNet
 	central = s.Central
 	warnings, refusals, findings, fleets = s.Warnings, s.Refusals, s.Findings, s.Fleets
+	environments = s.Environments
 	return nil
 }
 
@@ -247,6 +252,11 @@ func synthesise(dir string) (err error) {
 	if s.Findings, err = nag(build, filepath.Join(dir, "nag")); err != nil {
 		return err
 	}
+	var found []finding
+	if s.Environments, found, err = newEnvironments(dir, build); err != nil {
+		return err
+	}
+	s.Findings = append(s.Findings, found...)
 	if s.Refusals, err = refuse(dir, build); err != nil {
 		return err
 	}
@@ -303,23 +313,34 @@ func nag(build, out string) ([]finding, error) {
 	app.Synth(nil)
 	var found []finding
 	for _, stack := range []string{config.HooksName, config.TenantsName, config.CentralName} {
-		b, err := os.ReadFile(filepath.Join(out, stack+".metadata.json"))
+		against, err := findingsOf(out, stack)
 		if err != nil {
 			return nil, err
 		}
-		var metadata map[string][]struct {
-			Type string
-			Data any
-		}
-		if err := json.Unmarshal(b, &metadata); err != nil {
-			return nil, err
-		}
-		for construct, entries := range metadata {
-			for _, entry := range entries {
-				text, ok := entry.Data.(string)
-				if rule, _, cut := strings.Cut(text, ": "); ok && cut && strings.HasPrefix(rule, "AwsSolutions-") {
-					found = append(found, finding{rule, strings.TrimPrefix(strings.TrimPrefix(construct, "/"+stack+"/"), "Default/")})
-				}
+		found = append(found, against...)
+	}
+	return found, nil
+}
+
+// findingsOf are cdk-nag's against one stack of a cloud assembly.
+func findingsOf(out, stack string) ([]finding, error) {
+	b, err := os.ReadFile(filepath.Join(out, stack+".metadata.json"))
+	if err != nil {
+		return nil, err
+	}
+	var metadata map[string][]struct {
+		Type string
+		Data any
+	}
+	if err := json.Unmarshal(b, &metadata); err != nil {
+		return nil, err
+	}
+	var found []finding
+	for construct, entries := range metadata {
+		for _, entry := range entries {
+			text, ok := entry.Data.(string)
+			if rule, _, cut := strings.Cut(text, ": "); ok && cut && strings.HasPrefix(rule, "AwsSolutions-") {
+				found = append(found, finding{rule, strings.TrimPrefix(strings.TrimPrefix(construct, "/"+stack+"/"), "Default/")})
 			}
 		}
 	}
