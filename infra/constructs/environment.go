@@ -32,12 +32,13 @@ type EnvironmentProps struct {
 	// Default: - the hooks section of Spec.
 	Configuration *map[string]interface{}
 
-	// TriggerTopic and AlarmTopic are those of the [DeploymentHooks] in the same account
-	// and region.
+	// TriggerTopic, NoticeTopic and AlarmTopic are those of the [DeploymentHooks] in the
+	// same account and region.
 	//
-	// Default: - repair gets deployments from EventBridge alone, and nobody is notified of
-	// an alarm.
+	// Default: - repair gets deployments from EventBridge alone, backups are not proven,
+	// and nobody is notified of an alarm.
 	TriggerTopic awssns.ITopic
+	NoticeTopic  awssns.ITopic
 	AlarmTopic   awssns.ITopic
 
 	// Programs is the folder of the built functions:
@@ -60,6 +61,8 @@ type Environment struct {
 	// in besides those of the services.
 	Database        awsrds.DatabaseInstance
 	DatabaseClients awsec2.SecurityGroup
+	// Backups is nil without a Database, or without a NoticeTopic.
+	Backups *Backups
 	// Revisions and Repositories, by service, outlive the stack.
 	Revisions    awss3.Bucket
 	Repositories map[string]awsecr.Repository
@@ -92,12 +95,13 @@ func NewEnvironment(scope constructs.Construct, id *string, props *EnvironmentPr
 	e := &Environment{Spec: props.Spec, props: *props, Repositories: map[string]awsecr.Repository{}, Services: map[string]*BlueGreenService{}}
 	constructs.NewConstruct_Override(e, scope, id)
 	e.in = installation{scope: e, cfg: cfg, environment: &e.Spec.Name}
-	discard := e.in.findPrograms("Environment", props.Programs, "deploymentgroup")
+	discard := e.in.findPrograms("Environment", props.Programs, "deploymentgroup", "backup")
 	defer discard()
 	e.addNetwork()
 	e.addLoadBalancer()
 	e.addRecords()
 	e.addDatabase()
+	e.addBackups()
 	e.addRevisions()
 	e.addFunctions()
 	for _, name := range e.names() {
