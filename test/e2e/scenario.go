@@ -55,6 +55,9 @@ func (e *environment) scenario(ctx context.Context) error {
 			watch, err = newObserver(ctx, e.cloud)
 			return "", err
 		}},
+		{"Check that credentials of another account are refused", e.cloud.refuseOtherAccount},
+		{"Prove the deployment as an operator would (make smoke)", e.cloud.smoke},
+		{"Deploy the hooks from a bucket as StackSets do, without bootstrap, and remove them (make publish)", e.cloud.stackSet},
 		{"Begin a blue/green release of three services: events of one by topic, of one by event bus, of one lost", e.begin},
 		{"Finish the release", e.finish},
 		{"Send a malformed event as well", e.sendMalformed},
