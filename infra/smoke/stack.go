@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -113,6 +114,9 @@ func (d *deployed) text(v any) (string, bool) {
 		if get, is := v["Fn::GetAtt"].([]any); is && len(get) == 2 && get[1] == "Arn" {
 			return d.arn(fmt.Sprint(get[0]))
 		}
+		if text, is := v["Fn::Sub"].(string); is {
+			return d.substitute(text)
+		}
 		if name, is := v["Fn::ImportValue"].(string); is {
 			value, known := d.exports[name]
 			return value, known
@@ -131,6 +135,16 @@ func (d *deployed) text(v any) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// substitute replaces ${…}, which may be what Ref takes.
+func (d *deployed) substitute(text string) (string, bool) {
+	resolved := true
+	return os.Expand(text, func(name string) string {
+		value, known := d.ref(name)
+		resolved = resolved && known
+		return value
+	}), resolved
 }
 
 func (d *deployed) ref(name string) (string, bool) {

@@ -52,10 +52,25 @@ func (e *environment) scenario(ctx context.Context) error {
 			watch, err = newObserver(ctx, e.cloud)
 			return "", err
 		}},
+<<<<<<< HEAD
 		{together: [][]step{
 			e.releases(&watch),
 			e.launches(&watch),
 			{{what: "Have cfn-lint read the templates of every configuration", do: e.cloud.lint}},
+=======
+		{"Check that credentials of another account are refused", e.cloud.refuseOtherAccount},
+		{"Prove the deployment as an operator would (make smoke)", e.cloud.smoke},
+		{"Deploy the hooks from a bucket as StackSets do, without bootstrap, and remove them (make publish)", e.cloud.stackSet},
+		{"Begin a blue/green release of three services: events of one by topic, of one by event bus, of one lost", e.begin},
+		{"Finish the release", e.finish},
+		{"Send a malformed event as well", e.sendMalformed},
+		{"The notification on the topic ends in an attached group", func(ctx context.Context) (string, error) { return e.repaired(ctx, e.byTopic, watch, 90*time.Second) }},
+		{"The event on the bus ends in an attached group, both its target groups", func(ctx context.Context) (string, error) { return e.repaired(ctx, e.byEvent, watch, 90*time.Second) }},
+		{"The malformed event ends in the dead-letter queue", e.deadLettered},
+		{"Scale the three services in: events of one by event bus, of one by its hook's own queue, of one lost", e.scaleIn},
+		{"The event on the bus ends in a completed lifecycle action", func(ctx context.Context) (string, error) {
+			return e.drained(ctx, e.byTopic, "lifecycle", watch, 90*time.Second)
+>>>>>>> b603d87572eaedd461b3596da0b5b4b25273bea0
 		}},
 	}, false)
 }

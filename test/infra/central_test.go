@@ -2,6 +2,8 @@ package infra
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 	"github.com/google/go-cmp/cmp"
 
+	"deployhooks/infra/assembly"
 	stack "deployhooks/infra/central"
 	"deployhooks/infra/config"
 	"deployhooks/infra/constructs"
@@ -142,5 +145,22 @@ func TestLostOutcomesRaiseAnAlarm(t *testing.T) {
 		if len(asList(alarm.Properties["AlarmActions"])) != 1 || !strings.Contains(words(alarm.Properties["Metrics"]), "DeadLetters.QueueName>") {
 			t.Errorf("outcomes that are not %s go unnoticed", what)
 		}
+	}
+}
+
+// The central stack has no functions: nothing is built, and no hooks are deployed with it.
+func TestCentralIsDeployedAlone(t *testing.T) {
+	t.Parallel()
+	folder, out := t.TempDir(), t.TempDir()
+	run(t, folder, out, map[string]string{asInfra: "build", "CDK_CONTEXT_JSON": `{"deployhooks:central": "o-a1b2c3d4e5", "deployhooks:repairMode": "plan"}`}, os.Args[0])
+	stacks, err := assembly.Read(os.DirFS(out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(stacks) != 1 || stacks[0].Name != config.CentralName {
+		t.Errorf("%d stacks are deployed, want %s alone", len(stacks), config.CentralName)
+	}
+	if _, err := os.Stat(filepath.Join(folder, "build")); err == nil {
+		t.Error("functions are built that nobody deploys")
 	}
 }
