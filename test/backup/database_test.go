@@ -6,8 +6,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
-	"deployhooks/test/harness"
-	"deployhooks/test/postgres"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -20,6 +18,9 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"deployhooks/test/harness"
+	"deployhooks/test/postgres"
 )
 
 // server is the PostgreSQL that has all databases: one for each content that a snapshot can
