@@ -227,7 +227,7 @@ func (b *Backups) addFunction(checks string) {
 	}, location)...)
 }
 
-// addAlarms adds those of proofs. Each has a paragraph in README.md, "Alarms".
+// addAlarms adds those of proofs and fills. The runbook in README.md has each.
 func (b *Backups) addAlarms() {
 	sum := &awscloudwatch.MetricOptions{Period: awscdk.Duration_Minutes(jsii.Number(15)), Statistic: jsii.String("Sum")}
 	const status = ` Start with the notification; {"action":"status"} says what is there.`

@@ -83,7 +83,9 @@ func (b *Backups) like(in *rds.RestoreDBInstanceFromDBSnapshotInput, d types.DBI
 		in.DBParameterGroupName = d.DBParameterGroups[0].DBParameterGroupName
 	}
 	in.BackupRetentionPeriod, in.PreferredBackupWindow, in.CopyTagsToSnapshot, in.AutoMinorVersionUpgrade = d.BackupRetentionPeriod, d.PreferredBackupWindow, d.CopyTagsToSnapshot, d.AutoMinorVersionUpgrade
-	in.StorageType, in.Iops, in.StorageThroughput = d.StorageType, d.Iops, d.StorageThroughput
+	if in.StorageType = d.StorageType; strings.HasPrefix(aws.ToString(d.StorageType), "io") {
+		in.Iops = d.Iops // of gp3 they follow from its size, and below 400 GiB must not be given ("gp3 storage")
+	}
 	in.EnableCloudwatchLogsExports, in.EnableIAMDatabaseAuthentication = d.EnabledCloudwatchLogsExports, d.IAMDatabaseAuthenticationEnabled
 	for _, t := range d.TagList {
 		if key := aws.ToString(t.Key); !strings.HasPrefix(key, "aws:") && key != tagFor && key != tagRun {

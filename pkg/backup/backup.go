@@ -27,7 +27,7 @@ import (
 	"deployhooks/pkg/store"
 )
 
-// Config is what the function is told by its environment.
+// Config is the configuration from the function's environment.
 type Config struct {
 	// Environment is the environment's name, Instance the identifier of its DB instance,
 	// and Database the database that is checked.

@@ -64,7 +64,7 @@ func (r *reconcile) finish(ctx context.Context) (Result, error) {
 		}
 	}
 	r.Notices.Count(outcome)
-	r.rec.Run, r.rec.Last, r.rec.Told = nil, end, ""
+	r.rec.Run, r.rec.Last, r.rec.Notified = nil, end, ""
 	result := end.result()
 	if end.ID != r.id { // the execution's own task is yet to be done
 		result = Result{State: Waiting, Wait: 1, Text: end.Text}
@@ -75,7 +75,7 @@ func (r *reconcile) finish(ctx context.Context) (Result, error) {
 // stuck notifies operators, once, of what cannot be put right without them. The sweep tries
 // again.
 func (r *reconcile) stuck(ctx context.Context, why string) (Result, error) {
-	if r.rec.Told != why {
+	if r.rec.Notified != why {
 		text := fmt.Sprintf("The backups of environment %s need an operator: %s.\n\nThe function tries again with each sweep. Invoke it with {\"action\":\"status\"} to see what is there.", r.Config.Environment, why)
 		if err := r.publish(ctx, "stuck", text, true); err != nil {
 			return Result{}, err
@@ -83,7 +83,7 @@ func (r *reconcile) stuck(ctx context.Context, why string) (Result, error) {
 		r.Notices.Count("stuck")
 	}
 	r.measure(one(Stuck))
-	r.rec.Told = why
+	r.rec.Notified = why
 	if r.rec.Run != nil {
 		r.rec.Run.Seen = time.Time{} // whoever comes next may take it over
 	}

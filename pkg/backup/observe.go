@@ -43,6 +43,7 @@ type Snapshot struct {
 	ID, Engine, Version, User string
 	Taken                     time.Time
 	Encrypted                 bool
+	Storage                   int32 // in GiB
 }
 
 // ready reports whether an instance can be worked with.
@@ -125,7 +126,7 @@ func (b *Backups) newest(ctx context.Context, instance string) (*Snapshot, error
 			}
 			found = &Snapshot{
 				ID: aws.ToString(s.DBSnapshotIdentifier), Engine: aws.ToString(s.Engine), Version: aws.ToString(s.EngineVersion), User: aws.ToString(s.MasterUsername),
-				Taken: taken, Encrypted: aws.ToBool(s.Encrypted),
+				Taken: taken, Encrypted: aws.ToBool(s.Encrypted), Storage: aws.ToInt32(s.AllocatedStorage),
 			}
 		}
 	}

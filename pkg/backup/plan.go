@@ -231,6 +231,8 @@ func mismatch(cfg Config, t *Instance, s *Snapshot) string {
 		return fmt.Sprintf("the snapshot %s is of %s %s, and %s runs %s %s: bring both environments to one major version", s.ID, s.Engine, s.Version, cfg.Instance, engine, version)
 	case s.User != user:
 		return fmt.Sprintf("the master user is %s in the snapshot %s and %s in %s; it cannot be changed", s.User, s.ID, user, cfg.Instance)
+	case deref(t.settings.MaxAllocatedStorage) > 0 && s.Storage+s.Storage/10 > deref(t.settings.MaxAllocatedStorage):
+		return fmt.Sprintf("the snapshot %s needs %d GiB, and a tenth more to grow, but %s may have %d GiB: raise maxStorageGiB", s.ID, s.Storage, cfg.Instance, deref(t.settings.MaxAllocatedStorage))
 	case deref(t.settings.StorageEncrypted) && !s.Encrypted:
 		return fmt.Sprintf("the snapshot %s is not encrypted, and %s is", s.ID, cfg.Instance)
 	}

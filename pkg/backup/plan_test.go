@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
 )
 
@@ -117,6 +118,7 @@ func TestBlocked(t *testing.T) {
 		"a password of RDS's":   {Observed{Target: there(func(d *types.DBInstance) { d.MasterUserSecret = &types.MasterUserSecret{} }), Source: snapshot}, "RDS manages the master password"},
 		"no instance":           {Observed{Source: snapshot}, "there is no DB instance db"},
 		"another engine":        {Observed{Target: there(func(d *types.DBInstance) { d.Engine = text("mysql") }), Source: snapshot}, "bring both environments"},
+		"too little storage":    {Observed{Target: there(func(d *types.DBInstance) { d.MaxAllocatedStorage = aws.Int32(100) }), Source: &Snapshot{ID: "s", Engine: "postgres", Version: "17.2", User: "app", Storage: 95}}, "raise maxStorageGiB"},
 		"no snapshot":           {Observed{Target: there(keep)}, "no snapshot of source"},
 		"an earlier former one": {Observed{Target: there(keep), Source: snapshot, Former: an("deployhooks-former-db", "available", "")}, "of an earlier fill"},
 	} {

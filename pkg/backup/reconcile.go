@@ -136,7 +136,7 @@ func (r *reconcile) step(ctx context.Context, s Step) (Result, error) {
 		return r.stuck(ctx, s.Fail)
 	case run == nil && s.End:
 		r.measure()
-		r.rec.Told = ""
+		r.rec.Notified = ""
 		return Result{State: Done, Text: "nothing is left behind"}, r.save(ctx)
 	case s.End:
 		return r.finish(ctx)

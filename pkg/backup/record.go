@@ -18,9 +18,9 @@ type Record struct {
 	// Run is the one in progress, Last the one before.
 	Run  *Run `json:"run,omitempty"`
 	Last *End `json:"last,omitempty"`
-	// Told is the last reason for which something could not be put right, of which
+	// Notified is the last reason for which something could not be put right, of which
 	// operators were notified.
-	Told string `json:"told,omitempty"`
+	Notified string `json:"notified,omitempty"`
 }
 
 // Proof is a backup that was restored and passed the checks.

@@ -220,7 +220,7 @@ func TestProofThrottled(t *testing.T) {
 	}
 }
 
-// TestDeletionDenied: what cannot be deleted is told once, and deleted when it is allowed.
+// TestDeletionDenied: operators are notified once of what cannot be deleted, and it is deleted when that is allowed.
 func TestDeletionDenied(t *testing.T) {
 	e := newEnvironment(t, func(e *environment) { e.deny = "rds:DeleteDBInstance" })
 	if got := e.play(prove); got != "FAILED" {

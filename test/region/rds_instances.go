@@ -40,7 +40,7 @@ func (r *Region) AddDBInstance(d DBInstance) {
 func (r *Region) newDBInstance(id string) *dbInstance {
 	i := &dbInstance{DBInstance: types.DBInstance{
 		DBInstanceIdentifier: &id, DBInstanceArn: aws.String(arn("rds", "db:"+id)), DbiResourceId: aws.String("db-" + strings.ToUpper(r.ids.hex("db resource", 16))),
-		InstanceCreateTime: aws.Time(r.clock.now), AllocatedStorage: aws.Int32(20), StorageType: aws.String("gp3"), PubliclyAccessible: aws.Bool(false),
+		InstanceCreateTime: aws.Time(r.clock.now), AllocatedStorage: aws.Int32(20), StorageType: aws.String("gp3"), Iops: aws.Int32(3000), StorageThroughput: aws.Int32(125), PubliclyAccessible: aws.Bool(false),
 		PreferredBackupWindow: aws.String("03:00-03:30"), PreferredMaintenanceWindow: aws.String("sun:04:00-sun:04:30"), AutoMinorVersionUpgrade: aws.Bool(true), CopyTagsToSnapshot: aws.Bool(false),
 		CACertificateIdentifier: aws.String("rds-ca-rsa2048-g1"), PendingModifiedValues: &types.PendingModifiedValues{},
 	}}
@@ -149,6 +149,8 @@ func (r *Region) restoreDBInstance(in *rds.RestoreDBInstanceFromDBSnapshotInput)
 		return nil, &types.InvalidDBSnapshotStateFault{Message: aws.String("Snapshot " + *s.DBSnapshotIdentifier + " is not available.")}
 	case r.taken(id):
 		return nil, &types.DBInstanceAlreadyExistsFault{Message: aws.String("DB instance already exists")}
+	case (in.Iops != nil || in.StorageThroughput != nil) && aws.ToString(in.StorageType) == "gp3" && *s.AllocatedStorage < 400: // "gp3 storage", user guide
+		return nil, failure("InvalidParameterCombination", "You can't specify IOPS or storage throughput for engine postgres and a storage size less than 400.")
 	case slices.ContainsFunc(in.Tags, func(t types.Tag) bool { return strings.HasPrefix(aws.ToString(t.Key), "aws:") }):
 		return nil, failure("InvalidParameterValue", "Tag keys that begin with aws: are reserved.")
 	}
