@@ -77,8 +77,6 @@ const (
 	DeploymentGroupDeadLetterOutput = "DeploymentGroupDeadLetterUrl"
 	DatabaseHostOutput              = "DatabaseHost"
 	DatabaseSecretOutput            = "DatabaseSecretArn"
-	BackupMachineOutput             = "BackupMachineArn"   // to prove backups and to fill, by start-execution
-	BackupFunctionOutput            = "BackupFunctionName" // for its status, by aws lambda invoke
-	ApplicationOutput               = "ApplicationName"    // after the service's name
-	ImagesOutput                    = "ImageRepository"    // after the service's name; outlives the stack
+	ApplicationOutput               = "ApplicationName" // after the service's name
+	ImagesOutput                    = "ImageRepository" // after the service's name; outlives the stack
 )

@@ -8,8 +8,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsrds"
 	"github.com/aws/jsii-runtime-go"
-
-	"deployhooks/infra/environment/spec"
 )
 
 // DatabaseUser is the database's master user, whose password the stack generates.
@@ -53,25 +51,4 @@ func (e *Environment) addDatabase() {
 	e.Database.Node().AddDependency(logs)
 	e.Database.Connections().AllowDefaultPortFrom(e.DatabaseClients, jsii.String("Functions"))
 	e.addDatabaseAlarms()
-}
-
-// addBackups has the database's backups proven.
-func (e *Environment) addBackups() {
-	d, b := e.Spec.Database, e.Spec.Backups
-	if d == nil || e.props.NoticeTopic == nil {
-		return
-	}
-	props := &BackupsProps{
-		EnvironmentName: &e.Spec.Name, Instance: jsii.String(e.Spec.DatabaseIdentifier()), DatabaseName: &d.Name, InstanceClass: &d.InstanceClass,
-		SubnetGroup: e.Database.Node().FindChild(jsii.String("SubnetGroup")).Node().DefaultChild().(awsrds.CfnDBSubnetGroup).Ref(),
-		SubnetIds:   e.PrivateSubnets(), SecurityGroupIds: &[]*string{e.DatabaseClients.SecurityGroupId()},
-		DatabaseSecurityGroup: (*e.Database.Connections().SecurityGroups())[0].SecurityGroupId(),
-		ProofDays:             jsii.Number(b.ProofDays), Checks: b.Checks, SecretArn: e.Database.Secret().SecretArn(),
-		NoticeTopic: e.props.NoticeTopic, AlarmTopic: e.props.AlarmTopic, EventBus: &e.in.cfg.EventBus,
-		Code: e.in.program("backup"), Architecture: e.in.architecture(), LogLevel: &e.in.cfg.LogLevel, LogRetentionDays: jsii.Number(e.in.cfg.LogRetentionDays),
-	}
-	if b.FillFrom != "" {
-		props.FillFrom = jsii.String((&spec.Environment{Name: b.FillFrom}).DatabaseIdentifier())
-	}
-	e.Backups = NewBackups(e, jsii.String("Backups"), props)
 }

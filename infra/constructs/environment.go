@@ -32,13 +32,12 @@ type EnvironmentProps struct {
 	// Default: - the hooks section of Spec.
 	Configuration *map[string]interface{}
 
-	// TriggerTopic, NoticeTopic and AlarmTopic are those of the [DeploymentHooks] in the
-	// same account and region.
+	// TriggerTopic and AlarmTopic are those of the [DeploymentHooks] in the same account
+	// and region.
 	//
-	// Default: - repair gets deployments from EventBridge alone, backups are not proven,
-	// and nobody is notified of an alarm.
+	// Default: - repair gets deployments from EventBridge alone, and nobody is notified of
+	// an alarm.
 	TriggerTopic awssns.ITopic
-	NoticeTopic  awssns.ITopic
 	AlarmTopic   awssns.ITopic
 
 	// Programs is the folder of the built functions:
@@ -61,8 +60,6 @@ type Environment struct {
 	// in besides those of the services.
 	Database        awsrds.DatabaseInstance
 	DatabaseClients awsec2.SecurityGroup
-	// Backups is nil without a Database, or without a NoticeTopic.
-	Backups *Backups
 	// Revisions and Repositories, by service, outlive the stack.
 	Revisions    awss3.Bucket
 	Repositories map[string]awsecr.Repository
@@ -95,13 +92,12 @@ func NewEnvironment(scope constructs.Construct, id *string, props *EnvironmentPr
 	e := &Environment{Spec: props.Spec, props: *props, Repositories: map[string]awsecr.Repository{}, Services: map[string]*BlueGreenService{}}
 	constructs.NewConstruct_Override(e, scope, id)
 	e.in = installation{scope: e, cfg: cfg, environment: &e.Spec.Name}
-	discard := e.in.findPrograms("Environment", props.Programs, "deploymentgroup", "backup")
+	discard := e.in.findPrograms("Environment", props.Programs, "deploymentgroup")
 	defer discard()
 	e.addNetwork()
 	e.addLoadBalancer()
 	e.addRecords()
 	e.addDatabase()
-	e.addBackups()
 	e.addRevisions()
 	e.addFunctions()
 	for _, name := range e.names() {

@@ -46,12 +46,6 @@ func NewStack(scope constructs.Construct, id *string, props *deployhooks.Environ
 			stack.Output{ID: config.DatabaseSecretOutput, Value: e.Database.Secret().SecretArn(), Description: "Secret with the database's user and password"},
 		)
 	}
-	if e.Backups != nil {
-		stack.AddOutputs(s,
-			stack.Output{ID: config.BackupMachineOutput, Value: e.Backups.Machine.StateMachineArn(), Description: "State machine that proves backups, and fills the environment from those of another"},
-			stack.Output{ID: config.BackupFunctionOutput, Value: e.Backups.Function.Function.FunctionName(), Description: "Function behind it, for its status"},
-		)
-	}
 	for _, name := range slices.Sorted(maps.Keys(e.Services)) {
 		service := e.Services[name]
 		stack.AddOutputs(s,

@@ -107,7 +107,7 @@ func (d *Deployment) functions() []string {
 		functions = append(functions, "intake", "step")
 	}
 	if d.environment != nil {
-		functions = append(functions, "deploymentgroup", "backup")
+		functions = append(functions, "deploymentgroup")
 	}
 	return functions
 }
@@ -130,7 +130,7 @@ func (d *Deployment) AddStacks(app awscdk.App, programs string) {
 	t := &constructs.TenantsProps{Configuration: &d.settings, Programs: &programs, NoticeTopic: h.NoticeTopic, AlarmTopic: h.AlarmTopic}
 	if d.environment != nil {
 		e := environment.NewStack(app, jsii.String(config.EnvironmentStack(name)), &constructs.EnvironmentProps{
-			Spec: d.environment, Configuration: &d.settings, Programs: &programs, TriggerTopic: h.TriggerTopic, NoticeTopic: h.NoticeTopic, AlarmTopic: h.AlarmTopic,
+			Spec: d.environment, Configuration: &d.settings, Programs: &programs, TriggerTopic: h.TriggerTopic, AlarmTopic: h.AlarmTopic,
 		})
 		if e.Database != nil && len(d.cfg.Tenants.DatabaseSubnets) == 0 {
 			t.DatabaseSubnets, t.DatabaseSecurityGroups = e.PrivateSubnets(), &[]*string{e.DatabaseClients.SecurityGroupId()}
