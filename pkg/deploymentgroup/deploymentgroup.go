@@ -17,6 +17,7 @@ package deploymentgroup
 
 import (
 	"log/slog"
+	"sync"
 	"time"
 
 	"deployhooks/pkg/invoke"
@@ -58,11 +59,20 @@ type Manager struct {
 	queue   invoke.Queue
 	log     *slog.Logger
 	now     func() time.Time
+
+	mu sync.Mutex
+	// turns are, by request, the turn of the last message that was certainly sent. A call
+	// whose answer is lost may have sent one, and its message is delivered again, so that
+	// there are two; this has one of them end.
+	turns map[string]int
 }
+
+// maxTurns bounds what is remembered: without it, messages are only handled twice.
+const maxTurns = 1000
 
 // New makes a Manager. It makes no calls.
 func New(cfg Config, clients Clients, log *slog.Logger, now func() time.Time) *Manager {
-	m := &Manager{clients: clients, queue: invoke.Queue{URL: cfg.QueueURL, Client: clients.Queue}, log: log, now: now}
+	m := &Manager{turns: map[string]int{}, clients: clients, queue: invoke.Queue{URL: cfg.QueueURL, Client: clients.Queue}, log: log, now: now}
 	m.Handler = invoke.Handler{Domain: m, Home: cfg.Home, Log: log}
 	return m
 }
