@@ -170,6 +170,11 @@ func planCreate(r Request, o *Observation) (p Plan) {
 	if firstAlive(o, []string{source}) == "" {
 		return faulty("There is no Auto Scaling group %s to begin with. The first release deletes that of the template: give AutoScalingGroup the name of one that exists.", source)
 	}
+	if o.Former != nil && r.owns(o.Former) {
+		// What still follows a release for the former one is to end, instead of taking the Auto
+		// Scaling group back.
+		p.change(TagGroup, r.PhysicalID).Tags = map[string]string{requestTag: r.ownTags()[requestTag]}
+	}
 	create := p.change(CreateGroup, r.Wanted.ID.String())
 	create.AutoScalingGroup, create.Tags = source, r.ownTags()
 	p.size(r, source, o.AutoScaling[source], false)
@@ -235,7 +240,11 @@ func (p *Plan) sizeAll(r Request, o *Observation) {
 	}
 	sized := false
 	for _, name := range serving {
-		if a := o.AutoScaling[name]; a != nil && !a.Deleting && !slices.Contains(left, name) {
+		a := o.AutoScaling[name]
+		if a == nil || a.Deleting || slices.Contains(left, name) {
+			continue
+		}
+		if own := a.Tags[OwnTag]; !r.Answered || own == "" || own == r.Wanted.ID.String() { // it may be handed over already
 			p.size(r, name, a, copying)
 			sized = true
 		}

@@ -83,8 +83,11 @@ func (c *cloudFormation) happen(name string) {
 		}
 		// One that is reported as succeeded, and whose blue group is still there, may be named late:
 		// what another release would copy then, nobody knows.
-		if blue, _ := c.Groups(c.deployment); c.deployment != "" && c.Deployed(c.deployment) && c.size(blue) != "none" {
-			return
+		if c.deployment != "" && c.Deployed(c.deployment) {
+			blue, _ := c.Groups(c.deployment)
+			if _, waits := c.Group(blue); waits {
+				return
+			}
 		}
 		if id, err := c.TryDeploy(c.service, how); err == nil {
 			c.deployment = id
