@@ -170,6 +170,10 @@ func planCreate(r Request, o *Observation) (p Plan) {
 	if firstAlive(o, []string{source}) == "" {
 		return faulty("There is no Auto Scaling group %s to begin with. The first release deletes that of the template: give AutoScalingGroup the name of one that exists.", source)
 	}
+	// An old message, delivered once more after the deletion, is not to make it anew.
+	if own := o.AutoScaling[source].Tags[OwnTag]; r.Type == event.Update && o.Former == nil && own != "" && own != r.Wanted.ID.String() {
+		return faulty("The deployment group %s does not exist any more, and its Auto Scaling group %s belongs to %s.", r.Wanted.ID, source, own)
+	}
 	if o.Former != nil && r.owns(o.Former) {
 		// What still follows a release for the former one is to end, instead of taking the Auto
 		// Scaling group back.

@@ -143,6 +143,8 @@ func TestPlanOfUpdates(t *testing.T) {
 			tag + "; create deployment group shop/site with blue; tag Auto Scaling group blue"},
 		"following for a group that was handed over": {request(event.Update, func(r *Request) { larger(r); r.Answered = true }),
 			Observation{Group: ours(release(false)), AutoScaling: groups{"blue": copied("d-0", "shop/site")}}, tag + "; follow d-1"},
+		"an old message after the replacement": {request(event.Update, larger), Observation{AutoScaling: groups{"seed": copied("d-0", "shop/site")}},
+			"fault: The deployment group shop/web does not exist any more, and its Auto Scaling group seed belongs to shop/site."},
 		"what an update that failed left": {request(event.Update, func(r *Request) { r.Leftover = ID{"shop", "site"} }),
 			Observation{Group: ours(same), Leftover: ours(same), AutoScaling: groups{"blue": blue}}, tag + "; delete deployment group shop/site"},
 		"somebody's of that name": {request(event.Update, func(r *Request) { r.Leftover = ID{"shop", "site"} }),
