@@ -27,7 +27,7 @@ func (m *Manager) apply(ctx context.Context, r Request, changes []Change) error 
 }
 
 // make makes one change. What is already gone is no error; that a deployment has ended
-// meanwhile shows at the next look.
+// meanwhile shows when the request is reconciled again.
 func (m *Manager) make(ctx context.Context, r Request, c Change) error {
 	var err error
 	id, _ := parseID(c.To)

@@ -43,7 +43,7 @@ const (
 	grace = 3 * time.Minute
 	// again is how long the function waits for what it has begun, or for a failed call.
 	again = 15 * time.Second
-	// followUp is how long it waits for the reroute of a release, between looks; and
+	// followUp is how long it waits for the reroute of a release, before it observes again; and
 	// followUpAtMost how long altogether: an EC2 blue/green deployment takes 109 hours at
 	// most ("CodeDeploy quotas", CodeDeploy User Guide).
 	followUp       = 2 * time.Minute

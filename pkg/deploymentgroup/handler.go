@@ -99,7 +99,7 @@ func (m *Manager) handle(ctx context.Context, w work) error {
 	return m.requeue(ctx, w, done.Again)
 }
 
-// read reads a request; the outcome is set for one that needs no look at AWS.
+// read reads a request; the outcome is set for one that needs no calls.
 func (m *Manager) read(w work) (Request, *Outcome) {
 	r := Request{CustomResource: w.Request, Answered: w.Answered, Last: w.Last}
 	if r.Type == event.Delete {
