@@ -12,7 +12,9 @@
 // that is current, and the name in the template is used once. What the function knows is
 // in tags of the deployment group and of its Auto Scaling groups, which CodeDeploy copies;
 // so every run begins with what AWS says, and a request that comes twice, or whose
-// function dies in between, ends the same.
+// function dies in between, ends the same. One case is left: a creation that SQS delivers
+// once more after the deletion makes the deployment group anew, if the Auto Scaling group of
+// the template is still there.
 package deploymentgroup
 
 import (

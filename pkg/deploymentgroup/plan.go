@@ -154,9 +154,13 @@ func (r Request) ownTags() map[string]string {
 	return tags
 }
 
-// planCreate plans a deployment group that does not exist, which an update may find too:
-// under another name, or because somebody deleted it.
+// planCreate plans a deployment group that does not exist: in a creation, or in an update to
+// another name.
 func planCreate(r Request, o *Observation) (p Plan) {
+	// An old message that is delivered once more, after the deletion, must not make it anew.
+	if r.PhysicalID == r.Wanted.ID.String() {
+		return faulty("The deployment group %s does not exist any more: somebody has deleted it. Give another DeploymentGroupName, so that one is made in its place.", r.Wanted.ID)
+	}
 	source := r.Wanted.AutoScalingGroup
 	if o.Former != nil && r.owns(o.Former) { // its releases have replaced the template's
 		if len(o.Former.Releases) > 0 {
@@ -169,10 +173,6 @@ func planCreate(r Request, o *Observation) (p Plan) {
 	}
 	if firstAlive(o, []string{source}) == "" {
 		return faulty("There is no Auto Scaling group %s to begin with. The first release deletes that of the template: give AutoScalingGroup the name of one that exists.", source)
-	}
-	// An old message, delivered once more after the deletion, is not to make it anew.
-	if own := o.AutoScaling[source].Tags[OwnTag]; r.Type == event.Update && o.Former == nil && own != "" && own != r.Wanted.ID.String() {
-		return faulty("The deployment group %s does not exist any more, and its Auto Scaling group %s belongs to %s.", r.Wanted.ID, source, own)
 	}
 	if o.Former != nil && r.owns(o.Former) {
 		// What still follows a release for the former one is to end, instead of taking the Auto
