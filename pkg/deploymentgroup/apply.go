@@ -27,16 +27,16 @@ func (m *Manager) apply(ctx context.Context, r Request, changes []Change) error 
 }
 
 // make makes one change. What is already gone is no error; that a deployment has ended
-// meanwhile shows at the next look.
+// meanwhile shows when the request is reconciled again.
 func (m *Manager) make(ctx context.Context, r Request, c Change) error {
 	var err error
+	id, _ := parseID(c.To)
 	switch c.Do {
 	case CreateGroup:
 		err = m.create(ctx, r, c)
 	case UpdateGroup:
 		err = m.update(ctx, r)
 	case DeleteGroup:
-		id, _ := parseID(c.To)
 		_, err = m.clients.Deployments.DeleteDeploymentGroup(ctx, &codedeploy.DeleteDeploymentGroupInput{ApplicationName: &id.Application, DeploymentGroupName: &id.Group})
 		err = unlessGone(err)
 	case NameGroup:
@@ -44,9 +44,9 @@ func (m *Manager) make(ctx context.Context, r Request, c Change) error {
 			ApplicationName: &r.Wanted.ID.Application, CurrentDeploymentGroupName: &r.Wanted.ID.Group, AutoScalingGroups: []string{c.AutoScalingGroup},
 		})
 	case TagGroup:
-		_, err = m.clients.Deployments.TagResource(ctx, &codedeploy.TagResourceInput{ResourceArn: aws.String(r.Wanted.ID.arn(r.Stack)), Tags: groupTags(c.Tags)})
+		_, err = m.clients.Deployments.TagResource(ctx, &codedeploy.TagResourceInput{ResourceArn: aws.String(id.arn(r.Stack)), Tags: groupTags(c.Tags)})
 	case UntagGroup:
-		_, err = m.clients.Deployments.UntagResource(ctx, &codedeploy.UntagResourceInput{ResourceArn: aws.String(r.Wanted.ID.arn(r.Stack)), TagKeys: c.Keys})
+		_, err = m.clients.Deployments.UntagResource(ctx, &codedeploy.UntagResourceInput{ResourceArn: aws.String(id.arn(r.Stack)), TagKeys: c.Keys})
 	case StopRelease:
 		// Without a rollback: what it would make is to be deleted. One that the deployment group's
 		// configuration begins all the same is stopped in its turn.

@@ -12,11 +12,14 @@
 // that is current, and the name in the template is used once. What the function knows is
 // in tags of the deployment group and of its Auto Scaling groups, which CodeDeploy copies;
 // so every run begins with what AWS says, and a request that comes twice, or whose
-// function dies in between, ends the same.
+// function dies in between, ends the same. One case is left: a creation that SQS delivers
+// once more after the deletion makes the deployment group anew, if the Auto Scaling group of
+// the template is still there.
 package deploymentgroup
 
 import (
 	"log/slog"
+	"sync"
 	"time"
 
 	"deployhooks/pkg/invoke"
@@ -42,7 +45,7 @@ const (
 	grace = 3 * time.Minute
 	// again is how long the function waits for what it has begun, or for a failed call.
 	again = 15 * time.Second
-	// followUp is how long it waits for the reroute of a release, between looks; and
+	// followUp is how long it waits for the reroute of a release, before it observes again; and
 	// followUpAtMost how long altogether: an EC2 blue/green deployment takes 109 hours at
 	// most ("CodeDeploy quotas", CodeDeploy User Guide).
 	followUp       = 2 * time.Minute
@@ -58,11 +61,20 @@ type Manager struct {
 	queue   invoke.Queue
 	log     *slog.Logger
 	now     func() time.Time
+
+	mu sync.Mutex
+	// turns are, by request, the turn of the last message that was certainly sent. A call
+	// whose answer is lost may have sent one, and its message is delivered again, so that
+	// there are two; this has one of them end.
+	turns map[string]int
 }
+
+// maxTurns bounds what is remembered: without it, messages are only handled twice.
+const maxTurns = 1000
 
 // New makes a Manager. It makes no calls.
 func New(cfg Config, clients Clients, log *slog.Logger, now func() time.Time) *Manager {
-	m := &Manager{clients: clients, queue: invoke.Queue{URL: cfg.QueueURL, Client: clients.Queue}, log: log, now: now}
+	m := &Manager{turns: map[string]int{}, clients: clients, queue: invoke.Queue{URL: cfg.QueueURL, Client: clients.Queue}, log: log, now: now}
 	m.Handler = invoke.Handler{Domain: m, Home: cfg.Home, Log: log}
 	return m
 }

@@ -21,6 +21,16 @@ type work struct {
 	Last string `json:"last,omitempty"`
 	// Response is the answer that is left to be sent.
 	Response *invoke.Response `json:"response,omitempty"`
+	// Turn counts the messages of a request, from 0.
+	Turn int `json:"turn,omitempty"`
+}
+
+// key tells the messages by which a request goes on from those by which its answer is sent.
+func (w work) key() string {
+	if w.Response != nil {
+		return w.Request.ID + " response"
+	}
+	return w.Request.ID
 }
 
 // continuation is what the function sends to its own queue.
@@ -57,6 +67,10 @@ func (m *Manager) Handle(ctx context.Context, batch []event.Message) []error {
 // handle goes on with a request, answers it when its outcome is known, and requeues it
 // while something is left to do.
 func (m *Manager) handle(ctx context.Context, w work) error {
+	if m.repeated(w) {
+		m.log.DebugContext(ctx, "message repeated", "stack", w.Request.Stack, "resource", w.Request.LogicalID, "request", w.Request.ID, "turn", w.Turn)
+		return nil
+	}
 	if w.Response != nil {
 		return m.respond(ctx, w)
 	}
@@ -68,7 +82,7 @@ func (m *Manager) handle(ctx context.Context, w work) error {
 	if done.Status != "" && !w.Answered {
 		m.log.InfoContext(ctx, "request done", "stack", r.Stack, "resource", r.LogicalID, "request", r.ID, "type", string(r.Type), "status", done.Status, "reason", done.Reason)
 		answer := w
-		answer.Response = r.response(*done)
+		answer.Response, answer.Turn = r.response(*done), 0
 		if err := m.respond(ctx, answer); err != nil {
 			return err
 		}
@@ -82,10 +96,10 @@ func (m *Manager) handle(ctx context.Context, w work) error {
 	}
 	m.log.InfoContext(ctx, "request requeued", "stack", r.Stack, "resource", r.LogicalID, "request", r.ID, "answered", w.Answered, "reason", done.Reason)
 	w.Last = done.Reason
-	return m.queue.Continue(ctx, continuation{&w}, done.Again)
+	return m.requeue(ctx, w, done.Again)
 }
 
-// read reads a request; the outcome is set for one that needs no look at AWS.
+// read reads a request; the outcome is set for one that needs no calls.
 func (m *Manager) read(w work) (Request, *Outcome) {
 	r := Request{CustomResource: w.Request, Answered: w.Answered, Last: w.Last}
 	if r.Type == event.Delete {
@@ -130,7 +144,29 @@ func (m *Manager) respond(ctx context.Context, w work) error {
 	if errors.Is(err, invoke.ErrResponseRefused) || m.now().After(w.Request.Time.Add(respondAtMost)) {
 		return nil
 	}
-	return m.queue.Continue(ctx, continuation{&w}, respondAgain)
+	return m.requeue(ctx, w, respondAgain)
+}
+
+// requeue has the function go on with a request later.
+func (m *Manager) requeue(ctx context.Context, w work, after time.Duration) error {
+	w.Turn++
+	if err := m.queue.Continue(ctx, continuation{&w}, after); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.turns) >= maxTurns {
+		clear(m.turns)
+	}
+	m.turns[w.key()] = max(m.turns[w.key()], w.Turn)
+	return nil
+}
+
+// repeated reports whether a later message of the same request is certainly in the queue.
+func (m *Manager) repeated(w work) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return w.Turn < m.turns[w.key()]
 }
 
 // statusRequest is an operator's question how a deployment group stands.

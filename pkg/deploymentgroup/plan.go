@@ -154,9 +154,13 @@ func (r Request) ownTags() map[string]string {
 	return tags
 }
 
-// planCreate plans a deployment group that does not exist, which an update may find too:
-// under another name, or because somebody deleted it.
+// planCreate plans a deployment group that does not exist: in a creation, or in an update to
+// another name.
 func planCreate(r Request, o *Observation) (p Plan) {
+	// An old message that is delivered once more, after the deletion, must not make it anew.
+	if r.PhysicalID == r.Wanted.ID.String() {
+		return faulty("The deployment group %s does not exist any more: somebody has deleted it. Give another DeploymentGroupName, so that one is made in its place.", r.Wanted.ID)
+	}
 	source := r.Wanted.AutoScalingGroup
 	if o.Former != nil && r.owns(o.Former) { // its releases have replaced the template's
 		if len(o.Former.Releases) > 0 {
@@ -169,6 +173,11 @@ func planCreate(r Request, o *Observation) (p Plan) {
 	}
 	if firstAlive(o, []string{source}) == "" {
 		return faulty("There is no Auto Scaling group %s to begin with. The first release deletes that of the template: give AutoScalingGroup the name of one that exists.", source)
+	}
+	if o.Former != nil && r.owns(o.Former) {
+		// What still follows a release for the former one is to end, instead of taking the Auto
+		// Scaling group back.
+		p.change(TagGroup, r.PhysicalID).Tags = map[string]string{requestTag: r.ownTags()[requestTag]}
 	}
 	create := p.change(CreateGroup, r.Wanted.ID.String())
 	create.AutoScalingGroup, create.Tags = source, r.ownTags()
@@ -235,7 +244,11 @@ func (p *Plan) sizeAll(r Request, o *Observation) {
 	}
 	sized := false
 	for _, name := range serving {
-		if a := o.AutoScaling[name]; a != nil && !a.Deleting && !slices.Contains(left, name) {
+		a := o.AutoScaling[name]
+		if a == nil || a.Deleting || slices.Contains(left, name) {
+			continue
+		}
+		if own := a.Tags[OwnTag]; !r.Answered || own == "" || own == r.Wanted.ID.String() { // it may be handed over already
 			p.size(r, name, a, copying)
 			sized = true
 		}

@@ -1,6 +1,7 @@
 package deploymentgroup
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -117,6 +118,7 @@ func every(t *testing.T, disturbed func(t *testing.T, run func(before, after fun
 			}
 			disturbed(t, func(before, after func(*scenario)) bool {
 				s := o.begin(t)
+				s.Function = cold{s}
 				before(s)
 				id := o.request(s)
 				after(s)
@@ -128,6 +130,13 @@ func every(t *testing.T, disturbed func(t *testing.T, run func(before, after fun
 			})
 		})
 	}
+}
+
+// cold is a function that remembers nothing of its last invocation.
+type cold struct{ s *scenario }
+
+func (c cold) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	return c.s.function().Invoke(ctx, payload)
 }
 
 func undisturbed(*scenario) {}

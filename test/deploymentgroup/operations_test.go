@@ -88,7 +88,7 @@ func TestUpdateWithoutTargetCPU(t *testing.T) {
 }
 
 // TestDelete holds that a deletion removes what CodeDeploy made for this deployment group,
-// and nothing that looks like it.
+// and nothing that resembles it.
 func TestDelete(t *testing.T) {
 	t.Parallel()
 	s := released(t)

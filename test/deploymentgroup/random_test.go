@@ -81,6 +81,14 @@ func (c *cloudFormation) happen(name string) {
 		case 1:
 			how.HangAt = stage
 		}
+		// One that is reported as succeeded, and whose blue group is still there, may be named late:
+		// what another release would copy then, nobody knows.
+		if c.deployment != "" && c.Deployed(c.deployment) {
+			blue, _ := c.Groups(c.deployment)
+			if _, waits := c.Group(blue); waits {
+				return
+			}
+		}
 		if id, err := c.TryDeploy(c.service, how); err == nil {
 			c.deployment = id
 		}

@@ -219,6 +219,26 @@ func TestReplaceDuringARelease(t *testing.T) {
 	}
 }
 
+// TestFollowingEndsWithAReplacement holds that an update which follows a release does not take
+// the Auto Scaling group back from the deployment group that has replaced its own: the deletion
+// of the former one would delete what serves users.
+func TestFollowingEndsWithAReplacement(t *testing.T) {
+	t.Parallel()
+	inEveryStage(t, func(t *testing.T, s *scenario, _ string) {
+		first := s.wanted(properties{"MaxSize": "9"})
+		second := s.wanted(properties{"MaxSize": "8", "DeploymentGroupName": "site"})
+		s.succeeds(s.request("Update", "shop/web", first, s.wanted(nil)))
+		s.succeeds(s.request("Update", "shop/web", second, first))
+		s.Advance(10 * time.Minute) // CloudFormation is busy with other resources
+		s.succeeds(s.request("Delete", "shop/web", first, nil))
+		s.Advance(time.Hour)
+		g := s.deploymentGroup("site")
+		if name := *g.AutoScalingGroups[0].Name; s.size(name) != "2..8 version 1 cpu 50" || len(s.InService(name)) != 2 {
+			t.Errorf("the group is %s with %d instances", s.size(name), len(s.InService(name)))
+		}
+	})
+}
+
 // TestCreateDuringARelease imports a deployment group in the middle of a release.
 func TestCreateDuringARelease(t *testing.T) {
 	t.Parallel()
