@@ -39,14 +39,15 @@ const malformed = `{"version":"0","source":"aws.codedeploy","detail-type":"CodeD
 // templates have nothing to do with one another, and mostly wait.
 func (e *environment) scenario(ctx context.Context) error {
 	var watch *observer
-	return e.w.play(ctx, []step{
+	t := newTraining(e)
+	return e.w.play(ctx, slices.Concat([]step{
 		{what: "Prepare what tenants share: an administrator's secret, a hosted zone, a mail domain, a blueprint", do: e.tenants.prepare},
 		{what: "Prepare the account for the CDK (cdk bootstrap)", do: e.cloud.bootstrap},
 		{what: "Deploy both stacks (cdk deploy), the hooks' sweep once an hour", do: func(ctx context.Context) (string, error) {
 			_, err := e.cloud.deploy(ctx, sweepRarely)
 			return fmt.Sprintf("%d outputs", len(e.cloud.outputs)), err
 		}},
-		{what: "Have the region enforce the roles that are deployed", do: e.enforceRoles},
+		{what: "Have the region enforce the roles that are deployed", do: e.enforceDeployed},
 		{what: "Check that unknown callers are refused", do: e.refuseUnknownCallers},
 		{what: "Subscribe to the notifications", do: func(ctx context.Context) (_ string, err error) {
 			watch, err = newObserver(ctx, e.cloud)
@@ -56,8 +57,9 @@ func (e *environment) scenario(ctx context.Context) error {
 			e.releases(&watch),
 			e.launches(&watch),
 			{{what: "Have cfn-lint read the templates of every configuration", do: e.cloud.lint}},
+			t.creation(),
 		}},
-	}, false)
+	}, t.life()), false)
 }
 
 // within a minute and a half everything is over that an event begins.
