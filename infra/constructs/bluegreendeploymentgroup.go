@@ -119,10 +119,6 @@ type BlueGreenDeploymentGroup struct {
 // DeploymentGroupResourceType is the type of the custom resource.
 const DeploymentGroupResourceType = "Custom::BlueGreenDeploymentGroup"
 
-// PhysicalID is <application>/<deployment group>. It resolves when the deployment group is
-// there.
-func (g *BlueGreenDeploymentGroup) PhysicalID() *string { return g.Resource.Ref() }
-
 // NewBlueGreenDeploymentGroup adds a BlueGreenDeploymentGroup to scope.
 func NewBlueGreenDeploymentGroup(scope constructs.Construct, id *string, props *BlueGreenDeploymentGroupProps) *BlueGreenDeploymentGroup {
 	var v validation
@@ -149,6 +145,9 @@ func NewBlueGreenDeploymentGroup(scope constructs.Construct, id *string, props *
 	g.Resource.Node().AddDependency(f)
 	return g
 }
+
+// PhysicalID is <application>/<deployment group>.
+func (g *BlueGreenDeploymentGroup) PhysicalID() *string { return g.Resource.Ref() }
 
 // properties are those of the custom resource, by the names that pkg/deploymentgroup
 // reads. CloudFormation makes strings of all values.

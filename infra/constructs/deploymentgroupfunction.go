@@ -21,7 +21,7 @@ type DeploymentGroupFunctionProps struct {
 	// function may change.
 	//
 	// Default: - all of the account and region.
-	Applications *[]string
+	Applications *[]*string
 }
 
 // DeploymentGroupFunction is what is behind every [BlueGreenDeploymentGroup]: a topic
@@ -34,9 +34,6 @@ type DeploymentGroupFunction struct {
 
 	passed map[string]bool // roles that the function may pass, by path and service
 }
-
-// ServiceToken is where CloudFormation sends its requests.
-func (f *DeploymentGroupFunction) ServiceToken() *string { return f.Topic.TopicArn() }
 
 // NewDeploymentGroupFunction adds a DeploymentGroupFunction to scope.
 func NewDeploymentGroupFunction(scope constructs.Construct, id *string, props *DeploymentGroupFunctionProps) *DeploymentGroupFunction {
@@ -67,7 +64,11 @@ func NewDeploymentGroupFunction(scope constructs.Construct, id *string, props *D
 		VisibilityTimeout: awscdk.Duration_Minutes(jsii.Number(2)),
 		MaxReceiveCount:   jsii.Number(10),
 	})
-	f.Function.allow(permissions.DeploymentGroup(or(props.Applications, nil), permissions.Location{
+	var applications []string
+	for _, name := range or(props.Applications, nil) {
+		applications = append(applications, *name)
+	}
+	f.Function.allow(permissions.DeploymentGroup(applications, permissions.Location{
 		Partition: *stack.Partition(), Region: *stack.Region(), Account: *stack.Account(),
 	})...)
 	f.Topic = awssns.NewTopic(f, jsii.String("Topic"), &awssns.TopicProps{
@@ -78,6 +79,9 @@ func NewDeploymentGroupFunction(scope constructs.Construct, id *string, props *D
 	f.Function.OnTopic(f.Topic)
 	return f
 }
+
+// ServiceToken is what the custom resources name their provider by.
+func (f *DeploymentGroupFunction) ServiceToken() *string { return f.Topic.TopicArn() }
 
 // passRole lets the function pass a role, if there is one, to one service.
 func (f *DeploymentGroupFunction) passRole(role awsiam.IRole, service string) {

@@ -6,6 +6,10 @@
 //     intake, registry, bucket, state machines and workers.
 //   - [DrainHook] puts the lifecycle hook on an Auto Scaling group that the drain
 //     function completes.
+//   - [Environment] is all that the services of an environment file run on; it has a
+//     [BlueGreenService] for each of them, which can be used without it.
+//   - [BlueGreenDeploymentGroup] is a CodeDeploy deployment group that copies its Auto
+//     Scaling group, made by a [DeploymentGroupFunction].
 //   - [QueuedFunction] is what repair, drain and intake are: a Lambda function with a
 //     queue in front and all that operating it takes. [LambdaFunction] is the same
 //     without a queue.

@@ -111,9 +111,9 @@ func NewEnvironment(scope constructs.Construct, id *string, props *EnvironmentPr
 func (e *Environment) names() []string { return slices.Sorted(maps.Keys(e.Spec.Services)) }
 
 func (e *Environment) addFunctions() {
-	var applications []string
+	var applications []*string
 	for _, name := range e.names() {
-		applications = append(applications, e.Spec.ServiceName(name))
+		applications = append(applications, jsii.String(e.Spec.ServiceName(name)))
 	}
 	e.Functions = NewDeploymentGroupFunction(e, jsii.String("DeploymentGroups"), &DeploymentGroupFunctionProps{
 		LambdaFunctionProps: LambdaFunctionProps{

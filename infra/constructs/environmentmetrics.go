@@ -37,7 +37,7 @@ func (e *Environment) addDatabaseAlarms() {
 func (e *Environment) newDashboard() awscloudwatch.Dashboard {
 	lb := e.LoadBalancer.Metrics()
 	addAlarm(e, alarm{
-		id: "LoadBalancerErrorsAlarm",
+		id: "LoadBalancerAlarm",
 		description: "The load balancer itself answered ten requests a minute with errors (5xx) for five minutes: no instance was healthy, or they did not answer. " +
 			"Until the first release that is so. See the target groups' health.",
 		metric:    lb.HttpCodeElb(awselasticloadbalancingv2.HttpCodeElb_ELB_5XX_COUNT, &awscloudwatch.MetricOptions{Period: awscdk.Duration_Minutes(jsii.Number(1)), Statistic: jsii.String("Sum")}),

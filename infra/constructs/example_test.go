@@ -3,9 +3,12 @@ package constructs_test
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsautoscaling"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
 
@@ -41,6 +44,33 @@ func ExampleNewDrainHook() {
 	constructs.NewDrainHook(stack, jsii.String("Drain"), &constructs.DrainHookProps{
 		AutoScalingGroup:    group,
 		DeregistrationDelay: awscdk.Duration_Minutes(jsii.Number(5)), // the longest among its target groups
+	})
+}
+
+// A web application in a network and behind a load balancer of the platform's own.
+func ExampleNewBlueGreenService() {
+	stack := awscdk.NewStack(awscdk.NewApp(nil), jsii.String("shop"), nil)
+	vpc := awsec2.NewVpc(stack, jsii.String("Vpc"), nil)
+	balancer := awselasticloadbalancingv2.NewApplicationLoadBalancer(stack, jsii.String("LoadBalancer"), &awselasticloadbalancingv2.ApplicationLoadBalancerProps{
+		Vpc: vpc, InternetFacing: jsii.Bool(true),
+	})
+	certificate := awselasticloadbalancingv2.ListenerCertificate_FromArn(jsii.String("arn:aws:acm:eu-west-1:123456789012:certificate/0"))
+
+	constructs.NewBlueGreenService(stack, jsii.String("Web"), &constructs.BlueGreenServiceProps{
+		Name: jsii.String("shop-web"),
+		Vpc:  vpc,
+		Functions: constructs.NewDeploymentGroupFunction(stack, jsii.String("DeploymentGroups"), &constructs.DeploymentGroupFunctionProps{
+			LambdaFunctionProps: constructs.LambdaFunctionProps{Code: jsii.String("build/arm64/deploymentgroup")}, // the folder of bootstrap
+		}),
+		LoadBalancer: balancer,
+		Listener: balancer.AddListener(jsii.String("Https"), &awselasticloadbalancingv2.BaseApplicationListenerProps{
+			Port: jsii.Number(443), Certificates: &[]awselasticloadbalancingv2.IListenerCertificate{certificate},
+			DefaultAction: awselasticloadbalancingv2.ListenerAction_FixedResponse(jsii.Number(404), nil),
+		}),
+		Hosts:        jsii.Strings("shop.example.com"),
+		InstanceType: jsii.String("t4g.small"),
+		MinInstances: jsii.Number(2), MaxInstances: jsii.Number(6),
+		Revisions: awss3.NewBucket(stack, jsii.String("Revisions"), nil),
 	})
 }
 

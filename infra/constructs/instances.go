@@ -87,24 +87,34 @@ func (s *BlueGreenService) userData() awsec2.UserData {
 	return data
 }
 
-// newServiceRole makes the role that CodeDeploy assumes: AWS's own policy for it, which
-// follows what CodeDeploy does, and what it needs for groups with a launch template, for
-// the role of these instances only ("Create a service role for CodeDeploy", CodeDeploy
+// newServiceRole makes the role that CodeDeploy assumes for this deployment group: AWS's
+// own policy for it, which follows what CodeDeploy does, and what it needs for groups with
+// a launch template ("Create a service role for CodeDeploy" and "Cross-service confused
+// deputy prevention", CodeDeploy user guide), for this template and these instances' role
+// only ("Control Amazon EC2 launch template usage in Auto Scaling groups", Auto Scaling
 // user guide).
 func (s *BlueGreenService) newServiceRole() awsiam.Role {
+	stack := awscdk.Stack_Of(s)
+	arn := func(service, resource string) string {
+		return "arn:" + *stack.Partition() + ":" + service + ":" + *stack.Region() + ":" + *stack.Account() + ":" + resource
+	}
 	role := awsiam.NewRole(s, jsii.String("ServiceRole"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("codedeploy.amazonaws.com"), &awsiam.ServicePrincipalOpts{
-			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(s).Account()}},
+			Conditions: &map[string]any{"StringEquals": map[string]any{
+				"aws:SourceAccount": stack.Account(), "aws:SourceArn": arn("codedeploy", "deploymentgroup:"+*s.props.Name+"/"+*s.props.Name),
+			}},
 		}),
 		ManagedPolicies: &[]awsiam.IManagedPolicy{awsiam.ManagedPolicy_FromAwsManagedPolicyName(jsii.String("service-role/AWSCodeDeployRole"))},
 	})
-	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid: jsii.String("LaunchReplacements"), Actions: jsii.Strings("ec2:CreateTags", "ec2:RunInstances"), Resources: jsii.Strings("*"),
-	}))
-	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid: jsii.String("PassInstanceRole"), Actions: jsii.Strings("iam:PassRole"), Resources: &[]*string{s.Role.RoleArn()},
-		Conditions: &map[string]any{"StringEquals": map[string]any{"iam:PassedToService": "ec2.amazonaws.com"}},
-	}))
+	allow := func(sid, action, resource, operator, key, value string) {
+		role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid: &sid, Actions: jsii.Strings(action), Resources: jsii.Strings(resource),
+			Conditions: &map[string]any{operator: map[string]any{key: value}},
+		}))
+	}
+	allow("LaunchReplacements", "ec2:RunInstances", "*", "ArnEquals", "ec2:LaunchTemplate", arn("ec2", "launch-template/"+*s.template.LaunchTemplateId()))
+	allow("TagReplacements", "ec2:CreateTags", arn("ec2", "*/*"), "StringEquals", "ec2:CreateAction", "RunInstances")
+	allow("PassInstanceRole", "iam:PassRole", *s.Role.RoleArn(), "StringEquals", "iam:PassedToService", "ec2.amazonaws.com")
 	return role
 }
 

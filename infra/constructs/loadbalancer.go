@@ -16,7 +16,7 @@ func (e *Environment) addLoadBalancer() {
 		VpcSubnets:              &awsec2.SubnetSelection{SubnetGroupName: jsii.String(publicSubnets)},
 		DropInvalidHeaderFields: jsii.Bool(true), DeletionProtection: &e.Spec.Protected,
 	})
-	e.LoadBalancer.LogAccessLogs(e.newAccessLogs(), nil)
+	e.addAccessLogs()
 	certificate := e.Spec.Domain.CertificateARN
 	if certificate == "" {
 		certificate = *e.newCertificate().Ref()

@@ -1,6 +1,7 @@
 package constructs
 
 import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/jsii-runtime-go"
@@ -20,7 +21,16 @@ const (
 func (e *Environment) addNetwork() {
 	n := e.Spec.Network
 	logs := newLogGroup(e, "FlowLogs", float64(e.Spec.Logs.RetentionDays))
-	role := awsiam.NewRole(e, jsii.String("FlowLogsRole"), &awsiam.RoleProps{AssumedBy: awsiam.NewServicePrincipal(jsii.String("vpc-flow-logs.amazonaws.com"), nil)})
+	stack := awscdk.Stack_Of(e)
+	role := awsiam.NewRole(e, jsii.String("FlowLogsRole"), &awsiam.RoleProps{
+		// "IAM role for publishing flow logs to CloudWatch Logs" (VPC user guide).
+		AssumedBy: awsiam.NewServicePrincipal(jsii.String("vpc-flow-logs.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+			Conditions: &map[string]any{
+				"ArnLike":      map[string]any{"aws:SourceArn": "arn:" + *stack.Partition() + ":ec2:" + *stack.Region() + ":" + *stack.Account() + ":vpc-flow-log/*"},
+				"StringEquals": map[string]any{"aws:SourceAccount": stack.Account()},
+			},
+		}),
+	})
 	e.Vpc = awsec2.NewVpc(e, jsii.String("Vpc"), &awsec2.VpcProps{
 		IpAddresses: awsec2.IpAddresses_Cidr(&n.CIDR), IpProtocol: awsec2.IpProtocol_DUAL_STACK,
 		AvailabilityZones: e.zones(n.Zones), NatGateways: jsii.Number(n.NATGateways),

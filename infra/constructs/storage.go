@@ -3,6 +3,7 @@ package constructs
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecr"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -25,11 +26,21 @@ func (e *Environment) addRevisions() {
 	e.Revisions = awss3.NewBucket(e, jsii.String("Revisions"), props)
 }
 
-// newAccessLogs makes the bucket of the load balancer's access logs, which takes keys of
-// S3's own only ("Enable access logs for your Application Load Balancer", ALB guide).
-func (e *Environment) newAccessLogs() awss3.Bucket {
+// addAccessLogs has the load balancer write its access logs to a bucket, which takes keys of
+// S3's own only, from the service that delivers them, below this account's number ("Enable
+// access logs for your Application Load Balancer", ALB guide). The CDK's own way lets in
+// more than that.
+func (e *Environment) addAccessLogs() {
 	days := jsii.Number(e.Spec.Logs.RetentionDays)
-	return awss3.NewBucket(e, jsii.String("AccessLogs"), bucket(&awss3.LifecycleRule{Expiration: awscdk.Duration_Days(days)}))
+	logs := awss3.NewBucket(e, jsii.String("AccessLogs"), bucket(&awss3.LifecycleRule{Expiration: awscdk.Duration_Days(days)}))
+	logs.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: jsii.String("DeliverAccessLogs"), Actions: jsii.Strings("s3:PutObject"),
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("logdelivery.elasticloadbalancing.amazonaws.com"), nil)},
+		Resources:  &[]*string{logs.ArnForObjects(jsii.String("AWSLogs/" + *awscdk.Stack_Of(e).Account() + "/*"))},
+	}))
+	e.LoadBalancer.SetAttribute(jsii.String("access_logs.s3.enabled"), jsii.String("true"))
+	e.LoadBalancer.SetAttribute(jsii.String("access_logs.s3.bucket"), logs.BucketName())
+	e.LoadBalancer.Node().AddDependency(logs) // the policy is checked when they are switched on
 }
 
 // newRepository makes the image registry of a service. A tag always means the same image,

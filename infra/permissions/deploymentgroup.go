@@ -22,7 +22,7 @@ func DeploymentGroup(applications []string, l Location) []Statement {
 			"codedeploy:StopDeployment"),
 		Allow("TagDeploymentGroups", groups, "codedeploy:ListTagsForResource", "codedeploy:TagResource", "codedeploy:UntagResource"),
 		// The group of the template has no tag of the function's yet.
-		Allow("TagAutoScalingGroups", l.autoScalingGroups(), "autoscaling:CreateOrUpdateTags"),
+		Allow("TagAutoScalingGroups", l.autoScalingGroups(), "autoscaling:CreateOrUpdateTags").under("ForAllValues:StringEquals", "aws:TagKeys", DeploymentGroupTag),
 		Allow("SizeAutoScalingGroups", l.autoScalingGroups(), "autoscaling:DeletePolicy", "autoscaling:PutScalingPolicy", "autoscaling:UpdateAutoScalingGroup").
 			under("StringLike", "aws:ResourceTag/"+DeploymentGroupTag, "*"),
 		// The group of the template is CloudFormation's to delete; it lacks the tag.

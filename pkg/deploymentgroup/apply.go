@@ -26,7 +26,8 @@ func (m *Manager) apply(ctx context.Context, r Request, changes []Change) error 
 	return nil
 }
 
-// make makes one change. What is already gone, or stopped, is no error.
+// make makes one change. What is already gone is no error; that a deployment has ended
+// meanwhile shows at the next look.
 func (m *Manager) make(ctx context.Context, r Request, c Change) error {
 	var err error
 	switch c.Do {
@@ -47,11 +48,9 @@ func (m *Manager) make(ctx context.Context, r Request, c Change) error {
 	case UntagGroup:
 		_, err = m.clients.Deployments.UntagResource(ctx, &codedeploy.UntagResourceInput{ResourceArn: aws.String(r.Wanted.ID.arn(r.Stack)), TagKeys: c.Keys})
 	case StopRelease:
-		// Without a rollback: what it would make is to be deleted.
+		// Without a rollback: what it would make is to be deleted. One that the deployment group's
+		// configuration begins all the same is stopped in its turn.
 		_, err = m.clients.Deployments.StopDeployment(ctx, &codedeploy.StopDeploymentInput{DeploymentId: &c.To, AutoRollbackEnabled: aws.Bool(false)})
-		if fault.Is(err, fault.Conflict) { // already completed
-			err = nil
-		}
 	default:
 		return m.makeScaling(ctx, r, c)
 	}

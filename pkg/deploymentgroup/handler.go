@@ -17,6 +17,8 @@ import (
 type work struct {
 	Request  event.CustomResource `json:"request"`
 	Answered bool                 `json:"answered,omitempty"`
+	// Last is what was in the way at the last try.
+	Last string `json:"last,omitempty"`
 	// Response is the answer that is left to be sent.
 	Response *invoke.Response `json:"response,omitempty"`
 }
@@ -78,12 +80,14 @@ func (m *Manager) handle(ctx context.Context, w work) error {
 	if done.Again == 0 {
 		return nil
 	}
+	m.log.InfoContext(ctx, "request requeued", "stack", r.Stack, "resource", r.LogicalID, "request", r.ID, "answered", w.Answered, "reason", done.Reason)
+	w.Last = done.Reason
 	return m.queue.Continue(ctx, continuation{&w}, done.Again)
 }
 
 // read reads a request; the outcome is set for one that needs no look at AWS.
 func (m *Manager) read(w work) (Request, *Outcome) {
-	r := Request{CustomResource: w.Request, Answered: w.Answered}
+	r := Request{CustomResource: w.Request, Answered: w.Answered, Last: w.Last}
 	if r.Type == event.Delete {
 		id, ok := parseID(r.PhysicalID)
 		if r.Wanted.ID = id; !ok { // of a creation that failed before it had a name
@@ -106,7 +110,7 @@ func (m *Manager) read(w work) (Request, *Outcome) {
 // which is there: CloudFormation deletes the former one when an update answers another.
 func (r Request) response(o Outcome) *invoke.Response {
 	id := cmp.Or(r.PhysicalID, "none-"+r.ID)
-	if name := r.Wanted.ID; r.Type != event.Delete && name.Application != "" && name.Group != "" && (o.Status == invoke.Success || r.Type == event.Create) {
+	if name := r.Wanted.ID; name.Application != "" && name.Group != "" && (o.Status == invoke.Success || r.Type == event.Create) {
 		id = name.String()
 	}
 	return &invoke.Response{Status: o.Status, Reason: o.Reason, PhysicalResourceID: id, StackID: r.Stack, RequestID: r.ID, LogicalResourceID: r.LogicalID}

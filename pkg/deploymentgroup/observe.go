@@ -3,6 +3,7 @@ package deploymentgroup
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -202,24 +203,17 @@ func replacement(d cd.DeploymentInfo) []string {
 func (m *Manager) deployments(ctx context.Context, ids []string) (all []cd.DeploymentInfo, err error) {
 	for chunk := range slices.Chunk(ids, maxDeployments) {
 		out, err := m.clients.Deployments.BatchGetDeployments(ctx, &codedeploy.BatchGetDeploymentsInput{DeploymentIds: chunk})
-		switch {
-		case fault.Is(err, fault.NotFound) && len(chunk) == 1:
-		case fault.Is(err, fault.NotFound): // one unknown ID may spoil the rest (assumed)
-			for _, id := range chunk {
-				one, err := m.deployments(ctx, []string{id})
-				if err != nil {
-					return nil, err
-				}
-				all = append(all, one...)
-			}
-		case err != nil:
+		if err != nil {
 			return nil, fmt.Errorf("read deployments: %w", err)
-		default:
-			all = append(all, out.DeploymentsInfo...)
 		}
+		all = append(all, out.DeploymentsInfo...)
 	}
 	return all, nil
 }
+
+// deploymentID is how CodeDeploy writes IDs. Somebody's tag of another form would have the
+// whole call refused (InvalidDeploymentIdException, CodeDeploy API Reference).
+var deploymentID = regexp.MustCompile(`^d-[A-Z0-9]{1,20}$`)
 
 // copies reads every Auto Scaling group that a deployment made, and those deployments.
 func (m *Manager) copies(ctx context.Context, o *Observation) error {
@@ -235,7 +229,7 @@ func (m *Manager) copies(ctx context.Context, o *Observation) error {
 		for _, a := range page.AutoScalingGroups {
 			g := autoScaling(a)
 			o.AutoScaling[aws.ToString(a.AutoScalingGroupName)] = g
-			if id := g.Tags[fleet.ProvisioningTag]; strings.HasPrefix(id, "d-") {
+			if id := g.Tags[fleet.ProvisioningTag]; deploymentID.MatchString(id) {
 				ids = append(ids, id)
 			}
 		}

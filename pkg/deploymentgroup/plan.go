@@ -38,6 +38,8 @@ type Request struct {
 	// Answered means that CloudFormation has its answer: what is left is to follow a
 	// release.
 	Answered bool
+	// Last is what was in the way at the last try.
+	Last string
 }
 
 // Plan is what is to be done about a request.
@@ -100,7 +102,7 @@ func faulty(format string, args ...any) Plan { return Plan{Fault: fmt.Sprintf(fo
 // NewPlan decides about a request.
 func NewPlan(r Request, o *Observation) Plan {
 	switch {
-	case r.superseded(o.Group):
+	case r.superseded(o.Group), r.superseded(o.Former):
 		return Plan{Superseded: true}
 	case r.Type == event.Delete:
 		return planDelete(r, o)

@@ -1,7 +1,9 @@
 package deploymentgroup
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -35,7 +37,7 @@ func (m *Manager) Reconcile(ctx context.Context, r Request) Outcome {
 	case p.Fault != "":
 		return r.unfinished(nil, refused(p.Fault), m.now())
 	case r.overdue(m.now()) && (len(p.Changes) > 0 || r.Answered):
-		return r.unfinished(append(p.Waits, "the time is up before everything was changed"), nil, m.now())
+		return r.unfinished(append(p.Waits, "the time was up before everything was changed"), nil, m.now())
 	}
 	if err := m.apply(ctx, r, p.Changes); err != nil || len(p.Waits) > 0 {
 		return r.unfinished(p.Waits, err, m.now())
@@ -63,22 +65,21 @@ func (r Request) overdue(now time.Time) bool {
 
 // unfinished is the outcome of a request that waits for something, or whose calls failed.
 func (r Request) unfinished(waits []string, err error, now time.Time) Outcome {
-	refusal, isRefused := err.(refused)
-	early := now.Before(r.Time.Add(grace)) && (fault.Is(err, fault.Denied) || fault.Code(err) == "InvalidRoleException")
-	switch {
-	case isRefused:
+	if refusal, ok := errors.AsType[refused](err); ok {
 		return Outcome{Status: invoke.Failed, Reason: string(refusal)}
-	case err == nil || fault.MayPass(err) || early:
-		if !r.overdue(now) {
-			return Outcome{Again: again}
-		}
-		waits = append([]string{"Not done after " + Deadline.String()}, waits...)
 	}
-	reasons := waits
 	if err != nil {
-		reasons = append(reasons, reasonOf(err))
+		waits = append(waits, reasonOf(err))
 	}
-	return Outcome{Status: invoke.Failed, Reason: strings.Join(reasons, "; ") + remedy(r, err)}
+	reason := strings.Join(waits, "; ")
+	spreading := now.Before(r.Time.Add(grace)) && (fault.Is(err, fault.Denied) || fault.Code(err) == "InvalidRoleException")
+	if err == nil || fault.MayPass(err) || spreading {
+		if !r.overdue(now) {
+			return Outcome{Again: again, Reason: reason}
+		}
+		reason = "Not done after " + Deadline.String() + ": " + cmp.Or(r.Last, reason)
+	}
+	return Outcome{Status: invoke.Failed, Reason: reason + remedy(r, err)}
 }
 
 // reasonOf is what failed, in AWS's words, without the call's IDs.

@@ -41,7 +41,7 @@ const (
 )
 
 // functions are those that are measured, by name.
-var functions = []string{"repair", "drain", "intake", "step"}
+var functions = []string{"repair", "drain", "intake", "step", "deploymentgroup"}
 
 // top is the module's top folder, as seen from here.
 const top = "../.."

@@ -38,7 +38,11 @@ func targets() []target {
 			// VPC", AWS Lambda Developer Guide): Lambda makes the interfaces, whose IDs are
 			// not known before.
 			"ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
-			"ec2:UnassignPrivateIpAddresses",
+			"ec2:UnassignPrivateIpAddresses", "autoscaling:DescribePolicies", "ecr:GetAuthorizationToken",
+			// Agents of Systems Manager on instances.
+			"ec2messages:AcknowledgeMessage", "ec2messages:DeleteMessage", "ec2messages:FailMessage", "ec2messages:GetEndpoint", "ec2messages:GetMessages",
+			"ec2messages:SendReply", "ssm:UpdateInstanceInformation", "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
+			"ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel",
 			// A state machine that logs and is traced ("Logging using CloudWatch Logs" and
 			// "Tracing with X-Ray", Step Functions developer guide).
 			"logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:GetLogDelivery",
@@ -49,10 +53,27 @@ func targets() []target {
 		arns: `$ARN:autoscaling:<Region>:<AccountId>:autoScalingGroup:\*:autoScalingGroupName/.+`, actions: slices.Concat(without(setting.Writes(), []string{"iam:PassRole"}), []string{
 			"autoscaling:CompleteLifecycleAction", "autoscaling:DetachTrafficSources", "autoscaling:EnterStandby", "autoscaling:ExitStandby",
 			"autoscaling:RecordLifecycleActionHeartbeat", "autoscaling:SetInstanceHealth", "autoscaling:SetInstanceProtection",
+			"autoscaling:CreateOrUpdateTags",
 		}),
+	}, {
+		arns: `$ARN:autoscaling:<Region>:<AccountId>:autoScalingGroup:\*:autoScalingGroupName/\*`, condition: "aws:ResourceTag/", actions: []string{
+			"autoscaling:DeleteAutoScalingGroup", "autoscaling:DeletePolicy", "autoscaling:PutScalingPolicy", "autoscaling:UpdateAutoScalingGroup",
+		},
+	}, {
+		arns: `\*`, condition: "ec2:LaunchTemplate", actions: []string{"ec2:RunInstances"}, // all that a launch makes
+	}, {
+		arns: `$ARN:ec2:<Region>:<AccountId>:\*/\*`, condition: "ec2:CreateAction=RunInstances", actions: []string{"ec2:CreateTags"},
+	}, {
+		arns: `$ARN:ssm:<Region>:<AccountId>:parameter/\*`, actions: []string{"ssm:GetParameters"},
+	}, {
+		types: []string{"AWS::ECR::Repository"}, actions: []string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"},
+	}, {
+		types: []string{"AWS::SecretsManager::SecretTargetAttachment"}, actions: []string{"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"},
 	}, {
 		arns: `$ARN:codedeploy:<Region>:<AccountId>:deploymentgroup:.+`, actions: []string{
 			"codedeploy:BatchGetDeploymentGroups", "codedeploy:BatchGetDeployments", "codedeploy:GetDeployment", "codedeploy:GetDeploymentGroup", "codedeploy:ListDeployments",
+			"codedeploy:CreateDeploymentGroup", "codedeploy:DeleteDeploymentGroup", "codedeploy:ListTagsForResource", "codedeploy:StopDeployment",
+			"codedeploy:TagResource", "codedeploy:UntagResource", "codedeploy:UpdateDeploymentGroup",
 		},
 	}, {
 		arns: `$ARN:codedeploy:<Region>:<AccountId>:application:.+`, actions: []string{"codedeploy:ListDeploymentGroups"},
@@ -70,7 +91,7 @@ func targets() []target {
 	}, {
 		types: []string{"AWS::SNS::Topic"}, arns: `$ARN:sns:[^*]+|Fn::ImportValue=[^*]+`, actions: []string{"sns:Publish"},
 	}, {
-		types: []string{"AWS::Logs::LogGroup"}, actions: []string{"logs:CreateLogStream", "logs:PutLogEvents"},
+		types: []string{"AWS::Logs::LogGroup"}, actions: []string{"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"},
 	}, {
 		types: []string{"AWS::Lambda::Function"}, actions: []string{"lambda:InvokeFunction"},
 	}, {
@@ -81,7 +102,7 @@ func targets() []target {
 		types: []string{"AWS::S3::Bucket"}, actions: []string{"s3:ListBucket", "s3:ListBucketVersions"},
 	}, {
 		// Objects, which have a slash after the bucket.
-		arns: `<\w*Bucket\.Arn>/.+|arn:<Partition>:s3:::[^*]+/[^*]+`, actions: []string{"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:PutObject"},
+		arns: `<\w*(Bucket|Revisions)\.Arn>/.+|arn:<Partition>:s3:::[^*]+/[^*]+`, actions: []string{"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"},
 	}, {
 		arns: `$ARN:secretsmanager:[^:]+:[^:]+:secret:[^*]+/\*`, actions: []string{"secretsmanager:CreateSecret", "secretsmanager:DeleteSecret", "secretsmanager:TagResource"},
 	}, {
@@ -101,7 +122,7 @@ func targets() []target {
 	}, {
 		arns: `$ARN:ec2:<Region>:<AccountId>:instance/\*`, condition: "ssm:resourceTag/", actions: []string{"ssm:SendCommand"},
 	}, {
-		arns: `$ARN:iam::[^*]+:role/[^*]+`, condition: "iam:PassedToService", actions: []string{"iam:PassRole"},
+		types: []string{"AWS::IAM::Role"}, arns: `$ARN:iam::[^*]+:role/[^*]+`, condition: "iam:PassedToService", actions: []string{"iam:PassRole"},
 	}}
 }
 
@@ -186,13 +207,26 @@ type user struct {
 	// service assumes only roles that were passed to it in the role's own account, and
 	// names no source (Lambda: "AWS Lambda execution role", AWS Lambda Developer Guide).
 	source string
+	// condition is the whole one, where AWS makes the source's name.
+	condition string
+	// managed is the one policy of AWS's own that the role may have.
+	managed string
 }
 
 func users() map[string]user {
 	return map[string]user{
 		"lambda.amazonaws.com":    {types: []string{"AWS::Lambda::Function"}},
 		"scheduler.amazonaws.com": {types: []string{"AWS::Scheduler::Schedule"}, source: "scheduler:<Region>:<AccountId>:schedule-group/"},
-		"states.amazonaws.com":    {types: []string{"AWS::StepFunctions::StateMachine"}, source: "states:<Region>:<AccountId>:stateMachine:"},
+		"codedeploy.amazonaws.com": {
+			types: []string{"Custom::BlueGreenDeploymentGroup"}, source: "codedeploy:<Region>:<AccountId>:deploymentgroup:",
+			managed: "arn:<Partition>:iam::aws:policy/service-role/AWSCodeDeployRole",
+		},
+		"ec2.amazonaws.com": {types: []string{"AWS::IAM::InstanceProfile"}},
+		"vpc-flow-logs.amazonaws.com": {
+			types:     []string{"AWS::EC2::FlowLog"},
+			condition: "ArnLike=aws:SourceArn=arn:<Partition>:ec2:<Region>:<AccountId>:vpc-flow-log/* StringEquals=aws:SourceAccount=<AccountId>",
+		},
+		"states.amazonaws.com": {types: []string{"AWS::StepFunctions::StateMachine"}, source: "states:<Region>:<AccountId>:stateMachine:"},
 	}
 }
 
@@ -216,10 +250,15 @@ func TestRolesAreForOneResourceEach(t *testing.T) {
 			if use.source != "" {
 				want = "StringEquals=aws:SourceAccount=<AccountId> aws:SourceArn=arn:<Partition>:" + use.source
 			}
-			if !strings.HasPrefix(trust[0].Condition, want) || strings.Contains(trust[0].Condition, "*") || want == "" && trust[0].Condition != "" {
+			if use.condition != "" {
+				want = use.condition
+			} else if strings.Contains(trust[0].Condition, "*") {
+				want = "a condition without *"
+			}
+			if !strings.HasPrefix(trust[0].Condition, want) || want == "" && trust[0].Condition != "" {
 				t.Errorf("%s: %s may be assumed if %q, want %q: another account's resource may act as it", variant, id, trust[0].Condition, want)
 			}
-			if role.Properties["ManagedPolicyArns"] != nil || role.Properties["Policies"] != nil {
+			if words(orEmpty(role.Properties["ManagedPolicyArns"])) != use.managed || role.Properties["Policies"] != nil {
 				t.Errorf("%s: %s has policies that no test reads", variant, id)
 			}
 			if got := template.usersOf(id); len(got) != 1 || !slices.Contains(use.types, template.Resources[got[0]].Type) {
@@ -232,7 +271,7 @@ func TestRolesAreForOneResourceEach(t *testing.T) {
 // usersOf are the resources that have a role, policies apart.
 func (t template) usersOf(role string) (ids []string) {
 	for id, r := range t.Resources {
-		if r.Type != "AWS::IAM::Policy" && id != role && strings.Contains(words(r.Properties), "<"+name(role)+".Arn>") {
+		if r.Type != "AWS::IAM::Policy" && id != role && (strings.Contains(words(r.Properties), "<"+name(role)+".Arn>") || words(r.Properties["Roles"]) == "<"+name(role)+">") {
 			ids = append(ids, id)
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"deployhooks/infra/constructs"
+	"deployhooks/infra/environment/spec"
 )
 
 const boundary = "arn:aws:iam::123456789012:policy/boundary"
@@ -145,6 +146,17 @@ func refuse(dir, good string) (map[string]string, error) {
 	} {
 		attempt("QueuedFunction "+property, func(stack awscdk.Stack) { constructs.NewQueuedFunction(stack, jsii.String("Function"), &props) })
 	}
+	attempt("BlueGreenService", func(stack awscdk.Stack) {
+		constructs.NewBlueGreenService(stack, jsii.String("Service"), &constructs.BlueGreenServiceProps{
+			Name: jsii.String("-shop"), Hosts: &[]*string{}, Priority: jsii.Number(0), Port: jsii.Number(0), VolumeGiB: jsii.Number(4), DeregistrationDelay: seconds(3601),
+		})
+	})
+	attempt("Environment", func(stack awscdk.Stack) { constructs.NewEnvironment(stack, jsii.String("Environment"), nil) })
+	attempt("Environment elsewhere", func(stack awscdk.Stack) {
+		constructs.NewEnvironment(stack, jsii.String("Environment"), &constructs.EnvironmentProps{
+			Programs: &good, Spec: &spec.Environment{Name: "shop", Region: "us-east-1"}, Configuration: &map[string]any{"deployhooks:logLevel": "loud"},
+		})
+	})
 	complete := queued(constructs.QueuedFunctionProps{})
 	attempt("QueuedFunction good", func(stack awscdk.Stack) { constructs.NewQueuedFunction(stack, jsii.String("Function"), &complete) })
 	return refusals, nil
@@ -182,6 +194,13 @@ func TestConstructorsNameThePropertyThatCannotWork(t *testing.T) {
 		"QueuedFunction StaleAfter":        {"StaleAfter: 1 s"},
 		"QueuedFunction LogLevel":          {`LogLevel: "loud"`},
 		"QueuedFunction Environment":       {"Environment: QUEUE_URL"},
+		"BlueGreenService": {
+			"BlueGreenService platform/Service: Vpc: required", "Listener: required", "LoadBalancer: required", "Functions: required", "Revisions: required",
+			"InstanceType: required", "MinInstances: required", "MaxInstances: required", `Name: "-shop"`, "Hosts: 0 of them", "Priority: 0", "Port: 0",
+			"VolumeGiB: 4 GiB", "DeregistrationDelay: 3601 s",
+		},
+		"Environment":           {"Environment platform/Environment: Spec: required"},
+		"Environment elsewhere": {"Spec: its region is us-east-1, and the stack needs the same and has eu-west-1", "Configuration: context key deployhooks:logLevel"},
 	} {
 		for _, piece := range want {
 			if !strings.Contains(refusals[scenario], piece) {

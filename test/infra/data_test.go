@@ -13,6 +13,14 @@ func withoutData() []string {
 		"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Events::Rule", "AWS::IAM::Policy", "AWS::IAM::Role", "AWS::KMS::Key",
 		"AWS::Lambda::EventSourceMapping", "AWS::S3::BucketPolicy", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
 		"AWS::Scheduler::Schedule", "AWS::StepFunctions::StateMachineVersion",
+		// Of environments. Instances keep what they have on the volumes of their launch
+		// template, and the load balancer's logs are in a bucket.
+		"AWS::AutoScaling::AutoScalingGroup", "AWS::AutoScaling::LifecycleHook", "AWS::CertificateManager::Certificate", "AWS::CodeDeploy::Application",
+		"AWS::EC2::EIP", "AWS::EC2::EgressOnlyInternetGateway", "AWS::EC2::FlowLog", "AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::Route",
+		"AWS::EC2::RouteTable", "AWS::EC2::SecurityGroup", "AWS::EC2::SecurityGroupEgress", "AWS::EC2::SecurityGroupIngress", "AWS::EC2::Subnet",
+		"AWS::EC2::SubnetRouteTableAssociation", "AWS::EC2::VPC", "AWS::EC2::VPCCidrBlock", "AWS::EC2::VPCEndpoint", "AWS::EC2::VPCGatewayAttachment",
+		"AWS::ElasticLoadBalancingV2::ListenerRule", "AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::IAM::InstanceProfile", "AWS::RDS::DBParameterGroup",
+		"AWS::RDS::DBSubnetGroup", "AWS::Route53::RecordSet", "AWS::SecretsManager::SecretTargetAttachment", "Custom::BlueGreenDeploymentGroup",
 	}
 }
 
@@ -228,6 +236,8 @@ func TestDeadLetterQueuesHaveAlarms(t *testing.T) {
 // names a source of this account, each with the reason.
 func unconditional() map[string]string {
 	return map[string]string{
+		"AWS::S3::BucketPolicy logdelivery.elasticloadbalancing.amazonaws.com": "it writes below the number of the load balancer's account only, and the policy allows this account's (\"Enable access logs for your Application Load Balancer\", Elastic Load Balancing)",
+
 		"AWS::KMS::Key events.amazonaws.com": "a delivery of EventBridge has no source for the key's policy to see (\"Enable compatibility between event sources from AWS services and encrypted topics\", Amazon SNS Developer Guide); what it delivers to is the queue's policy to say",
 		"AWS::KMS::Key sns.amazonaws.com":    "the topic has the same key, and a key cannot name in its policy what refers to it; what SNS delivers to is the queue's policy to say",
 	}

@@ -19,7 +19,10 @@ import (
 // infrastructure program means on AWS. `go test ./test/infra -update` renews them.
 func TestGoldenSummaries(t *testing.T) {
 	t.Parallel()
-	for file, template := range map[string]template{"hooks.txt": plain, "hooks-configured.txt": configured} {
+	for file, template := range map[string]template{
+		"hooks.txt": plain, "hooks-configured.txt": configured,
+		"training.txt": environment("training", ""), "production.txt": environment("production", ""), "staging.txt": environment("staging", ""),
+	} {
 		testGolden(t, filepath.Join("testdata", file), summary(template))
 	}
 }

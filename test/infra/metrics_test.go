@@ -49,7 +49,7 @@ func documented() map[string]namespace {
 		// "CloudWatch metrics for your Application Load Balancer" (Elastic Load Balancing).
 		"AWS/ApplicationELB": {
 			metrics: []string{
-				"ActiveConnectionCount", "HTTPCode_ELB_5XX_Count", "HTTPCode_Target_4XX_Count", "HTTPCode_Target_5XX_Count", "HealthyHostCount", "NewConnectionCount",
+				"ActiveConnectionCount", "HTTPCode_ELB_5XX_Count", "HTTPCode_Target_2XX_Count", "HTTPCode_Target_4XX_Count", "HTTPCode_Target_5XX_Count", "HealthyHostCount", "NewConnectionCount",
 				"RejectedConnectionCount", "RequestCount", "RequestCountPerTarget", "TargetConnectionErrorCount", "TargetResponseTime", "UnHealthyHostCount",
 			},
 			dimensions: []map[string][2]string{{"LoadBalancer": balancer}, {"LoadBalancer": balancer, "TargetGroup": targets}},
@@ -89,6 +89,12 @@ func (s series) exists(t template, ours map[string][]string) bool {
 			if of[1] == "" {
 				value = strings.TrimSuffix(value, ">")
 			}
+			if listener := ofListener.FindStringSubmatch(value); listener != nil {
+				if !t.hasNamed("AWS::ElasticLoadBalancingV2::Listener", listener[1]) {
+					return false
+				}
+				continue
+			}
 			id, reference := strings.CutPrefix(value, "<")
 			if !reference || strings.ContainsAny(id, ".<>") || !t.hasNamed(of[0], id) {
 				return false
@@ -97,6 +103,9 @@ func (s series) exists(t template, ours map[string][]string) bool {
 		return true
 	})
 }
+
+// ofListener is how the CDK takes a load balancer's full name from the ARN of a listener.
+var ofListener = regexp.MustCompile(`^Fn::Select=1, Fn::Split=/, <(\w+)>/Fn::Select=2, Fn::Split=/, <\w+>/Fn::Select=3, Fn::Split=/, <\w+>$`)
 
 // hasNamed reports whether the template has a resource of a type and an ID.
 func (t template) hasNamed(kind, id string) bool {

@@ -168,21 +168,32 @@ func TestSynthesisBuildsTheSource(t *testing.T) {
 	}
 }
 
-// Who writes a blueprint reads what is wrong with it, not the stack of a program in Go.
-func TestSynthesisReportsFaultsWithoutStack(t *testing.T) {
+// Who writes an environment or a blueprint reads what is wrong with it at once: before the
+// functions are built, which takes minutes at first, and not the stack of a program in Go.
+func TestSynthesisReportsFaultsFirst(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	newFunctions(t, folder, "first", "intake", "step")
+	newFunctions(t, folder, "first", "intake", "step", "deploymentgroup")
+	write(t, folder, "functions/repair/main.go", "no Go program")
 	write(t, folder, "blueprint/blueprint.yaml", "name: shop\nsteps:\n  - name: database\n    kind: postgress\n")
-	cmd := exec.Command(os.Args[0])
-	cmd.Dir = folder
-	cmd.Env = append(os.Environ(), asInfra+"=build", "CDK_OUTDIR="+t.TempDir(), `CDK_CONTEXT_JSON={"deployhooks:blueprint":"blueprint"}`)
-	said, err := cmd.CombinedOutput()
-	if err == nil || !strings.Contains(string(said), "blueprint.yaml:4: steps[0] database.kind: there is no kind postgress: write postgres") {
-		t.Errorf("%v: the fault of the blueprint is not reported: %s", err, said)
-	}
-	if strings.Contains(string(said), "goroutine") {
-		t.Errorf("the fault is lost in a stack: %s", said)
+	write(t, folder, "infra/environment/production.yaml", "name: production\nregoin: eu-west-1\n")
+	for scenario, tt := range map[string]struct{ context, want string }{
+		"a blueprint":                    {`{"deployhooks:blueprint":"blueprint"}`, "blueprint.yaml:4: steps[0] database.kind: there is no kind postgress: write postgres"},
+		"an environment":                 {`{"deployhooks:environment":"production"}`, "infra/environment/production.yaml:2: regoin: unknown, so it would have no effect (it holds \"eu-west-1\"): write region"},
+		"an environment that is not one": {`{"deployhooks:environment":"prodution"}`, `there is no environment "prodution"`},
+		"an environment that is empty":   {`{"deployhooks:environment":""}`, "context key deployhooks:environment: got \"\": empty"},
+		"a setting":                      {`{"deployhooks:logLevel":"loud"}`, "context key deployhooks:logLevel"},
+	} {
+		cmd := exec.Command(os.Args[0])
+		cmd.Dir = folder
+		cmd.Env = append(os.Environ(), asInfra+"=build", "CDK_OUTDIR="+t.TempDir(), "CDK_CONTEXT_JSON="+tt.context)
+		said, err := cmd.CombinedOutput()
+		if err == nil || !strings.Contains(string(said), tt.want) || strings.Contains(string(said), "build the functions") {
+			t.Errorf("%s: %v: the fault is not reported, or late: %s", scenario, err, said)
+		}
+		if strings.Contains(string(said), "goroutine") {
+			t.Errorf("%s: the fault is lost in a stack: %s", scenario, said)
+		}
 	}
 }
 

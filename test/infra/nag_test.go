@@ -18,6 +18,7 @@ func justified() map[finding]string {
 		return finding{"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:" + service + ":<AWS::Region>:<AWS::AccountId>:" + resource + "]", policy}
 	}
 	all := tenantsJustified(anyOf)
+	maps.Copy(all, environmentJustified())
 	maps.Copy(all, map[finding]string{
 		{"AwsSolutions-IAM5[Resource::*]", repair}:                                "reads that AWS has no narrower resource for; TestStatementsNameResourcesOfTheirActions lists them",
 		anyOf(repair, "autoscaling", "autoScalingGroup:*:autoScalingGroupName/*"): "every deployment makes a group of a new name; the tag in scope narrows it",
@@ -61,6 +62,39 @@ func tenantsJustified(anyOf func(policy, service, resource string) finding) map[
 		all[finding{"AwsSolutions-SF1", id + "/Resource"}] = "the registry has every step and its error; the log has the errors of executions"
 	}
 	return all
+}
+
+// environmentJustified are those of the environment production.
+func environmentJustified() map[finding]string {
+	const (
+		service  = "production/Service-web/"
+		requests = "production/DeploymentGroups/Requests/Role/DefaultPolicy/Resource"
+	)
+	everything := func(role string) finding { return finding{"AwsSolutions-IAM5[Resource::*]", role} }
+	anyOf := func(role, kind, resource string) finding {
+		return finding{"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:" + kind + ":eu-west-1:<AWS::AccountId>:" + resource + "]", role}
+	}
+	const instances, replacements = service + "Role/DefaultPolicy/Resource", service + "ServiceRole/DefaultPolicy/Resource"
+	return map[finding]string{
+		{"AwsSolutions-AS3", service + "Seed"}:                                                                                               "every event of the group is in EventBridge, where the hooks take it; a release would copy a notification of this group, or not",
+		{"AwsSolutions-EC23", "production/LoadBalancer/SecurityGroup/Resource"}:                                                              "it is the load balancer of a public web application: port 443, and port 80 to send users there",
+		{"AwsSolutions-RDS11", "production/Database/Resource"}:                                                                               "the port is open to the security groups of services and of one function only; another number would hide nothing",
+		{"AwsSolutions-SMG4", "production/Database/Secret/Resource"}:                                                                         "services have connections and pools of this user; a rotation on a schedule fails those that do not read the secret again, so operators rotate it with a release",
+		{"AwsSolutions-S1", "production/AccessLogs/Resource"}:                                                                                "it is the bucket of logs",
+		{"AwsSolutions-S1", "production/Revisions/Resource"}:                                                                                 "who has read an object is CloudTrail's to log, where somebody wants data events",
+		{"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSCodeDeployRole]", service + "ServiceRole/Resource"}: "it follows what CodeDeploy does, which nobody else can know",
+
+		everything(instances):             "agents of Systems Manager and the token for ECR, which have no resource-level permissions (service authorization reference)",
+		everything(replacements):          "ec2:RunInstances on all that a launch makes, with this launch template only",
+		anyOf(replacements, "ec2", "*/*"): "tags of what a launch makes, while it is made only",
+		everything(requests):              "reads that AWS has no narrower resource for, and ec2:RunInstances with a launch template of this account only",
+		anyOf(requests, "autoscaling", "autoScalingGroup:*:autoScalingGroupName/*"):          "every deployment makes a group of a new name; tags narrow it",
+		anyOf(requests, "codedeploy", "deploymentgroup:*"):                                   "the tag of a copy names a deployment; which application it is of is not known before",
+		anyOf(requests, "codedeploy", "deploymentgroup:production-web/*"):                    "the deployment groups of the environment's own application",
+		anyOf(requests, "ec2", "*/*"):                                                        "tags of what a launch makes, while it is made only",
+		anyOf(requests, "ssm", "parameter/*"):                                                "which parameter has the image, the launch template says",
+		{"AwsSolutions-IAM5[Resource::<Revisions44E8601F.Arn>/production-web/*]", instances}: "revisions of its own service",
+	}
 }
 
 func TestNagFindsNothingUnjustified(t *testing.T) {

@@ -14,39 +14,61 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"deployhooks/infra/config"
+	"deployhooks/infra/environment/spec"
 	"deployhooks/pkg/drain"
 	"deployhooks/pkg/repair"
 )
 
-// The table of configuration keys in the README is between this marker and the
-// next heading. `go test ./test/infra -update` renews it.
-const (
-	tableBegins = "<!-- configuration: kept true by a test in test/infra -->\n"
-	tableEnds   = "\n### "
-)
-
+// The tables of what people can write, of context keys and of environment files, are in the
+// README between a marker and the next heading. `go test ./test/infra -update` renews them.
 func TestREADMEListsEveryKey(t *testing.T) {
 	t.Parallel()
+	testTable(t, "configuration", settingsTable())
+	testTable(t, "environment file", environmentTable())
+}
+
+func testTable(t *testing.T, of, want string) {
+	t.Helper()
+	begins, ends := "<!-- "+of+": kept true by a test in test/infra -->\n", "\n#"
 	path := filepath.Join("..", "..", "README.md")
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, rest, found := strings.Cut(string(b), tableBegins)
-	table, after, ends := strings.Cut(rest, tableEnds)
-	if !found || !ends {
-		t.Fatalf("%s has no configuration table: put %q where it belongs, before a heading", path, tableBegins)
+	before, rest, found := strings.Cut(string(b), begins)
+	table, after, ended := strings.Cut(rest, ends)
+	if !found || !ended {
+		t.Fatalf("%s has no table of the %s: put %q where it belongs, before a heading", path, of, begins)
 	}
-	want := "\n" + settingsTable()
+	want = "\n" + want
 	if *update {
-		if err := os.WriteFile(path, []byte(before+tableBegins+want+tableEnds+after), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(before+begins+want+ends+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
 	if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(table, "\n")); diff != "" {
-		t.Errorf("people configure what is not there, or do not learn what is; run `go test ./test/infra -update` (-code +README):\n%s", diff)
+		t.Errorf("people write what is not there, or do not learn what is; run `go test ./test/infra -update` (-code +README):\n%s", diff)
 	}
+}
+
+// environmentTable is the environment file in Markdown.
+func environmentTable() string {
+	var b strings.Builder
+	markdown := strings.NewReplacer("*", `\*`, "<", `\<`)
+	b.WriteString("| key | default | what it is | allowed |\n| --- | --- | --- | --- |\n")
+	for _, k := range spec.Keys() {
+		standard := ""
+		switch k.Default {
+		case "":
+		case "required":
+			standard = "required"
+		default:
+			standard = "`" + k.Default + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Path, standard, markdown.Replace(k.Purpose), markdown.Replace(k.Allowed))
+	}
+	return b.String()
 }
 
 // settingsTable is the configuration in Markdown.

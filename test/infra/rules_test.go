@@ -101,7 +101,7 @@ func TestEventsReachTheirRulesAndNoOther(t *testing.T) {
 // behind it, recorded ones among them, and the function says what it cannot read.
 func TestEveryMessageOfATopicReachesItsQueue(t *testing.T) {
 	t.Parallel()
-	queueOf := map[string]string{"Triggers": "RepairQueue", "Requests": "IntakeQueue"}
+	queueOf := map[string]string{"Triggers": "RepairQueue", "Requests": "IntakeQueue", "DeploymentGroupsTopic": "DeploymentGroupsRequestsQueue"}
 	for variant, template := range variants() {
 		found := 0
 		for id, s := range template.of("AWS::SNS::Subscription") {

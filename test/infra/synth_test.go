@@ -55,6 +55,8 @@ var (
 	refusals   map[string]string
 	findings   []finding
 	fleets     map[string]fleet // by scenario, see drainhook_test.go
+
+	environments map[string]template // the stacks of environments, see environment_test.go
 )
 
 // synthesis is what the second process hands over.
@@ -68,6 +70,8 @@ type synthesis struct {
 	Findings []finding
 	// Fleets are stacks of users that have a DrainHook.
 	Fleets map[string]fleet
+	// Environments are their stacks.
+	Environments map[string]template
 }
 
 // finding is what cdk-nag has against a resource.
@@ -190,6 +194,7 @@ func takeOver() (err error) {
 	intel, encrypted, twice = s.Intel, s.Encrypted, s.Twice
 	tenancy, tenancyNet = s.Tenancy, s.TenancyNet
 	warnings, refusals, findings, fleets = s.Warnings, s.Refusals, s.Findings, s.Fleets
+	environments = s.Environments
 	return nil
 }
 
@@ -197,7 +202,7 @@ func takeOver() (err error) {
 func synthesise(dir string) (err error) {
 	build := filepath.Join(dir, "build")
 	for architecture, machine := range map[string]elf.Machine{"arm64": elf.EM_AARCH64, "x86_64": elf.EM_X86_64} {
-		for _, function := range []string{"repair", "drain", "intake", "step"} {
+		for _, function := range []string{"repair", "drain", "intake", "step", "deploymentgroup"} {
 			if err := writeProgram(filepath.Join(build, architecture, function), machine); err != nil {
 				return err
 			}
@@ -239,10 +244,18 @@ func synthesise(dir string) (err error) {
 	if s.Findings, err = nag(build, filepath.Join(dir, "nag")); err != nil {
 		return err
 	}
+	var found []finding
+	if s.Environments, found, err = newEnvironments(dir, build); err != nil {
+		return err
+	}
+	s.Findings = append(s.Findings, found...)
 	if s.Refusals, err = refuse(dir, build); err != nil {
 		return err
 	}
 	if s.Fleets, err = newFleets(); err != nil {
+		return err
+	}
+	if err := addDeploymentGroups(s.Fleets, build); err != nil {
 		return err
 	}
 	b, err := json.Marshal(s)
@@ -289,23 +302,34 @@ func nag(build, out string) ([]finding, error) {
 	app.Synth(nil)
 	var found []finding
 	for _, stack := range []string{config.HooksName, config.TenantsName} {
-		b, err := os.ReadFile(filepath.Join(out, stack+".metadata.json"))
+		against, err := findingsOf(out, stack)
 		if err != nil {
 			return nil, err
 		}
-		var metadata map[string][]struct {
-			Type string
-			Data any
-		}
-		if err := json.Unmarshal(b, &metadata); err != nil {
-			return nil, err
-		}
-		for construct, entries := range metadata {
-			for _, entry := range entries {
-				text, ok := entry.Data.(string)
-				if rule, _, cut := strings.Cut(text, ": "); ok && cut && strings.HasPrefix(rule, "AwsSolutions-") {
-					found = append(found, finding{rule, strings.TrimPrefix(strings.TrimPrefix(construct, "/"+stack+"/"), "Default/")})
-				}
+		found = append(found, against...)
+	}
+	return found, nil
+}
+
+// findingsOf are cdk-nag's against one stack of a cloud assembly.
+func findingsOf(out, stack string) ([]finding, error) {
+	b, err := os.ReadFile(filepath.Join(out, stack+".metadata.json"))
+	if err != nil {
+		return nil, err
+	}
+	var metadata map[string][]struct {
+		Type string
+		Data any
+	}
+	if err := json.Unmarshal(b, &metadata); err != nil {
+		return nil, err
+	}
+	var found []finding
+	for construct, entries := range metadata {
+		for _, entry := range entries {
+			text, ok := entry.Data.(string)
+			if rule, _, cut := strings.Cut(text, ": "); ok && cut && strings.HasPrefix(rule, "AwsSolutions-") {
+				found = append(found, finding{rule, strings.TrimPrefix(strings.TrimPrefix(construct, "/"+stack+"/"), "Default/")})
 			}
 		}
 	}

@@ -25,17 +25,21 @@ type resource struct {
 	Type                string
 	Properties          map[string]any
 	DeletionPolicy      string
+	DependsOn           []string
 	UpdateReplacePolicy string
 }
 
 // newTemplate is what the CDK made, in plain values.
 func newTemplate(from map[string]any) (template, error) {
-	var t template
 	b, err := json.Marshal(from)
 	if err != nil {
-		return t, err
+		return template{}, err
 	}
-	t.Whole = b
+	return readTemplate(b)
+}
+
+func readTemplate(b []byte) (template, error) {
+	t := template{Whole: b}
 	return t, json.Unmarshal(b, &t)
 }
 

@@ -10,7 +10,7 @@ import (
 // added here is held to the same. Stacks of users, which are in fleets, are not
 // among them.
 func variants() map[string]template {
-	return map[string]template{
+	all := map[string]template{
 		"hooks":              plain,
 		"hooks-configured":   configured,
 		"hooks-planning":     planning,
@@ -21,6 +21,10 @@ func variants() map[string]template {
 		"tenants":            tenancy,
 		"tenants-configured": tenancyNet,
 	}
+	for name, t := range environments {
+		all["environment-"+name] = t
+	}
+	return all
 }
 
 // given are the resources of variants that their test makes and hands to a

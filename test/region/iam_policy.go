@@ -37,7 +37,7 @@ type policyCondition struct {
 var conditionKeys = []string{
 	"aws:resourcetag/", "aws:requesttag/", "autoscaling:resourcetag/", "ssm:resourcetag/", "iam:passedtoservice",
 	"aws:principalaccount", "aws:resourceaccount", "aws:requestedregion", "events:source", "events:detail-type",
-	"autoscaling:trafficsourceidentifiers",
+	"autoscaling:trafficsourceidentifiers", "aws:tagkeys", "ec2:launchtemplate", "ec2:createaction",
 }
 
 // stringOrList is how policies write lists of one.

@@ -15,7 +15,7 @@ import (
 // fields are the keys of an environment file, in the order in which people read them.
 func fields(e *Environment) []field {
 	return []field{
-		{"name", required, "what the names of the environment's stacks and resources begin with", label(&e.Name)},
+		{"name", required, "what the names of the environment's stacks and resources begin with; another name is another environment", label(&e.Name)},
 		{"account", "", "the account that it is in; none means that of the credentials", account(&e.Account)},
 		{"region", required, "the region that it is in", pattern(&e.Region, "a region, such as eu-west-1", `^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$`, "not a region")},
 		{"protected", "true", "whether the load balancer and the database are kept from being deleted, by a destroy too", boolean(&e.Protected)},
@@ -32,7 +32,7 @@ func fields(e *Environment) []field {
 
 func networkFields(n *Network) []field {
 	return []field{
-		{"cidr", required, "the VPC's addresses, which no other environment of the folder has", text(&n.CIDR, "a private IPv4 range of /16 to /22, such as 10.10.0.0/16, and not of 172.17.0.0/16, which AWS services use", addresses)},
+		{"cidr", required, "the VPC's addresses, fixed once deployed, which no other environment of the folder has", text(&n.CIDR, "a private IPv4 range of /16 to /22, such as 10.10.0.0/16, and not of 172.17.0.0/16, which AWS services use", addresses)},
 		{"zones", required, "the Availability Zones; add one at the end, so that the subnets of the others stay", texts(&n.Zones, "letters, such as [a, b, c]", 2, MaxZones, zone)},
 		{"natGateways", "1", "how many NAT gateways there are; with fewer than zones, the loss of a zone may cut instances in others off the internet", between(&n.NATGateways, 1, MaxZones).and(", at most one for each zone")},
 	}
@@ -50,8 +50,8 @@ func domainFields(d *Domain) []field {
 func serviceFields(s *Service) []field {
 	return []field{
 		{"hosts", required, "the host names that are routed to it", texts(&s.Hosts, "host names, each the domain's or below it and of one service", 1, 5, host)}, // 5 values in a rule (ALB guide, "Quotas")
-		{"zones", "", "the zones that instances run in; none means all of the network", texts(&s.Zones, "zones of the network", 1, MaxZones, zone)},
-		{"port", "8080", "where instances listen for HTTP", between(&s.Port, 1, 65535)},
+		{"zones", "", "the zones that instances run in, fixed once deployed; none means all of the network, so write them out before you add one to the network", texts(&s.Zones, "zones of the network", 1, MaxZones, zone)},
+		{"port", "8080", "where instances listen for HTTP, fixed once deployed", between(&s.Port, 1, 65535)},
 		{"healthCheckPath", "/", "what instances answer with 200 when they can serve", pattern(&s.HealthCheckPath, "a path of at most 1000 characters", `^/[!-~]{0,999}$`, "not a path")},
 		{"instanceType", required, "the type of the instances", pattern(&s.InstanceType, "an EC2 instance type, such as t4g.small", `^[a-z][a-z0-9-]*\.[a-z0-9-]+$`, "not an instance type")},
 		{"image", "", "the SSM parameter of the machine image; none means Amazon Linux 2023 for the type's architecture", pattern(&s.Image, "the name of an SSM parameter", `^(/[A-Za-z0-9_.-]+)+$`, "not the name of a parameter")},

@@ -42,7 +42,8 @@ func apis() []api {
 		{wire.AutoScaling, func(c aws.Config) any { return autoscaling.NewFromConfig(c) }, []string{
 			"DescribeAutoScalingGroups", "DescribeTrafficSources", "AttachTrafficSources",
 			"ResumeProcesses", "DescribeLifecycleHooks", "PutLifecycleHook",
-			"DescribeAutoScalingInstances", "CompleteLifecycleAction", "RecordLifecycleActionHeartbeat"}},
+			"DescribeAutoScalingInstances", "CompleteLifecycleAction", "RecordLifecycleActionHeartbeat",
+			"UpdateAutoScalingGroup", "DeleteAutoScalingGroup", "CreateOrUpdateTags", "PutScalingPolicy", "DescribePolicies", "DeletePolicy"}},
 		{wire.ELB, func(c aws.Config) any { return elasticloadbalancing.NewFromConfig(c) }, []string{
 			"DescribeLoadBalancers", "DescribeLoadBalancerAttributes", "DescribeInstanceHealth",
 			"RegisterInstancesWithLoadBalancer", "DeregisterInstancesFromLoadBalancer"}},
@@ -51,7 +52,9 @@ func apis() []api {
 			"RegisterTargets", "DeregisterTargets"}},
 		{wire.CodeDeploy, func(c aws.Config) any { return codedeploy.NewFromConfig(c) }, []string{
 			"GetDeployment", "GetDeploymentGroup", "ListDeployments",
-			"ListApplications", "ListDeploymentGroups", "BatchGetDeploymentGroups"}},
+			"ListApplications", "ListDeploymentGroups", "BatchGetDeploymentGroups",
+			"CreateDeploymentGroup", "UpdateDeploymentGroup", "DeleteDeploymentGroup", "BatchGetDeployments", "StopDeployment",
+			"ListTagsForResource", "TagResource", "UntagResource"}},
 		{wire.SSM, func(c aws.Config) any { return ssm.NewFromConfig(c) }, []string{
 			"PutParameter", "SendCommand", "ListCommands", "ListCommandInvocations"}},
 		{wire.SNS, func(c aws.Config) any { return sns.NewFromConfig(c) }, []string{"Publish"}},

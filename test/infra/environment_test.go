@@ -1,0 +1,339 @@
+package infra
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
+	"github.com/google/go-cmp/cmp"
+
+	"deployhooks/infra/config"
+	"deployhooks/infra/environment/spec"
+	"deployhooks/infra/program"
+)
+
+// environment returns the template of a stack of an environment: -hooks, -tenants, or
+// nothing for that of the environment itself.
+func environment(name, kind string) template {
+	t, ok := environments[name+kind]
+	if !ok {
+		panic("no stack " + name + kind)
+	}
+	return t
+}
+
+const environmentFolder = "../../" + spec.Folder
+
+// newEnvironments synthesises the environments as the infra program does: those that are
+// shipped, one with every key and tenants, and production after what an operator may
+// change at any time.
+func newEnvironments(dir, build string) (map[string]template, []finding, error) {
+	changed, err := changedProduction(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	made := map[string]template{}
+	var found []finding
+	for name, v := range map[string]struct {
+		file     string
+		settings map[string]any
+		nag      bool
+	}{
+		"training":   {filepath.Join(environmentFolder, "training.yaml"), nil, false},
+		"production": {filepath.Join(environmentFolder, "production.yaml"), nil, true},
+		"staging":    {"../../infra/environment/spec/testdata/everything.yaml", tenantSettings(), false},
+		"changed":    {changed, nil, false},
+	} {
+		given := map[string]any{config.Prefix + config.EnvironmentKey: v.file}
+		for key, value := range v.settings {
+			given[key] = value
+		}
+		deployment, err := program.Read(given)
+		if err != nil {
+			return nil, nil, err
+		}
+		out := filepath.Join(dir, "environment-"+name)
+		app := newApp(out)
+		deployment.AddStacks(app, build)
+		if v.nag {
+			awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(nil), nil)
+		}
+		app.Synth(nil)
+		if err := readEnvironment(made, name, out); err != nil {
+			return nil, nil, err
+		}
+		if v.nag {
+			stack := config.EnvironmentStack(name)
+			against, err := findingsOf(out, stack)
+			if err != nil {
+				return nil, nil, err
+			}
+			for _, f := range against {
+				found = append(found, finding{f.Rule, name + "/" + f.Resource})
+			}
+		}
+	}
+	return made, found, nil
+}
+
+// readEnvironment reads the templates of a cloud assembly.
+func readEnvironment(made map[string]template, name, out string) error {
+	files, err := filepath.Glob(filepath.Join(out, "*.template.json"))
+	if err != nil || len(files) < 2 {
+		return fmt.Errorf("read the stacks of %s: %v %w", name, files, err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		// The place is written as in stacks that can be anywhere, so that the same tests read
+		// them. Tools get the template as it is.
+		anywhere := regexp.MustCompile(`(:)(eu-west-1|eu-central-1)(:|")`).ReplaceAll(b, []byte("${1}<Region>${3}"))
+		t, err := readTemplate(bytes.ReplaceAll(anywhere, []byte("123456789012"), []byte("<AccountId>")))
+		if err != nil {
+			return err
+		}
+		t.Whole = b
+		stack := strings.TrimSuffix(filepath.Base(file), ".template.json")
+		kind := ""
+		for _, k := range []string{"-hooks", "-tenants"} {
+			if strings.HasSuffix(stack, k) {
+				kind = k
+			}
+		}
+		made[name+kind] = t
+	}
+	return nil
+}
+
+// changedProduction is production's file after ordinary changes.
+func changedProduction(dir string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(environmentFolder, "production.yaml"))
+	if err != nil {
+		return "", err
+	}
+	all := string(text)
+	for old, replacement := range map[string]string{
+		"minInstances: 3":                "minInstances: 6",
+		"maxInstances: 12":               "maxInstances: 40",
+		"targetCpuPercent: 50":           "targetCpuPercent: 40",
+		"m7g.large\n":                    "m8g.xlarge\n",
+		"deregistrationDelaySeconds: 60": "deregistrationDelaySeconds: 300",
+		"terminationWaitMinutes: 60":     "terminationWaitMinutes: 5\n    healthCheckPath: /ready\n    image: /images/web-arm64",
+		"[example.com, www.example.com]": "[example.com, www.example.com, shop.example.com]",
+		"retentionDays: 90":              "retentionDays: 120",
+		"storageGiB: 100\n":              "storageGiB: 200\n",
+		"services:\n":                    "services:\n  search:\n    hosts: [search.example.com]\n    instanceType: t4g.small\n    minInstances: 2\n    maxInstances: 4\n",
+		"hostedZoneId":                   "certificateArn: arn:aws:acm:eu-west-1:123456789012:certificate/0\n  hostedZoneId",
+	} {
+		if !strings.Contains(all, old) {
+			return "", errors.New("production.yaml does not have " + old)
+		}
+		all = strings.Replace(all, old, replacement, 1)
+	}
+	file := filepath.Join(dir, "changed.yaml")
+	return file, os.WriteFile(file, []byte(all), 0o644)
+}
+
+// CodeDeploy deletes the Auto Scaling group of the template after the first release. An
+// update of a group that is gone fails, and the whole stack rolls back.
+func TestNoOrdinaryChangeTouchesTheFirstAutoScalingGroup(t *testing.T) {
+	t.Parallel()
+	before, after := environment("production", ""), environment("changed", "")
+	for kind, prefix := range map[string]string{"AWS::AutoScaling::AutoScalingGroup": "ServicewebSeed", "AWS::AutoScaling::LifecycleHook": "ServicewebDrain"} {
+		if diff := cmp.Diff(before.only(kind, prefix).Properties, after.only(kind, prefix).Properties); diff != "" {
+			t.Errorf("after a release nobody can deploy the stack any more (-before +after):\n%s", diff)
+		}
+	}
+	seed := before.only("AWS::AutoScaling::AutoScalingGroup", "ServicewebSeed").Properties
+	if words(at(seed, "LaunchTemplate", "Version")) != "1" || seed["AutoScalingGroupName"] != nil || seed["DesiredCapacity"] != nil {
+		t.Errorf("the first group follows the launch template, or has a name or a size: %v", seed)
+	}
+	group := after.only("Custom::BlueGreenDeploymentGroup", "Serviceweb").Properties
+	for property, want := range map[string]string{
+		"MinSize": "6", "MaxSize": "40", "TargetCPUPercent": "40", "TerminationWaitMinutes": "5",
+		"LaunchTemplateVersion": "<ServicewebTemplate.LatestVersionNumber>", "AutoScalingGroup": "<ServicewebSeed>",
+	} {
+		if got := words(group[property]); got != want {
+			t.Errorf("%s of the current group becomes %s, want %s", property, got, want)
+		}
+	}
+}
+
+// A load balancer's rules cannot swap priorities in one update, so none may change.
+func TestAnotherServiceMovesNoRule(t *testing.T) {
+	t.Parallel()
+	before, after := environment("production", ""), environment("changed", "")
+	rule := func(in template) any {
+		return in.only("AWS::ElasticLoadBalancingV2::ListenerRule", "Serviceweb").Properties["Priority"]
+	}
+	if rule(before) != rule(after) {
+		t.Errorf("the priority of web changes from %v to %v when another service is added", rule(before), rule(after))
+	}
+}
+
+// Only one process asks for the group's instances: CloudFormation deletes the custom
+// resource, and with it the copies, before what they need, and makes it after.
+func TestDeploymentGroupComesAfterWhatInstancesNeed(t *testing.T) {
+	t.Parallel()
+	production := environment("production", "")
+	needs := production.only("Custom::BlueGreenDeploymentGroup", "Serviceweb").DependsOn
+	for _, prefix := range []string{"ServicewebRoleDefaultPolicy", "ServicewebRule", "ServicewebDrainHook", "VpcPrivateSubnet1DefaultRoute", "DeploymentGroupsRequestsRoleDefaultPolicy"} {
+		if !slices.ContainsFunc(needs, func(id string) bool { return strings.HasPrefix(id, prefix) }) {
+			t.Errorf("the first instances start, or the last stop, without %s", prefix)
+		}
+	}
+}
+
+// Instances of another environment, or of nobody's, are out of scope.
+func TestHooksOfAnEnvironmentKeepToIt(t *testing.T) {
+	t.Parallel()
+	for function, variable := range map[string]string{"Repair": "TAG", "Drain": "TAG"} {
+		if got := environment("production", "-hooks").environment(function)[variable]; got != spec.Tag+"=production" {
+			t.Errorf("%s acts on what has the tag %q", function, got)
+		}
+	}
+	seed := environment("production", "").only("AWS::AutoScaling::AutoScalingGroup", "ServicewebSeed").Properties
+	if tags := words(seed["Tags"]); !strings.Contains(tags, "Key="+spec.Tag+" PropagateAtLaunch=true Value=production") {
+		t.Errorf("no hook acts on the groups of the environment, which have the tags %s", tags)
+	}
+}
+
+func TestInstancesOfTrainingAreInOneZone(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]int{"training": 1, "production": 3} {
+		seed := environment(name, "").only("AWS::AutoScaling::AutoScalingGroup", "ServicewebSeed").Properties
+		if got := len(asList(seed["VPCZoneIdentifier"])); got != want {
+			t.Errorf("instances of %s are in %d zones, want %d", name, got, want)
+		}
+	}
+	if got := len(environment("production", "").of("AWS::EC2::NatGateway")); got != 3 {
+		t.Errorf("production has %d NAT gateways: the loss of a zone cuts instances in others off", got)
+	}
+}
+
+// Subnets keep their addresses when a zone is added: CloudFormation would replace them,
+// with all that is in them.
+func TestAnotherZoneMovesNoSubnet(t *testing.T) {
+	t.Parallel()
+	subnets := func(name string) map[string]string {
+		all := map[string]string{}
+		for id, r := range environment(name, "").of("AWS::EC2::Subnet") {
+			_, host, _ := strings.Cut(words(r.Properties["CidrBlock"]), ".")
+			_, all[id], _ = strings.Cut(host, ".")
+		}
+		return all
+	}
+	two, three := subnets("training"), subnets("production") // both of a /16
+	for id, addresses := range two {
+		if three[id] != addresses {
+			t.Errorf("%s has %s with two zones, and %s with three", id, addresses, three[id])
+		}
+	}
+}
+
+// What users send is never read or changed on the way, and what they must not send never
+// arrives.
+func TestLoadBalancerSpeaksHTTPSOnly(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"training", "production", "staging"} {
+		in := environment(name, "")
+		https, http := listener(in, "443"), listener(in, "80")
+		if got := words(https["SslPolicy"]); got != "ELBSecurityPolicy-TLS13-1-2-Res-2021-06" {
+			t.Errorf("%s: the TLS policy is %s", name, got)
+		}
+		if got := words(https["DefaultActions"]); !strings.Contains(got, "StatusCode=404") {
+			t.Errorf("%s: an unknown host gets %s", name, got)
+		}
+		if got := words(http["DefaultActions"]); !strings.Contains(got, "Port=443 Protocol=HTTPS StatusCode=HTTP_301") {
+			t.Errorf("%s: HTTP gets %s", name, got)
+		}
+		attributes := words(in.only("AWS::ElasticLoadBalancingV2::LoadBalancer", "").Properties["LoadBalancerAttributes"])
+		for _, want := range []string{"drop_invalid_header_fields.enabled Value=true", "access_logs.s3.enabled Value=true"} {
+			if !strings.Contains(attributes, want) {
+				t.Errorf("%s: the load balancer has no %s", name, want)
+			}
+		}
+	}
+}
+
+// listener is the load balancer's at a port.
+func listener(in template, port string) map[string]any {
+	for _, r := range in.of("AWS::ElasticLoadBalancingV2::Listener") {
+		if words(r.Properties["Port"]) == port {
+			return r.Properties
+		}
+	}
+	panic("no listener at port " + port)
+}
+
+// A mistake cannot delete production's data, and a person can delete training.
+func TestProtectionFollowsTheFile(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{"training": false, "production": true} {
+		in := environment(name, "")
+		attributes := words(in.only("AWS::ElasticLoadBalancingV2::LoadBalancer", "").Properties["LoadBalancerAttributes"])
+		if got := strings.Contains(attributes, "deletion_protection.enabled Value=true"); got != want {
+			t.Errorf("%s: the load balancer's protection is %v", name, got)
+		}
+		database := in.only("AWS::RDS::DBInstance", "Database")
+		if database.Properties["DeletionProtection"] != want || database.DeletionPolicy != "Snapshot" {
+			t.Errorf("%s: the database's protection is %v, and at its end: %s", name, database.Properties["DeletionProtection"], database.DeletionPolicy)
+		}
+	}
+}
+
+// Whoever reads a launch template or user data finds no secret; instances may read that of
+// their database, and nothing of another service's.
+func TestSecretsReachServicesByPermission(t *testing.T) {
+	t.Parallel()
+	staging := environment("staging", "")
+	for id, r := range staging.of("AWS::EC2::LaunchTemplate") {
+		if data := words(at(r.Properties, "LaunchTemplateData", "UserData")); strings.Contains(data, "resolve:") || strings.Contains(strings.ToLower(data), "password") {
+			t.Errorf("%s has a secret in its user data: %s", id, data)
+		}
+	}
+	for service, other := range map[string]string{"web": "searchapi", "searchapi": "web"} {
+		var secrets, objects []string
+		for _, s := range staging.permissions("Service" + service + "RoleDefault") {
+			if slices.Contains(s.Actions, "secretsmanager:GetSecretValue") {
+				secrets = append(secrets, s.Resources...)
+			}
+			if slices.Contains(s.Actions, "s3:GetObject") {
+				objects = append(objects, s.Resources...)
+			}
+			if strings.Contains(strings.Join(s.Resources, " "), "Images"+other) {
+				t.Errorf("%s pulls the images of %s", service, other)
+			}
+		}
+		if len(secrets) != 1 || !strings.HasPrefix(secrets[0], "<DatabaseSecretAttachment") {
+			t.Errorf("%s reads the secrets %v", service, secrets)
+		}
+		name := map[string]string{"web": "web", "searchapi": "search-api"}[service]
+		if want := []string{"<Revisions.Arn>/staging-" + name + "/*"}; !slices.Equal(objects, want) {
+			t.Errorf("%s reads revisions %v, want %v", service, objects, want)
+		}
+	}
+}
+
+// The worker that makes tenants' databases runs where the database lets it in.
+func TestTenantsReachTheDatabaseOfTheirEnvironment(t *testing.T) {
+	t.Parallel()
+	network := words(environment("staging", "-tenants").only("AWS::Lambda::Function", "DatabaseFunction").Properties["VpcConfig"])
+	if strings.Count(network, "PrivateSubnet") != 3 || !strings.Contains(network, "DatabaseClients") {
+		t.Errorf("the worker of class database runs in %s", network)
+	}
+	ingress := words(environment("staging", "").only("AWS::EC2::SecurityGroupIngress", "DatabaseSecurityGroupfromdeployhooksstagingDatabaseClients").Properties)
+	if !strings.Contains(ingress, "<DatabaseClients.GroupId>") {
+		t.Errorf("the database lets in %s", ingress)
+	}
+}
