@@ -107,7 +107,7 @@ check: need-go need-node ## Everything a change must pass: format, vet, staticch
 .PHONY: soak
 soak: need-go ## Play random schedules from new seeds, for some minutes (ARGS=-rapid.checks=1000)
 	$(call first-run,Building the scenarios)
-	@go test -count=1 -timeout 2h -run '^TestRandom' ./test/repair ./test/drain ./test/environment ./test/tenant ./pkg/tenant/intake -args -rapid.seed=0 $(or $(ARGS),-rapid.checks=500)
+	@go test -count=1 -timeout 2h -run '^TestRandom' ./test/repair ./test/drain ./test/deploymentgroup ./test/environment ./test/tenant ./pkg/tenant/intake -args -rapid.seed=0 $(or $(ARGS),-rapid.checks=500)
 
 .PHONY: bench
 bench: need-go need-node ## Measure the budgets; writes build/bench/report.json

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,7 +25,18 @@ import (
 )
 
 //go:embed ministack.py
-var launcher string
+var ministack string
+
+//go:embed environment.py
+var environmentTypes string
+
+// launcher starts MiniStack, changed.
+func launcher() string {
+	return ministack + environmentTypes + "\nfrom ministack.app import main\n\nmain()\n"
+}
+
+//go:embed ask.py
+var ask string
 
 // cdkPackage is the CDK's command line. Newer is not better: 3.0.0 was
 // published by accident and rejects what the library writes.
@@ -82,15 +94,16 @@ func startCloud(ctx context.Context, w *runner, regionURL string, t *tenants) (*
 	for _, service := range simulated() {
 		env = append(env, "AWS_ENDPOINT_URL_"+service+"="+regionURL)
 	}
-	ministack, err := w.start("ministack", env, w.tool("python"), "-c", launcher)
+	env = append(env, "ACCEPTED_TYPES="+strings.Join(acceptedTypes(), ","), "REGION_TYPES="+strings.Join(regionTypes(), ","))
+	server, err := w.start("ministack", env, w.tool("python"), "-c", launcher())
 	if err != nil {
 		return nil, err
 	}
-	ministack.beforeStop = c.endFunctions
+	server.beforeStop = c.endFunctions
 	return c, eventually(ctx, time.Minute, "MiniStack answers", func() (bool, error) {
 		select {
-		case <-ministack.done:
-			return false, fmt.Errorf("MiniStack has ended (%v):\n%s", ministack.err, tail(w.log("ministack"), 20))
+		case <-server.done:
+			return false, fmt.Errorf("MiniStack has ended (%v):\n%s", server.err, tail(w.log("ministack"), 20))
 		default:
 		}
 		return answers(ctx, c.url+"/_ministack/health"), nil
@@ -129,13 +142,41 @@ func freePort() (string, error) {
 	return port, errors.Join(err, l.Close())
 }
 
-// cdk runs the CDK's command line on the app of cdk.json.
+// cdk runs the CDK's command line.
 func (c *cloud) cdk(ctx context.Context, log string, args ...string) (string, error) {
 	args = append([]string{"--yes", cdkPackage}, args...)
-	args = append(args, "--output", filepath.Join(c.w.tmp, "cdk.out"), "--ci", "--no-notices",
-		// Every command runs the app.
-		"-c", config.Prefix+"architecture="+architecture(), "-c", config.Prefix+"blueprint="+c.blueprint, "-c", config.Prefix+"removalDelayHours=0")
-	return c.w.run(ctx, log, c.env, "npx", args...)
+	return c.w.run(ctx, log, c.env, "npx", append(args, "--ci", "--no-notices")...)
+}
+
+// cdkDeploy deploys what the app of cdk.json makes of settings, and reads the outputs, by
+// stack. The cloud assembly is written to a folder for the time of the run.
+func (c *cloud) cdkDeploy(ctx context.Context, folder string, settings map[string]string) (outputs map[string]map[string]string, said string, err error) {
+	file := filepath.Join(c.w.tmp, folder+".json")
+	args := []string{"deploy", "--all", "--require-approval", "never", "--progress", "events", "--outputs-file", file, "--output", c.assembly(folder),
+		"-c", config.Prefix + "architecture=" + architecture()}
+	for key, value := range settings {
+		args = append(args, "-c", config.Prefix+key+"="+value)
+	}
+	if said, err = c.cdk(ctx, "deploy", args...); err != nil {
+		return nil, "", err
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := json.Unmarshal(b, &outputs); err != nil {
+		return nil, "", fmt.Errorf("read %s: %w", file, err)
+	}
+	return outputs, said, nil
+}
+
+// assembly is a cloud assembly of this run.
+func (c *cloud) assembly(folder string) string { return filepath.Join(c.w.tmp, folder) }
+
+// cdkDestroy removes the stacks that were deployed from a cloud assembly.
+func (c *cloud) cdkDestroy(ctx context.Context, folder string) error {
+	_, err := c.cdk(ctx, "destroy", "destroy", "--all", "--force", "--app", c.assembly(folder))
+	return err
 }
 
 func (c *cloud) bootstrap(ctx context.Context) (string, error) {
@@ -143,25 +184,19 @@ func (c *cloud) bootstrap(ctx context.Context) (string, error) {
 	return "", err
 }
 
+// hooksAssembly is the folder of the assembly of the hooks and the tenants.
+const hooksAssembly = "cdk.out"
+
 // deploy deploys both stacks and reads their outputs. A terminating instance leaves a
 // target group that its Auto Scaling group does not know of, and runs a command.
 func (c *cloud) deploy(ctx context.Context, sweepEveryMinutes int) (string, error) {
-	file := filepath.Join(c.w.tmp, "outputs.json")
-	said, err := c.cdk(ctx, "deploy", "deploy", "--all", "--require-approval", "never", "--progress", "events", "--outputs-file", file,
-		"-c", fmt.Sprintf("%srepairSweepMinutes=%d", config.Prefix, sweepEveryMinutes),
-		"-c", fmt.Sprintf("%sdrainSweepMinutes=%d", config.Prefix, sweepEveryMinutes),
-		"-c", fmt.Sprintf("%sdrainShortestHookSeconds=%d", config.Prefix, heartbeatSeconds),
-		"-c", config.Prefix+"drainTargetGroups="+unattached, "-c", config.Prefix+"drainCommand="+shutdown)
+	outputs, said, err := c.cdkDeploy(ctx, hooksAssembly, map[string]string{
+		"blueprint": c.blueprint, "removalDelayHours": "0",
+		"repairSweepMinutes": strconv.Itoa(sweepEveryMinutes), "drainSweepMinutes": strconv.Itoa(sweepEveryMinutes),
+		"drainShortestHookSeconds": strconv.Itoa(heartbeatSeconds), "drainTargetGroups": unattached, "drainCommand": shutdown,
+	})
 	if err != nil {
 		return "", err
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return "", err
-	}
-	var outputs map[string]map[string]string
-	if err := json.Unmarshal(b, &outputs); err != nil {
-		return "", fmt.Errorf("read %s: %w", file, err)
 	}
 	all := outputs[config.TenantsName]
 	maps.Copy(all, outputs[config.HooksName]) // both have a dashboard, which nobody asks for here
@@ -169,6 +204,44 @@ func (c *cloud) deploy(ctx context.Context, sweepEveryMinutes int) (string, erro
 		c.outputs = all // later ones are the same, and others may read these now
 	}
 	return said, nil
+}
+
+// question is one thing to ask the local cloud: an operation in the names of botocore, and
+// what of the answer is wanted.
+type question struct {
+	service, operation string
+	parameters         map[string]string
+	query              string
+}
+
+// ask asks several things at once, and decodes each answer.
+func (c *cloud) ask(ctx context.Context, questions []question, answers ...any) error {
+	var all [][]any
+	for _, q := range questions {
+		parameters := q.parameters
+		if parameters == nil {
+			parameters = map[string]string{}
+		}
+		all = append(all, []any{q.service, q.operation, parameters, q.query})
+	}
+	b, err := json.Marshal(all)
+	if err != nil {
+		return err
+	}
+	out, err := c.w.run(ctx, "aws", c.env, c.w.tool("python"), "-c", ask, string(b))
+	if err != nil {
+		return err
+	}
+	var raw []json.RawMessage
+	if err := json.Unmarshal([]byte(out), &raw); err != nil || len(raw) != len(answers) {
+		return fmt.Errorf("the answer to %s is %q: %w", b, out, err)
+	}
+	for i := range raw {
+		if err := json.Unmarshal(raw[i], answers[i]); err != nil {
+			return fmt.Errorf("the answer to %v is %q: %w", all[i], raw[i], err)
+		}
+	}
+	return nil
 }
 
 // aws runs the AWS CLI, which is not the SDK that the functions use, and

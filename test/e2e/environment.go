@@ -42,12 +42,18 @@ type environment struct {
 	published int      // how many publications have been passed on
 	notified  int      // how many messages of the hook's own queue have been
 
+	roles struct {
+		mu    sync.Mutex
+		known map[string]bool // by access key ID
+	}
+
 	stopTime func()
 }
 
 // newEnvironment builds the region and starts the local cloud.
 func newEnvironment(ctx context.Context, w *runner) (*environment, error) {
 	e := &environment{w: w, region: region.New(region.Options{}), deployments: map[string]string{}}
+	e.roles.known = map[string]bool{}
 	err := w.step("Simulate a region with three services behind load balancers", func() (string, error) {
 		// The functions take the time from the machine's clock. A release takes
 		// a minute or two of virtual time, so this lets it end about now.
@@ -65,9 +71,10 @@ func newEnvironment(ctx context.Context, w *runner) (*environment, error) {
 			return "", err
 		}
 		e.handler = newHandler(e.region)
-		e.server = &http.Server{Handler: e.handler, ReadHeaderTimeout: time.Minute}
+		e.server = &http.Server{Handler: e.enforcing(e.handler), ReadHeaderTimeout: time.Minute}
 		go func() { _ = e.server.Serve(listener) }() // ends with close
 		e.addUnattached()
+		e.addTrainingTargets()
 		return e.url(listener), nil
 	})
 	if err != nil {

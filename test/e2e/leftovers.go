@@ -3,14 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"golang.org/x/sync/errgroup"
 
 	"deployhooks/infra/config"
 )
@@ -18,8 +16,7 @@ import (
 // destroy removes the stacks and sees what is left.
 func (e *environment) destroy(ctx context.Context) error {
 	err := e.w.step("Remove both stacks (cdk destroy)", func() (string, error) {
-		_, err := e.cloud.cdk(ctx, "destroy", "destroy", "--all", "--force", "--app", filepath.Join(e.w.tmp, "cdk.out"))
-		return "", err
+		return "", e.cloud.cdkDestroy(ctx, hooksAssembly)
 	})
 	if err != nil {
 		return err
@@ -40,40 +37,39 @@ func (e *environment) destroy(ctx context.Context) error {
 
 // left lists everything in the account that bears the stacks' names.
 func (e *environment) left(ctx context.Context) ([]string, error) {
-	kinds := []struct {
-		kind, query string
-		list        []string
-	}{
-		{"stack", "Stacks[].StackName", []string{"cloudformation", "describe-stacks"}},
-		{"queue", "QueueUrls", []string{"sqs", "list-queues"}},
-		{"topic", "Topics[].TopicArn", []string{"sns", "list-topics"}},
-		{"subscription", "Subscriptions[].TopicArn", []string{"sns", "list-subscriptions"}},
-		{"rule", "Rules[].Name", []string{"events", "list-rules"}},
-		{"schedule", "Schedules[].Name", []string{"scheduler", "list-schedules"}},
-		{"function", "Functions[].FunctionName", []string{"lambda", "list-functions"}},
-		{"event source mapping", "EventSourceMappings[].EventSourceArn", []string{"lambda", "list-event-source-mappings"}},
-		{"log group", "logGroups[].logGroupName", []string{"logs", "describe-log-groups"}},
-		{"alarm", "MetricAlarms[].AlarmName", []string{"cloudwatch", "describe-alarms"}},
-		{"dashboard", "DashboardEntries[].DashboardName", []string{"cloudwatch", "list-dashboards"}},
-		{"role", "Roles[].RoleName", []string{"iam", "list-roles"}},
-		{"table", "TableNames", []string{"dynamodb", "list-tables"}},
-		{"bucket", "Buckets[].Name", []string{"s3api", "list-buckets"}},
-		{"state machine", "stateMachines[].name", []string{"stepfunctions", "list-state-machines"}},
+	kinds := []string{
+		"stack", "queue", "topic", "subscription", "rule", "schedule", "function", "event source mapping", "log group", "alarm", "dashboard", "role",
+		"table", "bucket", "state machine",
 	}
 	found := make([][]string, len(kinds))
-	var all errgroup.Group
-	all.SetLimit(4)
-	for i, k := range kinds {
-		all.Go(func() error { return e.cloud.aws(ctx, &found[i], append(k.list, "--query", k.query)...) })
+	answers := make([]any, len(kinds))
+	for i := range found {
+		answers[i] = &found[i]
 	}
-	if err := all.Wait(); err != nil {
+	if err := e.cloud.ask(ctx, []question{
+		{service: "cloudformation", operation: "describe_stacks", query: "Stacks[].StackName"},
+		{service: "sqs", operation: "list_queues", query: "QueueUrls"},
+		{service: "sns", operation: "list_topics", query: "Topics[].TopicArn"},
+		{service: "sns", operation: "list_subscriptions", query: "Subscriptions[].TopicArn"},
+		{service: "events", operation: "list_rules", query: "Rules[].Name"},
+		{service: "scheduler", operation: "list_schedules", query: "Schedules[].Name"},
+		{service: "lambda", operation: "list_functions", query: "Functions[].FunctionName"},
+		{service: "lambda", operation: "list_event_source_mappings", query: "EventSourceMappings[].EventSourceArn"},
+		{service: "logs", operation: "describe_log_groups", query: "logGroups[].logGroupName"},
+		{service: "cloudwatch", operation: "describe_alarms", query: "MetricAlarms[].AlarmName"},
+		{service: "cloudwatch", operation: "list_dashboards", query: "DashboardEntries[].DashboardName"},
+		{service: "iam", operation: "list_roles", query: "Roles[].RoleName"},
+		{service: "dynamodb", operation: "list_tables", query: "TableNames"},
+		{service: "s3", operation: "list_buckets", query: "Buckets[].Name"},
+		{service: "stepfunctions", operation: "list_state_machines", query: "stateMachines[].name"},
+	}, answers...); err != nil {
 		return nil, err
 	}
 	var left []string
-	for i, k := range kinds {
+	for i, kind := range kinds {
 		for _, name := range found[i] {
 			if strings.Contains(name, config.HooksName) {
-				left = append(left, k.kind+" "+name)
+				left = append(left, kind+" "+name)
 			}
 		}
 	}
@@ -132,17 +128,18 @@ func (t *tenants) left(ctx context.Context) (left []string, err error) {
 	for name := range records {
 		left = append(left, "record "+name)
 	}
-	for kind, list := range map[string][]string{
-		"secret ":   {"secretsmanager", "list-secrets", "--query", "SecretList[].Name"},
-		"identity ": {"sesv2", "list-email-identities", "--query", "EmailIdentities[].IdentityName"},
-	} {
-		var names []string
-		if err := t.cloud.aws(ctx, &names, list...); err != nil {
-			return nil, err
-		}
-		for _, name := range names {
-			left = append(left, kind+name)
-		}
+	var secrets, identities []string
+	if err := t.cloud.ask(ctx, []question{
+		{service: "secretsmanager", operation: "list_secrets", query: "SecretList[].Name"},
+		{service: "sesv2", operation: "list_email_identities", query: "EmailIdentities[].IdentityName"},
+	}, &secrets, &identities); err != nil {
+		return nil, err
+	}
+	for _, name := range secrets {
+		left = append(left, "secret "+name)
+	}
+	for _, name := range identities {
+		left = append(left, "identity "+name)
 	}
 	databases, err := t.cloud.query(ctx, t.admin, "SELECT string_agg('database ' || datname, ',') FROM pg_database WHERE datname NOT IN ('postgres', 'template0', 'template1')")
 	left = append(left, strings.Split(databases, ",")...)

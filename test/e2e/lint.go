@@ -43,7 +43,7 @@ func (c *cloud) lint(ctx context.Context) (string, error) {
 		return "", err
 	}
 	for _, stack := range []string{config.HooksName, config.TenantsName} {
-		b, err := os.ReadFile(filepath.Join(c.w.tmp, "cdk.out", stack+".template.json"))
+		b, err := os.ReadFile(filepath.Join(c.assembly(hooksAssembly), stack+".template.json"))
 		if err != nil {
 			return "", err
 		}

@@ -131,7 +131,3 @@ def named_resource(service, method, path, headers, body, query_params, region, a
 
 
 actions.extract_resource_arn, stepfunctions._execute_task = named_resource, remember_context
-
-from ministack.app import main
-
-main()

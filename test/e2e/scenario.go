@@ -39,40 +39,32 @@ const malformed = `{"version":"0","source":"aws.codedeploy","detail-type":"CodeD
 // templates have nothing to do with one another, and mostly wait.
 func (e *environment) scenario(ctx context.Context) error {
 	var watch *observer
-	return e.w.play(ctx, []step{
+	t := newTraining(e)
+	return e.w.play(ctx, slices.Concat([]step{
 		{what: "Prepare what tenants share: an administrator's secret, a hosted zone, a mail domain, a blueprint", do: e.tenants.prepare},
 		{what: "Prepare the account for the CDK (cdk bootstrap)", do: e.cloud.bootstrap},
 		{what: "Deploy both stacks (cdk deploy), the hooks' sweep once an hour", do: func(ctx context.Context) (string, error) {
 			_, err := e.cloud.deploy(ctx, sweepRarely)
 			return fmt.Sprintf("%d outputs", len(e.cloud.outputs)), err
 		}},
-		{what: "Have the region enforce the roles that are deployed", do: e.enforceRoles},
+		{what: "Have the region enforce the roles that are deployed", do: e.enforceDeployed},
 		{what: "Check that unknown callers are refused", do: e.refuseUnknownCallers},
 		{what: "Subscribe to the notifications", do: func(ctx context.Context) (_ string, err error) {
 			watch, err = newObserver(ctx, e.cloud)
 			return "", err
 		}},
-<<<<<<< HEAD
+		{what: "Prove the deployment as an operator would (make smoke)", do: e.cloud.smoke},
 		{together: [][]step{
 			e.releases(&watch),
 			e.launches(&watch),
-			{{what: "Have cfn-lint read the templates of every configuration", do: e.cloud.lint}},
-=======
-		{"Check that credentials of another account are refused", e.cloud.refuseOtherAccount},
-		{"Prove the deployment as an operator would (make smoke)", e.cloud.smoke},
-		{"Deploy the hooks from a bucket as StackSets do, without bootstrap, and remove them (make publish)", e.cloud.stackSet},
-		{"Begin a blue/green release of three services: events of one by topic, of one by event bus, of one lost", e.begin},
-		{"Finish the release", e.finish},
-		{"Send a malformed event as well", e.sendMalformed},
-		{"The notification on the topic ends in an attached group", func(ctx context.Context) (string, error) { return e.repaired(ctx, e.byTopic, watch, 90*time.Second) }},
-		{"The event on the bus ends in an attached group, both its target groups", func(ctx context.Context) (string, error) { return e.repaired(ctx, e.byEvent, watch, 90*time.Second) }},
-		{"The malformed event ends in the dead-letter queue", e.deadLettered},
-		{"Scale the three services in: events of one by event bus, of one by its hook's own queue, of one lost", e.scaleIn},
-		{"The event on the bus ends in a completed lifecycle action", func(ctx context.Context) (string, error) {
-			return e.drained(ctx, e.byTopic, "lifecycle", watch, 90*time.Second)
->>>>>>> b603d87572eaedd461b3596da0b5b4b25273bea0
+			{
+				{what: "Have cfn-lint read the templates of every configuration", do: e.cloud.lint},
+				{what: "Check that credentials of another account are refused", do: e.cloud.refuseOtherAccount},
+				{what: "Deploy the hooks from a bucket as StackSets do, without bootstrap, and remove them (make publish)", do: e.cloud.stackSet},
+			},
+			t.creation(),
 		}},
-	}, false)
+	}, t.life()), false)
 }
 
 // within a minute and a half everything is over that an event begins.
