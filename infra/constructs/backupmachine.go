@@ -35,6 +35,8 @@ func (b *Backups) addMachine() {
 	function := b.Function.Function.FunctionArn()
 	b.Machine = awsstepfunctions.NewStateMachine(b, jsii.String("Machine"), &awsstepfunctions.StateMachineProps{
 		StateMachineName: &name, StateMachineType: awsstepfunctions.StateMachineType_STANDARD,
+		// "Prevent cross-service confused deputy issue" (Step Functions developer guide).
+		Role:                    awsiam.NewRole(b, jsii.String("MachineRole"), &awsiam.RoleProps{AssumedBy: onBehalfOf(b, "states", "stateMachine:"+name)}),
 		DefinitionBody:          awsstepfunctions.DefinitionBody_FromString(jsii.String(string(definition))),
 		DefinitionSubstitutions: &map[string]*string{"Partition": awscdk.Stack_Of(b).Partition(), backup.FunctionSubstitution: function},
 		TracingEnabled:          jsii.Bool(true),

@@ -205,7 +205,7 @@ func takeOver() (err error) {
 func synthesise(dir string) (err error) {
 	build := filepath.Join(dir, "build")
 	for architecture, machine := range map[string]elf.Machine{"arm64": elf.EM_AARCH64, "x86_64": elf.EM_X86_64} {
-		for _, function := range []string{"repair", "drain", "intake", "step", "deploymentgroup"} {
+		for _, function := range []string{"repair", "drain", "intake", "step", "deploymentgroup", "backup"} {
 			if err := writeProgram(filepath.Join(build, architecture, function), machine); err != nil {
 				return err
 			}
