@@ -129,6 +129,8 @@ func targets() []target {
 		arns: `$ARN:states:<Region>:<AccountId>:execution:[^*]+:\*`, actions: []string{"states:DescribeExecution"},
 	}, {
 		arns: `$ARN:events:<Region>:<AccountId>:event-bus/[^*]+`, actions: []string{"events:PutEvents"},
+	}, { // a central bus, of whatever account
+		arns: `arn:aws:events:[a-z0-9-]+:[0-9]{12}:event-bus/[^*]+`, actions: []string{"events:PutEvents"},
 	}, {
 		arns: `$ARN:ssm:<Region>:<AccountId>:parameter/[^*]+/\*`, actions: []string{"ssm:PutParameter"},
 	}, {
@@ -230,6 +232,7 @@ type user struct {
 func users() map[string]user {
 	return map[string]user{
 		"lambda.amazonaws.com":    {types: []string{"AWS::Lambda::Function"}},
+		"events.amazonaws.com":    {types: []string{"AWS::Events::Rule"}},
 		"scheduler.amazonaws.com": {types: []string{"AWS::Scheduler::Schedule"}, source: "scheduler:<Region>:<AccountId>:schedule-group/"},
 		"codedeploy.amazonaws.com": {
 			types: []string{"Custom::BlueGreenDeploymentGroup"}, source: "codedeploy:<Region>:<AccountId>:deploymentgroup:",
@@ -339,7 +342,7 @@ func TestStateMachinesAndSchedulesReachWhatTheyCall(t *testing.T) {
 func played() map[string]string {
 	const steps = "tenant"
 	return map[string]string{
-		"Repair": "repair", "Drain": "drain", "Intake": "tenant",
+		"Repair": "repair", "Drain": "drain", "Intake": "tenant", "DeploymentGroupsRequests": "deploymentgroup", "BackupsBackup": "backup",
 		"Control": steps, "Database": steps, "Mail": steps, "Network": steps, "Storage": steps,
 	}
 }

@@ -35,6 +35,7 @@ func accepted() map[string][]string {
 		"codedeploy-eventbridge-start":                          {deployments},
 		"codedeploy-eventbridge-stop":                           {deployments},
 		"codedeploy-eventbridge-success":                        {deployments},
+		"deployhooks-eventbridge-outcome":                       {"ForwardRule", "OutcomesRule"},
 		"ec2-eventbridge-instance-shutting-down":                {states},
 		"ec2-eventbridge-instance-stopping":                     {states},
 		"ec2-eventbridge-rebalance-recommendation":              {"DrainRebalances"},

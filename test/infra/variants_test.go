@@ -20,6 +20,7 @@ func variants() map[string]template {
 		"hooks-twice":        twice,
 		"tenants":            tenancy,
 		"tenants-configured": tenancyNet,
+		"central":            central,
 	}
 	for name, t := range environments {
 		all["environment-"+name] = t
