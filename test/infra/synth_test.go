@@ -57,7 +57,7 @@ var (
 	findings   []finding
 	fleets     map[string]fleet // by scenario, see drainhook_test.go
 
-	environments map[string]template // the stacks of environments, see environment_test.go
+	environments map[string]template // the stacks of environments, see environments_test.go
 )
 
 // synthesis is what the second process hands over.
