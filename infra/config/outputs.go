@@ -67,6 +67,8 @@ const (
 	DeploymentGroupDeadLetterOutput = "DeploymentGroupDeadLetterUrl"
 	DatabaseHostOutput              = "DatabaseHost"
 	DatabaseSecretOutput            = "DatabaseSecretArn"
+	BackupMachineOutput             = "BackupMachineArn"
+	BackupFunctionOutput            = "BackupFunctionName"
 	ApplicationOutput               = "ApplicationName" // after the service's name
 	ImagesOutput                    = "ImageRepository" // after the service's name; outlives the stack
 )

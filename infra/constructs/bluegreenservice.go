@@ -189,7 +189,7 @@ func NewBlueGreenService(scope constructs.Construct, id *string, props *BlueGree
 	constructs.NewConstruct_Override(s, scope, id)
 	subnets := or(props.Subnets, awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_WITH_EGRESS})
 	s.subnets = props.Vpc.SelectSubnets(&subnets)
-	s.addLogs()
+	s.LogGroup = newLogGroup(s, "Logs", or(props.LogRetentionDays, 30))
 	s.addTargetGroup()
 	s.addRole()
 	s.addTemplate()
@@ -219,19 +219,6 @@ func (p *BlueGreenServiceProps) check(v *validation) {
 	v.between(or(p.VolumeGiB, 20), "VolumeGiB", " GiB", 8, 1024)
 	v.between(inSeconds(p.DeregistrationDelay, 60), "DeregistrationDelay", " s", 0, maxDelay)
 	v.require(len(or(p.Alarms, nil)) <= 9, "Alarms", "%d of them, and CodeDeploy allows 10 with the construct's own", len(or(p.Alarms, nil)))
-}
-
-func (s *BlueGreenService) addLogs() {
-	s.LogGroup = newLogGroup(s, "Logs", or(s.props.LogRetentionDays, 30))
-}
-
-// newLogGroup makes a log group that is deleted with the stack.
-func newLogGroup(scope constructs.Construct, id string, retentionDays float64) awslogs.LogGroup {
-	// The CDK's own type has a name per retention; the number is what the template holds
-	// either way.
-	group := awslogs.NewLogGroup(scope, &id, &awslogs.LogGroupProps{RemovalPolicy: awscdk.RemovalPolicy_DESTROY, Retention: awslogs.RetentionDays_INFINITE})
-	group.Node().DefaultChild().(awslogs.CfnLogGroup).SetRetentionInDays(&retentionDays)
-	return group
 }
 
 // addTargetGroup adds the target group and what routes to it.

@@ -29,6 +29,9 @@ func (e *Environment) addDatabase() {
 	// Amazon CloudWatch Logs", RDS user guide).
 	logs := newLogGroup(e, "DatabaseLogs", float64(e.Spec.Logs.RetentionDays))
 	logs.Node().DefaultChild().(awslogs.CfnLogGroup).SetLogGroupName(jsii.String("/aws/rds/instance/" + identifier + "/postgresql"))
+	e.databaseSubnets = awsrds.NewSubnetGroup(e, jsii.String("DatabaseSubnets"), &awsrds.SubnetGroupProps{
+		Description: jsii.String("Of the database " + identifier), Vpc: e.Vpc, VpcSubnets: &awsec2.SubnetSelection{SubnetGroupName: jsii.String(isolatedSubnets)},
+	})
 	major, _, _ := strings.Cut(d.Version, ".")
 	e.Database = awsrds.NewDatabaseInstance(e, jsii.String("Database"), &awsrds.DatabaseInstanceProps{
 		InstanceIdentifier: &identifier, DatabaseName: &d.Name,
@@ -36,7 +39,7 @@ func (e *Environment) addDatabase() {
 			Version: awsrds.PostgresEngineVersion_Of(&d.Version, &major, nil),
 		}),
 		InstanceType: awsec2.NewInstanceType(jsii.String(strings.TrimPrefix(d.InstanceClass, "db."))),
-		Vpc:          e.Vpc, VpcSubnets: &awsec2.SubnetSelection{SubnetGroupName: jsii.String(isolatedSubnets)}, PubliclyAccessible: jsii.Bool(false),
+		Vpc:          e.Vpc, SubnetGroup: e.databaseSubnets, PubliclyAccessible: jsii.Bool(false),
 		MultiAz: &d.MultiAZ, StorageType: awsrds.StorageType_GP3, StorageEncrypted: jsii.Bool(true),
 		AllocatedStorage: jsii.Number(d.StorageGiB), MaxAllocatedStorage: jsii.Number(d.MaxStorageGiB),
 		Credentials:           awsrds.Credentials_FromGeneratedSecret(jsii.String(DatabaseUser), nil),
@@ -51,4 +54,25 @@ func (e *Environment) addDatabase() {
 	e.Database.Node().AddDependency(logs)
 	e.Database.Connections().AllowDefaultPortFrom(e.DatabaseClients, jsii.String("Functions"))
 	e.addDatabaseAlarms()
+}
+
+// addBackups has the database's backups proven, and the environment filled from another's
+// if the file says so: the identifier of another environment's database is its name.
+func (e *Environment) addBackups() {
+	d, b := e.Spec.Database, e.Spec.Backups
+	if d == nil {
+		return
+	}
+	props := &BackupsProps{
+		EnvironmentName: &e.Spec.Name, Instance: jsii.String(e.Spec.DatabaseIdentifier()), DatabaseName: &d.Name,
+		SubnetGroup: e.databaseSubnets.SubnetGroupName(), DatabaseSecurityGroup: (*e.Database.Connections().SecurityGroups())[0].SecurityGroupId(),
+		SubnetIds: e.PrivateSubnets(), SecurityGroupIds: &[]*string{e.DatabaseClients.SecurityGroupId()},
+		ProofDays: jsii.Number(b.ProofDays), Checks: b.Checks,
+		NoticeTopic: e.props.NoticeTopic, AlarmTopic: e.props.AlarmTopic, EventBus: &e.in.cfg.EventBus,
+		Code: e.in.program("backup"), Architecture: e.in.architecture(), LogLevel: &e.in.cfg.LogLevel, LogRetentionDays: jsii.Number(e.in.cfg.LogRetentionDays),
+	}
+	if b.FillFrom != "" {
+		props.FillFrom, props.SecretArn = &b.FillFrom, e.Database.Secret().SecretArn()
+	}
+	e.Backups = NewBackups(e, jsii.String("Backups"), props)
 }

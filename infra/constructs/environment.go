@@ -32,6 +32,11 @@ type EnvironmentProps struct {
 	// Default: - the hooks section of Spec.
 	Configuration *map[string]interface{}
 
+	// NoticeTopic gets the notifications of backups: that of the [DeploymentHooks].
+	//
+	// Required with a database.
+	NoticeTopic awssns.ITopic
+
 	// TriggerTopic and AlarmTopic are those of the [DeploymentHooks] in the same account
 	// and region.
 	//
@@ -56,9 +61,10 @@ type Environment struct {
 	Spec         *spec.Environment
 	Vpc          awsec2.Vpc
 	LoadBalancer awselasticloadbalancingv2.ApplicationLoadBalancer
-	// Database is nil if there is none. DatabaseClients is a security group that it lets
+	// Database, and Backups of it, are nil if there is none. DatabaseClients is a security group that it lets
 	// in besides those of the services.
 	Database        awsrds.DatabaseInstance
+	Backups         *Backups
 	DatabaseClients awsec2.SecurityGroup
 	// Revisions and Repositories, by service, outlive the stack.
 	Revisions    awss3.Bucket
@@ -68,9 +74,10 @@ type Environment struct {
 	Functions *DeploymentGroupFunction
 	Dashboard awscloudwatch.Dashboard
 
-	props    EnvironmentProps
-	in       installation
-	listener awselasticloadbalancingv2.ApplicationListener
+	props           EnvironmentProps
+	in              installation
+	listener        awselasticloadbalancingv2.ApplicationListener
+	databaseSubnets awsrds.SubnetGroup
 }
 
 // NewEnvironment adds an Environment to scope.
@@ -85,6 +92,7 @@ func NewEnvironment(scope constructs.Construct, id *string, props *EnvironmentPr
 		cfg, err = config.ParseOwn(or(props.Configuration, props.Spec.Configuration(nil)))
 		v.require(err == nil, "Configuration", "%v", err)
 		region := *awscdk.Stack_Of(scope).Region()
+		v.require(props.NoticeTopic != nil || props.Spec.Database == nil, "NoticeTopic", "required with a database, whose backups are proven")
 		v.require(region == props.Spec.Region, "Spec", "its region is %s, and the stack needs the same and has %s", props.Spec.Region, region)
 	}
 	v.enforce("Environment", scope, id)
@@ -92,12 +100,13 @@ func NewEnvironment(scope constructs.Construct, id *string, props *EnvironmentPr
 	e := &Environment{Spec: props.Spec, props: *props, Repositories: map[string]awsecr.Repository{}, Services: map[string]*BlueGreenService{}}
 	constructs.NewConstruct_Override(e, scope, id)
 	e.in = installation{scope: e, cfg: cfg, environment: &e.Spec.Name}
-	discard := e.in.findPrograms("Environment", props.Programs, "deploymentgroup")
+	discard := e.in.findPrograms("Environment", props.Programs, "deploymentgroup", "backup")
 	defer discard()
 	e.addNetwork()
 	e.addLoadBalancer()
 	e.addRecords()
 	e.addDatabase()
+	e.addBackups()
 	e.addRevisions()
 	e.addFunctions()
 	for _, name := range e.names() {

@@ -99,11 +99,7 @@ func (s *BlueGreenService) newServiceRole() awsiam.Role {
 		return "arn:" + *stack.Partition() + ":" + service + ":" + *stack.Region() + ":" + *stack.Account() + ":" + resource
 	}
 	role := awsiam.NewRole(s, jsii.String("ServiceRole"), &awsiam.RoleProps{
-		AssumedBy: awsiam.NewServicePrincipal(jsii.String("codedeploy.amazonaws.com"), &awsiam.ServicePrincipalOpts{
-			Conditions: &map[string]any{"StringEquals": map[string]any{
-				"aws:SourceAccount": stack.Account(), "aws:SourceArn": arn("codedeploy", "deploymentgroup:"+*s.props.Name+"/"+*s.props.Name),
-			}},
-		}),
+		AssumedBy:       onBehalfOf(s, "codedeploy", "deploymentgroup:"+*s.props.Name+"/"+*s.props.Name),
 		ManagedPolicies: &[]awsiam.IManagedPolicy{awsiam.ManagedPolicy_FromAwsManagedPolicyName(jsii.String("service-role/AWSCodeDeployRole"))},
 	})
 	allow := func(sid, action, resource, operator, key, value string) {

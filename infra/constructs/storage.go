@@ -4,9 +4,20 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecr"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
+
+// newLogGroup makes a log group that is deleted with the stack.
+func newLogGroup(scope constructs.Construct, id string, retentionDays float64) awslogs.LogGroup {
+	// The CDK's own type has a name per retention; the number is what the template holds
+	// either way.
+	group := awslogs.NewLogGroup(scope, &id, &awslogs.LogGroupProps{RemovalPolicy: awscdk.RemovalPolicy_DESTROY, Retention: awslogs.RetentionDays_INFINITE})
+	group.Node().DefaultChild().(awslogs.CfnLogGroup).SetRetentionInDays(&retentionDays)
+	return group
+}
 
 // bucket are the properties that the environment's buckets share. They outlive the stack:
 // CloudFormation deletes no bucket that holds anything.

@@ -44,6 +44,8 @@ func NewStack(scope constructs.Construct, id *string, props *deployhooks.Environ
 		stack.AddOutputs(s,
 			stack.Output{ID: config.DatabaseHostOutput, Value: e.Database.DbInstanceEndpointAddress(), Description: "Host name of the database, inside the network"},
 			stack.Output{ID: config.DatabaseSecretOutput, Value: e.Database.Secret().SecretArn(), Description: "Secret with the database's user and password"},
+			stack.Output{ID: config.BackupMachineOutput, Value: e.Backups.Machine.StateMachineArn(), Description: "State machine that proves backups, and fills the environment"},
+			stack.Output{ID: config.BackupFunctionOutput, Value: e.Backups.Function.Function.FunctionName(), Description: "Function that its steps call, for aws lambda invoke"},
 		)
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.Services)) {

@@ -87,6 +87,9 @@ func (d *Deployment) functions() []string {
 	}
 	if d.environment != nil {
 		functions = append(functions, "deploymentgroup")
+		if d.environment.Database != nil {
+			functions = append(functions, "backup")
+		}
 	}
 	return functions
 }
@@ -103,7 +106,7 @@ func (d *Deployment) AddStacks(app awscdk.App, programs string) {
 	t := &constructs.TenantsProps{Configuration: &d.settings, Programs: &programs, NoticeTopic: h.NoticeTopic, AlarmTopic: h.AlarmTopic}
 	if d.environment != nil {
 		e := environment.NewStack(app, jsii.String(config.EnvironmentStack(name)), &constructs.EnvironmentProps{
-			Spec: d.environment, Configuration: &d.settings, Programs: &programs, TriggerTopic: h.TriggerTopic, AlarmTopic: h.AlarmTopic,
+			Spec: d.environment, Configuration: &d.settings, Programs: &programs, NoticeTopic: h.NoticeTopic, TriggerTopic: h.TriggerTopic, AlarmTopic: h.AlarmTopic,
 		})
 		if e.Database != nil && len(d.cfg.Tenants.DatabaseSubnets) == 0 {
 			t.DatabaseSubnets, t.DatabaseSecurityGroups = e.PrivateSubnets(), &[]*string{e.DatabaseClients.SecurityGroupId()}

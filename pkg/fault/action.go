@@ -25,6 +25,7 @@ var prefixes = map[string]string{
 	sqs:         "sqs",
 	ssm:         "ssm",
 	"EC2":       "ec2",
+	rds:         "rds",
 	sfn:         "states",
 }
 

@@ -55,6 +55,7 @@ const (
 	dynamoDB    = "DynamoDB"
 	elbv2       = "Elastic Load Balancing v2"
 	eventBridge = "EventBridge"
+	rds         = "RDS"
 	sfn         = "SFN"
 	route53     = "Route 53"
 	s3          = "S3"
@@ -152,6 +153,15 @@ var byService = map[string]map[string]Kind{
 	eventBridge: {
 		"ResourceNotFoundException": NotFound, "MalformedDetail": Invalid, "InvalidArgument": Invalid, "InvalidAccountIdException": Invalid,
 		"NotAuthorizedForSourceException": Denied, "NotAuthorizedForDetailTypeException": Denied, "OperationDisabledException": Invalid,
+	},
+	rds: {
+		"DBInstanceNotFound": NotFound, "DBSnapshotNotFound": NotFound, "DBInstanceAlreadyExists": Conflict,
+		"InvalidDBInstanceState": Busy, "InvalidDBSnapshotState": Busy, "InsufficientDBInstanceCapacity": Busy,
+		"InvalidParameterCombination": Invalid, "InstanceQuotaExceeded": Invalid, "StorageQuotaExceeded": Invalid, "StorageTypeNotSupported": Invalid,
+		"DBSubnetGroupNotFoundFault": Invalid, "DBParameterGroupNotFound": Invalid, "DBSecurityGroupNotFound": Invalid, "OptionGroupNotFoundFault": Invalid,
+		"InvalidSubnet": Invalid, "InvalidVPCNetworkStateFault": Invalid, "DBSubnetGroupDoesNotCoverEnoughAZs": Invalid, "ProvisionedIopsNotAvailableInAZFault": Invalid,
+		"KMSKeyNotAccessibleFault": Denied, "CertificateNotFound": Invalid, "InvalidRestoreFault": Invalid, "NetworkTypeNotSupported": Invalid, "SnapshotQuotaExceeded": Invalid,
+		"DBInstanceAutomatedBackupQuotaExceeded": Invalid, "DBUpgradeDependencyFailure": Invalid, "VpcEncryptionControlViolationException": Invalid, "BackupPolicyNotFoundFault": Invalid,
 	},
 	sfn: {
 		"StateMachineDoesNotExist": NotFound, "ExecutionDoesNotExist": NotFound, "StateMachineDeleting": NotFound,

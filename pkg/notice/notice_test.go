@@ -262,3 +262,14 @@ func TestCount(t *testing.T) {
 		}
 	}
 }
+
+// TestMeasure holds that values are metrics of one environment, in the embedded format.
+func TestMeasure(t *testing.T) {
+	var out exclusive
+	new(ways).publisher(&out).Measure("training", Value{Name: "AgeOfProof", Value: 2.5}, Value{Name: "ProofSeconds", Unit: "Seconds", Value: 60})
+	const want = `{"AgeOfProof":2.5,"Environment":"training","ProofSeconds":60,"_aws":{"Timestamp":1700000000000,"CloudWatchMetrics":[{"Namespace":"deployhooks",` +
+		`"Dimensions":[["Environment"]],"Metrics":[{"Name":"AgeOfProof","Unit":"None"},{"Name":"ProofSeconds","Unit":"Seconds"}]}]}}` + "\n"
+	if out.String() != want {
+		t.Errorf("wrote %s: the alarms have no data", out.String())
+	}
+}

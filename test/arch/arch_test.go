@@ -23,7 +23,7 @@ type goPackage struct {
 const module = "deployhooks/"
 
 // domains are the packages of pkg that decide something. The others are shared parts.
-var domains = []string{"pkg/repair", "pkg/drain", "pkg/tenant", "pkg/deploymentgroup"}
+var domains = []string{"pkg/repair", "pkg/drain", "pkg/tenant", "pkg/deploymentgroup", "pkg/backup"}
 
 // domain is the domain that a package belongs to, empty for any other package.
 func domain(pkg string) string {

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"deployhooks/infra/constructs"
+	"deployhooks/pkg/backup"
 	"deployhooks/pkg/notice"
 )
 
@@ -156,6 +158,9 @@ func emitted(t *testing.T) (metrics map[string][]string, functions []string) {
 		for _, match := range regexp.MustCompile(`notice\.New\(.*, "([a-z]+)", sns`).FindAllStringSubmatch(string(text), -1) {
 			functions = append(functions, match[1])
 		}
+	}
+	for _, name := range []string{backup.AgeOfProof, backup.BackupAge, backup.ProofFailed, backup.FillFailed, backup.Stuck} {
+		metrics[constructs.MetricNamespace+" "+name] = []string{"Environment"}
 	}
 	if len(functions) == 0 || len(metrics) == 0 {
 		t.Fatalf("no function writes metrics: %v %v", functions, metrics)

@@ -173,7 +173,7 @@ func TestSynthesisBuildsTheSource(t *testing.T) {
 func TestSynthesisReportsFaultsFirst(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	newFunctions(t, folder, "first", "intake", "step", "deploymentgroup")
+	newFunctions(t, folder, "first", "intake", "step", "deploymentgroup", "backup")
 	write(t, folder, "functions/repair/main.go", "no Go program")
 	write(t, folder, "blueprint/blueprint.yaml", "name: shop\nsteps:\n  - name: database\n    kind: postgress\n")
 	write(t, folder, "infra/environment/production.yaml", "name: production\nregoin: eu-west-1\n")

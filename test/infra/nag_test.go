@@ -69,6 +69,7 @@ func environmentJustified() map[finding]string {
 	const (
 		service  = "production/Service-web/"
 		requests = "production/DeploymentGroups/Requests/Role/DefaultPolicy/Resource"
+		backup   = "production/Backups/Backup/Role/DefaultPolicy/Resource"
 	)
 	everything := func(role string) finding { return finding{"AwsSolutions-IAM5[Resource::*]", role} }
 	anyOf := func(role, kind, resource string) finding {
@@ -83,6 +84,17 @@ func environmentJustified() map[finding]string {
 		{"AwsSolutions-S1", "production/AccessLogs/Resource"}:                                                                                "it is the bucket of logs",
 		{"AwsSolutions-S1", "production/Revisions/Resource"}:                                                                                 "who has read an object is CloudTrail's to log, where somebody wants data events",
 		{"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSCodeDeployRole]", service + "ServiceRole/Resource"}: "it follows what CodeDeploy does, which nobody else can know",
+
+		{"AwsSolutions-DDB3", "production/Backups/Records/Resource"}:        "how old the last proof is; the next proof writes it again",
+		{"AwsSolutions-SF1", "production/Backups/Machine/Resource"}:         "the function logs every step; the machine's log has the errors of executions",
+		everything("production/Backups/MachineRole/DefaultPolicy/Resource"): "log delivery and tracing, which have no resource-level permissions (Step Functions developer guide)",
+		everything(backup):                                 "reads of the network that RDS makes as the caller, and interfaces of a function in a VPC; neither has resource-level permissions that would fit",
+		anyOf(backup, "kms", "key/*"):                      "which key an instance and its secret have, the snapshot says; through RDS and Secrets Manager only",
+		anyOf(backup, "rds", "db:*"):                       "a read; it finds what an earlier run has left behind",
+		anyOf(backup, "rds", "og:default:*"):               "the option group of a restored instance, which RDS checks",
+		anyOf(backup, "rds", "pg:default.*"):               "the parameter group of a restored instance, which RDS checks",
+		anyOf(backup, "rds", "snapshot:*"):                 "which snapshot is the newest is not known before",
+		anyOf(backup, "secretsmanager", "secret:rds!db-*"): "RDS makes the name of a secret that it manages",
 
 		everything(instances):             "agents of Systems Manager and the token for ECR, which have no resource-level permissions (service authorization reference)",
 		everything(replacements):          "ec2:RunInstances on all that a launch makes, with this launch template only",

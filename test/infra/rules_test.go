@@ -144,6 +144,9 @@ func TestSchedulesSendTheRecordedSweep(t *testing.T) {
 	}
 	for variant, template := range variants() {
 		for id, schedule := range template.of("AWS::Scheduler::Schedule") {
+			if strings.Contains(words(at(schedule.Properties, "Target", "Arn")), "Machine") {
+				continue // the state machine of backups, whose input package backup reads
+			}
 			if got := at(schedule.Properties, "Target", "Input"); got != payload.Records[0].Body {
 				t.Errorf("%s: %s sends %v, which its function does not know", variant, id, got)
 			}

@@ -56,7 +56,7 @@ var (
 	findings   []finding
 	fleets     map[string]fleet // by scenario, see drainhook_test.go
 
-	environments map[string]template // the stacks of environments, see environment_test.go
+	environments map[string]template // the stacks of environments, see environments_test.go
 )
 
 // synthesis is what the second process hands over.
@@ -202,7 +202,7 @@ func takeOver() (err error) {
 func synthesise(dir string) (err error) {
 	build := filepath.Join(dir, "build")
 	for architecture, machine := range map[string]elf.Machine{"arm64": elf.EM_AARCH64, "x86_64": elf.EM_X86_64} {
-		for _, function := range []string{"repair", "drain", "intake", "step", "deploymentgroup"} {
+		for _, function := range []string{"repair", "drain", "intake", "step", "deploymentgroup", "backup"} {
 			if err := writeProgram(filepath.Join(build, architecture, function), machine); err != nil {
 				return err
 			}

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -45,7 +46,7 @@ func dress(err error, c Call) error {
 func Throttled() error {
 	return &dressed{"throttled", func(c Call) error {
 		code := "ThrottlingException" // ELB too: "Request throttling for the ELB API"
-		if c.Service == autoscaling.ServiceID || c.Service == sns.ServiceID {
+		if c.Service == autoscaling.ServiceID || c.Service == sns.ServiceID || c.Service == rds.ServiceID {
 			code = "Throttling"
 		}
 		return withStatus(http.StatusBadRequest, &smithy.GenericAPIError{Code: code, Message: "Rate exceeded", Fault: smithy.FaultClient})
@@ -91,7 +92,7 @@ func Action(c Call) string { return actionPrefixes[c.Service] + ":" + c.Operatio
 var actionPrefixes = map[string]string{
 	autoscaling.ServiceID: "autoscaling", elasticloadbalancing.ServiceID: "elasticloadbalancing", elasticloadbalancingv2.ServiceID: "elasticloadbalancing", codedeploy.ServiceID: "codedeploy",
 	ssm.ServiceID: "ssm", sns.ServiceID: "SNS", sqs.ServiceID: "sqs", eventbridge.ServiceID: "events", dynamodb.ServiceID: "dynamodb",
-	ec2ServiceID: "ec2", sfn.ServiceID: "states",
+	ec2ServiceID: "ec2", sfn.ServiceID: "states", rds.ServiceID: "rds",
 }
 
 // ErrKilled says that the process that made the call no longer exists.
@@ -155,7 +156,7 @@ func OneIn(n int, seed uint64, f Fault) func(Call) Fault {
 }
 
 func query(service string) bool {
-	return service == autoscaling.ServiceID || service == elasticloadbalancing.ServiceID || service == elasticloadbalancingv2.ServiceID || service == sns.ServiceID
+	return service == autoscaling.ServiceID || service == elasticloadbalancing.ServiceID || service == elasticloadbalancingv2.ServiceID || service == sns.ServiceID || service == rds.ServiceID
 }
 
 // withStatus gives an error the HTTP status that the SDK would have seen.

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -95,6 +96,8 @@ func (r *Region) needs(c Call) (all []need, ok bool) {
 		return putEventsNeeds(n, c.Input), true
 	case dynamodb.ServiceID:
 		return dynamoNeeds(n, c.Input, in), true
+	case rds.ServiceID:
+		return r.rdsNeeds(n, c.Input, in), true
 	case sfn.ServiceID:
 		return stepFunctionsNeeds(n, in), true
 	}

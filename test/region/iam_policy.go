@@ -35,7 +35,7 @@ type policyCondition struct {
 // followed by a tag's key (Service Authorization Reference, "Condition keys").
 // Keys are not case-sensitive.
 var conditionKeys = []string{
-	"aws:resourcetag/", "aws:requesttag/", "autoscaling:resourcetag/", "ssm:resourcetag/", "iam:passedtoservice",
+	"aws:resourcetag/", "aws:requesttag/", "autoscaling:resourcetag/", "ssm:resourcetag/", "rds:db-tag/", "kms:viaservice", "iam:passedtoservice",
 	"aws:principalaccount", "aws:resourceaccount", "aws:requestedregion", "events:source", "events:detail-type",
 	"autoscaling:trafficsourceidentifiers", "aws:tagkeys", "ec2:launchtemplate", "ec2:createaction",
 }

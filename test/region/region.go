@@ -1,6 +1,6 @@
 // Package region is a simulated AWS region with a virtual clock: as much of
 // Auto Scaling, Elastic Load Balancing, CodeDeploy, SSM, SNS, SQS,
-// EventBridge, DynamoDB and Step Functions as the functions of this project live on, and the
+// EventBridge, DynamoDB, RDS and Step Functions as the functions of this project live on, and the
 // users whose requests succeed or fail meanwhile. Tests, the demo and the
 // servers of test/region/wire call it.
 //
@@ -139,6 +139,7 @@ type state struct {
 	answers      answers
 	// stepFunctions are the state machines, and the functions that they invoke.
 	stepFunctions stepFunctions
+	databases     databases
 }
 
 // New returns an empty region at the start of its virtual time.
@@ -165,6 +166,7 @@ func New(o Options) *Region {
 		actions:      map[string]*action{},
 		transactions: map[string]transaction{},
 		commands:     newCommands(),
+		databases:    databases{instances: map[string]*dbInstance{}, snapshots: map[string]*dbSnapshot{}, secrets: map[string]*dbInstance{}},
 		stepFunctions: stepFunctions{
 			functions: map[string]Function{}, machines: map[string]*machine{}, parsed: map[string]*aslMachine{},
 			executions: map[string]*execution{}, waiting: map[string]*callback{},

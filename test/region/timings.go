@@ -32,6 +32,14 @@ type Timings struct {
 	Deliver time.Duration // 1 s
 	// Receive is how long a served queue takes to hand out messages.
 	Receive time.Duration // 1 s
+	// RestoreDB is from the restore of a DB snapshot until the instance is available.
+	RestoreDB time.Duration // 15 min
+	// ModifyDB is how long a change of a DB instance takes, RenameDB how long it is not
+	// available while it is renamed ("about 10 minutes", Amazon RDS user guide, "Renaming
+	// a DB instance"), and DeleteDB how long its deletion takes.
+	ModifyDB time.Duration // 1 min
+	RenameDB time.Duration // 10 min
+	DeleteDB time.Duration // 5 min
 }
 
 func (t Timings) orDefault() Timings {
@@ -49,6 +57,10 @@ func (t Timings) orDefault() Timings {
 		{&t.Poll, 5 * time.Second},
 		{&t.Deliver, time.Second},
 		{&t.Receive, time.Second},
+		{&t.RestoreDB, 15 * time.Minute},
+		{&t.ModifyDB, time.Minute},
+		{&t.RenameDB, 10 * time.Minute},
+		{&t.DeleteDB, 5 * time.Minute},
 	} {
 		if *f.field == 0 {
 			*f.field = f.value

@@ -135,6 +135,8 @@ func (r *reader) checkBackups(e *Environment, others []sibling) {
 		r.conflict([]string{"backups.fillFrom"}, "%s is no other environment of the folder, which has %s", b.FillFrom, strings.Join(names(others), ", "))
 	case others[from].Database == nil:
 		r.conflict([]string{"backups.fillFrom"}, "%s has no database, so it has no backups", b.FillFrom)
+	case others[from].Region != e.Region || others[from].Account != e.Account:
+		r.conflict([]string{"backups.fillFrom", "region", "account"}, "%s is in another account or region, from which backups are not copied: take one of account %q and region %s", b.FillFrom, e.Account, e.Region)
 	}
 	for i, c := range b.Checks {
 		path := fmt.Sprintf("backups.checks[%d]", i)

@@ -100,6 +100,8 @@ func files(folder string) []string {
 type sibling struct {
 	file     string
 	Name     string
+	Account  string
+	Region   string
 	Network  struct{ CIDR string }
 	Database *yaml.Node
 }

@@ -27,6 +27,7 @@ func ServicesOf(region any) []Service {
 		{"EventBridge", EventBridge},
 		{"DynamoDB", DynamoDB},
 		{"StepFunctions", StepFunctions},
+		{"RDS", RDS},
 	} {
 		view := reflect.ValueOf(region).MethodByName(known.method)
 		if view.IsValid() && view.Type().NumIn() == 0 && view.Type().NumOut() == 1 {
@@ -242,5 +243,32 @@ func StepFunctions(client any) Service {
 		ID: "SFN", Protocol: JSON10, Signing: "states", Target: "AWSStepFunctions",
 		LowerCamel: true,
 		Client:     client,
+	}
+}
+
+// RDS describes the Amazon Relational Database Service, as far as DB instances and their
+// snapshots.
+func RDS(client any) Service {
+	return Service{
+		ID: "RDS", Protocol: Query, Signing: "rds", Version: "2014-10-31",
+		Namespace: "http://rds.amazonaws.com/doc/2014-10-31/",
+		Renamed: map[string]string{
+			"[]DBInstance": "DBInstance",
+			"[]DBSnapshot": "DBSnapshot",
+			"[]DBInstanceAutomatedBackupsReplication":       "DBInstanceAutomatedBackupsReplication",
+			"[]DBInstanceRole":                              "DBInstanceRole",
+			"[]DBInstanceStatusInfo":                        "DBInstanceStatusInfo",
+			"[]DomainMembership":                            "DomainMembership",
+			"[]OptionGroupMembership":                       "OptionGroupMembership",
+			"[]ProcessorFeature":                            "ProcessorFeature",
+			"[]Subnet":                                      "Subnet",
+			"[]Tag":                                         "Tag",
+			"[]VpcSecurityGroupMembership":                  "VpcSecurityGroupMembership",
+			"[]DBParameterGroupStatus":                      "DBParameterGroup",
+			"[]DBSecurityGroupMembership":                   "DBSecurityGroup",
+			"DBInstance.ReadReplicaDBClusterIdentifiers[]":  "ReadReplicaDBClusterIdentifier",
+			"DBInstance.ReadReplicaDBInstanceIdentifiers[]": "ReadReplicaDBInstanceIdentifier",
+		},
+		Client: client,
 	}
 }

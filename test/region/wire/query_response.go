@@ -86,7 +86,11 @@ func (e *xmlEncoder) members(v reflect.Value) error {
 		if isAbsent(field) && !isList(field) {
 			continue
 		}
-		if err := e.element(name, field); err != nil {
+		write := func() error { return e.element(name, field) }
+		if item := e.renamed[v.Type().Name()+"."+name+"[]"]; item != "" {
+			write = func() error { return e.around(name, func() error { return e.list(field, item) }) }
+		}
+		if err := write(); err != nil {
 			return within(name, err)
 		}
 	}
@@ -112,7 +116,7 @@ func (e *xmlEncoder) element(name string, v reflect.Value) error {
 	case reflect.Struct:
 		return e.around(name, func() error { return e.members(v) })
 	case reflect.Slice:
-		return e.around(name, func() error { return e.list(v) })
+		return e.around(name, func() error { return e.list(v, e.item(v.Type())) })
 	case reflect.Map:
 		return e.around(name, func() error { return e.entries(v) })
 	}
@@ -133,8 +137,7 @@ func (e *xmlEncoder) around(name string, inside func() error) error {
 
 func isList(v reflect.Value) bool { return v.Kind() == reflect.Slice && !isBlob(v.Type()) }
 
-func (e *xmlEncoder) list(v reflect.Value) error {
-	item := e.item(v.Type())
+func (e *xmlEncoder) list(v reflect.Value, item string) error {
 	for i := range v.Len() {
 		if err := e.element(item, v.Index(i)); err != nil {
 			return within(strconv.Itoa(i), err)

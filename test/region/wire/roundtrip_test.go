@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/fnv"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,9 @@ func TestEveryOperationOfEveryClient(t *testing.T) {
 				}
 			}
 			for name, method := range operations {
+				if service.ID == "RDS" && !slices.Contains(a.used, name) {
+					continue // only those are described
+				}
 				t.Run(name, func(t *testing.T) {
 					trip := roundTrip{service: service, view: v, client: client, operation: name, method: method}
 					trip.all(t)

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -64,6 +65,8 @@ func apis() []api {
 			"BatchGetItem", "PutItem", "TransactWriteItems", "Scan"}},
 		{wire.StepFunctions, func(c aws.Config) any { return sfn.NewFromConfig(c) }, []string{
 			"StartExecution", "DescribeExecution", "StopExecution", "GetExecutionHistory", "SendTaskSuccess", "SendTaskFailure"}},
+		{wire.RDS, func(c aws.Config) any { return rds.NewFromConfig(c) }, []string{
+			"DescribeDBInstances", "DescribeDBSnapshots", "RestoreDBInstanceFromDBSnapshot", "ModifyDBInstance", "DeleteDBInstance"}},
 	}
 }
 

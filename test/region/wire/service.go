@@ -48,7 +48,7 @@ type Service struct {
 	LowerCamel bool
 	// Renamed holds the members whose name on the wire no rule gives, by
 	// "GoType.Field", and in Query the elements of lists that are not called
-	// "member", by "[]GoType".
+	// "member", by "[]GoType", or for one list by "GoType.Field[]".
 	Renamed map[string]string
 	// Unions holds a nil pointer of every member type of every union in the
 	// API, because Go cannot list the types that implement an interface.
