@@ -150,7 +150,9 @@ func (t *tenants) left(ctx context.Context) (left []string, err error) {
 		return nil, err
 	}
 	for _, name := range secrets {
-		left = append(left, "secret "+name)
+		if !strings.HasPrefix(name, config.EnvironmentStack(trainingName)) { // the database's of the environment
+			left = append(left, "secret "+name)
+		}
 	}
 	for _, name := range identities {
 		left = append(left, "identity "+name)
