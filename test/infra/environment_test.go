@@ -60,6 +60,26 @@ func TestDeploymentGroupComesAfterWhatInstancesNeed(t *testing.T) {
 	}
 }
 
+// CloudFormation changes the function's role before it deletes what the file no longer has: a
+// role for the services of the file alone leaves the instances of one that was removed running
+// for ever.
+func TestRemovedServiceCanBeDeleted(t *testing.T) {
+	t.Parallel()
+	var may int
+	for _, p := range environment("production", "").permissions("DeploymentGroupsRequestsRole") {
+		for _, resource := range p.Resources {
+			if strings.HasSuffix(resource, ":deploymentgroup:production-*/*") {
+				may += len(p.Actions)
+			} else if strings.Contains(resource, "deploymentgroup:production-web") {
+				t.Errorf("%v is allowed on %s only", p.Actions, resource)
+			}
+		}
+	}
+	if may == 0 {
+		t.Error("the function may change no deployment group of the environment")
+	}
+}
+
 // Instances of another environment, or of nobody's, are out of scope.
 func TestHooksOfAnEnvironmentKeepToIt(t *testing.T) {
 	t.Parallel()
