@@ -92,6 +92,8 @@ func planProof(cfg Config, run *Run, o Observed) Step {
 		return remove(cfg, i)
 	case broken(i):
 		return fail("the restored instance %s is in status %s", i.ID, i.Status)
+	case i.ready() && !run.Settled:
+		return Step{Do: Settle, Instance: i}
 	case !i.ready() || !i.SecretReady:
 		return wait("%s is %s", i.ID, i.Status)
 	}

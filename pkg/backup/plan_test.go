@@ -44,6 +44,7 @@ func TestPlan(t *testing.T) {
 	const proof, fill, former = "deployhooks-proof-db", "deployhooks-fill-db", "deployhooks-former-db"
 	proving, filling := Run{ID: "r", Action: Prove, Started: noon}, Run{ID: "r", Action: Fill, Started: noon, Former: "of db"}
 	but := func(r Run, change func(*Run)) *Run { change(&r); return &r }
+	settled := func(r *Run) { r.Settled = true }
 	passed := func(r *Run) { r.Passed = []CheckResult{}; r.Settled = true }
 	failed := func(r *Run) { r.Failure = "a reason" }
 	old := an("db", "available", "")
@@ -58,8 +59,9 @@ func TestPlan(t *testing.T) {
 		"proof: restored by an earlier run":               {&proving, Observed{Proof: an(proof, "available", "earlier")}, "delete " + proof},
 		"proof: somebody else's instance":                 {&proving, Observed{Proof: an(proof, "available", "")}, "fail: there is an instance " + proof + " that this function has not made: it has no tag deployhooks:restored-for=db. Rename or delete it"},
 		"proof: being restored":                           {&proving, Observed{Proof: an(proof, "creating", "r")}, "wait: " + proof + " is creating"},
-		"proof: its secret is not ready":                  {&proving, Observed{Proof: with(an(proof, "available", "r"), func(i *Instance) { i.SecretReady = false })}, "wait: " + proof + " is available"},
-		"proof: restored":                                 {&proving, Observed{Proof: an(proof, "available", "r")}, "verify " + proof},
+		"proof: its secret is not ready":                  {but(proving, settled), Observed{Proof: with(an(proof, "available", "r"), func(i *Instance) { i.SecretReady = false })}, "wait: " + proof + " is available"},
+		"proof: restored":                                 {&proving, Observed{Proof: with(an(proof, "available", "r"), func(i *Instance) { i.SecretReady = false })}, "settle " + proof},
+		"proof: its password is managed":                  {but(proving, settled), Observed{Proof: an(proof, "available", "r")}, "verify " + proof},
 		"proof: not restorable":                           {&proving, Observed{Proof: an(proof, "incompatible-network", "r")}, "fail: the restored instance " + proof + " is in status incompatible-network"},
 		"proof: passed":                                   {but(proving, passed), Observed{Proof: an(proof, "available", "r")}, "delete " + proof},
 		"proof: failed, protected":                        {but(proving, failed), Observed{Proof: with(an(proof, "failed", "r"), func(i *Instance) { i.Protected = true })}, "unprotect " + proof},
@@ -69,7 +71,7 @@ func TestPlan(t *testing.T) {
 		"fill: nothing restored yet":                      {&filling, Observed{Target: old, Replaced: old}, "restore " + fill},
 		"fill: restored":                                  {&filling, Observed{Target: old, Replaced: old, Fill: an(fill, "available", "r")}, "settle " + fill},
 		"fill: its password changes":                      {but(filling, passed), Observed{Target: old, Replaced: old, Fill: with(an(fill, "available", "r"), pending)}, "wait: " + fill + " is available"},
-		"fill: settled":                                   {but(filling, func(r *Run) { r.Settled = true }), Observed{Target: old, Replaced: old, Fill: an(fill, "available", "r")}, "verify " + fill},
+		"fill: settled":                                   {but(filling, settled), Observed{Target: old, Replaced: old, Fill: an(fill, "available", "r")}, "verify " + fill},
 		"fill: checked":                                   {but(filling, passed), Observed{Target: old, Replaced: old, Fill: an(fill, "available", "r")}, "rename db " + former},
 		"fill: the former one is about to be renamed":     {but(filling, passed), Observed{Target: old, Replaced: with(an("db", "available", ""), pending), Fill: an(fill, "available", "r")}, "wait: db is available"},
 		"fill: the former one is renamed":                 {but(filling, passed), Observed{Former: moved, Replaced: moved, Fill: an(fill, "available", "r")}, "rename " + fill + " db"},
