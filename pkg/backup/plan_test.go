@@ -49,6 +49,9 @@ func TestPlan(t *testing.T) {
 	failed := func(r *Run) { r.Failure = "a reason" }
 	old := an("db", "available", "")
 	moved := with(an(former, "available", ""), func(i *Instance) { i.Resource = "of db" })
+	kept := with(an("kept", "available", ""), func(i *Instance) { i.Resource = "of db" })
+	stopped := with(an(former, "stopped", ""), func(i *Instance) { i.Resource = "of db" })
+	accepted := func(r *Run) { r.Accepted = true }
 	pending := func(i *Instance) { i.Pending = true }
 	for name, c := range map[string]struct {
 		run  *Run
@@ -77,8 +80,8 @@ func TestPlan(t *testing.T) {
 		"fill: the former one is renamed":                 {but(filling, passed), Observed{Former: moved, Replaced: moved, Fill: an(fill, "available", "r")}, "rename " + fill + " db"},
 		"fill: the new one is gone":                       {but(filling, passed), Observed{Former: moved, Replaced: moved}, "fail: the restored instance " + fill + " does not exist any more"},
 		"fill: swapped":                                   {but(filling, passed), Observed{Target: an("db", "available", "r"), Former: moved, Replaced: moved}, "verify db"},
-		"fill: accepted":                                  {but(filling, func(r *Run) { r.Accepted = true }), Observed{Target: an("db", "available", "r"), Former: moved, Replaced: moved}, "delete " + former},
-		"fill: accepted, and the former one deleted":      {but(filling, func(r *Run) { r.Accepted = true }), Observed{Target: an("db", "available", "r")}, "end"},
+		"fill: accepted":                                  {but(filling, accepted), Observed{Target: an("db", "available", "r"), Former: moved, Replaced: moved}, "delete " + former},
+		"fill: accepted, and the former one deleted":      {but(filling, accepted), Observed{Target: an("db", "available", "r")}, "end"},
 		"undo: nothing renamed":                           {but(filling, failed), Observed{Target: old, Replaced: old, Fill: an(fill, "available", "r")}, "delete " + fill},
 		"undo: the former one is being renamed":           {but(filling, failed), Observed{Target: old, Replaced: with(an("db", "renaming", ""), pending), Fill: an(fill, "available", "r")}, "wait: db is being renamed"},
 		"undo: the former one is renamed":                 {but(filling, failed), Observed{Former: moved, Replaced: moved, Fill: an(fill, "available", "r")}, "rename " + former + " db"},
@@ -89,8 +92,14 @@ func TestPlan(t *testing.T) {
 		"no run: nothing left":                            {nil, Observed{Target: old}, "end"},
 		"no run: a former one under its own name":         {nil, Observed{Former: moved}, "rename " + former + " db"},
 		"no run: a restored one":                          {nil, Observed{Target: old, Fill: an(fill, "available", "earlier")}, "delete " + fill},
-		"no run: a restored one is all that there is":     {nil, Observed{Fill: an(fill, "available", "earlier")}, "end"},
-		"no run: a filled environment and its former one": {nil, Observed{Target: an("db", "available", "earlier"), Former: moved}, "end"},
+		"no run: a restored one is all that there is":     {nil, Observed{Fill: an(fill, "available", "earlier")}, "fail: there is no DB instance db, only " + fill + ", which a fill has restored: rename it, or delete it"},
+		"no run: a filled environment and its former one": {nil, Observed{Target: an("db", "available", "earlier"), Former: moved}, "fail: there is a DB instance " + former + ", of an earlier fill, beside db: keep what is needed of it, and delete it"},
+		"proof: failed on somebody else's instance":       {but(proving, failed), Observed{Proof: an(proof, "available", "")}, "end"},
+		"fill: the former one is renamed by somebody":     {but(filling, passed), Observed{Replaced: kept, Fill: an(fill, "available", "r")}, "fail: the former instance was renamed to kept by somebody"},
+		"fill: accepted, and the former one kept":         {but(filling, accepted), Observed{Target: an("db", "available", "r"), Replaced: kept}, "end"},
+		"fill: accepted, and then deleted by somebody":    {but(filling, accepted), Observed{Former: moved, Replaced: moved}, "fail: the new instance db does not exist any more, and " + former + " is kept, which has the former data: rename it to db, or delete it"},
+		"undo: the former one is stopped":                 {but(filling, failed), Observed{Former: moved, Replaced: stopped, Fill: an(fill, "available", "r")}, "fail: " + former + " is stopped, and cannot be renamed to db"},
+		"undo: somebody else's instance":                  {but(filling, failed), Observed{Target: old, Replaced: old, Fill: an(fill, "available", "")}, "end"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := said(Plan(Config{Instance: "db"}, c.run, c.seen, noon)); got != c.want {
