@@ -151,6 +151,8 @@ func (r *Region) restoreDBInstance(in *rds.RestoreDBInstanceFromDBSnapshotInput)
 		return nil, &types.DBInstanceAlreadyExistsFault{Message: aws.String("DB instance already exists")}
 	case (in.Iops != nil || in.StorageThroughput != nil) && aws.ToString(in.StorageType) == "gp3" && *s.AllocatedStorage < 400: // "gp3 storage", user guide
 		return nil, failure("InvalidParameterCombination", "You can't specify IOPS or storage throughput for engine postgres and a storage size less than 400.")
+	case deref(in.ManageMasterUserPassword) && !strings.HasPrefix(aws.ToString(s.Engine), "oracle"): // "Applies to RDS for Oracle only" (API reference)
+		return nil, failure("InvalidParameterCombination", "ManageMasterUserPassword isn't supported for engine %s when restoring from a snapshot.", *s.Engine)
 	case slices.ContainsFunc(in.Tags, func(t types.Tag) bool { return strings.HasPrefix(aws.ToString(t.Key), "aws:") }):
 		return nil, failure("InvalidParameterValue", "Tag keys that begin with aws: are reserved.")
 	}
@@ -164,30 +166,26 @@ func (r *Region) restoreDBInstance(in *rds.RestoreDBInstanceFromDBSnapshotInput)
 	i.place(aws.ToString(in.DBSubnetGroupName), in.VpcSecurityGroupIds, cmp.Or(aws.ToString(in.DBParameterGroupName), "default.postgres17"))
 	i.TagList, i.data, i.password = slices.Clone(in.Tags), s.data, "of the snapshot "+*s.DBSnapshotIdentifier
 	i.EnabledCloudwatchLogsExports, i.CopyTagsToSnapshot = in.EnableCloudwatchLogsExports, aws.Bool(deref(in.CopyTagsToSnapshot))
-	if deref(in.ManageMasterUserPassword) {
-		r.manageSecret(i)
-	}
 	r.after(r.timings.RestoreDB, func() {
 		if *i.DBInstanceStatus != "creating" {
 			return
 		}
 		i.becomes(cmp.Or(s.becomes, "available"))
 		r.backUpDaily(i)
-		if s := i.MasterUserSecret; s != nil {
-			r.after(time.Minute, func() { s.SecretStatus = aws.String("active") })
-		}
 	})
 	d := i.describe()
 	return &rds.RestoreDBInstanceFromDBSnapshotOutput{DBInstance: &d}, nil
 }
 
-// manageSecret has RDS keep the password in a secret of its own, which is active a minute
-// after the instance is available (assumed), and cannot be read before.
+// manageSecret has RDS keep the password in a secret of its own, which cannot be read until
+// it is active: a minute after the password is changed (assumed).
 func (r *Region) manageSecret(i *dbInstance) {
 	id := arn("secretsmanager", "secret:rds!"+"db-"+r.ids.uuid("rds secret")+"-a1b2c3")
-	i.password = r.ids.hex("rds password", 16)
-	i.MasterUserSecret = &types.MasterUserSecret{SecretArn: &id, SecretStatus: aws.String("creating"), KmsKeyId: aws.String(arn("kms", "key/secretsmanager"))}
+	secret := &types.MasterUserSecret{SecretArn: &id, SecretStatus: aws.String("creating"), KmsKeyId: aws.String(arn("kms", "key/secretsmanager"))}
+	i.MasterUserSecret = secret
 	r.databases.secrets[id] = i
+	r.resetPassword(i, r.ids.hex("rds password", 16))
+	r.after(modifyLag+r.timings.ModifyDB+time.Minute, func() { secret.SecretStatus = aws.String("active") })
 }
 
 // deleteDBInstance: "You can't delete a DB instance when deletion protection is enabled";

@@ -46,6 +46,13 @@ func (r *Region) RemoveDBSnapshots(instance string) {
 	}
 }
 
+// RemoveDBInstance removes an instance at once, as somebody else might.
+func (r *Region) RemoveDBInstance(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.databases.instances, id)
+}
+
 // backUpDaily takes an automated snapshot in each night's backup window, and keeps it for
 // the retention period ("Introduction to backups"). An instance has one schedule, whatever
 // its name is.
