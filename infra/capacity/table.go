@@ -10,7 +10,7 @@ import (
 // the price of all.
 func Table(a Application) string {
 	var b strings.Builder
-	b.WriteString("| stage | users a month | active a day | regions | largest region: peak requests/s | instances | their CPU with a zone lost | database | connections | data after a year | sent a month | list price a month, all regions |\n")
+	b.WriteString("| stage | users a month | active a day | regions | largest region: peak requests/s | instances | their CPU with one zone down | database | connections | data after a year | sent a month | list price a month, all regions |\n")
 	b.WriteString("| --- " + strings.Repeat("| --- ", 11) + "|\n")
 	for _, s := range Stages() {
 		p := s.Region(0, a)

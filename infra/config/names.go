@@ -134,9 +134,9 @@ func LogRetentions() []int {
 func retention(to *int) value {
 	days := LogRetentions()
 	words := strings.ReplaceAll(strings.Trim(fmt.Sprint(days), "[]"), " ", ", ")
-	return number(to, "a retention of CloudWatch Logs: "+words+" days", func(n int) error {
+	return number(to, "a retention period of CloudWatch Logs: "+words+" days", func(n int) error {
 		if !slices.Contains(days, n) {
-			return errors.New("not a retention that CloudWatch Logs has")
+			return errors.New("not a retention period of CloudWatch Logs")
 		}
 		return nil
 	})

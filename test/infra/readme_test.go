@@ -81,7 +81,7 @@ func settingsTable() string {
 		if s.Default != "" {
 			standard = "`" + s.Default + "`"
 		}
-		fmt.Fprintf(&b, "| `%s%s` | %s | %s | %s |\n", config.Prefix, s.Key, standard, s.Purpose, markdown.Replace(s.Allowed))
+		fmt.Fprintf(&b, "| `%s%s` | %s | %s | %s |\n", config.Prefix, s.Key, standard, markdown.Replace(s.Purpose), markdown.Replace(s.Allowed))
 	}
 	return b.String()
 }

@@ -35,19 +35,19 @@ func (r *reader) checkNames(e *Environment, others []sibling) {
 	}
 	for _, d := range derived(e) {
 		if excess := len(d.name) - d.limit; excess > 0 {
-			r.conflict([]string{d.path}, "makes the %s %s of %d characters, and AWS takes %d: make it %d shorter, or the environment's name", d.what, d.name, len(d.name), d.limit, excess)
+			r.conflict([]string{d.path}, "makes the %s %s of %d characters, and AWS allows %d: shorten it, or the environment's name, by %d", d.what, d.name, len(d.name), d.limit, excess)
 		}
 	}
 }
 
 func (r *reader) checkNetwork(e *Environment, others []sibling) {
 	if n, zones := e.Network.NATGateways, len(e.Network.Zones); n > zones {
-		r.conflict([]string{"network.natGateways", "network.zones"}, "got %d, and there are %d zones: one in each is most", n, zones)
+		r.conflict([]string{"network.natGateways", "network.zones"}, "got %d for %d zones: give at most one for each zone", n, zones)
 	}
 	own, err := netip.ParsePrefix(e.Network.CIDR)
 	for _, o := range others {
 		if theirs, e := netip.ParsePrefix(o.Network.CIDR); err == nil && e == nil && own.Overlaps(theirs) {
-			r.conflict([]string{"network.cidr"}, "%s overlaps %s of %s, so the two could never be connected: choose another range", own, theirs, o.file)
+			r.conflict([]string{"network.cidr"}, "%s overlaps %s of %s, so the two networks could not be peered: choose another range", own, theirs, o.file)
 		}
 	}
 }
@@ -58,7 +58,7 @@ func (r *reader) checkDomain(e *Environment) {
 			r.conflict([]string{"domain.name"}, "has %d characters, and ACM gives certificates for 64 at most: give certificateArn, or use a domain above it", n)
 		}
 		if n := len(e.CertificateNames()); n > 10 { // "Quotas" (ACM user guide)
-			r.conflict([]string{"domain", "services"}, "needs a certificate of %d names, because %d hosts are two levels below %s, and ACM gives 10: use hosts one level below, or give certificateArn", n, n-2, e.Domain.Name)
+			r.conflict([]string{"domain", "services"}, "needs a certificate for %d names, because %d hosts are two or more levels below %s, and ACM allows 10: use hosts one level below, or give certificateArn", n, n-2, e.Domain.Name)
 		}
 		return
 	}
@@ -67,10 +67,10 @@ func (r *reader) checkDomain(e *Environment) {
 	}
 	parts := strings.Split(e.Domain.CertificateARN, ":")
 	if parts[3] != e.Region {
-		r.conflict([]string{"domain.certificateArn", "region"}, "is a certificate in %s, and a load balancer in %s takes one of its own region: request it there", parts[3], e.Region)
+		r.conflict([]string{"domain.certificateArn", "region"}, "is a certificate in %s, and a load balancer in %s needs one of its own region: request it there", parts[3], e.Region)
 	}
 	if e.Account != "" && parts[4] != e.Account {
-		r.conflict([]string{"domain.certificateArn", "account"}, "is a certificate in account %s, and the environment is in %s, where it has to be", parts[4], e.Account)
+		r.conflict([]string{"domain.certificateArn", "account"}, "is a certificate in account %s, and has to be in %s, as the environment is", parts[4], e.Account)
 	}
 }
 
@@ -99,14 +99,14 @@ func (r *reader) checkServices(e *Environment, others []sibling) {
 		}
 		for _, z := range s.Zones {
 			if !slices.Contains(e.Network.Zones, z) {
-				r.conflict(append(at("zones"), "network.zones"), "%s is no zone of the network, which has %s", z, strings.Join(e.Network.Zones, ", "))
+				r.conflict(append(at("zones"), "network.zones"), "%s is not a zone of the network, which has %s", z, strings.Join(e.Network.Zones, ", "))
 			}
 		}
 		if s.MinInstances > s.MaxInstances {
 			r.conflict(append(at("minInstances"), path+".maxInstances"), "got %d, which is more than maxInstances, %d", s.MinInstances, s.MaxInstances)
 		}
 		if graviton(s.InstanceType) && strings.Contains(s.Image, "x86_64") || !graviton(s.InstanceType) && strings.Contains(s.Image, "arm64") {
-			r.conflict(append(at("image"), path+".instanceType"), "%s is an image for another architecture than that of %s", s.Image, s.InstanceType)
+			r.conflict(append(at("image"), path+".instanceType"), "%s is an image for another architecture than %s", s.Image, s.InstanceType)
 		}
 		if other := priorities[Priority(name)]; other != "" {
 			r.conflict([]string{path}, "gets the same priority on the load balancer as the service %s: choose another name", other)
@@ -125,11 +125,11 @@ func (r *reader) checkDatabase(e *Environment) {
 		return
 	}
 	if least := (d.StorageGiB*11 + 9) / 10; d.MaxStorageGiB < least { // "Managing capacity automatically with storage autoscaling", RDS user guide
-		r.conflict([]string{"database.maxStorageGiB", "database.storageGiB"}, "got %d, and storage of %d GiB that can grow needs %d at least", d.MaxStorageGiB, d.StorageGiB, least)
+		r.conflict([]string{"database.maxStorageGiB", "database.storageGiB"}, "got %d, and RDS requires at least %[3]d for storage of %[2]d GiB", d.MaxStorageGiB, d.StorageGiB, least)
 	}
 	gib, err := memory(d.InstanceClass)
 	if most := connections(gib); err == nil && d.MaxConnections > most {
-		r.conflict([]string{"database.maxConnections", "database.instanceClass"}, "got %d, and %s with %v GiB of memory takes about %d: choose a larger class, or have the services open fewer", d.MaxConnections, d.InstanceClass, gib, most)
+		r.conflict([]string{"database.maxConnections", "database.instanceClass"}, "got %d, and %s with %v GiB of memory allows about %d: choose a larger class, or have the services open fewer", d.MaxConnections, d.InstanceClass, gib, most)
 	}
 }
 
@@ -148,11 +148,11 @@ func (r *reader) checkBackups(e *Environment, others []sibling) {
 	case b.FillFrom == e.Name:
 		r.conflict([]string{"backups.fillFrom"}, "%s is this environment itself", e.Name)
 	case from < 0:
-		r.conflict([]string{"backups.fillFrom"}, "%s is no other environment of the folder, which has %s", b.FillFrom, strings.Join(names(others), ", "))
+		r.conflict([]string{"backups.fillFrom"}, "%s is not another environment in the folder, which has %s", b.FillFrom, strings.Join(names(others), ", "))
 	case others[from].Database == nil:
 		r.conflict([]string{"backups.fillFrom"}, "%s has no database, so it has no backups", b.FillFrom)
 	case others[from].Region != e.Region || others[from].Account != e.Account:
-		r.conflict([]string{"backups.fillFrom", "region", "account"}, "%s is in another account or region, from which backups are not copied: take one of account %q and region %s", b.FillFrom, e.Account, e.Region)
+		r.conflict([]string{"backups.fillFrom", "region", "account"}, "%s is in another account or region, from which backups are not copied: use one in account %q and region %s", b.FillFrom, e.Account, e.Region)
 	}
 	for i, c := range b.Checks {
 		path := fmt.Sprintf("backups.checks[%d]", i)

@@ -15,88 +15,88 @@ import (
 // fields are the keys of an environment file, in the order in which people read them.
 func fields(e *Environment) []field {
 	return []field{
-		{"name", required, "what the names of the environment's stacks and resources begin with; another name is another environment", label(&e.Name)},
-		{"account", "", "the account that it is in; none means that of the credentials", account(&e.Account)},
-		{"region", required, "the region that it is in", pattern(&e.Region, "a region, such as eu-west-1", `^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`, "not a region")},
-		{"protected", "true", "whether the load balancer and the database are kept from being deleted, by a destroy too", boolean(&e.Protected)},
+		{"name", required, "the prefix of the names of the environment's stacks and resources; another name is another environment", label(&e.Name)},
+		{"account", "", "the AWS account; none means that of the credentials", account(&e.Account)},
+		{"region", required, "the AWS region", pattern(&e.Region, "a region, such as eu-west-1", `^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`, "not a region")},
+		{"protected", "true", "whether the load balancer, the database and the stack are protected from deletion, also by make destroy", boolean(&e.Protected)},
 		{"network", required, "the VPC", object(networkFields(&e.Network)...)},
-		{"domain", required, "the name that users know", object(domainFields(&e.Domain)...)},
+		{"domain", required, "the domain that users know", object(domainFields(&e.Domain)...)},
 		{"services", required, "the web applications, by name", services(e)},
 		{"database", "", "PostgreSQL on RDS; none means no database", database(e)},
 		{"backups", "{}", "the database's backups", object(backupFields(&e.Backups)...)},
 		{"logs", "{}", "the logs of services, network and database", object(field{"retentionDays", "30", "how long they are kept", retention(&e.Logs.RetentionDays)})},
-		{"hooks", "{}", "settings of the hooks and of tenants, by the keys of the configuration's table without deployhooks:; repairTag and drainTag are the environment's unless given", hooks(e)},
+		{"hooks", "{}", "settings of the hooks and tenants, by the keys under Configuration without the prefix deployhooks:; repairTag and drainTag default to the environment's tag", hooks(e)},
 	}
 }
 
 func networkFields(n *Network) []field {
 	return []field{
-		{"cidr", required, "the VPC's addresses, fixed once deployed, which no other environment of the folder has", text(&n.CIDR, "a private IPv4 range of /16 to /22, such as 10.10.0.0/16, and not of 172.17.0.0/16, which AWS services use", addresses)},
-		{"zones", required, "the Availability Zones; add one at the end, so that the subnets of the others stay", texts(&n.Zones, "letters, such as [a, b, c]", 2, MaxZones, zone)},
-		{"natGateways", "1", "how many NAT gateways there are; with fewer than zones, the loss of a zone may cut instances in others off the internet", between(&n.NATGateways, 1, MaxZones).and(", at most one for each zone")},
+		{"cidr", required, "the VPC's address range, fixed once deployed; it must not overlap that of another environment in the folder", text(&n.CIDR, "a private IPv4 range from /16 to /22, such as 10.10.0.0/16, outside 172.17.0.0/16, which AWS services use", addresses)},
+		{"zones", required, "the Availability Zones; add new ones at the end, so that existing subnets keep their addresses", texts(&n.Zones, "letters, such as [a, b, c]", 2, MaxZones, zone)},
+		{"natGateways", "1", "the number of NAT gateways; with fewer than zones, the failure of a zone may cut instances in other zones off the internet", between(&n.NATGateways, 1, MaxZones).and(", at most one for each zone")},
 	}
 }
 
 func domainFields(d *Domain) []field {
 	return []field{
 		{"name", required, "the domain", text(&d.Name, "a host name, such as example.com", host)},
-		{"hostedZoneId", required, "the public hosted zone in Route 53 that the domain is in", pattern(&d.HostedZoneID, "the ID of a hosted zone, such as Z0123456789ABCDEFGHIJ", `^Z[A-Z0-9]{5,31}$`, "not the ID of a hosted zone")},
-		{"certificateArn", "", "an existing certificate; none means that the stack requests one, for the domain and all names below it", pattern(&d.CertificateARN, "the ARN of a certificate of ACM in the environment's region and account",
+		{"hostedZoneId", required, "the public hosted zone of the domain in Route 53", pattern(&d.HostedZoneID, "the ID of a hosted zone, such as Z0123456789ABCDEFGHIJ", `^Z[A-Z0-9]{5,31}$`, "not the ID of a hosted zone")},
+		{"certificateArn", "", "an existing certificate; none means that the stack requests one, for the domain, its wildcard and the hosts that the wildcard does not cover", pattern(&d.CertificateARN, "the ARN of an ACM certificate in the environment's region and account",
 			`^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+$`, "not the ARN of a certificate")},
 	}
 }
 
 func serviceFields(s *Service) []field {
 	return []field{
-		{"hosts", required, "the host names that are routed to it", texts(&s.Hosts, "host names, each the domain's or below it and of one service", 1, 5, host)}, // 5 values in a rule (ALB guide, "Quotas")
+		{"hosts", required, "the host names that are routed to it", texts(&s.Hosts, "host names, each the domain or below it, and of one service only", 1, 5, host)}, // 5 values in a rule (ALB guide, "Quotas")
 		{"zones", required, "the zones that instances run in, fixed once deployed, whatever zones the network gets later", texts(&s.Zones, "zones of the network", 1, MaxZones, zone)},
-		{"port", "8080", "where instances listen for HTTP, fixed once deployed", between(&s.Port, 1, 65535)},
-		{"healthCheckPath", "/", "what instances answer with 200 when they can serve", pattern(&s.HealthCheckPath, "a path of at most 1000 characters", `^/[!-~]{0,999}$`, "not a path")},
+		{"port", "8080", "the port on which instances serve HTTP, fixed once deployed", between(&s.Port, 1, 65535)},
+		{"healthCheckPath", "/", "the path that responds with 200 when an instance can serve", pattern(&s.HealthCheckPath, "a path of at most 1000 characters", `^/[!-~]{0,999}$`, "not a path")},
 		{"instanceType", required, "the type of the instances", pattern(&s.InstanceType, "an EC2 instance type, such as t4g.small", `^[a-z][a-z0-9-]*\.[a-z0-9-]+$`, "not an instance type")},
 		{"image", "", "the SSM parameter of the machine image; none means Amazon Linux 2023 for the type's architecture", pattern(&s.Image, "the name of an SSM parameter", `^(/[A-Za-z0-9_.-]+)+$`, "not the name of a parameter")},
-		{"minInstances", required, "how many instances run at least", between(&s.MinInstances, 1, 1000)},
-		{"maxInstances", required, "how many at most", between(&s.MaxInstances, 1, 1000).and(", not less than minInstances")},
-		{"targetCpuPercent", "50", "the CPU utilization that scaling keeps to", between(&s.TargetCPUPercent, 10, 90)},
-		{"deregistrationDelaySeconds", "60", "how long requests in flight may take", between(&s.DeregistrationDelaySeconds, 0, 3600)},
-		{"terminationWaitMinutes", "60", "how long the replaced instances stay after a release, for a quick roll-back", between(&s.TerminationWaitMinutes, 0, 2880)},
+		{"minInstances", required, "the minimum number of instances", between(&s.MinInstances, 1, 1000)},
+		{"maxInstances", required, "the maximum number of instances", between(&s.MaxInstances, 1, 1000).and(", not less than minInstances")},
+		{"targetCpuPercent", "50", "the average CPU utilization that target tracking keeps", between(&s.TargetCPUPercent, 10, 90)},
+		{"deregistrationDelaySeconds", "60", "how long requests in flight have to finish before an instance terminates", between(&s.DeregistrationDelaySeconds, 0, 3600)},
+		{"terminationWaitMinutes", "60", "how long the replaced instances stay after a release, for a quick rollback", between(&s.TerminationWaitMinutes, 0, 2880)},
 	}
 }
 
 func databaseFields(d *Database) []field {
 	return []field{
-		{"name", required, "the first database in it", pattern(&d.Name, "at most 63 small letters, digits and _, the first a letter", `^[a-z][a-z0-9_]{0,62}$`, "not a name that PostgreSQL takes without quotes")},
-		{"version", required, "PostgreSQL's version, in quotes", pattern(&d.Version, `"major.minor", such as "17.6", from 13 on`, `^(1[3-9]|[2-9][0-9])\.[0-9]{1,2}$`, "not a version")},
-		{"instanceClass", required, "the class of the instance", text(&d.InstanceClass, "a class of families t, m or r, such as db.t4g.micro or db.m7g.large", func(c string) error { _, err := memory(c); return err })},
-		{"storageGiB", "20", "its storage", between(&d.StorageGiB, 20, 65536)}, // RDS user guide, "Amazon RDS DB instance storage"
-		{"maxStorageGiB", required, "what its storage grows to by itself", between(&d.MaxStorageGiB, 22, 65536).and(", 10 % more than storageGiB at least")},
-		{"multiAZ", "false", "whether a standby in another zone takes over", boolean(&d.MultiAZ)},
-		{"maxConnections", "0", "how many connections the services open in all; 0 for unknown", between(&d.MaxConnections, 0, mostConnections).and(", not more than the class has memory for")},
+		{"name", required, "the name of the database", pattern(&d.Name, "at most 63 lowercase letters, digits and _, the first a letter", `^[a-z][a-z0-9_]{0,62}$`, "not a name that PostgreSQL takes without quotes")},
+		{"version", required, "the version of PostgreSQL, in quotes", pattern(&d.Version, `"major.minor", such as "17.6", 13 or later`, `^(1[3-9]|[2-9][0-9])\.[0-9]{1,2}$`, "not a version")},
+		{"instanceClass", required, "the instance class; a change restarts the database", text(&d.InstanceClass, "a class of families t, m or r, such as db.t4g.micro or db.m7g.large", func(c string) error { _, err := memory(c); return err })},
+		{"storageGiB", "20", "the initial storage", between(&d.StorageGiB, 20, 65536)}, // RDS user guide, "Amazon RDS DB instance storage"
+		{"maxStorageGiB", required, "the limit of storage autoscaling", between(&d.MaxStorageGiB, 22, 65536).and(", at least 10 % more than storageGiB")},
+		{"multiAZ", "false", "whether there is a standby in another zone that takes over", boolean(&d.MultiAZ)},
+		{"maxConnections", "0", "how many connections all services open together, for the alarm; 0 means as many as the class allows", between(&d.MaxConnections, 0, mostConnections).and(", not more than the class has memory for")},
 	}
 }
 
 func backupFields(b *Backups) []field {
 	return []field{
-		{"retentionDays", "7", "how long backups are kept", between(&b.RetentionDays, 1, 35)},
-		{"fillFrom", "", "the environment whose newest backup fills this one when an operator asks for it; none means never", pattern(&b.FillFrom, "the name of another environment of the folder", `^[a-z][a-z0-9-]*$`, "not the name of an environment")},
+		{"retentionDays", "7", "how long automated backups are kept", between(&b.RetentionDays, 1, 35)},
+		{"fillFrom", "", "the environment whose newest backup replaces this one's data when an operator asks for it; none means never", pattern(&b.FillFrom, "the name of another environment in the folder", `^[a-z][a-z0-9-]*$`, "not the name of an environment")},
 		{"proofDays", "7", "how often the newest backup is restored and checked", between(&b.ProofDays, 1, 7)},
-		{"checks", "[]", "what a restored backup must pass", checks(&b.Checks)},
+		{"checks", "[]", "what a restored backup must pass; none means that it has a table", checks(&b.Checks)},
 	}
 }
 
 func checkFields(c *Check) []field {
 	return []field{
 		{"table", required, "a table", pattern(&c.Table, "schema.table", `^[A-Za-z_][A-Za-z0-9_$]{0,62}\.[A-Za-z_][A-Za-z0-9_$]{0,62}$`, "not a table with its schema")},
-		{"minRows", "1", "how many rows it has at least", between(&c.MinRows, 0, 1<<62)},
-		{"newestColumn", "", "a column with timestamps", pattern(&c.NewestColumn, "the name of a column; with maxAgeHours", `^[A-Za-z_][A-Za-z0-9_$]{0,62}$`, "not the name of a column")},
-		{"maxAgeHours", "0", "how much older than the backup its newest row may be; 0 for any", between(&c.MaxAgeHours, 0, 8784).and("; with newestColumn")},
+		{"minRows", "1", "the minimum number of rows", between(&c.MinRows, 0, 1<<62)},
+		{"newestColumn", "", "a timestamp column", pattern(&c.NewestColumn, "the name of a column; with maxAgeHours", `^[A-Za-z_][A-Za-z0-9_$]{0,62}$`, "not the name of a column")},
+		{"maxAgeHours", "0", "how much older than the backup the newest row may be; 0 means any age", between(&c.MaxAgeHours, 0, 8784).and("; with newestColumn")},
 	}
 }
 
 // label is a name that others are made of; see derived for how long it may be.
 func label(to *string) value {
-	return text(to, "small letters, digits and single hyphens, the first a letter, the last no hyphen; not tenants or central, and not ending with -hooks or -tenants, as those are names of other stacks; not beginning with internal-, which AWS refuses for a load balancer", func(s string) error {
+	return text(to, "lowercase letters, digits and single hyphens, starting with a letter and not ending with a hyphen; not tenants or central, and not ending with -hooks or -tenants, which name other stacks; not starting with internal-, which AWS refuses for a load balancer", func(s string) error {
 		if s == "tenants" || s == "central" || strings.HasSuffix(s, "-hooks") || strings.HasSuffix(s, "-tenants") {
-			return errors.New("the name of another stack")
+			return errors.New("makes the name of another stack")
 		}
 		if strings.HasPrefix(s, "internal-") { // Elastic Load Balancing API reference, CreateLoadBalancer
 			return errors.New("not the name of a load balancer")
@@ -114,8 +114,8 @@ func account(to *string) value {
 	const allowed = "12 digits"
 	return value{allowed: allowed, read: func(r *reader, n *yaml.Node, path string) {
 		*to = n.Value
-		if err := matches(`^[0-9]{12}$`, "not the number of an account")(n.Value); err != nil || n.Kind != yaml.ScalarNode {
-			r.wrong(n, path, errors.New("not the number of an account"), allowed)
+		if err := matches(`^[0-9]{12}$`, "not an account ID")(n.Value); err != nil || n.Kind != yaml.ScalarNode {
+			r.wrong(n, path, errors.New("not an account ID"), allowed)
 		}
 	}}
 }
@@ -130,7 +130,7 @@ func host(s string) error {
 	if len(s) > 253 {
 		return fmt.Errorf("has %d characters, and DNS takes 253", len(s))
 	}
-	return matches(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`, "not a host name in small letters")(s)
+	return matches(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`, "not a lowercase host name")(s)
 }
 
 // inUseByAWS is the range that some AWS services use themselves ("VPC CIDR blocks", VPC
@@ -146,7 +146,7 @@ func addresses(s string) error {
 	case err != nil || !p.Addr().Is4():
 		return errors.New("not a range of IPv4 addresses")
 	case p != p.Masked():
-		return fmt.Errorf("has bits beyond its length: write %s", p.Masked())
+		return fmt.Errorf("has host bits set: write %s", p.Masked())
 	case !p.Addr().IsPrivate():
 		return errors.New("not private")
 	case p.Bits() < 16 || p.Bits() > 22:
@@ -159,10 +159,10 @@ func addresses(s string) error {
 
 func retention(to *int) value {
 	days := config.LogRetentions()
-	words := "a retention of CloudWatch Logs: " + strings.ReplaceAll(strings.Trim(fmt.Sprint(days), "[]"), " ", ", ") + " days"
+	words := "a retention period of CloudWatch Logs: " + strings.ReplaceAll(strings.Trim(fmt.Sprint(days), "[]"), " ", ", ") + " days"
 	return whole(to, words, func(n int) error {
 		if !slices.Contains(days, n) {
-			return errors.New("not a retention that CloudWatch Logs has")
+			return errors.New("not a retention period of CloudWatch Logs")
 		}
 		return nil
 	})
@@ -176,7 +176,7 @@ func services(e *Environment) value {
 		r.each(n, path, allowed, func(name string, line int, value *yaml.Node) {
 			of := join(path, name)
 			if err := serviceName(name); err != nil {
-				r.fault(line, of, "%v; allowed: small letters, digits and single hyphens, the first a letter, the last no hyphen", err)
+				r.fault(line, of, "%v; allowed: lowercase letters, digits and single hyphens, starting with a letter and not ending with a hyphen", err)
 			}
 			var s Service
 			object(serviceFields(&s)...).read(r, value, of)

@@ -87,7 +87,7 @@ func missing(name, file string) error {
 	if meant := nearest.Of(name, names); meant != "" {
 		instead = "write " + meant
 	}
-	return fmt.Errorf("there is no environment %q, as there is no file %s: %s", name, file, instead)
+	return fmt.Errorf("there is no environment %q, because there is no file %s: %s", name, file, instead)
 }
 
 // files are the environment files of a folder.
@@ -148,9 +148,9 @@ func (r *reader) parse(text []byte) *yaml.Node {
 	case errors.Is(err, io.EOF):
 		r.faults = append(r.faults, Fault{File: r.file, Text: "is empty: an environment has a name, a region, a network, a domain and services"})
 	case err != nil:
-		r.faults = append(r.faults, Fault{File: r.file, Text: "is no YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")})
+		r.faults = append(r.faults, Fault{File: r.file, Text: "is not YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")})
 	case !errors.Is(decoder.Decode(&next), io.EOF):
-		r.faults = append(r.faults, Fault{File: r.file, Line: next.Line, Text: "has a second document: write a file for each environment"})
+		r.faults = append(r.faults, Fault{File: r.file, Line: next.Line, Text: "has a second YAML document: write a file for each environment"})
 	default:
 		return document.Content[0]
 	}

@@ -71,7 +71,7 @@ func object(known ...field) value {
 			switch {
 			case value != nil:
 			case f.initial == required:
-				r.fault(n.Line, of, "missing, and required: %s; allowed: %s", f.purpose, f.allowed)
+				r.fault(n.Line, of, "required, and missing: %s; allowed: %s", f.purpose, f.allowed)
 			case f.initial != "":
 				value = initial(f.initial, n.Line)
 			}
@@ -130,9 +130,9 @@ func (r *reader) each(n *yaml.Node, path, allowed string, visit func(key string,
 		case key.Kind != yaml.ScalarNode:
 			r.fault(key.Line, path, "has the key %s: not a name", shown(key))
 		case value.Kind == yaml.AliasNode:
-			r.fault(key.Line, of, "an alias (%s), which would hide where a value is written: write it out", shown(value))
+			r.fault(key.Line, of, "a YAML alias (%s), which would hide where a value comes from: write the value", shown(value))
 		case seen[key.Value] > 0:
-			r.fault(key.Line, of, "written twice, the first time in line %d: leave one out", seen[key.Value])
+			r.fault(key.Line, of, "duplicate key, first in line %d: remove one", seen[key.Value])
 		default:
 			seen[key.Value], r.lines[of] = key.Line, key.Line
 			visit(key.Value, key.Line, value)
@@ -260,7 +260,7 @@ func texts(to *[]string, allowed string, least, most int, check func(string) err
 			*to = append(*to, item.Value)
 		}
 		if !r.bad[path] && (len(*to) < least || len(*to) > most) {
-			r.wrong(n, path, fmt.Errorf("%d of them", len(*to)), allowed)
+			r.wrong(n, path, errors.New("wrong number of elements"), allowed)
 		}
 	}}
 }
