@@ -29,7 +29,7 @@ func (e *environment) destroy(ctx context.Context) error {
 		}
 		want := []string{"bucket " + e.cloud.outputs[config.TenantBucketOutput], "table " + e.cloud.outputs[config.TableOutput], "table " + e.cloud.outputs[config.TenantTableOutput]}
 		// Of the environment: its revisions and access logs, and the baselines of its hooks.
-		ofTraining := func(name string) bool { return strings.Contains(name, config.EnvironmentStack(trainingName)) }
+		ofTraining := func(name string) bool { return strings.Contains(name, trainingName) }
 		kinds := map[string]int{}
 		for _, name := range left {
 			if ofTraining(name) {
