@@ -283,11 +283,31 @@ func TestGroupThatSomebodyPutBack(t *testing.T) {
 	_, err := s.CodeDeploy().UpdateDeploymentGroup(t.Context(), &codedeploy.UpdateDeploymentGroupInput{
 		ApplicationName: aws.String("shop"), CurrentDeploymentGroupName: aws.String("web"), AutoScalingGroups: []string{"older"}})
 	s.must(err)
-	s.Advance(2 * time.Hour)
+	s.Advance(50 * time.Hour)
 	s.succeeds(s.request("Update", "shop/web", s.wanted(properties{"MaxSize": "9"}), s.wanted(nil)))
 	s.Advance(10 * time.Minute)
 	if got := s.size("older"); got != "2..9 version 1 cpu 50" || s.Queue.Len() > 0 {
 		t.Errorf("the group is %s: the update goes to one that is out of use, and waits (%d messages) for a release that is over", got, s.Queue.Len())
+	}
+}
+
+// TestReleaseThatSettlesLate: where CodeDeploy reports success before the termination wait, and
+// names the group that serves after it, an update in between reaches that group.
+func TestReleaseThatSettlesLate(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t)
+	s.succeeds(s.request("Create", "", s.wanted(properties{"TerminationWaitMinutes": "2880"}), nil))
+	s.Advance(10 * time.Minute)
+	deployment := s.Deploy(s.service, region.Deployment{Named: region.NamedAtEnd, SucceedFirst: true})
+	s.Advance(46 * time.Hour)
+	_, green := s.Groups(deployment)
+	if !s.Deployed(deployment) || s.current() == green {
+		t.Fatalf("the release is %s, and the deployment group names %s: nothing is shown", s.Status(deployment), s.current())
+	}
+	s.succeeds(s.request("Update", "shop/web", s.wanted(properties{"MaxSize": "9"}), s.wanted(nil)))
+	s.Advance(6 * time.Hour)
+	if got := s.size(green); got != "2..9 version 1 cpu 50" || s.current() != green {
+		t.Errorf("the group is %s: the update went to the one that is gone", got)
 	}
 }
 
