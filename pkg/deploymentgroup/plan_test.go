@@ -156,6 +156,9 @@ func TestPlanOfUpdates(t *testing.T) {
 		"another resource's of the same stack": {request(event.Update, func(r *Request) { r.LogicalID, r.Wanted.Import = "Renamed", true }), Observation{Group: ours(same), AutoScaling: groups{"blue": blue}},
 			"fault: The deployment group shop/web belongs to the resource Web of the stack stack. Give another DeploymentGroupName, or remove it there first. " +
 				"If that stack is gone, delete the deployment group with its Auto Scaling groups; or, to keep them, remove its tag " + stackTag + " and set Import to true."},
+		"another launch template, of the same version": {request(event.Update, func(r *Request) { r.Wanted.LaunchTemplate = "lt-2" }), Observation{Group: ours(same), AutoScaling: groups{"blue": blue}},
+			tag + "; size Auto Scaling group blue to 4"},
+		"imported, and left to somebody": {request(event.Update, func(r *Request) { r.Wanted.Import = true }), Observation{Group: ours(func(g *Group) { g.Tags[importedTag] = "true" }), AutoScaling: groups{"blue": blue}}, tag},
 		"to own what was imported": {request(event.Update, same), Observation{Group: ours(func(g *Group) { g.Tags[importedTag] = "true" }), AutoScaling: groups{"blue": blue}},
 			tag + "; untag deployment group shop/web [" + importedTag + "]"},
 	} {
