@@ -11,7 +11,6 @@ import (
 	"time"
 
 	cd "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
-	"github.com/aws/smithy-go"
 
 	"deployhooks/pkg/invoke"
 	"deployhooks/test/region"
@@ -319,17 +318,6 @@ func TestBadProperties(t *testing.T) {
 		if a := s.answer(s.request("Create", "", s.wanted(c.change), nil)); a.Status != invoke.Failed || !strings.Contains(a.Reason, c.want) {
 			t.Errorf("%s: the answer is %+v", name, a)
 		}
-	}
-}
-
-// TestGroupThatVanishes between two calls, as the former group does at the end of a release, fails
-// no update: what is there then shows when it is observed again.
-func TestGroupThatVanishes(t *testing.T) {
-	t.Parallel()
-	for _, operation := range []string{"DescribePolicies", "UpdateAutoScalingGroup", "PutScalingPolicy"} {
-		s := released(t)
-		s.SetFaults(region.On(operation, 1, region.Fault{Before: &smithy.GenericAPIError{Code: "ValidationError", Message: "AutoScalingGroup name not found - null"}}))
-		s.succeeds(s.request("Update", "shop/web", s.wanted(properties{"MaxSize": "9", "TargetCPUPercent": "60"}), s.wanted(nil)))
 	}
 }
 
