@@ -62,9 +62,10 @@ func (m *Manager) deployments(ctx context.Context, ids []string) (all []cd.Deplo
 	return all, nil
 }
 
-// settlesWithin is how long after its end a release may settle. Later on, the deployment group
-// names another Auto Scaling group because somebody has it do so.
-const settlesWithin = time.Hour
+// settlesWithin is how long after its end a release may settle: CodeDeploy may report success
+// before the termination wait (assumed). Later on, the deployment group names another Auto
+// Scaling group because somebody has it do so.
+const settlesWithin = maxWait*time.Minute + time.Hour
 
 // settling adds releases that are over, and whose replacement the deployment group does not
 // name yet: newer copies than the Auto Scaling groups that it names.

@@ -139,7 +139,7 @@ func (r Request) foreign(g *Group) string {
 	case r.owns(g), owner == "" && r.Wanted.Import:
 		return ""
 	case owner != "":
-		return fmt.Sprintf("The deployment group %s belongs to the resource %s of the stack %s. Give another DeploymentGroupName, or remove it there first. If that stack is gone, remove the tag %s from the deployment group, and set Import to true.", r.Wanted.ID, g.Tags[resourceTag], owner, stackTag)
+		return fmt.Sprintf("The deployment group %s belongs to the resource %s of the stack %s. Give another DeploymentGroupName, or remove it there first. If that stack is gone, delete the deployment group with its Auto Scaling groups; or, to keep them, remove its tag %s and set Import to true.", r.Wanted.ID, g.Tags[resourceTag], owner, stackTag)
 	}
 	return fmt.Sprintf("The deployment group %s exists already, and no stack made it. Set Import to true to take it over, give another DeploymentGroupName, or delete it.", r.Wanted.ID)
 }

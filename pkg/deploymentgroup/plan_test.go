@@ -153,6 +153,12 @@ func TestPlanOfUpdates(t *testing.T) {
 			Observation{Group: ours(same), Leftover: ours(same), AutoScaling: groups{"blue": blue}}, tag + "; delete deployment group shop/site"},
 		"somebody's of that name": {request(event.Update, func(r *Request) { r.Leftover = ID{"shop", "site"} }),
 			Observation{Group: ours(same), Leftover: ours(func(g *Group) { g.Tags = nil }), AutoScaling: groups{"blue": blue}}, tag},
+		"another resource's of the same stack": {request(event.Update, func(r *Request) { r.LogicalID, r.Wanted.Import = "Renamed", true }), Observation{Group: ours(same), AutoScaling: groups{"blue": blue}},
+			"fault: The deployment group shop/web belongs to the resource Web of the stack stack. Give another DeploymentGroupName, or remove it there first. " +
+				"If that stack is gone, delete the deployment group with its Auto Scaling groups; or, to keep them, remove its tag " + stackTag + " and set Import to true."},
+		"another launch template, of the same version": {request(event.Update, func(r *Request) { r.Wanted.LaunchTemplate = "lt-2" }), Observation{Group: ours(same), AutoScaling: groups{"blue": blue}},
+			tag + "; size Auto Scaling group blue to 4"},
+		"imported, and left to somebody": {request(event.Update, func(r *Request) { r.Wanted.Import = true }), Observation{Group: ours(func(g *Group) { g.Tags[importedTag] = "true" }), AutoScaling: groups{"blue": blue}}, tag},
 		"to own what was imported": {request(event.Update, same), Observation{Group: ours(func(g *Group) { g.Tags[importedTag] = "true" }), AutoScaling: groups{"blue": blue}},
 			tag + "; untag deployment group shop/web [" + importedTag + "]"},
 	} {
@@ -190,6 +196,7 @@ func TestPlanOfDeletions(t *testing.T) {
 		"deleted by hand, never ours": {nil, groups{"CodeDeploy_web_d-1": copied("d-1", "")}, ""},
 		"all gone":                    {nil, groups{}, ""},
 		"another stack's":             {ours(func(g *Group) { g.Tags[stackTag] = "other" }), groups{"CodeDeploy_web_d-1": copied("d-1", "shop/web")}, ""},
+		"another resource's":          {ours(func(g *Group) { g.Tags[resourceTag] = "Renamed" }), groups{"CodeDeploy_web_d-1": copied("d-1", "shop/web")}, ""},
 		"imported":                    {ours(func(g *Group) { g.Tags[importedTag] = "true" }), groups{"CodeDeploy_web_d-1": copied("d-1", "shop/web")}, fmt.Sprintf("untag deployment group shop/web [%s %s %s %s]", importedTag, requestTag, resourceTag, stackTag)},
 		"in a release":                {ours(func(g *Group) { g.Releases = []Release{{ID: "d-1"}} }), groups{"CodeDeploy_web_d-1": copied("d-1", "")}, "stop deployment d-1; wait: deployment d-1 has to stop"},
 		"an older request":            {ours(func(g *Group) { g.Tags[requestTag] = now.Add(time.Second).Format(time.RFC3339Nano) }), groups{}, "superseded"},

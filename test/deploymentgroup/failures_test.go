@@ -321,21 +321,6 @@ func TestBadProperties(t *testing.T) {
 	}
 }
 
-// TestGroupThatVanishes between two calls, as the former group does at the end of a release, fails
-// no update.
-func TestGroupThatVanishes(t *testing.T) {
-	t.Parallel()
-	s := released(t)
-	s.addGroup("spare", 0)
-	s.OnCall(func(c region.Call) {
-		if c.Operation == "DescribePolicies" {
-			s.OnCall(nil)
-			s.DeleteGroup("spare")
-		}
-	})
-	s.succeeds(s.request("Update", "shop/web", s.wanted(properties{"AutoScalingGroup": "spare", "MaxSize": "9"}), s.wanted(nil)))
-}
-
 // TestOldMessage holds that an update which SQS delivers once more, after CloudFormation has
 // rolled it back, changes nothing.
 func TestOldMessage(t *testing.T) {

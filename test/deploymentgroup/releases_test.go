@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	cd "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"deployhooks/pkg/invoke"
 	"deployhooks/test/region"
@@ -251,63 +250,6 @@ func TestCreateDuringARelease(t *testing.T) {
 	s.Advance(2 * time.Hour)
 	if got := s.size(s.current()); got != "2..9 version 1 cpu 50" || !s.Deployed(deployment) {
 		t.Errorf("after the release (%s) the group is %s", s.Status(deployment), got)
-	}
-}
-
-// TestReleaseThatBeginsDuringAnUpdate, between what was observed and the change, copies the group
-// as it was.
-func TestReleaseThatBeginsDuringAnUpdate(t *testing.T) {
-	t.Parallel()
-	s := released(t)
-	s.OnCall(func(c region.Call) {
-		if c.Operation == "DescribePolicies" { // after ListDeployments
-			s.OnCall(nil)
-			s.Deploy(s.service, region.Deployment{})
-			s.Advance(30 * time.Second)
-		}
-	})
-	s.succeeds(s.request("Update", "shop/web", s.wanted(properties{"MaxSize": "9", "LaunchTemplateVersion": "2"}), s.wanted(nil)))
-	s.Advance(2 * time.Hour)
-	if got := s.size(s.current()); got != "2..9 version 2 cpu 50" || s.Queue.Len() > 0 {
-		t.Errorf("after the release the group is %s: an update that succeeded is lost", got)
-	}
-}
-
-// TestGroupThatSomebodyPutBack: after a release, somebody has the deployment group name an older
-// Auto Scaling group again. That of the release is no release that has yet to settle.
-func TestGroupThatSomebodyPutBack(t *testing.T) {
-	t.Parallel()
-	s := created(t)
-	s.addGroup("older", 1)
-	s.release()
-	_, err := s.CodeDeploy().UpdateDeploymentGroup(t.Context(), &codedeploy.UpdateDeploymentGroupInput{
-		ApplicationName: aws.String("shop"), CurrentDeploymentGroupName: aws.String("web"), AutoScalingGroups: []string{"older"}})
-	s.must(err)
-	s.Advance(2 * time.Hour)
-	s.succeeds(s.request("Update", "shop/web", s.wanted(properties{"MaxSize": "9"}), s.wanted(nil)))
-	s.Advance(10 * time.Minute)
-	if got := s.size("older"); got != "2..9 version 1 cpu 50" || s.Queue.Len() > 0 {
-		t.Errorf("the group is %s: the update goes to one that is out of use, and waits (%d messages) for a release that is over", got, s.Queue.Len())
-	}
-}
-
-// TestFollowingKeepsNoSecret: a message that goes on for days has no URL to answer with.
-func TestFollowingKeepsNoSecret(t *testing.T) {
-	t.Parallel()
-	s, _ := releasing(t, region.StageInstall, region.Deployment{})
-	s.ForgetCalls()
-	s.succeeds(s.request("Update", "shop/web", s.wanted(properties{"MaxSize": "9"}), s.wanted(nil)))
-	s.Advance(time.Hour)
-	followed := 0
-	for _, c := range s.Calls() {
-		if in, ok := c.Input.(*sqs.SendMessageInput); ok && strings.Contains(*in.MessageBody, `"answered":true`) {
-			if followed++; strings.Contains(*in.MessageBody, "Signature") {
-				t.Errorf("the queue keeps %s", *in.MessageBody)
-			}
-		}
-	}
-	if followed == 0 {
-		t.Error("nothing is followed: nothing is shown")
 	}
 }
 
