@@ -62,8 +62,9 @@ type DBSnapshot struct {
 	Type         string // automated, manual or shared; automated unless set
 	Status       string // available unless set
 	At           time.Time
-	Data         string // as the instance's unless set
-	User         string // as the instance's unless set
+	Original     time.Time // when a copy's original was taken; At unless set
+	Data         string    // as the instance's unless set
+	User         string    // as the instance's unless set
 	Encrypted    bool
 	// Becomes is the status in which an instance ends that is restored from it, such as
 	// incompatible-restore; available unless set.
