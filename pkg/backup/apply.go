@@ -86,6 +86,9 @@ func (b *Backups) manage(ctx context.Context, i *Instance) error {
 // reserved; it finds its resource by the identifier.
 func (b *Backups) like(in *rds.RestoreDBInstanceFromDBSnapshotInput, d types.DBInstance) {
 	in.DBInstanceClass, in.DBSubnetGroupName, in.MultiAZ = d.DBInstanceClass, d.DBSubnetGroup.DBSubnetGroupName, d.MultiAZ
+	if d.Endpoint != nil { // unless given, the port is the snapshot's
+		in.Port = d.Endpoint.Port
+	}
 	for _, g := range d.VpcSecurityGroups {
 		in.VpcSecurityGroupIds = append(in.VpcSecurityGroupIds, aws.ToString(g.VpcSecurityGroupId))
 	}

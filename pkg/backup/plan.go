@@ -144,7 +144,7 @@ func planFill(cfg Config, run *Run, o Observed) Step {
 func planUndo(cfg Config, run *Run, o Observed) Step {
 	former := o.Replaced
 	switch {
-	case former == nil && o.Target == nil && o.Fill != nil: // somebody has deleted it; rather the backup than nothing
+	case former == nil && o.Target == nil && o.Fill != nil && o.Fill.For == cfg.Instance: // somebody has deleted it; rather the backup than nothing
 		return rename(o.Fill, cfg.Instance)
 	case o.Target != nil && o.Target.Run == run.ID && former != nil:
 		return rename(o.Target, fillPrefix+cfg.Instance)

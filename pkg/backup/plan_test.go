@@ -99,6 +99,7 @@ func TestPlan(t *testing.T) {
 		"fill: accepted, and the former one kept":         {but(filling, accepted), Observed{Target: an("db", "available", "r"), Replaced: kept}, "end"},
 		"fill: accepted, and then deleted by somebody":    {but(filling, accepted), Observed{Former: moved, Replaced: moved}, "fail: the new instance db does not exist any more, and " + former + " is kept, which has the former data: rename it to db, or delete it"},
 		"undo: the former one is stopped":                 {but(filling, failed), Observed{Former: moved, Replaced: stopped, Fill: an(fill, "available", "r")}, "fail: " + former + " is stopped, and cannot be renamed to db"},
+		"undo: nothing but somebody else's":               {but(filling, failed), Observed{Fill: an(fill, "available", "")}, "end"},
 		"undo: somebody else's instance":                  {but(filling, failed), Observed{Target: old, Replaced: old, Fill: an(fill, "available", "")}, "end"},
 	} {
 		t.Run(name, func(t *testing.T) {

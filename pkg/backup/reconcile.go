@@ -216,7 +216,7 @@ func (r *reconcile) verified(ctx context.Context, s Step) (Result, error) {
 		run.Accepted, run.Silent = true, time.Time{}
 	case err == nil:
 		run.Passed, run.Seconds, run.Silent = results, seconds(now.Sub(run.Restored)), time.Time{}
-	case errors.As(err, &e), fault.Is(err, fault.Denied), fault.Is(err, fault.Invalid):
+	case errors.As(err, &e), refused(err), fault.Is(err, fault.Denied), fault.Is(err, fault.Invalid):
 		return r.failed(ctx, reason(err))
 	case run.Silent.IsZero():
 		run.Silent = now

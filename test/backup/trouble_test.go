@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/smithy-go"
 
+	"deployhooks/pkg/backup"
 	"deployhooks/test/region"
 )
 
@@ -113,5 +114,18 @@ func TestFormerKept(t *testing.T) {
 	e.RunUntil(func() bool { return e.status(execution) != "RUNNING" }, 24*time.Hour)
 	if all := e.notices(); len(e.left()) != 1 || len(all) != 1 || !strings.Contains(all[0], "does not exist any more") {
 		t.Errorf("the former data is in %v, and operators get %q", e.left(), all)
+	}
+}
+
+// TestFormerLost: when somebody deletes the former instance in the middle, the environment has
+// the backup rather than nothing, and operators know it.
+func TestFormerLost(t *testing.T) {
+	e := oldTraining(t)
+	execution := e.start(fillNow)
+	e.RunUntil(func() bool { return e.DBInstances()[formerOf+training] == "available" }, 3*time.Hour)
+	e.RemoveDBInstance(formerOf + training)
+	e.RunUntil(func() bool { return e.status(execution) != "RUNNING" }, 24*time.Hour)
+	if got, all := e.serves(), e.notices(); got != "good" || len(all) != 1 || !strings.Contains(all[0], "training-db has what the snapshot") || len(e.values(backup.FillFailed)) != 1 {
+		t.Errorf("the environment serves %q, and operators get %q", got, all)
 	}
 }

@@ -27,7 +27,7 @@ func (r *Region) AddDBInstance(d DBInstance) {
 	i.Engine, i.EngineVersion = aws.String(cmp.Or(d.Engine, "postgres")), aws.String(cmp.Or(d.Version, "17.6"))
 	i.DBInstanceClass, i.MasterUsername = aws.String(cmp.Or(d.Class, "db.t4g.small")), aws.String(cmp.Or(d.User, "postgres"))
 	i.DBName, i.MultiAZ, i.StorageEncrypted, i.DeletionProtection = &d.Database, &d.MultiAZ, &d.Encrypted, &d.DeletionProtection
-	i.BackupRetentionPeriod = &d.Retention
+	i.BackupRetentionPeriod, i.DbInstancePort = &d.Retention, aws.Int32(cmp.Or(d.Port, 5432))
 	i.place(d.SubnetGroup, d.SecurityGroups, cmp.Or(d.ParameterGroup, "default.postgres17"))
 	for _, key := range slices.Sorted(maps.Keys(d.Tags)) {
 		i.TagList = append(i.TagList, types.Tag{Key: &key, Value: aws.String(d.Tags[key])})
@@ -66,7 +66,7 @@ func (i *dbInstance) becomes(status string) {
 	case "creating", "renaming":
 		i.Endpoint = nil
 	case "available":
-		i.Endpoint = &types.Endpoint{Address: aws.String(*i.DBInstanceIdentifier + ".c0ffee." + Name + ".rds.amazonaws.com"), Port: aws.Int32(5432)}
+		i.Endpoint = &types.Endpoint{Address: aws.String(*i.DBInstanceIdentifier + ".c0ffee." + Name + ".rds.amazonaws.com"), Port: i.DbInstancePort}
 	}
 }
 
@@ -159,6 +159,9 @@ func (r *Region) restoreDBInstance(in *rds.RestoreDBInstanceFromDBSnapshotInput)
 	i := r.newDBInstance(id)
 	i.Engine, i.EngineVersion, i.MasterUsername, i.StorageEncrypted, i.AllocatedStorage = s.Engine, s.EngineVersion, s.MasterUsername, s.Encrypted, s.AllocatedStorage
 	i.DBInstanceClass, i.MultiAZ, i.DBName = in.DBInstanceClass, aws.Bool(deref(in.MultiAZ)), s.database
+	if i.DbInstancePort = s.Port; in.Port != nil { // "Default: The same port as the original DB instance" (API reference)
+		i.DbInstancePort = in.Port
+	}
 	i.DeletionProtection, i.BackupRetentionPeriod = aws.Bool(deref(in.DeletionProtection)), aws.Int32(7) // the snapshot's (assumed)
 	if in.BackupRetentionPeriod != nil {
 		i.BackupRetentionPeriod = in.BackupRetentionPeriod
