@@ -53,9 +53,9 @@ type EnvironmentProps struct {
 	Programs *string
 }
 
-// Environment is all that the services of an environment file run on: network, HTTPS load
-// balancer, DNS records and certificate, database, bucket of revisions, image registries,
-// and the services themselves. The stack has to be in the file's region.
+// Environment is everything that an environment file describes except the hooks: network,
+// HTTPS load balancer, DNS records and certificate, database, bucket of revisions, ECR
+// repositories, and the services. The stack has to be in the file's region.
 type Environment struct {
 	constructs.Construct
 	Spec         *spec.Environment

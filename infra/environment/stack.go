@@ -1,5 +1,5 @@
-// Package environment is the stack of an environment: the construct Environment, with
-// outputs for people and scripts. It is deployed with the setting deployhooks:environment.
+// Package environment is the stack of an environment, the construct Environment with outputs
+// for people and scripts. It is deployed with the setting deployhooks:environment.
 package environment
 
 import (
