@@ -10,7 +10,7 @@ ARCH      ?= arm64
 HOST_ARCH  = $(patsubst amd64,x86_64,$(shell go env GOHOSTARCH))
 CDK       := npx --yes aws-cdk@2.1148.1
 # An ARCH that is given is the one that is deployed, whatever cdk.json says.
-# So is an ENVIRONMENT; an empty one, as an unset variable of the shell leaves, is refused.
+# So is an ENVIRONMENT; an empty one, such as an unset shell variable, is refused.
 CONTEXT    = $(if $(filter file,$(origin ARCH)),,-c deployhooks:architecture=$(ARCH)) \
              $(if $(filter undefined,$(origin ENVIRONMENT)),,-c "deployhooks:environment=$(ENVIRONMENT)")
 
@@ -64,7 +64,7 @@ diff: need-go need-node need-arch ## Show what a deployment would change
 	$(CDK) diff $(CONTEXT) $(ARGS)
 
 .PHONY: smoke
-smoke: synth ## Check what is deployed, in your account, without changing anything: functions, alarms, queues, roles
+smoke: synth ## Check the deployed stacks, read-only: functions, alarms, queues, roles
 	@go run ./infra/smoke cdk.out
 
 .PHONY: fill
@@ -74,22 +74,22 @@ fill: need-go ## Replace an environment's data by the newest backup of the one i
 	@build/fill "$(ENVIRONMENT)"
 
 .PHONY: record
-record: need-go ## Record one real release in your account, redacted (ARGS="--application shop --deployment-group web")
+record: need-go ## Record a real release in your account, redacted (ARGS="--application shop --deployment-group web")
 	$(call first-run,Building the recorder)
 	@go build -o build/record ./infra/record
 	@set -m; build/record $(ARGS); : # a job of its own, so that ^C ends it and not make
 
 .PHONY: publish
-publish: need-go need-node need-arch ## Upload programs for StackSets and write their template (BUCKET=<beginning of the buckets' names>, REGIONS=<some>)
-	@test -n "$(BUCKET)" || { echo "give BUCKET=acme-deployhooks, say, for buckets acme-deployhooks-<region>" >&2; exit 1; }
+publish: need-go need-node need-arch ## Upload code and template for StackSets (BUCKET=<prefix of the buckets> REGIONS="eu-west-1 us-east-1")
+	@test -n "$(BUCKET)" || { echo "BUCKET is missing: with BUCKET=acme-deployhooks, the buckets acme-deployhooks-<region> are used" >&2; exit 1; }
 	$(call first-run,Building the functions and the CDK program)
 	@rm -rf build/stackset
 	$(CDK) synth --quiet --no-path-metadata --output build/stackset -c "deployhooks:assetBucket=$(BUCKET)" $(CONTEXT) $(ARGS)
 	@go run ./infra/publish --regions "$(REGIONS)" build/stackset
 
 .PHONY: destroy
-destroy: need-go need-node need-arch synth ## Say what is kept, ask, and remove the stacks
-	@go run ./infra/kept cdk.out
+destroy: need-go need-node need-arch synth ## List what is retained, ask, and delete the stacks
+	@go run ./infra/retained cdk.out
 	$(CDK) destroy --all --app cdk.out $(ARGS)
 
 ##@ Work on it
@@ -139,7 +139,8 @@ help: ## Show this
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo 'Options of demo, region, synth, deploy, diff, destroy, publish and record go in ARGS: make region ARGS="--port 4777", make demo ARGS=--help.'
-	@echo 'synth, deploy, diff, destroy, smoke and fill take ENVIRONMENT=<a name, or a path, of infra/environment/*.yaml>.'
+	@echo 'synth, deploy, diff, destroy, smoke and fill take ENVIRONMENT=training, or another file in infra/environment,'
+	@echo 'or a path that ends in .yaml (README.md, "Environments").'
 	@echo 'What is deployed is set by context keys, deployhooks:…, in cdk.json or with ARGS="-c deployhooks:repairMode=plan":'
 	@echo 'README.md, "Configuration", has the table. Tenants are launched with a blueprint only:'
 	@echo '  make deploy ARGS="-c deployhooks:blueprint=DIR"      (README.md, "Tenants")'

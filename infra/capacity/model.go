@@ -1,17 +1,17 @@
 // Package capacity is a model of what an environment needs for a number of users: how
-// many requests there are at the peak, how many instances carry them so that any one zone
-// may fail, which database, and what all of that costs a month by list price. The README
+// many requests there are at the peak, how many instances serve them so that any one zone
+// may fail, which database, and the list price a month. The README
 // shows its table, and `make bench` reports its figures.
 //
-// It is arithmetic on assumptions, each named where it is made. What it is told of the
-// application ([Application]) has to be measured; what it says is right within a factor of
-// two at best, which is enough to choose a configuration and to know what to watch.
+// It is arithmetic on assumptions, each named where it is made. The figures of the
+// application ([Application]) have to be measured. The results are right within a factor of
+// two at best, which is enough to choose a configuration and to know what to monitor.
 package capacity
 
 import "math"
 
-// Application is what one request, and one user, costs. None of it is known before it is
-// measured: the README says how.
+// Application is the load of one request and one user. It has to be measured: the README
+// says how.
 type Application struct {
 	RequestsPerDay float64 // of an active user, to the application, not to a CDN
 	CPUSeconds     float64 // of one request on an instance, in seconds of one vCPU

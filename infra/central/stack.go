@@ -1,6 +1,6 @@
-// Package central is the central stack: the construct Central, with outputs for people
-// and scripts. It is deployed once for many accounts, with the setting
-// deployhooks:central, and instead of the other stacks.
+// Package central is the central stack, the construct Central with outputs for people and
+// scripts. It is deployed once for many accounts, with the setting deployhooks:central,
+// instead of the other stacks.
 package central
 
 import (

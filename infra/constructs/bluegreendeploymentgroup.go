@@ -13,11 +13,11 @@ import (
 
 // BlueGreenDeploymentGroupProps are the properties of a [BlueGreenDeploymentGroup].
 type BlueGreenDeploymentGroupProps struct {
-	// Functions is the function behind the custom resource. One serves all deployment
+	// Provider is the function behind the custom resource. One is enough for all deployment
 	// groups of an account and region.
 	//
 	// Required.
-	Functions *DeploymentGroupFunction
+	Provider *DeploymentGroupFunction
 
 	// ApplicationName and DeploymentGroupName are CodeDeploy's, 1 to 100 characters
 	// each. Another name replaces the deployment group.
@@ -131,7 +131,7 @@ func NewBlueGreenDeploymentGroup(scope constructs.Construct, id *string, props *
 
 	g := &BlueGreenDeploymentGroup{}
 	constructs.NewConstruct_Override(g, scope, id)
-	f := props.Functions
+	f := props.Provider
 	f.passRole(props.ServiceRole, "codedeploy.amazonaws.com")
 	f.passRole(props.InstanceRole, "ec2.amazonaws.com")
 	g.Resource = awscdk.NewCustomResource(g, jsii.String("Resource"), &awscdk.CustomResourceProps{
@@ -180,7 +180,7 @@ func (p *BlueGreenDeploymentGroupProps) properties() *map[string]any {
 }
 
 func (p *BlueGreenDeploymentGroupProps) check(v *validation) {
-	v.require(p.Functions != nil, "Functions", "required")
+	v.require(p.Provider != nil, "Provider", "required")
 	v.require(p.ServiceRole != nil, "ServiceRole", "required")
 	for name, value := range map[string]*string{"ApplicationName": p.ApplicationName, "DeploymentGroupName": p.DeploymentGroupName} {
 		// "CodeDeploy quotas" (CodeDeploy user guide); a slash would make the physical ID

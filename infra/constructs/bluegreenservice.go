@@ -21,15 +21,15 @@ import (
 // BlueGreenServiceProps are the properties of a [BlueGreenService].
 type BlueGreenServiceProps struct {
 	// Name of the target group, the CodeDeploy application and its deployment group; at
-	// most 32 small letters, digits and hyphens.
+	// most 32 lowercase letters, digits and hyphens.
 	//
 	// Required.
 	Name *string
 
-	// Functions is what is behind the deployment group.
+	// Provider is the function behind the deployment group's custom resource.
 	//
 	// Required.
-	Functions *DeploymentGroupFunction
+	Provider *DeploymentGroupFunction
 
 	// Vpc that the instances run in, and its subnets for them. The subnets cannot be
 	// changed later, as the Auto Scaling group that has them does not outlive the first
@@ -96,7 +96,7 @@ type BlueGreenServiceProps struct {
 	DeregistrationDelay awscdk.Duration
 
 	// TerminationWait is how long the replaced instances stay after a release, so that a
-	// roll-back is quick, at most two days.
+	// rollback is quick, at most two days.
 	//
 	// Default: - an hour.
 	TerminationWait awscdk.Duration
@@ -162,7 +162,7 @@ type BlueGreenService struct {
 	SecurityGroup   awsec2.SecurityGroup
 	LogGroup        awslogs.LogGroup
 	DeploymentGroup *BlueGreenDeploymentGroup
-	// Errors goes off when too many answers are errors. It stops a deployment.
+	// Errors is on when too many responses are 5xx. It stops a deployment in progress.
 	Errors awscloudwatch.Alarm
 
 	props    BlueGreenServiceProps
@@ -204,14 +204,14 @@ func (p *BlueGreenServiceProps) check(v *validation) {
 	v.require(p.Vpc != nil, "Vpc", "required")
 	v.require(p.LoadBalancer != nil, "LoadBalancer", "required")
 	v.require(p.Listener != nil, "Listener", "required")
-	v.require(p.Functions != nil, "Functions", "required")
+	v.require(p.Provider != nil, "Provider", "required")
 	v.require(p.Revisions != nil, "Revisions", "required")
 	v.require(p.InstanceType != nil, "InstanceType", "required")
 	v.require(p.MinInstances != nil, "MinInstances", "required")
 	v.require(p.MaxInstances != nil, "MaxInstances", "required")
 	// Elastic Load Balancing API reference, CreateTargetGroup.
 	name := or(p.Name, "")
-	v.require(targetGroupName.MatchString(name), "Name", "%q, and 1 to 32 small letters, digits and hyphens are needed, neither the first nor the last a hyphen", name)
+	v.require(targetGroupName.MatchString(name), "Name", "%q, and give 1 to 32 lowercase letters, digits and hyphens, not starting or ending with a hyphen", name)
 	hosts := len(or(p.Hosts, nil))
 	v.require(hosts >= 1 && hosts <= 5, "Hosts", "%d of them, and 1 to 5 are needed", hosts) // "Quotas" (Application Load Balancers guide)
 	v.between(or(p.Priority, 1), "Priority", "", 1, 50000)
@@ -284,7 +284,7 @@ func (s *BlueGreenService) addDeploymentGroup() {
 		alarms = append(alarms, a.AlarmName())
 	}
 	props := &BlueGreenDeploymentGroupProps{
-		Functions: p.Functions, ApplicationName: s.Application.Ref(), DeploymentGroupName: p.Name, ServiceRole: s.newServiceRole(),
+		Provider: p.Provider, ApplicationName: s.Application.Ref(), DeploymentGroupName: p.Name, ServiceRole: s.newServiceRole(),
 		AutoScalingGroup: s.seed.Ref(), TargetGroups: &[]*string{s.TargetGroup.TargetGroupArn()},
 		TerminationWait: p.TerminationWait, Alarms: &alarms,
 		LaunchTemplateId: s.template.LaunchTemplateId(), LaunchTemplateVersion: s.template.LatestVersionNumber(), InstanceRole: s.Role,

@@ -27,12 +27,12 @@ type CentralProps struct {
 
 	// NotifyEmails get every outcome. Each address has to confirm once, by mail.
 	//
-	// Default: - nobody but who subscribes to the topic.
+	// Default: - none; subscribe to Topic.
 	NotifyEmails *[]*string
 }
 
-// Central is where the outcomes of many accounts come together: on a bus for machines,
-// on a topic for people. [ForwardOutcomes] sends them.
+// Central collects the outcomes of many accounts: on a bus for machines, and on a topic for
+// people. [ForwardOutcomes] sends them.
 type Central struct {
 	constructs.Construct
 	Bus         awsevents.EventBus

@@ -26,9 +26,10 @@ type DeploymentGroupFunctionProps struct {
 	Applications *[]*string
 }
 
-// DeploymentGroupFunction is what is behind every [BlueGreenDeploymentGroup]: a topic
-// that CloudFormation publishes its requests to, and the function that carries them out.
-// CloudFormation publishes as whoever deploys the stack, who needs sns:Publish.
+// DeploymentGroupFunction is the provider of the custom resources of
+// [BlueGreenDeploymentGroup]: a topic that CloudFormation publishes its requests to, and the
+// function that handles them. CloudFormation publishes with the permissions of whoever
+// deploys the stack, who needs sns:Publish.
 type DeploymentGroupFunction struct {
 	constructs.Construct
 	Topic    awssns.Topic
@@ -82,7 +83,7 @@ func NewDeploymentGroupFunction(scope constructs.Construct, id *string, props *D
 	return f
 }
 
-// ServiceToken is what the custom resources name their provider by.
+// ServiceToken is the ServiceToken of the custom resources.
 func (f *DeploymentGroupFunction) ServiceToken() *string { return f.Topic.TopicArn() }
 
 // passRole lets the function pass a role, if there is one, to one service.

@@ -8,10 +8,10 @@
 //     function completes.
 //   - [Backups] proves the backups of a database, and fills it from those of another.
 //   - [Central] collects the outcomes of many accounts, which [ForwardOutcomes] sends there.
-//   - [Environment] is all that the services of an environment file run on; it has a
-//     [BlueGreenService] for each of them, which can be used without it.
+//   - [Environment] is everything that an environment file describes except the hooks. It
+//     has a [BlueGreenService] for each service, which can also be used alone.
 //   - [BlueGreenDeploymentGroup] is a CodeDeploy deployment group that copies its Auto
-//     Scaling group, made by a [DeploymentGroupFunction].
+//     Scaling group: a custom resource, provided by a [DeploymentGroupFunction].
 //   - [QueuedFunction] is what repair, drain and intake are: a Lambda function with a
 //     queue in front and all that operating it takes. [LambdaFunction] is the same
 //     without a queue.

@@ -53,9 +53,9 @@ type EnvironmentProps struct {
 	Programs *string
 }
 
-// Environment is all that the services of an environment file run on: network, HTTPS load
-// balancer, DNS records and certificate, database, bucket of revisions, image registries,
-// and the services themselves. The stack has to be in the file's region.
+// Environment is everything that an environment file describes except the hooks: network,
+// HTTPS load balancer, DNS records and certificate, database, bucket of revisions, ECR
+// repositories, and the services. The stack has to be in the file's region.
 type Environment struct {
 	constructs.Construct
 	Spec         *spec.Environment
@@ -70,8 +70,8 @@ type Environment struct {
 	Revisions    awss3.Bucket
 	Repositories map[string]awsecr.Repository
 	Services     map[string]*BlueGreenService
-	// Functions is behind the services' deployment groups.
-	Functions *DeploymentGroupFunction
+	// Provider is the function behind the custom resources of the deployment groups.
+	Provider  *DeploymentGroupFunction
 	Dashboard awscloudwatch.Dashboard
 
 	props           EnvironmentProps
@@ -120,7 +120,7 @@ func NewEnvironment(scope constructs.Construct, id *string, props *EnvironmentPr
 func (e *Environment) names() []string { return slices.Sorted(maps.Keys(e.Spec.Services)) }
 
 func (e *Environment) addFunctions() {
-	e.Functions = NewDeploymentGroupFunction(e, jsii.String("DeploymentGroups"), &DeploymentGroupFunctionProps{
+	e.Provider = NewDeploymentGroupFunction(e, jsii.String("DeploymentGroups"), &DeploymentGroupFunctionProps{
 		LambdaFunctionProps: LambdaFunctionProps{
 			Code:         e.in.program("deploymentgroup"),
 			Description:  e.in.named("Makes, changes and deletes blue/green deployment groups for CloudFormation"),
@@ -140,7 +140,7 @@ func (e *Environment) addService(name string, s spec.Service) {
 		variables["DATABASE_SECRET_ARN"] = e.Database.Secret().SecretArn()
 	}
 	service := NewBlueGreenService(e, jsii.String("Service-"+name), &BlueGreenServiceProps{
-		Name: &full, Functions: e.Functions, Vpc: e.Vpc, Subnets: e.subnets(s.Zones),
+		Name: &full, Provider: e.Provider, Vpc: e.Vpc, Subnets: e.subnets(s.Zones),
 		LoadBalancer: e.LoadBalancer, Listener: e.listener, Hosts: jsii.Strings(s.Hosts...), Priority: jsii.Number(spec.Priority(name)),
 		Port: jsii.Number(s.Port), HealthCheckPath: &s.HealthCheckPath, InstanceType: &s.InstanceType, Image: &s.Image,
 		MinInstances: jsii.Number(s.MinInstances), MaxInstances: jsii.Number(s.MaxInstances), TargetCPUPercent: jsii.Number(s.TargetCPUPercent),

@@ -59,7 +59,7 @@ func ExampleNewBlueGreenService() {
 	constructs.NewBlueGreenService(stack, jsii.String("Web"), &constructs.BlueGreenServiceProps{
 		Name: jsii.String("shop-web"),
 		Vpc:  vpc,
-		Functions: constructs.NewDeploymentGroupFunction(stack, jsii.String("DeploymentGroups"), &constructs.DeploymentGroupFunctionProps{
+		Provider: constructs.NewDeploymentGroupFunction(stack, jsii.String("DeploymentGroups"), &constructs.DeploymentGroupFunctionProps{
 			LambdaFunctionProps: constructs.LambdaFunctionProps{Code: jsii.String("build/arm64/deploymentgroup")}, // the folder of bootstrap
 		}),
 		LoadBalancer: balancer,

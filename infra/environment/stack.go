@@ -1,5 +1,5 @@
-// Package environment is the stack of an environment: the construct Environment, with
-// outputs for people and scripts. It is deployed with the setting deployhooks:environment.
+// Package environment is the stack of an environment, the construct Environment with outputs
+// for people and scripts. It is deployed with the setting deployhooks:environment.
 package environment
 
 import (
@@ -35,8 +35,8 @@ func NewStack(scope constructs.Construct, id *string, props *deployhooks.Environ
 		stack.Output{ID: config.LoadBalancerOutput, Value: e.LoadBalancer.LoadBalancerDnsName(), Description: "Name of the load balancer, which the hosts' records point to"},
 		stack.Output{ID: config.VpcOutput, Value: e.Vpc.VpcId(), Description: "The network"},
 		stack.Output{ID: config.RevisionsOutput, Value: e.Revisions.BucketName(), Description: "Bucket that revisions are deployed from, below <application>/; it outlives the stack"},
-		stack.Output{ID: config.DeploymentGroupFunctionOutput, Value: e.Functions.Function.Function.FunctionName(), Description: "Function behind the deployment groups"},
-		stack.Output{ID: config.DeploymentGroupDeadLetterOutput, Value: e.Functions.Function.DeadLetters.QueueUrl(), Description: "Queue of the requests that it could not process"},
+		stack.Output{ID: config.DeploymentGroupFunctionOutput, Value: e.Provider.Function.Function.FunctionName(), Description: "Function behind the deployment groups"},
+		stack.Output{ID: config.DeploymentGroupDeadLetterOutput, Value: e.Provider.Function.DeadLetters.QueueUrl(), Description: "Queue of the requests that it could not process"},
 		stack.Output{ID: config.DashboardOutput, Value: e.Dashboard.DashboardName(), Description: "CloudWatch dashboard"},
 	)
 	if e.Database != nil {

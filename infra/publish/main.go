@@ -1,6 +1,6 @@
-// Command publish uploads what a cloud assembly's templates read, programs above all, to
-// the bucket <assetBucket>-<region> of each region, so that the templates can be deployed
-// there without the CDK, by CloudFormation StackSets for example. `make publish` runs it
+// Command publish uploads the assets of a cloud assembly (templates, and the functions'
+// code) to the bucket <assetBucket>-<region> of each region, so that the templates can be
+// deployed there without the CDK, by CloudFormation StackSets for example. `make publish` runs it
 // on an assembly that was synthesised with the setting deployhooks:assetBucket.
 package main
 
@@ -35,9 +35,9 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("publish", flag.ContinueOnError)
 	flags.SetOutput(out)
-	regions := flags.String("regions", "", "the regions to publish to, with commas or spaces between; none means the region of the credentials")
+	regions := flags.String("regions", "", "the regions to publish to, separated by commas or spaces; none means the region of the AWS configuration")
 	flags.Usage = func() {
-		fmt.Fprint(out, "publish [--regions eu-west-1,us-east-1] <cloud assembly>\n\nUploads programs and templates to the bucket <deployhooks:assetBucket>-<region> of each\nregion, which must be there, with your AWS credentials. What is there is not uploaded again.\n\n")
+		fmt.Fprint(out, "publish [--regions eu-west-1,us-east-1] <cloud assembly>\n\nUploads code and templates to the bucket <deployhooks:assetBucket>-<region> of each region,\nwith your AWS credentials. The buckets must exist. What they have already is not uploaded again.\n\n")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {

@@ -1,8 +1,8 @@
-// Command record records one real release, for the simulated region to be compared with:
-// what AWS answers while it runs, the events it sends, and what it was asked. Everything
-// is redacted before it is written.
+// Command record records one real release, to compare the simulated region with: AWS's
+// responses while it runs, the events that AWS sends, and the calls in CloudTrail.
+// Everything is redacted before it is written.
 //
-// It only reads, but for a temporary queue and an EventBridge rule, which it removes.
+// It only reads, except for a temporary queue and EventBridge rule, which it deletes.
 // `make record` runs it.
 package main
 
@@ -52,12 +52,12 @@ const usage = `record --application shop --deployment-group web
 
 Records one release with your AWS credentials. Start it, start the release, and press
 Ctrl-C when the release is over and the blue instances are gone. Then it waits for
-CloudTrail, which is some minutes late; Ctrl-C again ends that.
+CloudTrail, which is some minutes late; a second Ctrl-C ends the wait.
 
-It changes nothing but a queue and an EventBridge rule of its own, deployhooks-record-…,
-which it removes when it ends. Account numbers, IP addresses, access keys, tokens, names
-of people, user data and request parameters that may hold secrets are redacted. Read what
-it has written before you pass it on: it cannot know the names that your company gives.
+It is read-only, except for a queue and an EventBridge rule of its own,
+deployhooks-record-…, which it deletes when it ends. Account IDs, IP addresses, access
+keys, tokens, names of people, user data and request parameters that may hold secrets are
+redacted. Read the recording before you share it: names that your company chose stay.
 
 `
 
@@ -68,10 +68,10 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.StringVar(&o.application, "application", "", "the CodeDeploy application")
 	flags.StringVar(&o.deploymentGroup, "deployment-group", "", "its deployment group")
 	flags.StringVar(&o.folder, "out", "build/recording", "the folder to write to, which must not exist")
-	flags.DurationVar(&o.every, "every", 3*time.Second, "how often AWS is asked")
-	flags.DurationVar(&o.most, "for", 4*time.Hour, "when to end at the latest")
+	flags.DurationVar(&o.every, "every", 3*time.Second, "how often AWS is polled")
+	flags.DurationVar(&o.most, "for", 4*time.Hour, "how long to record at most")
 	flags.DurationVar(&o.trail, "trail-wait", 15*time.Minute, "how long to wait for CloudTrail afterwards; 0 leaves CloudTrail out")
-	redact := flags.String("redact", "", "more words to redact, with commas between")
+	redact := flags.String("redact", "", "more words to redact, separated by commas")
 	flags.Usage = func() {
 		fmt.Fprint(out, usage)
 		flags.PrintDefaults()
@@ -86,7 +86,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	}
 	switch {
 	case flags.NArg() > 0:
-		return o, fmt.Errorf("%q is not understood: see --help", flags.Arg(0))
+		return o, fmt.Errorf("unexpected argument %q: see --help", flags.Arg(0))
 	case o.application == "" || o.deploymentGroup == "":
 		return o, errors.New("give --application and --deployment-group; see --help")
 	case o.every < time.Second:

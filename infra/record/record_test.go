@@ -219,7 +219,7 @@ func TestRecordRefusesWhatCannotWork(t *testing.T) {
 		"no deployment group": {[]string{"--application", "shop"}, "give --application and --deployment-group"},
 		"too often":           {[]string{"--application", "shop", "--deployment-group", "web", "--every", "10ms"}, "rate of calls"},
 		"a folder with files": {[]string{"--application", "shop", "--deployment-group", "web", "--out", "."}, "exists"},
-		"an unknown word":     {[]string{"web"}, `"web" is not understood`},
+		"an unknown word":     {[]string{"web"}, `unexpected argument "web"`},
 	} {
 		var out strings.Builder
 		if _, err := parse(tt.args, &out); err == nil || !strings.Contains(err.Error(), tt.want) {

@@ -1,6 +1,6 @@
-// Command smoke proves a deployment in a real account, after it was made: what was
-// synthesised is what is deployed and works. It changes nothing: it invokes functions with
-// requests that only read, and asks IAM what roles may do by simulation.
+// Command smoke checks a deployment in a real account: what was synthesised is what is
+// deployed, and it works. It changes nothing: it invokes functions with read-only requests,
+// and asks IAM by policy simulation what roles may do.
 //
 // `make smoke` synthesises and runs it: smoke cdk.out. The exit status is 1 if anything
 // failed.

@@ -1,15 +1,15 @@
 // Package backup proves that an environment's backups can be restored, and fills an
 // environment from the newest backup of another.
 //
-// A proof restores the newest snapshot to an instance of its own, checks it by SQL,
-// measures, and deletes the instance. A fill restores the newest snapshot of the other
+// A proof is a restore test: it restores the newest snapshot to a temporary instance, checks
+// it by SQL, measures, and deletes the instance. A fill restores the newest snapshot of the other
 // environment, checks it, and swaps the instances by renaming them: CloudFormation's
 // resource and the endpoint's name keep the identifier. The former instance is deleted
 // only when the new one answers under the name; its automated backups are retained.
 //
 // A state machine ([Machine]) calls [Backups.Run] until the run is over, and waits in
 // between. What a run has done is in RDS and in one [Record]; so a function that ends
-// between two calls, or an execution that is stopped, is continued or undone by the next.
+// between two calls, or an execution that is stopped, is continued or undone by the next call.
 // Passwords are never part of an execution: the function reads them from Secrets Manager.
 package backup
 
@@ -84,7 +84,7 @@ type Notices interface {
 	Measure(environment string, values ...notice.Value)
 }
 
-// Parts are what [Backups] are made of.
+// Parts are the configuration and the dependencies of [Backups].
 type Parts struct {
 	Config  Config
 	RDS     RDS

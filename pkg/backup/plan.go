@@ -175,7 +175,7 @@ func rename(i *Instance, to string) Step {
 // remove deletes an instance that we have restored, and no other.
 func remove(cfg Config, i *Instance) Step {
 	if i.For != cfg.Instance {
-		return fail("there is an instance %s that this function has not made: it has no tag %s=%s. Rename or delete it", i.ID, tagFor, cfg.Instance)
+		return fail("the instance %s was not created by this function: it has no tag %s=%s. Rename or delete it", i.ID, tagFor, cfg.Instance)
 	}
 	return dispose(i)
 }
@@ -220,11 +220,11 @@ func Blocked(cfg Config, action Action, o Observed) string {
 	case !t.ready():
 		return fmt.Sprintf("the DB instance %s is in status %s", cfg.Instance, t.Status)
 	case o.Former != nil:
-		return fmt.Sprintf("there is a DB instance %s, of an earlier fill: keep what is needed of it, and delete it", o.Former.ID)
+		return fmt.Sprintf("there is a DB instance %s, of an earlier fill: save what you need of it, and delete it", o.Former.ID)
 	case len(t.settings.ReadReplicaDBInstanceIdentifiers) > 0:
-		return fmt.Sprintf("the DB instance %s has read replicas, which would stay with the former instance", cfg.Instance)
+		return fmt.Sprintf("the DB instance %s has read replicas, which would stay attached to the former instance", cfg.Instance)
 	case t.settings.MasterUserSecret != nil:
-		return fmt.Sprintf("RDS manages the master password of %s, and the new instance would have another secret: let the environment have one of its own", cfg.Instance)
+		return fmt.Sprintf("RDS manages the master password of %s, so the new instance would have another secret: give the environment a secret of its own", cfg.Instance)
 	case s == nil:
 		return fmt.Sprintf("there is no snapshot of %s in this account and region that is available", cfg.FillFrom)
 	}
@@ -236,11 +236,11 @@ func mismatch(cfg Config, t *Instance, s *Snapshot) string {
 	engine, version, user := deref(t.settings.Engine), deref(t.settings.EngineVersion), deref(t.settings.MasterUsername)
 	switch {
 	case s.Engine != engine || major(s.Version) != major(version):
-		return fmt.Sprintf("the snapshot %s is of %s %s, and %s runs %s %s: bring both environments to one major version", s.ID, s.Engine, s.Version, cfg.Instance, engine, version)
+		return fmt.Sprintf("the snapshot %s is of %s %s, and %s runs %s %s: both environments need the same engine and major version", s.ID, s.Engine, s.Version, cfg.Instance, engine, version)
 	case s.User != user:
 		return fmt.Sprintf("the master user is %s in the snapshot %s and %s in %s; it cannot be changed", s.User, s.ID, user, cfg.Instance)
 	case deref(t.settings.MaxAllocatedStorage) > 0 && s.Storage+s.Storage/10 > deref(t.settings.MaxAllocatedStorage):
-		return fmt.Sprintf("the snapshot %s needs %d GiB, and a tenth more to grow, but %s may have %d GiB: raise maxStorageGiB", s.ID, s.Storage, cfg.Instance, deref(t.settings.MaxAllocatedStorage))
+		return fmt.Sprintf("the snapshot %s needs %d GiB, and 10 %% more to grow, but %s may have %d GiB: raise maxStorageGiB", s.ID, s.Storage, cfg.Instance, deref(t.settings.MaxAllocatedStorage))
 	case deref(t.settings.StorageEncrypted) && !s.Encrypted:
 		return fmt.Sprintf("the snapshot %s is not encrypted, and %s is", s.ID, cfg.Instance)
 	}

@@ -60,7 +60,7 @@ func TestPlan(t *testing.T) {
 	}{
 		"proof: nothing restored yet":                     {&proving, Observed{}, "restore " + proof},
 		"proof: restored by an earlier run":               {&proving, Observed{Proof: an(proof, "available", "earlier")}, "delete " + proof},
-		"proof: somebody else's instance":                 {&proving, Observed{Proof: an(proof, "available", "")}, "fail: there is an instance " + proof + " that this function has not made: it has no tag deployhooks:restored-for=db. Rename or delete it"},
+		"proof: somebody else's instance":                 {&proving, Observed{Proof: an(proof, "available", "")}, "fail: the instance " + proof + " was not created by this function: it has no tag deployhooks:restored-for=db. Rename or delete it"},
 		"proof: being restored":                           {&proving, Observed{Proof: an(proof, "creating", "r")}, "wait: " + proof + " is creating"},
 		"proof: its secret is not ready":                  {but(proving, settled), Observed{Proof: with(an(proof, "available", "r"), func(i *Instance) { i.SecretReady = false })}, "wait: " + proof + " is available"},
 		"proof: restored":                                 {&proving, Observed{Proof: with(an(proof, "available", "r"), func(i *Instance) { i.SecretReady = false })}, "settle " + proof},
@@ -129,7 +129,7 @@ func TestBlocked(t *testing.T) {
 		"read replicas":         {Observed{Target: there(func(d *types.DBInstance) { d.ReadReplicaDBInstanceIdentifiers = []string{"r"} }), Source: snapshot}, "read replicas"},
 		"a password of RDS's":   {Observed{Target: there(func(d *types.DBInstance) { d.MasterUserSecret = &types.MasterUserSecret{} }), Source: snapshot}, "RDS manages the master password"},
 		"no instance":           {Observed{Source: snapshot}, "there is no DB instance db"},
-		"another engine":        {Observed{Target: there(func(d *types.DBInstance) { d.Engine = text("mysql") }), Source: snapshot}, "bring both environments"},
+		"another engine":        {Observed{Target: there(func(d *types.DBInstance) { d.Engine = text("mysql") }), Source: snapshot}, "the same engine and major version"},
 		"too little storage":    {Observed{Target: there(func(d *types.DBInstance) { d.MaxAllocatedStorage = aws.Int32(100) }), Source: &Snapshot{ID: "s", Engine: "postgres", Version: "17.2", User: "app", Storage: 95}}, "raise maxStorageGiB"},
 		"no snapshot":           {Observed{Target: there(keep)}, "no snapshot of source"},
 		"an earlier former one": {Observed{Target: there(keep), Source: snapshot, Former: an("deployhooks-former-db", "available", "")}, "of an earlier fill"},

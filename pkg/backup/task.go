@@ -62,15 +62,15 @@ func (b *Backups) request(t Task) (Request, error) {
 		return r, nil
 	case Prove, Fill, Sweep:
 		if t.Execution == "" {
-			return r, refuse("action %q takes waits: start an execution of the state machine with it", r.Action)
+			return r, refuse("action %q takes longer than an invocation: start an execution of the state machine with it", r.Action)
 		}
 	default:
-		return r, refuse("action %q is none of prove, fill, sweep and status", r.Action)
+		return r, refuse("unknown action %q: give prove, fill, sweep or status", r.Action)
 	}
 	switch {
 	case r.Action != Fill:
 	case b.Config.FillFrom == "":
-		return r, refuse("environment %s is filled from no other: set fillFrom under backups in its environment file, where its data may be lost", b.Config.Environment)
+		return r, refuse("environment %s has no fillFrom: set it under backups in the environment file of an environment whose data may be replaced", b.Config.Environment)
 	case r.Confirm != b.Config.Environment:
 		return r, refuse(`a fill replaces all data of environment %s: confirm it with {"action":"fill","confirm":%q}; it says %q`, b.Config.Environment, b.Config.Environment, r.Confirm)
 	}

@@ -8,14 +8,13 @@
 // thinking), apply.go.
 // properties.go reads what the template says.
 //
-// The first release deletes the Auto Scaling group of the template, so what changes in
-// ordinary configuration (sizes, launch template, CPU target) is applied to the group
-// that is current, and the name in the template is used once. What the function knows is
-// in tags of the deployment group and of its Auto Scaling groups, which CodeDeploy copies;
-// so every run begins with what AWS says, and a request that comes twice, or whose
-// function dies in between, ends the same. One case is left: a creation that SQS delivers
-// once more after the deletion makes the deployment group anew, if the Auto Scaling group of
-// the template is still there.
+// The first release deletes the Auto Scaling group of the template, so ordinary changes
+// (sizes, launch template, CPU target) are applied to the current group, and the name in the
+// template is used only once. All state is in tags of the deployment group and of its Auto
+// Scaling groups, which CodeDeploy copies. Each reconcile starts from what AWS reports, so a
+// request that is delivered twice, or whose function is killed, ends the same. There is one
+// exception: a creation that SQS delivers again after the deletion creates the deployment
+// group anew, if the Auto Scaling group of the template still exists.
 package deploymentgroup
 
 import (
@@ -34,9 +33,9 @@ type Config struct {
 	Home invoke.Home
 }
 
-// Deadline is how long after a request the function answers it at the latest, and says
-// what is in the way: CloudFormation waits for an hour at most, and then knows nothing
-// (ServiceTimeout, AWS::CloudFormation::CustomResource, AWS CloudFormation User Guide).
+// Deadline is how long after a request the function answers it at the latest, with what
+// blocks it: after an hour CloudFormation fails the request without a reason (ServiceTimeout,
+// AWS::CloudFormation::CustomResource, AWS CloudFormation User Guide).
 const Deadline = 50 * time.Minute
 
 const (

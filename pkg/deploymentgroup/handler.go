@@ -187,7 +187,7 @@ type status struct {
 // says how a deployment group stands. It changes nothing.
 func (m *Manager) Answer(ctx context.Context, req event.Request) (any, error) {
 	if req.Action != "status" {
-		return nil, fmt.Errorf(`action %q is none of this function's: it takes "status"`, req.Action)
+		return nil, fmt.Errorf(`unknown action %q: this function takes "status"`, req.Action)
 	}
 	var q statusRequest
 	if err := req.Decode(&q); err != nil {

@@ -23,7 +23,7 @@ func TestAnswer(t *testing.T) {
 		`{"action":"status","application":"shop","deploymentGroup":"other"}`: `{"deploymentGroup":"shop/other","exists":false}`,
 		`{"action":"status","application":"shop"}`:                           `needs "application" and "deploymentGroup"`,
 		`{"action":"status","app":"shop"}`:                                   "app is not a field of this request",
-		`{"action":"delete","application":"shop","deploymentGroup":"web"}`:   `it takes "status"`,
+		`{"action":"delete","application":"shop","deploymentGroup":"web"}`:   `this function takes "status"`,
 	} {
 		answer, err := m.Invoke(t.Context(), []byte(request))
 		var compact any

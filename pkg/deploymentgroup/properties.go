@@ -73,7 +73,7 @@ type reader struct {
 func ReadProperties(text []byte) (Properties, error) {
 	r := reader{values: map[string]json.RawMessage{}, known: []string{serviceToken, serviceTimeout}}
 	if err := json.Unmarshal(text, &r.values); err != nil {
-		return Properties{}, errors.New("ResourceProperties are missing, or are no object")
+		return Properties{}, errors.New("ResourceProperties are missing, or not an object")
 	}
 	p := Properties{
 		ID:               ID{r.matching("ApplicationName", codeDeployName, "1 to 100 characters without a slash"), r.matching("DeploymentGroupName", codeDeployName, "1 to 100 characters without a slash")},
@@ -211,7 +211,7 @@ func (r *reader) list(property string, least, most int, pattern *regexp.Regexp, 
 	slices.Sort(all)
 	all = slices.Compact(all)
 	if len(all) < least || len(all) > most {
-		r.fault(property, "%d of them; give %d to %d, each %s", len(all), least, most, want)
+		r.fault(property, "%d elements; give %d to %d, each %s", len(all), least, most, want)
 	}
 	return all
 }
@@ -224,7 +224,7 @@ func (r *reader) tags() map[string]string {
 		return nil
 	}
 	if len(tags) > maxUserTags {
-		r.fault("Tags", "%d of them; give %d at most", len(tags), maxUserTags)
+		r.fault("Tags", "%d tags; give %d at most", len(tags), maxUserTags)
 	}
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		switch {

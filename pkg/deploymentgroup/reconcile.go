@@ -37,7 +37,7 @@ func (m *Manager) Reconcile(ctx context.Context, r Request) Outcome {
 	case p.Fault != "":
 		return r.unfinished(nil, refused(p.Fault), m.now())
 	case r.overdue(m.now()) && (len(p.Changes) > 0 || r.Answered):
-		return r.unfinished(append(p.Waits, "the time was up before everything was changed"), nil, m.now())
+		return r.unfinished(append(p.Waits, "the deadline passed before everything was changed"), nil, m.now())
 	}
 	if err := m.apply(ctx, r, p.Changes); err != nil || len(p.Waits) > 0 {
 		return r.unfinished(p.Waits, err, m.now())

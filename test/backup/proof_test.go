@@ -205,7 +205,7 @@ func TestForeignInstance(t *testing.T) {
 		e.play(sweep)
 		e.Advance(time.Hour)
 	}
-	if all := e.notices(); len(e.left()) != 1 || len(all) != 1 || !strings.Contains(all[0], "this function has not made") {
+	if all := e.notices(); len(e.left()) != 1 || len(all) != 1 || !strings.Contains(all[0], "was not created by this function") {
 		t.Errorf("a stranger's instance is %v, and operators get %q", e.left(), all)
 	}
 }

@@ -58,7 +58,7 @@ func TestTrainingLosesRequests(t *testing.T) {
 		t.Errorf("the environment does not come back: %q", faults)
 	}
 	if out := e.outage(); out < time.Minute || out > 5*time.Minute {
-		t.Errorf("nobody answered for %s; the README says two to three minutes", out)
+		t.Errorf("nobody answered for %s; the README says about 100 s", out)
 	}
 	t.Logf("nobody answered for %s", e.outage())
 }

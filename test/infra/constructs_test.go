@@ -195,7 +195,7 @@ func TestConstructorsNameThePropertyThatCannotWork(t *testing.T) {
 		"QueuedFunction LogLevel":          {`LogLevel: "loud"`},
 		"QueuedFunction Environment":       {"Environment: QUEUE_URL"},
 		"BlueGreenService": {
-			"BlueGreenService platform/Service: Vpc: required", "Listener: required", "LoadBalancer: required", "Functions: required", "Revisions: required",
+			"BlueGreenService platform/Service: Vpc: required", "Listener: required", "LoadBalancer: required", "Provider: required", "Revisions: required",
 			"InstanceType: required", "MinInstances: required", "MaxInstances: required", `Name: "-shop"`, "Hosts: 0 of them", "Priority: 0", "Port: 0",
 			"VolumeGiB: 4 GiB", "DeregistrationDelay: 3601 s",
 		},

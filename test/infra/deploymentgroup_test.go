@@ -34,7 +34,7 @@ func addDeploymentGroups(made map[string]fleet, build string) error {
 		"everything": func(p *constructs.BlueGreenDeploymentGroupProps) {
 			p.TerminationWait, p.Alarms, p.TriggerTopic, p.TargetCPUPercent = minutes(30), jsii.Strings("5xx", "latency"), jsii.String("arn:aws:sns:eu-west-1:123456789012:triggers"), jsii.Number(50)
 			p.Tags, p.Import, p.DeploymentConfig = &map[string]*string{"team": jsii.String("shop")}, jsii.Bool(true), jsii.String("half")
-			p.InstanceRole = importedRole(p.Functions.Topic.Stack(), "InstanceRole", instanceRole)
+			p.InstanceRole = importedRole(p.Provider.Topic.Stack(), "InstanceRole", instanceRole)
 		},
 		"nothing": func(p *constructs.BlueGreenDeploymentGroupProps) { *p = constructs.BlueGreenDeploymentGroupProps{} },
 		"names": func(p *constructs.BlueGreenDeploymentGroupProps) {
@@ -60,7 +60,7 @@ func addDeploymentGroups(made map[string]fleet, build string) error {
 			LambdaFunctionProps: constructs.LambdaFunctionProps{Code: jsii.String(filepath.Join(build, "arm64", "deploymentgroup"))},
 		})
 		props := constructs.BlueGreenDeploymentGroupProps{
-			Functions: functions, ApplicationName: jsii.String("shop"), DeploymentGroupName: jsii.String("web"), ServiceRole: importedRole(stack, "ServiceRole", serviceRole),
+			Provider: functions, ApplicationName: jsii.String("shop"), DeploymentGroupName: jsii.String("web"), ServiceRole: importedRole(stack, "ServiceRole", serviceRole),
 			AutoScalingGroup: jsii.String("shop-seed"), TargetGroups: jsii.Strings(targetGroup),
 			LaunchTemplateId: jsii.String("lt-0a1b2c3d4e5f60718"), LaunchTemplateVersion: jsii.String("3"), MinSize: jsii.Number(2), MaxSize: jsii.Number(4),
 		}
@@ -185,7 +185,7 @@ func TestDeploymentGroupComesAfterItsFunction(t *testing.T) {
 func TestDeploymentGroupNamesTheFaultyProperty(t *testing.T) {
 	t.Parallel()
 	for scenario, want := range map[string][]string{
-		"nothing":            {"ApplicationName: required", "Functions: required", "MaxSize: required", "ServiceRole: required", "TargetGroups: 0 of them"},
+		"nothing":            {"ApplicationName: required", "Provider: required", "MaxSize: required", "ServiceRole: required", "TargetGroups: 0 of them"},
 		"names":              {"ApplicationName: ", "101 characters", `DeploymentGroupName: "a/b" has a slash`},
 		"the latest":         {"LaunchTemplateVersion: \"$Latest\"", "LatestVersionNumber"},
 		"sizes":              {"MinSize: 0, and a whole number from 1", "MaxSize: -1"},

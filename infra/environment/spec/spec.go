@@ -1,8 +1,8 @@
-// Package spec reads environment files. An environment file says in one place what an
-// environment is: where it is, its network, its services, its database, its backups,
-// and the settings of its deployment hooks. Package environment makes a stack of it.
+// Package spec reads environment files. An environment file describes an environment in one
+// place: account and region, network, services, database, backups, and the settings of its
+// deployment hooks. Package environment makes a stack of it.
 //
-// The package does not import the CDK, so that a mistake costs a second.
+// The package does not import the CDK, so that a mistake is reported within a second.
 package spec
 
 // Environment is one environment file. [Read] returns only valid ones, with defaults
@@ -14,8 +14,7 @@ type Environment struct {
 	// credentials. Region is required.
 	Account string `yaml:"account"`
 	Region  string `yaml:"region"`
-	// Protected keeps the load balancer and the database from being deleted, by a
-	// destroy of the stack too.
+	// Protected protects the load balancer, the database and the stack from deletion.
 	Protected bool `yaml:"protected"`
 
 	Network  Network            `yaml:"network"`
@@ -77,7 +76,7 @@ type Service struct {
 	// DeregistrationDelaySeconds is how long requests in flight may take, 0 to 3600.
 	DeregistrationDelaySeconds int `yaml:"deregistrationDelaySeconds"`
 	// TerminationWaitMinutes is how long the blue group stays after a release, so that a
-	// roll-back is quick, 0 to 2880.
+	// rollback is quick, 0 to 2880.
 	TerminationWaitMinutes int `yaml:"terminationWaitMinutes"`
 }
 

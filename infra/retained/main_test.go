@@ -26,10 +26,10 @@ func TestListNamesWhatOutlivesTheStacks(t *testing.T) {
 	if err := list(folder, &out); err != nil {
 		t.Fatal(err)
 	}
-	want := `A destroy of shop keeps:
-  a last snapshot of Database1 (AWS::RDS::DBInstance)
+	want := `Deleting shop retains:
+  a final snapshot of Database1 (AWS::RDS::DBInstance)
   shop/Bucket (AWS::S3::Bucket)
-A destroy of shop-hooks keeps:
+Deleting shop-hooks retains:
   nothing
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
@@ -37,6 +37,6 @@ A destroy of shop-hooks keeps:
 	}
 	delete(folder, "shop.template.json")
 	if err := list(folder, &out); err == nil {
-		t.Error("a template that is missing keeps nothing, as if all were deleted")
+		t.Error("a missing template retains nothing, as if everything were deleted")
 	}
 }
