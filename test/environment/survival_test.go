@@ -1,0 +1,114 @@
+package environment
+
+import (
+	"testing"
+	"time"
+)
+
+// at rest, in a release, and in a scale-in: what an environment is doing when it loses
+// something. span is how long it takes to be done.
+var doings = map[string]struct {
+	begin func(*environment)
+	span  time.Duration
+}{
+	"at rest":    {func(*environment) {}, 0},
+	"a release":  {(*environment).deploy, 22 * time.Minute},
+	"a scale-in": {(*environment).scaleIn, 4 * time.Minute},
+}
+
+// scaleIn has the group grow by as many instances as it has, and then shrink again.
+func (e *environment) scaleIn() {
+	n := e.config.instances
+	e.Scale(e.svc.Group, 2*n)
+	e.Advance(5 * time.Minute)
+	e.Scale(e.svc.Group, n)
+}
+
+// TestProductionSurvivesTheLossOfAnyInstance kills each instance at each step of what
+// production does. No request fails that could have been answered, the load that the
+// others take is that of one instance, and the environment is whole afterwards.
+func TestProductionSurvivesTheLossOfAnyInstance(t *testing.T) {
+	for name, doing := range doings {
+		for _, lost := range []bool{false, true} {
+			c := production()
+			c.eventsLost = lost
+			t.Run(named(name, lost), func(t *testing.T) {
+				t.Parallel()
+				for _, at := range c.steps(t, doing.begin, doing.span) {
+					for n := 0; ; n++ {
+						e := c.reach(t, doing.begin, at)
+						running := e.Running()
+						if n >= len(running) {
+							break
+						}
+						e.lose(running[n])
+						e.mustSurvive(name, at)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestProductionSurvivesTheLossOfAnyZone does the same with each zone.
+func TestProductionSurvivesTheLossOfAnyZone(t *testing.T) {
+	for name, doing := range doings {
+		for _, lost := range []bool{false, true} {
+			c := production()
+			c.eventsLost = lost
+			t.Run(named(name, lost), func(t *testing.T) {
+				t.Parallel()
+				for _, at := range c.steps(t, doing.begin, doing.span) {
+					for _, zone := range c.zones {
+						e := c.reach(t, doing.begin, at)
+						e.loseZone(zone, 20*time.Minute)
+						e.mustSurvive(name, at)
+					}
+				}
+			})
+		}
+	}
+}
+
+func named(doing string, eventsLost bool) string {
+	if eventsLost {
+		return doing + ", events lost"
+	}
+	return doing
+}
+
+// reach is an environment that has been doing something for a while.
+func (c configuration) reach(t testing.TB, begin func(*environment), at time.Duration) *environment {
+	t.Helper()
+	e := start(t, c)
+	begin(e)
+	e.Advance(at)
+	return e
+}
+
+// mustSurvive lets the environment recover and holds what production claims.
+func (e *environment) mustSurvive(doing string, at time.Duration) {
+	e.t.Helper()
+	e.settle()
+	for _, text := range e.unanswered() {
+		e.t.Errorf("%s lost %s into %s: requests that could have been answered: %s", e.losses[0], at, doing, text)
+	}
+	for _, text := range e.faults() {
+		e.t.Errorf("%s lost %s into %s: %s", e.losses[0], at, doing, text)
+	}
+	if n := e.fewestServing(); n < e.config.instances-1 {
+		e.t.Errorf("%s lost %s into %s: only %d instances of %d served: too few for the load", e.losses[0], at, doing, n, e.config.instances)
+	}
+}
+
+// fewestServing is the smallest number of instances that the load balancer sent requests
+// to in any second since the first loss.
+func (e *environment) fewestServing() int {
+	fewest := e.config.instances
+	for _, s := range e.users.Seconds() {
+		if s.Requests > 0 && !s.At.Before(e.losses[0].at) {
+			fewest = min(fewest, s.Serving)
+		}
+	}
+	return fewest
+}
