@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"deployhooks/test/harness"
 	"deployhooks/test/harness/drains"
 	"deployhooks/test/harness/repairs"
@@ -48,17 +50,17 @@ type environment struct {
 	svc    region.Service
 	users  *region.Stream
 	losses []loss
-	// release is the deployment that a scenario has started, "" without one, and blue are
-	// the instances that there were then.
+	// release is the last deployment that a scenario has started, "" without one, and
+	// blue are the instances that there were when each began.
 	release string
-	blue    []string
+	blue    map[string][]string
 }
 
 // start is an environment up and running, the hooks' schedules included.
 func start(t testing.TB, c configuration) *environment {
 	t.Helper()
 	// Auto Scaling takes its time to notice a dead instance: a status check a minute.
-	e := &environment{Region: region.New(region.Options{RebalancesZones: true, Timings: region.Timings{Replace: time.Minute}}), t: t, config: c}
+	e := &environment{Region: region.New(region.Options{RebalancesZones: true, Timings: region.Timings{Replace: time.Minute}}), t: t, config: c, blue: map[string][]string{}}
 	svc := region.Service{
 		Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Zones: c.zones,
 		Instances: c.instances, Min: c.instances, TerminationWait: c.wait, RollBack: true,
@@ -87,8 +89,9 @@ func start(t testing.TB, c configuration) *environment {
 
 // deploy starts the release of a scenario.
 func (e *environment) deploy() {
-	e.blue = e.InService(e.GroupOf(e.svc))
+	blue := e.InService(e.GroupOf(e.svc))
 	e.release = e.Deploy(e.svc, region.Deployment{})
+	e.blue[e.release] = blue
 }
 
 // state is what there is to see of the environment: what changes it is a step.
@@ -143,7 +146,7 @@ func (e *environment) lose(instance string) {
 }
 
 // loseZone has a zone fail, and come back after a while.
-func (e *environment) loseZone(zone string, back time.Duration) {
+func (e *environment) loseZone(zone string) {
 	l := loss{at: e.Now(), zone: zone}
 	for _, i := range e.Running() {
 		if e.ZoneOf(i) == zone {
@@ -152,8 +155,16 @@ func (e *environment) loseZone(zone string, back time.Duration) {
 	}
 	e.losses = append(e.losses, l)
 	e.FailZone(zone)
-	e.After(back, func() { e.RestoreZone(zone) })
+	e.After(zoneBack, func() { e.RestoreZone(zone) })
 }
+
+// recovery is longer than all takes that makes up for a loss: CodeDeploy's launch hook, if
+// an instance dies while it waits for it, another launch, and a sweep. A zone comes back
+// within zoneBack.
+const (
+	recovery = 20 * time.Minute
+	zoneBack = 20 * time.Minute
+)
 
 // settle lets the release end, and everything come to rest.
 func (e *environment) settle() {
@@ -163,7 +174,30 @@ func (e *environment) settle() {
 			e.RunUntil(func() bool { return e.Ended(rollback) }, 3*time.Hour)
 		}
 	}
-	e.Advance(40 * time.Minute)
+	if n := len(e.losses); n > 0 && e.losses[n-1].zone != "" {
+		e.Advance(zoneBack)
+	}
+	e.Advance(recovery)
+}
+
+// released reports whether the last release, if any, has succeeded, was rolled back, or
+// was stopped before it moved any traffic.
+func (e *environment) released() bool {
+	switch rollback := e.RollbackOf(e.release); {
+	case rollback != "":
+		return e.Deployed(rollback)
+	case e.Ended(e.release) && !e.Deployed(e.release):
+		stage := e.StageOf(e.release)
+		return stage != region.StageReroute && stage != region.StageWait && stage != region.StageTerminate
+	default:
+		return e.release == "" || e.Deployed(e.release)
+	}
+}
+
+// desired is the desired capacity of the group that serves.
+func (e *environment) desired() int {
+	group, _ := e.Group(e.GroupOf(e.svc))
+	return int(aws.ToInt32(group.DesiredCapacity))
 }
 
 // faults says what is wrong with the environment in the end, empty for nothing: capacity
@@ -171,13 +205,13 @@ func (e *environment) settle() {
 // that the load balancer does not know.
 func (e *environment) faults() (faults []string) {
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
-	if e.release != "" && !e.Deployed(e.release) && !(e.RollbackOf(e.release) != "" && e.Deployed(e.RollbackOf(e.release))) {
+	if !e.released() {
 		fault("the release is %s in stage %q, and was not rolled back", e.Status(e.release), e.StageOf(e.release))
 	}
 	group := e.GroupOf(e.svc)
 	inService := e.InService(group)
-	if len(inService) != e.config.instances {
-		fault("%d instances are in service, want %d", len(inService), e.config.instances)
+	if want := e.desired(); len(inService) != want || want < min(2, e.config.instances) {
+		fault("%d instances are in service, want %d", len(inService), want)
 	}
 	health := e.Health("web")
 	for _, i := range inService {

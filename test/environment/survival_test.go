@@ -61,7 +61,7 @@ func TestProductionSurvivesTheLossOfAnyZone(t *testing.T) {
 				for _, at := range c.steps(t, doing.begin, doing.span) {
 					for _, zone := range c.zones {
 						e := c.reach(t, doing.begin, at)
-						e.loseZone(zone, 20*time.Minute)
+						e.loseZone(zone)
 						e.mustSurvive(name, at)
 					}
 				}

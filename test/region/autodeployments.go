@@ -82,7 +82,7 @@ func (r *Region) deployToSome(g *deploymentGroup, creator cd.DeploymentCreator, 
 // outdatedInstancesStrategy). One for all of them is assumed, and when.
 func (r *Region) updateOutdated(d *deployment) {
 	g := d.group
-	if d.partial() || g.deleted || g.config.OutdatedInstancesStrategy == cd.OutdatedInstancesStrategyIgnore || g.revision != d.revision {
+	if d.partial() || g.deleted || g.config.OutdatedInstancesStrategy == cd.OutdatedInstancesStrategyIgnore || g.revision != d.revision || g.revision == "" {
 		return
 	}
 	var outdated []*instance
