@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	cdtypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 
 	"deployhooks/test/harness"
 	"deployhooks/test/harness/drains"
@@ -33,7 +35,7 @@ type configuration struct {
 
 // production and training are the environments that the project ships.
 func production() configuration {
-	return configuration{zones: []string{"eu-west-1a", "eu-west-1b", "eu-west-1c"}, instances: 3, delay: time.Minute, wait: 15 * time.Minute}
+	return configuration{zones: []string{"eu-west-1a", "eu-west-1b", "eu-west-1c"}, instances: 3, delay: time.Minute, wait: time.Hour}
 }
 
 func training() configuration {
@@ -110,14 +112,14 @@ func (e *environment) state() string {
 }
 
 // steps are the times since begin at which something in the environment has changed
-// within a span, and each full minute between.
+// within a span, and each quarter of an hour between.
 func (c configuration) steps(t testing.TB, begin func(*environment), span time.Duration) (steps []time.Duration) {
 	t.Helper()
 	e := start(t, c)
 	begin(e)
 	last := ""
 	for at := time.Duration(0); at <= span; at += time.Second {
-		if now := e.state(); now != last || at%time.Minute == 0 {
+		if now := e.state(); now != last || at%(15*time.Minute) == 0 {
 			steps, last = append(steps, at), now
 		}
 		e.Advance(time.Second)
@@ -166,9 +168,16 @@ const (
 	zoneBack = 20 * time.Minute
 )
 
-// settle lets the release end, and everything come to rest.
+// settle lets the environment recover, the release end, and everything come to rest. What
+// is left of the termination wait then is skipped, as an operator may, because nothing
+// happens in it.
 func (e *environment) settle() {
 	if e.release != "" {
+		e.Advance(recovery)
+		e.RunUntil(func() bool { return e.Ended(e.release) || e.StageOf(e.release) == region.StageWait }, 3*time.Hour)
+		_, _ = e.CodeDeploy().ContinueDeployment(e.t.Context(), &codedeploy.ContinueDeploymentInput{ // an error if it does not wait
+			DeploymentId: &e.release, DeploymentWaitType: cdtypes.DeploymentWaitTypeTerminationWait,
+		})
 		e.RunUntil(func() bool { return e.Ended(e.release) }, 3*time.Hour)
 		if rollback := e.RollbackOf(e.release); rollback != "" {
 			e.RunUntil(func() bool { return e.Ended(rollback) }, 3*time.Hour)

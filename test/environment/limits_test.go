@@ -120,7 +120,7 @@ func TestAZoneComesBackDuringARelease(t *testing.T) {
 	for before := time.Duration(0); before <= 4*time.Minute; before += 10 * time.Second {
 		e := start(t, production())
 		e.deploy()
-		e.Advance(22 * time.Minute)
+		e.Advance(70 * time.Minute)
 		e.loseZone(e.config.zones[0])
 		e.Advance(zoneBack - before)
 		e.deploy()

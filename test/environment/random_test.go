@@ -48,8 +48,8 @@ var happenings = map[string]func(*environment, *rapid.T){
 		}
 	},
 	// An alarm stops the release, and CodeDeploy rolls it back.
-	"alarm":  func(e *environment, _ *rapid.T) { e.Stop(e.release) },
-	"grow":   func(e *environment, rt *rapid.T) { e.resize(rapid.IntRange(1, 3).Draw(rt, "more")) },
+	"alarm": func(e *environment, _ *rapid.T) { e.Stop(e.release) },
+	"grow":  func(e *environment, rt *rapid.T) { e.resize(rapid.IntRange(1, 3).Draw(rt, "more")) },
 	// A scale-in before repair has seen to a release's new group is test/repair's matter.
 	"shrink": func(e *environment, rt *rapid.T) {
 		if fewer := rapid.IntRange(1, 3).Draw(rt, "fewer"); e.whole() && len(e.Attached(e.GroupOf(e.svc))) > 0 {

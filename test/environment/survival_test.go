@@ -12,7 +12,7 @@ var doings = map[string]struct {
 	span  time.Duration
 }{
 	"at rest":    {func(*environment) {}, 0},
-	"a release":  {(*environment).deploy, 22 * time.Minute},
+	"a release":  {(*environment).deploy, 66 * time.Minute},
 	"a scale-in": {(*environment).scaleIn, 4 * time.Minute},
 }
 
