@@ -82,6 +82,10 @@ tenant     a launch of the shipped example. simulated: steps take what their kin
            on this machine: a real PostgreSQL, the other services served here; the baseline of the launches
            a minute is the same SQL by hand in a loop. engine: the time beyond the critical path of what the
            kinds of steps themselves took
+release    of so many instances over three zones, with a termination wait of 15 minutes: calls of both functions,
+           their schedules included, until ten minutes after SUCCESS; then a scale-in by a quarter, and the requests
+           that failed in both; the baseline is the same without the hooks
+capacity   what a stage of growth needs, by the model of infra/capacity, in its largest region
 warm       a reconcile of a group in order, against the simulated region on this machine
 The same figures as JSON: %s
 `, file)
