@@ -23,7 +23,7 @@ const (
 
 // releaseFigures are what came of a release, and of a scale-in by a quarter after it.
 type releaseFigures struct {
-	duration, attached, scaleIn float64 // seconds; attached counts from SUCCESS
+	duration, attached, scaleIn float64        // seconds; attached counts from SUCCESS
 	calls                       map[string]int // of the release, until ten minutes after, by function
 	scaleInCalls                int
 	failed                      int // requests, of both

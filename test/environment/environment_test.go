@@ -33,7 +33,8 @@ type configuration struct {
 	eventsLost bool
 }
 
-// production and training are the environments that the project ships.
+// production and training are the environments that the project ships: infra/environment has
+// their files, and a test compares them.
 func production() configuration {
 	return configuration{zones: []string{"eu-west-1a", "eu-west-1b", "eu-west-1c"}, instances: 3, delay: time.Minute, wait: time.Hour}
 }
