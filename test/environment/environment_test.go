@@ -125,6 +125,10 @@ func (c configuration) steps(t testing.TB, begin func(*environment), span time.D
 		}
 		e.Advance(time.Second)
 	}
+	if c.eventsLost { // what is lost matters at every step alike: half of them show it
+		n := 0
+		steps = slices.DeleteFunc(steps, func(time.Duration) bool { n++; return n%2 == 0 })
+	}
 	return steps
 }
 
@@ -162,20 +166,26 @@ func (e *environment) loseZone(zone string) {
 }
 
 // recovery is longer than all takes that makes up for a loss: CodeDeploy's launch hook, if
-// an instance dies while it waits for it, another launch, and a sweep. A zone comes back
-// within zoneBack.
+// an instance dies while it waits for it, and another launch. A zone comes back after
+// zoneBack. sweeps is longer than two rounds of the functions' schedules.
 const (
-	recovery = 20 * time.Minute
+	recovery = 15 * time.Minute
 	zoneBack = 20 * time.Minute
+	sweeps   = 12 * time.Minute
 )
 
-// settle lets the environment recover, the release end, and everything come to rest. What
-// is left of the termination wait then is skipped, as an operator may, because nothing
-// happens in it.
+// settle lets the environment recover, the release end, and the functions sweep. What is
+// left of the termination wait is skipped, as an operator may, because nothing happens in it.
 func (e *environment) settle() {
+	e.RunUntil(func() bool { return e.release == "" || e.Ended(e.release) || e.StageOf(e.release) == region.StageWait }, 3*time.Hour)
+	if n := len(e.losses); n > 0 {
+		recovered := e.losses[n-1].at.Add(recovery)
+		if e.losses[n-1].zone != "" {
+			recovered = recovered.Add(zoneBack)
+		}
+		e.Advance(max(0, recovered.Sub(e.Now())))
+	}
 	if e.release != "" {
-		e.Advance(recovery)
-		e.RunUntil(func() bool { return e.Ended(e.release) || e.StageOf(e.release) == region.StageWait }, 3*time.Hour)
 		_, _ = e.CodeDeploy().ContinueDeployment(e.t.Context(), &codedeploy.ContinueDeploymentInput{ // an error if it does not wait
 			DeploymentId: &e.release, DeploymentWaitType: cdtypes.DeploymentWaitTypeTerminationWait,
 		})
@@ -184,10 +194,7 @@ func (e *environment) settle() {
 			e.RunUntil(func() bool { return e.Ended(rollback) }, 3*time.Hour)
 		}
 	}
-	if n := len(e.losses); n > 0 && e.losses[n-1].zone != "" {
-		e.Advance(zoneBack)
-	}
-	e.Advance(recovery)
+	e.Advance(sweeps)
 }
 
 // released reports whether the last release, if any, has succeeded, was rolled back, or

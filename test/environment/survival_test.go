@@ -3,17 +3,27 @@ package environment
 import (
 	"testing"
 	"time"
+
+	"deployhooks/test/region"
 )
 
-// at rest, in a release, and in a scale-in: what an environment is doing when it loses
-// something. span is how long it takes to be done.
+// doings are what an environment does when it loses something. span is how long that takes.
 var doings = map[string]struct {
 	begin func(*environment)
 	span  time.Duration
 }{
 	"at rest":    {func(*environment) {}, 0},
 	"a release":  {(*environment).deploy, 66 * time.Minute},
+	"a rollback": {(*environment).rollBack, 3 * time.Minute},
 	"a scale-in": {(*environment).scaleIn, 4 * time.Minute},
+}
+
+// rollBack has an alarm stop a release when it has moved the traffic.
+func (e *environment) rollBack() {
+	e.deploy()
+	e.RunUntil(func() bool { return e.StageOf(e.release) == region.StageWait }, time.Hour)
+	e.Advance(2 * time.Minute)
+	e.Stop(e.release)
 }
 
 // scaleIn has the group grow by as many instances as it has, and then shrink again.

@@ -113,3 +113,32 @@ func TestAnInstanceDiesBeforeItsDeployment(t *testing.T) {
 		t.Errorf("%d instances in service after the launch hook has timed out, want 4", n)
 	}
 }
+
+// TestInstancesOfAReleaseDie: a deployment goes on without those of the replacement group
+// that died, however long ago, and fails if it reaches none.
+func TestInstancesOfAReleaseDie(t *testing.T) {
+	r := region.New(region.Options{})
+	svc := r.AddService(region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, ReadyWait: 3 * time.Hour})
+	install := func() (id string, green []string) {
+		id = r.Deploy(svc, region.Deployment{})
+		r.RunUntil(func() bool { return r.StageOf(id) == region.StageInstall }, time.Hour)
+		_, group := r.Groups(id)
+		return id, r.InService(group)
+	}
+	id, green := install()
+	for _, i := range green {
+		r.Kill(i)
+	}
+	r.Advance(time.Minute)
+	if !r.Ended(id) || r.Deployed(id) {
+		t.Errorf("a deployment that reached no instance is %s", r.Status(id))
+	}
+	id, green = install()
+	r.Kill(green[0])
+	r.Advance(2 * time.Hour) // EC2 has forgotten it
+	r.Continue(id)
+	r.Advance(10 * time.Minute)
+	if !r.Deployed(id) {
+		t.Errorf("a deployment that lost one of %d instances is %s in stage %s", len(green), r.Status(id), r.StageOf(id))
+	}
+}
