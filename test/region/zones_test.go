@@ -33,8 +33,13 @@ func perZone(r *region.Region, group string) map[string]int {
 }
 
 func TestInstancesAreSpreadOverZones(t *testing.T) {
-	r, svc, _ := zonal(t, 6)
-	r.Kill(slices.MinFunc(r.InService(svc.Group), func(a, b string) int { return len(r.ZoneOf(a)) - len(r.ZoneOf(b)) }))
+	r := region.New(region.Options{}) // which evens nothing out afterwards
+	svc := r.AddService(region.Service{Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Instances: 6, Zones: zones})
+	for _, i := range r.InService(svc.Group) {
+		if r.ZoneOf(i) == zones[1] {
+			r.Kill(i)
+		}
+	}
 	r.Advance(10 * time.Minute)
 	for _, zone := range zones {
 		if n := perZone(r, svc.Group)[zone]; n != 2 {
@@ -53,15 +58,21 @@ func TestAZoneFails(t *testing.T) {
 	if n := perZone(r, svc.Group); n[zones[0]] != 0 || len(r.InService(svc.Group)) != 3 {
 		t.Errorf("ten minutes after its zone failed the group is at %v, not at three in the others", n)
 	}
-	causes := map[string]int{}
+	causes, inFlight := map[string]int{}, 0
 	for _, f := range users.Failures() {
 		causes[f.Cause] += f.Requests
+		if f.Cause == "dead-node" && f.Instance != "" && r.ZoneOf(f.Instance) != zones[0] {
+			inFlight += f.Requests
+		}
 		if late := f.Last.Sub(failedAt); late > 90*time.Second {
 			t.Errorf("%s failed %s after the zone: %+v", f.Cause, late, f)
 		}
 	}
 	if causes["dead-node"] < 250 || causes["not-answering"] == 0 {
 		t.Errorf("failures by cause: %v, want a third of 90 s at the load balancer's node, and some until the health checks notice", causes)
+	}
+	if inFlight == 0 {
+		t.Error("what was in flight through the load balancer's node of the zone to instances in others did not fail")
 	}
 	before := users.Total().Failed
 	r.RestoreZone(zones[0])
@@ -140,5 +151,26 @@ func TestInstancesOfAReleaseDie(t *testing.T) {
 	r.Advance(10 * time.Minute)
 	if !r.Deployed(id) {
 		t.Errorf("a deployment that lost one of %d instances is %s in stage %s", len(green), r.Status(id), r.StageOf(id))
+	}
+}
+
+// TestARollbackOfTheFirstRelease: there is no revision to update the original group's
+// instances to, and they keep what their image has.
+func TestARollbackOfTheFirstRelease(t *testing.T) {
+	r := region.New(region.Options{})
+	svc := r.AddService(region.Service{
+		Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, TerminationWait: time.Hour, RollBack: true,
+	})
+	users := r.StartTraffic(region.Traffic{TargetGroup: "web"})
+	id := r.Deploy(svc, region.Deployment{})
+	r.Advance(10 * time.Second)
+	r.Kill(r.InService(svc.Group)[0]) // another one is launched during the release
+	r.RunUntil(func() bool { return r.StageOf(id) == region.StageWait }, time.Hour)
+	r.Advance(5 * time.Minute)
+	before := users.Total().Failed
+	r.Stop(id)
+	r.Advance(10 * time.Minute)
+	if failed := users.Total().Failed - before; !r.Deployed(r.RollbackOf(id)) || failed > 0 {
+		t.Errorf("the rollback is %s, and %d requests failed: %+v", r.Status(r.RollbackOf(id)), failed, users.Failures())
 	}
 }
