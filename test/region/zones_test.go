@@ -167,6 +167,7 @@ func TestARollbackOfTheFirstRelease(t *testing.T) {
 	r.Advance(5 * time.Minute)
 	before := users.Total().Failed
 	r.Stop(id)
+	r.Advance(5 * time.Second)
 	r.Scale(svc.Group, 3) // the third one is launched during the rollback
 	r.Advance(10 * time.Minute)
 	if failed := users.Total().Failed - before; !r.Deployed(r.RollbackOf(id)) || failed > 0 {
