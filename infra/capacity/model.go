@@ -3,7 +3,7 @@
 // may fail, which database, and what all of that costs a month by list price. The README
 // shows its table, and `make bench` reports its figures.
 //
-// It is arithmetic on assumptions, each named where it is made. What it is told of the
+// It is arithmetic on assumptions, each named where it is made. What it has of the
 // application ([Application]) has to be measured; what it says is right within a factor of
 // two at best, which is enough to choose a configuration and to know what to watch.
 package capacity
