@@ -132,11 +132,13 @@ func (p *Plan) awaitEvidence(o *Observation, g *fleet.AutoScalingGroup) {
 	}
 }
 
-// attachFails reports whether attaching has failed for a while: for hours, if an
-// instance refresh is in progress, which replaces every instance meanwhile.
+// attachFails reports whether attaching has failed for a while, or waits for unhealthy
+// instances: for hours, if an instance refresh is in progress, which replaces every
+// instance meanwhile.
 func (o *Observation) attachFails() bool {
 	for matter, since := range o.Record.Blocked {
-		if strings.HasPrefix(matter, "failed autoscaling:AttachTrafficSources") && o.Now.Sub(since) >= standing {
+		waits := strings.HasPrefix(matter, "failed autoscaling:AttachTrafficSources") || strings.HasPrefix(matter, unhealthyIn)
+		if waits && o.Now.Sub(since) >= standing {
 			return true
 		}
 	}
