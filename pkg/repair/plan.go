@@ -76,6 +76,9 @@ func decide(o *Observation) Plan {
 			Remedy: "Deploy again, or name an existing Auto Scaling group in the deployment group."})
 		return p
 	}
+	if p.Serving.Phase != Rerouted {
+		p.letIn(o)
+	}
 	switch p.Serving.Phase {
 	case Settled:
 		p.keep(o)
@@ -173,6 +176,7 @@ func (p *Plan) duringTheRelease(o *Observation) {
 // duringTheWait is for a release that has moved the traffic and has not ended.
 func (p *Plan) duringTheWait(o *Observation) {
 	g, s := p.Serving.Group, p.Serving
+	p.keepOut(o)
 	p.blueGroups(o)
 	switch {
 	case o.Config.AttachDuringTerminationWait && o.stood(s) >= standing:

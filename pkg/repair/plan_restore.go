@@ -54,6 +54,9 @@ func except(all, some []fleet.TrafficSource) []fleet.TrafficSource {
 // what is attached while AddToLoadBalancer is suspended stays without its instances.
 func (p *Plan) restore(o *Observation, g *fleet.AutoScalingGroup) {
 	if g.IsSuspended(setting.AddToLoadBalancer) {
+		if o.keptOut(g.Name) {
+			return // letIn resumes it
+		}
 		if !o.verified(g) && setting.SuspendedByCodeDeploy(g) {
 			p.Changes = append(p.Changes, o.resume(g)...)
 			return
