@@ -31,37 +31,29 @@ func (p *Plan) keepOut(o *Observation) {
 	case !known.Suspended:
 		return // somebody else has suspended it
 	}
-	for _, t := range o.Targets {
-		here := slices.DeleteFunc(o.launchedSince(b), func(id string) bool { return !o.names(t.Name) || t.state(id) == "" })
-		p.Changes = append(p.Changes, chunks(deregister, b.Name, t.ARN, here, registerLimit)...)
-	}
+	p.Changes = append(p.Changes, o.launched(deregister, b, func(t TargetGroup, id string) bool { return t.state(id) != "" })...)
 }
 
-// letIn ends what keepOut has begun. If the release is being rolled back, what the
-// group has launched meanwhile is registered at once: CodeDeploy registers the original
-// instances only, and Auto Scaling, when the process is resumed, none. That the
-// process runs is believed when it cannot be an earlier answer any more.
+// letIn ends what keepOut has begun. If the group serves again, or is about to, what it
+// has launched meanwhile is registered, as Auto Scaling would have done: it does not when
+// the process is resumed, and CodeDeploy's rollback registers the original instances
+// only. That the process runs is believed when it cannot be an earlier answer any more.
 func (p *Plan) letIn(o *Observation) {
 	known, s := o.Record.Blue, p.Serving
 	if known == nil {
 		return
 	}
 	b := o.Groups[known.Group]
+	rollback := s.Release != nil && s.Release.Undoes != ""
+	if b != nil && known.Suspended && (rollback || s.Phase == Settled && b == s.Group) {
+		p.Changes = append(p.Changes, o.launched(register, b, func(t TargetGroup, id string) bool { return !t.known(id) })...)
+	}
 	switch {
 	case b != nil && known.Suspended && s.Phase != Settled && setting.SuspendedByCodeDeploy(b): // it resumes the processes itself
 	case b != nil && known.Suspended && b.IsSuspended(setting.AddToLoadBalancer):
 		p.Changes = append(p.Changes, setting.Change{Kind: setting.Resume, Group: b.Name, Items: []string{setting.AddToLoadBalancer}})
 	case !known.Suspended || o.stood(s) >= standing:
 		p.draft.Blue = nil
-	}
-	if b == nil || b != s.Group || s.Release == nil || s.Release.Undoes == "" {
-		return
-	}
-	for _, c := range o.register(b, o.wanted(b)) {
-		c.Items = slices.DeleteFunc(c.Items, func(id string) bool { return !slices.Contains(o.launchedSince(b), id) })
-		if len(c.Items) > 0 {
-			p.Changes = append(p.Changes, c)
-		}
 	}
 }
 
@@ -79,10 +71,16 @@ func (o *Observation) blue(green *fleet.AutoScalingGroup) *fleet.AutoScalingGrou
 	return b
 }
 
-// launchedSince are the instances in service of a blue group that are none of its
-// original ones.
-func (o *Observation) launchedSince(b *fleet.AutoScalingGroup) []string {
-	return instances(b, func(i fleet.Instance) bool { return !slices.Contains(o.Record.Blue.Originals, i.ID) })
+// launched makes changes of a kind for the instances in service of a blue group that are
+// none of its original ones, in the target groups that CodeDeploy moves traffic with.
+func (o *Observation) launched(kind string, b *fleet.AutoScalingGroup, such func(TargetGroup, string) bool) (changes []setting.Change) {
+	for _, t := range o.Targets {
+		if o.names(t.Name) {
+			here := instances(b, func(i fleet.Instance) bool { return !slices.Contains(o.Record.Blue.Originals, i.ID) && such(t, i.ID) })
+			changes = append(changes, chunks(kind, b.Name, t.ARN, here, registerLimit)...)
+		}
+	}
+	return changes
 }
 
 // keptOut reports whether the function has suspended AddToLoadBalancer of a group.

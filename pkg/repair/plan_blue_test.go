@@ -34,6 +34,7 @@ func TestBlueWaits(t *testing.T) {
 	const (
 		suspending    = "suspend AddToLoadBalancer of " + blue + " while its release waits to terminate it"
 		resuming      = "resume AddToLoadBalancer of " + blue
+		registering   = "register b-3 of " + blue + " in target group web"
 		deregistering = "deregister b-3 of " + blue + " from target group web"
 	)
 	keptOut := &Blue{Group: blue, Originals: []string{"b-1", "b-2"}, Suspended: true}
@@ -92,7 +93,7 @@ func TestBlueWaits(t *testing.T) {
 			"a process that somebody suspends is taken for the function's own",
 		},
 		"a rollback": {
-			[]func(*Observation){known(true), suspend(blue, "AddToLoadBalancer"), rollback}, []string{resuming, "register b-3 of " + blue + " in target group web"}, keptOut,
+			[]func(*Observation){known(true), suspend(blue, "AddToLoadBalancer"), rollback}, []string{registering, resuming}, keptOut,
 			"CodeDeploy registers the original instances only, and if they were replaced, nobody serves",
 		},
 		"a rollback in which CodeDeploy has suspended the processes": {
@@ -102,6 +103,10 @@ func TestBlueWaits(t *testing.T) {
 		"rolled back": {
 			[]func(*Observation){known(true), suspend(blue, "AddToLoadBalancer"), registers("b-1", "b-2", "b-3"), rolledBack}, []string{resuming}, keptOut,
 			"a group that serves cannot grow any more",
+		},
+		"rolled back, and no event said so": {
+			[]func(*Observation){known(true), suspend(blue, "AddToLoadBalancer"), registers("b-1", "b-2"), rolledBack}, []string{registering, resuming}, keptOut,
+			"what the group has launched in the wait never serves",
 		},
 		"rolled back, and the process has just been resumed": {
 			[]func(*Observation){known(true), registers("b-1", "b-2", "b-3"), rolledBack}, nil, keptOut,
