@@ -49,3 +49,30 @@ func TestGroupThatIsBeingDeleted(t *testing.T) {
 		t.Error("what is being deleted is taken for what serves, or the other way round")
 	}
 }
+
+// listing remembers which deployments are asked for.
+type listing struct {
+	Deployments
+	asked *[]cd.DeploymentStatus
+}
+
+func (l listing) ListDeployments(_ context.Context, in *codedeploy.ListDeploymentsInput, _ ...func(*codedeploy.Options)) (*codedeploy.ListDeploymentsOutput, error) {
+	*l.asked = in.IncludeOnlyStatuses
+	return &codedeploy.ListDeploymentsOutput{}, nil
+}
+
+// A deployment is in progress in every status that is no end: a deletion that overlooks one
+// leaves what it copies.
+func TestReleasesOfEveryStatus(t *testing.T) {
+	var asked []cd.DeploymentStatus
+	m := &Manager{clients: Clients{Deployments: listing{asked: &asked}}}
+	if _, err := m.releases(t.Context(), ID{"shop", "web"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	ends := []cd.DeploymentStatus{cd.DeploymentStatusSucceeded, cd.DeploymentStatusFailed, cd.DeploymentStatusStopped}
+	for _, status := range cd.DeploymentStatus("").Values() {
+		if slices.Contains(asked, status) == slices.Contains(ends, status) {
+			t.Errorf("%s: asked for are %v", status, asked)
+		}
+	}
+}
