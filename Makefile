@@ -67,6 +67,12 @@ diff: need-go need-node need-arch ## Show what a deployment would change
 smoke: synth ## Check the deployed stacks, read-only: functions, alarms, queues, roles
 	@go run ./infra/smoke cdk.out
 
+.PHONY: fill
+fill: need-go ## Replace an environment's data by the newest backup of the one its file names (ENVIRONMENT=training)
+	@test -n "$(ENVIRONMENT)" || { echo "ENVIRONMENT is missing: give ENVIRONMENT=training, for example" >&2; exit 1; }
+	@go build -o build/fill ./infra/fill
+	@build/fill "$(ENVIRONMENT)"
+
 .PHONY: record
 record: need-go ## Record a real release in your account, redacted (ARGS="--application shop --deployment-group web")
 	$(call first-run,Building the recorder)
@@ -133,7 +139,7 @@ help: ## Show this
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo 'Options of demo, region, synth, deploy, diff, destroy, publish and record go in ARGS: make region ARGS="--port 4777", make demo ARGS=--help.'
-	@echo 'synth, deploy, diff, destroy, smoke and publish take ENVIRONMENT=training, or another file in infra/environment,'
+	@echo 'synth, deploy, diff, destroy, smoke and fill take ENVIRONMENT=training, or another file in infra/environment,'
 	@echo 'or a path that ends in .yaml (README.md, "Environments").'
 	@echo 'What is deployed is set by context keys, deployhooks:…, in cdk.json or with ARGS="-c deployhooks:repairMode=plan":'
 	@echo 'README.md, "Configuration", has the table. Tenants are launched with a blueprint only:'

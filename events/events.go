@@ -130,6 +130,11 @@
 //	deployhooks-direct-tenant                         how one tenant stands
 //	deployhooks-direct-tenants                        how all tenants stand
 //
+// An outcome, which a function puts on the bus for other accounts and software; the form is this
+// project's:
+//
+//	deployhooks-eventbridge-outcome                   of a repair
+//
 // A function's own work, which is taken from its queue only:
 //
 //	deployhooks-sqs-continue-reconcile                the function to itself: reconcile once more

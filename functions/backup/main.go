@@ -3,22 +3,19 @@
 package main
 
 import (
-	"context"
 	"net/http"
 	"os"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-lambda-go/lambda/messages"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
+	"deployhooks/functions/internal/tasks"
 	"deployhooks/pkg/backup"
 	"deployhooks/pkg/boot"
-	"deployhooks/pkg/invoke"
 	"deployhooks/pkg/notice"
 	"deployhooks/pkg/store"
 )
@@ -43,16 +40,5 @@ func main() {
 		Now:         time.Now,
 		Log:         boot.Logger(),
 	})
-	lambda.Start(tasks{invoke.Task[backup.Task, backup.Result]{Run: backups.Run}})
-}
-
-// tasks gives Lambda's runtime the types of errors, by which the state machine retries.
-type tasks struct{ lambda.Handler }
-
-func (t tasks) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	out, err := t.Handler.Invoke(ctx, payload)
-	if name, ok := invoke.ErrorType(err); ok {
-		err = messages.InvokeResponse_Error{Type: name, Message: err.Error()}
-	}
-	return out, err
+	tasks.Start(backups.Run)
 }

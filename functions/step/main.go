@@ -4,14 +4,11 @@
 package main
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"os"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-lambda-go/lambda/messages"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
@@ -21,8 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
+	"deployhooks/functions/internal/tasks"
 	"deployhooks/pkg/boot"
-	"deployhooks/pkg/invoke"
 	"deployhooks/pkg/notice"
 	"deployhooks/pkg/tenant/bucket"
 	"deployhooks/pkg/tenant/kinds"
@@ -71,16 +68,5 @@ func main() {
 	if cfg.Class == step.Control { // no other has a topic, nor the permission to publish
 		parts.Notices = notice.New(boot.MustLoad[notice.Config](), "step", sns.NewFromConfig(aws), eventbridge.NewFromConfig(aws), os.Stdout, time.Now)
 	}
-	lambda.Start(tasks{invoke.Task[workflow.Task, workflow.Result]{Run: workflow.NewWorker(parts).Run}})
-}
-
-// tasks gives Lambda's runtime the types of errors, by which the state machine retries.
-type tasks struct{ lambda.Handler }
-
-func (t tasks) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	out, err := t.Handler.Invoke(ctx, payload)
-	if name, ok := invoke.ErrorType(err); ok {
-		err = messages.InvokeResponse_Error{Type: name, Message: err.Error()}
-	}
-	return out, err
+	tasks.Start(workflow.NewWorker(parts).Run)
 }

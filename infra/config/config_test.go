@@ -90,7 +90,6 @@ func TestParse(t *testing.T) {
 				"deployhooks:eventBus":         "platform",
 				"deployhooks:acceptEventsFrom": []any{"210987654321/us-gov-east-1"},
 				"deployhooks:centralEventBus":  "arn:aws-us-gov:events:us-gov-east-1:210987654321:event-bus/central",
-				"deployhooks:central":          []any{"210987654321", "o-a1b2c3d4e5"},
 				"deployhooks:assetBucket":      "acme-deployhooks",
 				"deployhooks:logLevel":         "DEBUG",
 				"deployhooks:logRetentionDays": 7.0,
@@ -113,7 +112,7 @@ func TestParse(t *testing.T) {
 						OnSpotInterruption: config.Off, OnStateChange: config.DrainInstance, OnRebalance: config.DrainInstance, OnMaintenance: config.DrainInstance,
 					},
 					NotifyEmails: []string{"ops@example.com"}, AlarmTopicARN: topic, EventBus: "platform", AcceptEventsFrom: []string{"210987654321/us-gov-east-1"},
-					CentralEventBus: "arn:aws-us-gov:events:us-gov-east-1:210987654321:event-bus/central", Central: []string{"210987654321", "o-a1b2c3d4e5"}, AssetBucket: "acme-deployhooks",
+					CentralEventBus: "arn:aws-us-gov:events:us-gov-east-1:210987654321:event-bus/central", AssetBucket: "acme-deployhooks",
 					LogLevel: "DEBUG", LogRetentionDays: 7, Architecture: config.X86_64,
 				}
 			},
@@ -143,6 +142,10 @@ func TestParse(t *testing.T) {
 		"a sweep that comes just twice in the shortest hook": {
 			map[string]any{"deployhooks:drainSweepMinutes": 2.0, "deployhooks:drainShortestHookSeconds": 240.0},
 			func(h *config.Hooks) { h.Drain.SweepMinutes, h.Drain.ShortestHookSeconds = 2, 240 },
+		},
+		"the central stack for an account and an organization": {
+			map[string]any{"deployhooks:central": []any{"210987654321", "o-a1b2c3d4e5"}},
+			func(h *config.Hooks) { h.Central = []string{"210987654321", "o-a1b2c3d4e5"} },
 		},
 		"a short deadline where no command runs": {
 			map[string]any{"deployhooks:drainDeadlineMinutes": 2.0},
@@ -294,6 +297,18 @@ func TestParseRefusesConflicts(t *testing.T) {
 		"two commands": {
 			map[string]any{"drainCommand": "true", "drainDocument": "stop-app"},
 			[]string{"deployhooks:drainCommand", "deployhooks:drainDocument", `"stop-app"`, "give one of them"},
+		},
+		"an environment, and the central stack instead": {
+			map[string]any{"central": "111122223333", "environment": "production"}, []string{"deployhooks:central (111122223333)", `deployhooks:environment ("production")`},
+		},
+		"tenants, and the central stack instead": {
+			map[string]any{"central": "111122223333", "blueprint": "acme"}, []string{"deployhooks:central (111122223333)", `deployhooks:blueprint ("acme")`},
+		},
+		"a bucket for programs that there are not": {
+			map[string]any{"central": "111122223333", "assetBucket": "acme"}, []string{"deployhooks:central (111122223333)", `deployhooks:assetBucket ("acme")`, "no programs"},
+		},
+		"an environment for many accounts": {
+			map[string]any{"environment": "production", "assetBucket": "acme"}, []string{`deployhooks:environment ("production")`, `deployhooks:assetBucket ("acme")`, "one account and region"},
 		},
 		"a sweep rarer than hooks last": {
 			map[string]any{"drainSweepMinutes": 3.0},

@@ -59,7 +59,7 @@ func parse(given map[string]any, ours func(key string) bool) (Hooks, error) {
 	}
 	if len(faults) == 0 {
 		// What does not fit together shows only where each value is right.
-		faults = append(conflicts(hooks), excesses(hooks)...)
+		faults = slices.Concat(conflicts(hooks), stackConflicts(hooks), excesses(hooks))
 	}
 	if len(faults) > 0 {
 		return Hooks{}, errors.Join(faults...)
@@ -105,6 +105,22 @@ func conflicts(h Hooks) []error {
 	}
 	if t.Blueprint == "" && (len(t.DatabaseSubnets) > 0 || t.RemovalDelayHours != 24) {
 		conflict("context keys %[1]sremovalDelayHours and %[1]sdatabase…: without %[1]sblueprint there is no tenants stack, and they would have no effect; give the blueprint's directory", Prefix)
+	}
+	return faults
+}
+
+// stackConflicts are the combinations of stacks, and of ways to deploy them, that cannot work.
+func stackConflicts(h Hooks) []error {
+	var faults []error
+	for _, with := range []struct{ key, value string }{{"assetBucket", h.AssetBucket}, {"blueprint", h.Tenants.Blueprint}, {EnvironmentKey, h.Environment}} {
+		if len(h.Central) > 0 && with.value != "" {
+			faults = append(faults, fmt.Errorf("context keys %[1]scentral (%[2]s) and %[1]s%[3]s (%[4]q): the central stack is deployed instead of the others, and has no programs; leave one of them out",
+				Prefix, strings.Join(h.Central, ", "), with.key, with.value))
+		}
+	}
+	if h.Environment != "" && h.AssetBucket != "" {
+		faults = append(faults, fmt.Errorf("context keys %[1]s%[2]s (%[3]q) and %[1]sassetBucket (%[4]q): an environment is in one account and region, and buckets of programs are for templates that go to many; leave one of them out",
+			Prefix, EnvironmentKey, h.Environment, h.AssetBucket))
 	}
 	return faults
 }

@@ -51,16 +51,6 @@ func (b *Backups) addMachine() {
 // starts a rate at once: the age of the proof is measured from the first minutes on
 // ("Schedule types", EventBridge Scheduler User Guide).
 func (b *Backups) addSchedules() {
-	stack := awscdk.Stack_Of(b)
-	role := awsiam.NewRole(b, jsii.String("ScheduleRole"), &awsiam.RoleProps{
-		// See QueuedFunction.addSweep.
-		AssumedBy: awsiam.NewServicePrincipal(jsii.String("scheduler.amazonaws.com"), &awsiam.ServicePrincipalOpts{
-			Conditions: &map[string]any{"StringEquals": map[string]any{
-				"aws:SourceAccount": stack.Account(),
-				"aws:SourceArn":     "arn:" + *stack.Partition() + ":scheduler:" + *stack.Region() + ":" + *stack.Account() + ":schedule-group/default",
-			}},
-		}),
-	})
 	const day = 24 * time.Hour
 	for _, s := range []struct {
 		action      backup.Action
@@ -74,7 +64,10 @@ func (b *Backups) addSchedules() {
 		if err != nil {
 			fail("Backups", b, "Schedules", fmt.Errorf("encode a request: %w", err))
 		}
-		awsscheduler.NewSchedule(b, jsii.String(title(string(s.action))), &awsscheduler.ScheduleProps{
+		id := title(string(s.action))
+		// See QueuedFunction.addSweep.
+		role := awsiam.NewRole(b, jsii.String(id+"Role"), &awsiam.RoleProps{AssumedBy: onBehalfOf(b, "scheduler", "schedule-group/default")})
+		awsscheduler.NewSchedule(b, &id, &awsscheduler.ScheduleProps{
 			Description: b.in.named(s.description),
 			Schedule:    awsscheduler.ScheduleExpression_Rate(duration(s.every.Seconds())),
 			Target: awsschedulertargets.NewStepFunctionsStartExecution(b.Machine, &awsschedulertargets.ScheduleTargetBaseProps{

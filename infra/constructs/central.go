@@ -71,17 +71,17 @@ func (c *Central) addRule() {
 			&awseventstargets.SnsTopicProps{DeadLetterQueue: c.DeadLetters, Message: awsevents.RuleTargetInput_FromMultilineText(jsii.String(centralText()))},
 		)},
 	})
-	c.allowPublish("AllowPublishByRule", "events.amazonaws.com", "ArnEquals", "aws:SourceArn", rule.RuleArn())
+	c.allowPublish("AllowPublishByRule", servicePrincipal("events.amazonaws.com", "ArnEquals", "aws:SourceArn", rule.RuleArn()))
 }
 
-// allowPublish lets a service publish under a condition.
-func (c *Central) allowPublish(sid, service, operator, key string, value *string) {
+// servicePrincipal is a service under a condition.
+func servicePrincipal(service, operator, key string, value *string) awsiam.IPrincipal {
+	return awsiam.NewServicePrincipal(&service, &awsiam.ServicePrincipalOpts{Conditions: &map[string]any{operator: map[string]any{key: value}}})
+}
+
+func (c *Central) allowPublish(sid string, publisher awsiam.IPrincipal) {
 	c.Topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:        &sid,
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(&service, nil)},
-		Actions:    jsii.Strings("sns:Publish"),
-		Resources:  &[]*string{c.Topic.TopicArn()},
-		Conditions: &map[string]any{operator: map[string]any{key: value}},
+		Sid: &sid, Principals: &[]awsiam.IPrincipal{publisher}, Actions: jsii.Strings("sns:Publish"), Resources: &[]*string{c.Topic.TopicArn()},
 	}))
 }
 
@@ -140,10 +140,11 @@ func (c *Central) addTopic(emails []*string) {
 	c.Topic = awssns.NewTopic(c.Construct, jsii.String("Topic"), &awssns.TopicProps{
 		DisplayName: jsii.String("deployhooks of all accounts"), EnforceSSL: jsii.Bool(true), MasterKey: key,
 	})
-	for _, publisher := range []string{"cloudwatch.amazonaws.com", "events.amazonaws.com"} {
-		key.Grant(awsiam.NewServicePrincipal(&publisher, nil), jsii.String("kms:Decrypt"), jsii.String("kms:GenerateDataKey*"))
+	alarms := servicePrincipal("cloudwatch.amazonaws.com", "StringEquals", "aws:SourceAccount", awscdk.Stack_Of(c.Construct).Account())
+	for _, publisher := range []awsiam.IPrincipal{alarms, awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)} {
+		key.Grant(publisher, jsii.String("kms:Decrypt"), jsii.String("kms:GenerateDataKey*"))
 	}
-	c.allowPublish("AllowPublishByAlarms", "cloudwatch.amazonaws.com", "StringEquals", "aws:SourceAccount", awscdk.Stack_Of(c.Construct).Account())
+	c.allowPublish("AllowPublishByAlarms", alarms)
 	for _, address := range emails {
 		c.Topic.AddSubscription(awssnssubscriptions.NewEmailSubscription(address, nil))
 	}

@@ -120,10 +120,6 @@ func NewEnvironment(scope constructs.Construct, id *string, props *EnvironmentPr
 func (e *Environment) names() []string { return slices.Sorted(maps.Keys(e.Spec.Services)) }
 
 func (e *Environment) addFunctions() {
-	var applications []*string
-	for _, name := range e.names() {
-		applications = append(applications, jsii.String(e.Spec.ServiceName(name)))
-	}
 	e.Provider = NewDeploymentGroupFunction(e, jsii.String("DeploymentGroups"), &DeploymentGroupFunctionProps{
 		LambdaFunctionProps: LambdaFunctionProps{
 			Code:         e.in.program("deploymentgroup"),
@@ -131,7 +127,8 @@ func (e *Environment) addFunctions() {
 			Architecture: e.in.architecture(), LogLevel: &e.in.cfg.LogLevel, LogRetentionDays: jsii.Number(e.in.cfg.LogRetentionDays),
 			AlarmTopic: e.props.AlarmTopic,
 		},
-		Applications: &applications,
+		// Those of services that the file no longer has, too; see DeploymentGroupFunctionProps.
+		Applications: jsii.Strings(e.Spec.ServiceName("*")),
 	})
 }
 

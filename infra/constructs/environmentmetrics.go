@@ -61,6 +61,9 @@ func (e *Environment) newDashboard() awscloudwatch.Dashboard {
 		rows = append(rows,
 			&[]awscloudwatch.IWidget{graph("Database: CPU", db.MetricCPUUtilization(statistic("Average"))), graph("Database: connections", db.MetricDatabaseConnections(statistic("Maximum")))},
 			&[]awscloudwatch.IWidget{graph("Database: free storage", db.MetricFreeStorageSpace(statistic("Minimum"))), graph("Database: free memory", db.MetricFreeableMemory(statistic("Minimum")))})
+		for _, row := range e.Backups.Graphs() {
+			rows = append(rows, &row)
+		}
 	}
 	return awscloudwatch.NewDashboard(e, jsii.String("Dashboard"), &awscloudwatch.DashboardProps{Widgets: &rows})
 }

@@ -47,7 +47,8 @@ const template = `{"Resources": {
 		{"Sid": "Notify", "Effect": "Allow", "Action": "sns:Publish", "Resource": {"Fn::ImportValue": "hooks-topic"}},
 		{"Sid": "Elsewhere", "Effect": "Allow", "Action": "sns:Publish", "Resource": {"Fn::ImportValue": "nowhere"}}]}}},
 	"Queue": {"Type": "AWS::SQS::Queue"}, "DeadLetters": {"Type": "AWS::SQS::Queue"},
-	"Alarm": {"Type": "AWS::CloudWatch::Alarm"}, "Topic": {"Type": "AWS::SNS::Topic"}}}`
+	"Alarm": {"Type": "AWS::CloudWatch::Alarm"}, "Topic": {"Type": "AWS::SNS::Topic"},
+	"Web": {"Type": "Custom::BlueGreenDeploymentGroup"}}}`
 
 // newAccount is an account in which everything is as it should be.
 func newAccount() *account {
@@ -128,10 +129,11 @@ func (a *account) result(action string, r *http.Request) string {
 	switch action {
 	case "DescribeStacks":
 		return `<Stacks><member><StackId>` + stackARN + `</StackId><StackName>deployhooks</StackName><StackStatus>` + a.status + `</StackStatus>
-			<Outputs><member><OutputKey>RepairFunctionName</OutputKey><OutputValue>repair</OutputValue></member></Outputs></member></Stacks>`
+			<Outputs><member><OutputKey>RepairFunctionName</OutputKey><OutputValue>repair</OutputValue></member>
+			<member><OutputKey>DeploymentGroupFunctionName</OutputKey><OutputValue>groups</OutputValue></member></Outputs></member></Stacks>`
 	case "ListStackResources":
 		var b strings.Builder
-		for logical, physical := range map[string]string{"Role": "repair-role", "Policy": "p", "Queue": queueURL, "DeadLetters": queueURL + "-dead", "Alarm": "alarm", "Topic": topicARN} {
+		for logical, physical := range map[string]string{"Role": "repair-role", "Policy": "p", "Queue": queueURL, "DeadLetters": queueURL + "-dead", "Alarm": "alarm", "Topic": topicARN, "Web": "shop/web"} {
 			fmt.Fprintf(&b, "<member><LogicalResourceId>%s</LogicalResourceId><PhysicalResourceId>%s</PhysicalResourceId></member>", logical, physical)
 		}
 		return "<StackResourceSummaries>" + b.String() + "</StackResourceSummaries>"

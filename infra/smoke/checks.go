@@ -19,16 +19,22 @@ import (
 )
 
 // readRequests are requests that change nothing, by the output that names the function.
-func readRequests() map[string][]string {
-	return map[string][]string{
+func (d *deployed) readRequests() map[string][]string {
+	all := map[string][]string{
 		config.RepairFunctionOutput: {`{"action":"status"}`, `{"action":"plan"}`},
 		config.DrainFunctionOutput:  {`{"action":"status"}`, `{"action":"plan"}`},
 		config.IntakeFunctionOutput: {`{"action":"tenants"}`},
+		config.BackupFunctionOutput: {`{"action":"status"}`},
 	}
+	for _, id := range d.of("Custom::BlueGreenDeploymentGroup") {
+		application, group, _ := strings.Cut(d.physical[id], "/")
+		all[config.DeploymentGroupFunctionOutput] = append(all[config.DeploymentGroupFunctionOutput], fmt.Sprintf(`{"action":"status","application":%q,"deploymentGroup":%q}`, application, group))
+	}
+	return all
 }
 
 func (s *smoke) checkFunctions(ctx context.Context, d *deployed) {
-	requests := readRequests()
+	requests := d.readRequests()
 	for _, output := range slices.Sorted(maps.Keys(requests)) {
 		name := d.outputs[output]
 		if name == "" {
@@ -49,6 +55,9 @@ func (s *smoke) invoke(ctx context.Context, function, request string) (state, st
 	}
 	if out.FunctionError != nil {
 		return failed, short(string(out.Payload))
+	}
+	if strings.Contains(string(out.Payload), `"exists":false`) {
+		return failed, "is gone: deploy again"
 	}
 	return ok, fmt.Sprintf("%d bytes", len(out.Payload))
 }

@@ -23,7 +23,7 @@ func TestSmokePassesWhereAllIsWell(t *testing.T) {
 	if err != nil || len(lines(table, failed)) > 0 || len(lines(table, waiting)) > 1 {
 		t.Fatalf("%v\n%s", err, table)
 	}
-	for _, want := range []string{"deployed deployhooks 6 resources", `answers repair {"action":"status"} 2 bytes`, "alarm alarm OK", "dead letters " + queueURL + "-dead none",
+	for _, want := range []string{"deployed deployhooks 7 resources", `answers repair {"action":"status"} 2 bytes`, `answers groups {"action":"status","application":"shop","deploymentGroup":"web"} 2 bytes`, "alarm alarm OK", "dead letters " + queueURL + "-dead none",
 		"subscribed " + topicARN + " 1 subscribers", "may repair-role ReadOwnQueue 1 actions", "may repair-role Change 2 actions", "may repair-role Notify 1 actions"} {
 		if !slices.ContainsFunc(lines(table, ok), func(line string) bool { return strings.Contains(line, want) }) {
 			t.Errorf("the table lacks %q:\n%s", want, table)
@@ -36,7 +36,7 @@ func TestSmokePassesWhereAllIsWell(t *testing.T) {
 	if denied == nil || len(denied[1]) < 2 {
 		t.Errorf("hardly any action is known to be denied: %v\n%s", denied, table)
 	}
-	if want := []string{"repair plan", "repair status"}; !slices.Equal(slices.Sorted(slices.Values(a.invoked)), want) {
+	if want := []string{"groups status", "repair plan", "repair status"}; !slices.Equal(slices.Sorted(slices.Values(a.invoked)), want) {
 		t.Errorf("the functions were invoked with %v, want %v: anything else may change the account", a.invoked, want)
 	}
 }
@@ -57,6 +57,7 @@ func TestSmokeFindsWhatIsWrong(t *testing.T) {
 	}{
 		"the deployment failed":            {func(a *account) { a.status = "UPDATE_ROLLBACK_COMPLETE" }, failed, "deployed deployhooks the stack is in UPDATE_ROLLBACK_COMPLETE"},
 		"a function fails":                 {func(a *account) { a.functionError, a.answer = "Unhandled", `{"errorMessage":"no table"}` }, failed, `answers repair {"action":"status"} {"errorMessage":"no table"}`},
+		"a deployment group was deleted":   {func(a *account) { a.answer = `{"deploymentGroup":"shop/web","exists":false}` }, failed, `"deploymentGroup":"web"} is gone: deploy again`},
 		"an alarm is on":                   {func(a *account) { a.alarm = "ALARM" }, failed, "alarm alarm too many"},
 		"an alarm notifies nobody":         {func(a *account) { a.actions = false }, failed, "alarm alarm its actions are disabled"},
 		"an alarm has no data":             {func(a *account) { a.alarm = "INSUFFICIENT_DATA" }, waiting, "alarm alarm no data yet"},

@@ -197,6 +197,7 @@ var golden = map[string][]event.Event{
 	"deployhooks-direct-repair":          {request("repair", `{"action":"repair","application":"shop","deploymentGroup":"web"}`)},
 	"deployhooks-direct-status":          {request("status", `{"action":"status"}`)},
 	"deployhooks-direct-sweep":           {request("sweep", `{"action":"sweep"}`)},
+	"deployhooks-eventbridge-outcome":    {event.Unknown{Source: "deployhooks.repair", Kind: "Deployment Hook Outcome"}},
 	"deployhooks-sqs-continue-reconcile": {continuation(`{"reconcile":{"application":"shop","deploymentGroup":"web"}}`)},
 	"deployhooks-sqs-continue-sweep":     {continuation(sweepBody)},
 

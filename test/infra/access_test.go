@@ -61,9 +61,23 @@ func targets() []target {
 			"autoscaling:DeleteAutoScalingGroup", "autoscaling:DeletePolicy", "autoscaling:PutScalingPolicy", "autoscaling:UpdateAutoScalingGroup",
 		},
 	}, {
-		arns: `$ARN:rds:<Region>:<AccountId>:(db|snapshot|subgrp|og|pg):.+`, actions: []string{
-			"rds:AddTagsToResource", "rds:DeleteDBInstance", "rds:DescribeDBInstances", "rds:DescribeDBSnapshots", "rds:ModifyDBInstance", "rds:RestoreDBInstanceFromDBSnapshot",
-		},
+		arns: `$ARN:rds:<Region>:<AccountId>:db:\*`, actions: []string{"rds:DescribeDBInstances"},
+	}, {
+		arns: `$ARN:rds:<Region>:<AccountId>:(db:[^*]+|snapshot:\*)`, actions: []string{"rds:DescribeDBSnapshots"},
+	}, {
+		arns: `$ARN:rds:<Region>:<AccountId>:db:deployhooks-(proof|fill)-[^*]+`, condition: "StringEquals=aws:RequestTag/deployhooks:restored-for=",
+		actions: []string{"rds:AddTagsToResource", "rds:RestoreDBInstanceFromDBSnapshot"},
+	}, {
+		// What an instance is restored from, and what it gets.
+		arns: `$ARN:rds:<Region>:<AccountId>:(snapshot:\*|subgrp:[^*]+|og:default:\*|pg:(default\.)?\*)`, actions: []string{"rds:RestoreDBInstanceFromDBSnapshot"},
+	}, {
+		arns: `$ARN:rds:<Region>:<AccountId>:db:deployhooks-(proof|fill)-[^*]+`, condition: "StringEquals=aws:ResourceTag/deployhooks:restored-for=",
+		actions: []string{"rds:DeleteDBInstance", "rds:ModifyDBInstance"},
+	}, {
+		arns: `$ARN:rds:<Region>:<AccountId>:db:deployhooks-former-[^*]+`, actions: []string{"rds:DeleteDBInstance", "rds:ModifyDBInstance"},
+	}, {
+		// The environments that are filled, which give their names away.
+		arns: `$ARN:rds:<Region>:<AccountId>:db:(staging|training)`, actions: []string{"rds:ModifyDBInstance"},
 	}, {
 		// Secrets that RDS makes for the instances that it restores.
 		arns: `$ARN:secretsmanager:<Region>:<AccountId>:secret:rds!db-\*`, actions: []string{"secretsmanager:CreateSecret", "secretsmanager:TagResource"},
@@ -130,7 +144,7 @@ func targets() []target {
 	}, {
 		arns: `$ARN:events:<Region>:<AccountId>:event-bus/[^*]+`, actions: []string{"events:PutEvents"},
 	}, { // a central bus, of whatever account
-		arns: `arn:aws:events:[a-z0-9-]+:[0-9]{12}:event-bus/[^*]+`, actions: []string{"events:PutEvents"},
+		arns: `arn:aws:events:([a-z0-9-]+|<Region>):[0-9]{12}:event-bus/[^*]+`, actions: []string{"events:PutEvents"},
 	}, {
 		arns: `$ARN:ssm:<Region>:<AccountId>:parameter/[^*]+/\*`, actions: []string{"ssm:PutParameter"},
 	}, {
@@ -231,8 +245,9 @@ type user struct {
 
 func users() map[string]user {
 	return map[string]user{
-		"lambda.amazonaws.com":    {types: []string{"AWS::Lambda::Function"}},
-		"events.amazonaws.com":    {types: []string{"AWS::Events::Rule"}},
+		"lambda.amazonaws.com": {types: []string{"AWS::Lambda::Function"}},
+		// "Cross-service confused deputy prevention" (EventBridge User Guide).
+		"events.amazonaws.com":    {types: []string{"AWS::Events::Rule"}, condition: "StringEquals=aws:SourceAccount=<AccountId>"},
 		"scheduler.amazonaws.com": {types: []string{"AWS::Scheduler::Schedule"}, source: "scheduler:<Region>:<AccountId>:schedule-group/"},
 		"codedeploy.amazonaws.com": {
 			types: []string{"Custom::BlueGreenDeploymentGroup"}, source: "codedeploy:<Region>:<AccountId>:deploymentgroup:",
@@ -280,8 +295,7 @@ func TestRolesAreForOneResourceEach(t *testing.T) {
 			}
 			got := template.usersOf(id)
 			other := slices.ContainsFunc(got, func(user string) bool { return !slices.Contains(use.types, template.Resources[user].Type) })
-			// The schedules of backups start the same state machine.
-			if len(got) == 0 || other || len(got) > 1 && name(id) != "BackupsScheduleRole" {
+			if len(got) != 1 || other {
 				t.Errorf("%s: %s is the role of %v, want one of %v: what one may do, another may", variant, id, got, use.types)
 			}
 		}

@@ -10,7 +10,7 @@ import (
 // configuration, permissions and connections.
 func withoutData() []string {
 	return []string{
-		"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Events::Rule", "AWS::IAM::Policy", "AWS::IAM::Role", "AWS::KMS::Key",
+		"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Events::EventBusPolicy", "AWS::Events::Rule", "AWS::IAM::Policy", "AWS::IAM::Role", "AWS::KMS::Key",
 		"AWS::Lambda::EventSourceMapping", "AWS::S3::BucketPolicy", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
 		"AWS::Scheduler::Schedule", "AWS::StepFunctions::StateMachineVersion",
 		// Of environments. Instances keep what they have on the volumes of their launch
@@ -43,6 +43,9 @@ func withData() map[string]rule {
 		"AWS::SNS::Topic": func(t template, id string, _ map[string]any) map[string]bool {
 			return map[string]bool{"takes messages in plain": !refusesPlainHTTP(t.policyOf("AWS::SNS::TopicPolicy", "Topics", id))}
 		},
+		// EventBridge always encrypts ("Encryption at rest in Amazon EventBridge", EventBridge
+		// User Guide), is reached by HTTPS only, and keeps nothing without an archive.
+		"AWS::Events::EventBus": func(template, string, map[string]any) map[string]bool { return nil },
 		"AWS::DynamoDB::Table": func(_ template, _ string, p map[string]any) map[string]bool {
 			return map[string]bool{"is encrypted with a key that the account does not see": at(p, "SSESpecification", "SSEEnabled") != true}
 		},

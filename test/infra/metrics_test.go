@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"deployhooks/infra/constructs"
 	"deployhooks/pkg/backup"
 	"deployhooks/pkg/notice"
 )
@@ -124,8 +123,12 @@ func (t template) hasNamed(kind, id string) bool {
 func emitted(t *testing.T) (metrics map[string][]string, functions []string) {
 	t.Helper()
 	var written bytes.Buffer
-	notice.New(notice.Config{}, "repair", nil, nil, &written, time.Now).Count("attached")
-	var line struct {
+	out := notice.New(notice.Config{}, "repair", nil, nil, &written, time.Now)
+	out.Count("attached")
+	for _, name := range []string{backup.AgeOfProof, backup.BackupAge, backup.ProofSeconds, backup.ProofFailed, backup.FillFailed, backup.Stuck} {
+		out.Measure("production", notice.Value{Name: name})
+	}
+	type line struct {
 		AWS struct {
 			CloudWatchMetrics []struct {
 				Namespace  string
@@ -134,15 +137,18 @@ func emitted(t *testing.T) (metrics map[string][]string, functions []string) {
 			}
 		} `json:"_aws"`
 	}
-	if err := json.Unmarshal(written.Bytes(), &line); err != nil {
-		t.Fatalf("%v: %s", err, written.String())
-	}
 	metrics = map[string][]string{}
-	for _, directive := range line.AWS.CloudWatchMetrics {
-		for _, m := range directive.Metrics {
-			for _, set := range directive.Dimensions {
-				key := directive.Namespace + " " + m.Name
-				metrics[key] = append(metrics[key], strings.Join(slices.Sorted(slices.Values(set)), ","))
+	for lines := json.NewDecoder(&written); lines.More(); {
+		var l line
+		if err := lines.Decode(&l); err != nil {
+			t.Fatal(err)
+		}
+		for _, directive := range l.AWS.CloudWatchMetrics {
+			for _, m := range directive.Metrics {
+				for _, set := range directive.Dimensions {
+					key := directive.Namespace + " " + m.Name
+					metrics[key] = append(metrics[key], strings.Join(slices.Sorted(slices.Values(set)), ","))
+				}
 			}
 		}
 	}
@@ -158,9 +164,6 @@ func emitted(t *testing.T) (metrics map[string][]string, functions []string) {
 		for _, match := range regexp.MustCompile(`notice\.New\(.*, "([a-z]+)", sns`).FindAllStringSubmatch(string(text), -1) {
 			functions = append(functions, match[1])
 		}
-	}
-	for _, name := range []string{backup.AgeOfProof, backup.BackupAge, backup.ProofFailed, backup.FillFailed, backup.Stuck} {
-		metrics[constructs.MetricNamespace+" "+name] = []string{"Environment"}
 	}
 	if len(functions) == 0 || len(metrics) == 0 {
 		t.Fatalf("no function writes metrics: %v %v", functions, metrics)
@@ -234,7 +237,7 @@ func TestAlarmsAndDashboardsReadMetricsThatExist(t *testing.T) {
 				}
 			}
 		}
-		if graphs == 0 {
+		if graphs == 0 && variant != "central" { // it has no function, and an alarm for what it loses
 			t.Errorf("%s has no dashboard", variant)
 		}
 	}

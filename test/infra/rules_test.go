@@ -35,7 +35,7 @@ func accepted() map[string][]string {
 		"codedeploy-eventbridge-start":                          {deployments},
 		"codedeploy-eventbridge-stop":                           {deployments},
 		"codedeploy-eventbridge-success":                        {deployments},
-		"deployhooks-eventbridge-outcome":                       {"ForwardRule", "OutcomesRule"},
+		"deployhooks-eventbridge-outcome":                       {"ForwardRule", "Notify"},
 		"ec2-eventbridge-instance-shutting-down":                {states},
 		"ec2-eventbridge-instance-stopping":                     {states},
 		"ec2-eventbridge-rebalance-recommendation":              {"DrainRebalances"},
@@ -123,7 +123,7 @@ func TestEveryMessageOfATopicReachesItsQueue(t *testing.T) {
 				t.Errorf("%s: %s goes to %s, which no function expects", variant, topic, queue)
 			}
 		}
-		if found == 0 {
+		if found == 0 && variant != "central" { // it has no function, and so no queue but for dead letters
 			t.Errorf("%s: no topic reaches a queue", variant)
 		}
 	}

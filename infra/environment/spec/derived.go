@@ -20,10 +20,10 @@ type derivedName struct {
 // derived are the names that may become too long.
 func derived(e *Environment) []derivedName {
 	all := []derivedName{
-		{"load balancer", e.Name, 32, "name"},                             // Elastic Load Balancing API reference, CreateLoadBalancer
-		{"database's identifier", e.DatabaseIdentifier(), 63, "name"},     // RDS API reference, CreateDBInstance
-		{"stack", "deployhooks-" + e.Name + "-tenants", 128, "name"},      // CloudFormation API reference, CreateStack
-		{"proven backup", "deployhooks-proof-" + e.Name, 63 - 11, "name"}, // 10 digits more tell proofs apart
+		{"load balancer", e.Name, 32, "name"},                         // Elastic Load Balancing API reference, CreateLoadBalancer
+		{"database's identifier", e.DatabaseIdentifier(), 63, "name"}, // RDS API reference, CreateDBInstance
+		{"stack", "deployhooks-" + e.Name + "-tenants", 128, "name"},  // CloudFormation API reference, CreateStack
+		{"database's identifier while a fill replaces it", "deployhooks-former-" + e.DatabaseIdentifier(), 63, "name"},
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.Services)) {
 		all = append(all, derivedName{"target group", e.ServiceName(name), 32, "services." + name}) // Elastic Load Balancing API reference, CreateTargetGroup

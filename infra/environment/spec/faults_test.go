@@ -84,7 +84,7 @@ func TestFaults(t *testing.T) {
 		"settings that conflict":                {"repairSweepMinutes: 10", "drainSweepMinutes: 30", "hooks: drainSweepMinutes (30) and drainShortestHookSeconds (300)"},
 		"a setting that names a file":           {"logLevel: DEBUG", "environment: staging", "hooks.environment: says which file is read"},
 		"alarms in another region":              {"logLevel: DEBUG", "alarmTopicArn: arn:aws:sns:us-east-1:123456789012:alarms", "hooks.alarmTopicArn: is a topic in us-east-1, and alarms in eu-central-1 need one of their own region"},
-		"a bus by its name":                     {"eventBusArn: arn:aws:events:eu-central-1:210987654321:event-bus/deployhooks", "eventBusArn: deployhooks", `central.eventBusArn: got "deployhooks": not the ARN of an event bus`},
+		"a bus by its name":                     {"centralEventBus: arn:aws:events:eu-central-1:210987654321:event-bus/deployhooks", "centralEventBus: deployhooks", `hooks: centralEventBus: got "deployhooks": not the ARN of an event bus`},
 	} {
 		t.Run(scenario, func(t *testing.T) {
 			file, line := edited(t, tt.old, tt.replacement)

@@ -26,7 +26,6 @@ func fields(e *Environment) []field {
 		{"backups", "{}", "the database's backups", object(backupFields(&e.Backups)...)},
 		{"logs", "{}", "the logs of services, network and database", object(field{"retentionDays", "30", "how long they are kept", retention(&e.Logs.RetentionDays)})},
 		{"hooks", "{}", "settings of the hooks and tenants, by the keys under Configuration without the prefix deployhooks:; repairTag and drainTag default to the environment's tag", hooks(e)},
-		{"central", "", "where the outcomes of several accounts come together; none means nowhere", central(e)},
 	}
 }
 
@@ -216,17 +215,4 @@ func checks(to *[]Check) value {
 			*to = append(*to, c)
 		}
 	}, checkFields(&Check{})}
-}
-
-func central(e *Environment) value {
-	of := func(c *Central) value {
-		return object(field{"eventBusArn", required, "the bus that outcomes are put on", pattern(&c.EventBusARN, "the ARN of an event bus",
-			`^arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9._-]{1,256}$`, "not the ARN of an event bus")})
-	}
-	v := of(&Central{})
-	v.read = func(r *reader, n *yaml.Node, path string) {
-		e.Central = &Central{}
-		of(e.Central).read(r, n, path)
-	}
-	return v
 }

@@ -26,9 +26,6 @@ type Environment struct {
 	// Hooks are settings of the deployment hooks and of tenants, by their keys without
 	// the prefix "deployhooks:".
 	Hooks map[string]any `yaml:"hooks"`
-	// Central is where outcomes and notifications of several accounts come together; nil
-	// for nowhere.
-	Central *Central `yaml:"central"`
 }
 
 // Network is the environment's VPC.
@@ -118,9 +115,4 @@ type Check struct {
 // Logs says how long logs are kept.
 type Logs struct {
 	RetentionDays int `yaml:"retentionDays"`
-}
-
-// Central is where outcomes and notifications of several accounts come together.
-type Central struct {
-	EventBusARN string `yaml:"eventBusArn"`
 }

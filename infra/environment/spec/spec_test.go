@@ -42,9 +42,11 @@ func TestReadTakesEveryKey(t *testing.T) {
 		Backups: spec.Backups{RetentionDays: 14, FillFrom: "other", ProofDays: 2, Checks: []spec.Check{
 			{Table: "public.orders", MinRows: 1000, NewestColumn: "created_at", MaxAgeHours: 48}, {Table: "public.customers", MinRows: 1},
 		}},
-		Logs:    spec.Logs{RetentionDays: 60},
-		Hooks:   map[string]any{"notifyEmails": []any{"ops@example.com"}, "repairSweepMinutes": 10, "logLevel": "DEBUG"},
-		Central: &spec.Central{EventBusARN: "arn:aws:events:eu-central-1:210987654321:event-bus/deployhooks"},
+		Logs: spec.Logs{RetentionDays: 60},
+		Hooks: map[string]any{
+			"notifyEmails": []any{"ops@example.com"}, "repairSweepMinutes": 10, "logLevel": "DEBUG",
+			"centralEventBus": "arn:aws:events:eu-central-1:210987654321:event-bus/deployhooks",
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the environment is not what its file says (-want +got):\n%s", diff)
@@ -104,6 +106,7 @@ func TestConfigurationIsScopedToTheEnvironment(t *testing.T) {
 	want := map[string]any{
 		"deployhooks:repairTag": "a=b", "deployhooks:drainTag": "deployhooks:environment=staging",
 		"deployhooks:notifyEmails": []any{"ops@example.com"}, "deployhooks:repairSweepMinutes": 10, "deployhooks:logLevel": "WARN",
+		"deployhooks:centralEventBus": "arn:aws:events:eu-central-1:210987654321:event-bus/deployhooks",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("hooks of one environment would act on another, or a setting is lost (-want +got):\n%s", diff)
