@@ -80,7 +80,8 @@ type BlueGreenDeploymentGroupProps struct {
 	InstanceRole awsiam.IRole
 
 	// MinSize and MaxSize bound the current Auto Scaling group; a release needs one
-	// instance at least.
+	// instance at least. What somebody changes by hand, such as a larger MaxSize in an
+	// incident, lasts until the next change of any property.
 	//
 	// Required.
 	MinSize *float64

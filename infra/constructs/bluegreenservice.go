@@ -264,8 +264,8 @@ func (s *BlueGreenService) addSeed() {
 		VpcZoneIdentifier: anything(*s.subnets.SubnetIds),
 		TargetGroupArns:   &[]any{s.TargetGroup.TargetGroupArn()},
 		// An instance that answers no health checks is replaced, once one has answered: until
-		// the first release none does ("Health checks for instances in an Auto Scaling group",
-		// Auto Scaling user guide: only after the load balancer is InService).
+		// the first release none does ("Verify the attachment status of your load balancer", Auto
+		// Scaling user guide: until then the load balancer is not InService).
 		HealthCheckType: jsii.String("ELB"), HealthCheckGracePeriod: jsii.Number(300),
 	})
 	// With the longest delay there is, so that another delay changes nothing.

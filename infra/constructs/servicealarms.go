@@ -24,12 +24,17 @@ func (s *BlueGreenService) addAlarms() {
 	sum := &awscloudwatch.MetricOptions{Period: minute, Statistic: jsii.String("Sum")}
 	s.Errors = addAlarm(s, alarm{
 		id: "ErrorsAlarm",
-		description: fmt.Sprintf("%d %% of the answers are errors (5xx). It stops a deployment and rolls it back. Look at the service's logs. "+
+		description: fmt.Sprintf("%d %% of the answers are errors (5xx), or the instances take no connections. It stops a deployment and rolls it back. Look at the service's logs. "+
 			"To deploy a fix while it is on, create the deployment with --override-alarm-configuration enabled=false.", errorPercent),
+		// A service that is down answers nothing: the load balancer does, and counts a connection
+		// that failed. A minute without errors has no data for them; left out, it would not come
+		// between two with errors, and the alarm would go on after the last ("CloudWatch metrics
+		// for your Application Load Balancer", Application Load Balancers guide).
 		metric: awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
-			Expression: jsii.String(fmt.Sprintf("IF(requests >= %d, 100 * errors / requests, 0)", fewRequests)),
+			Expression: jsii.String(fmt.Sprintf("IF(requests >= %d, 100 * (FILL(errors, 0) + FILL(refused, 0)) / requests, 0)", fewRequests)),
 			UsingMetrics: &map[string]awscloudwatch.IMetric{
 				"errors":   metrics.HttpCodeTarget(awselasticloadbalancingv2.HttpCodeTarget_TARGET_5XX_COUNT, sum),
+				"refused":  metrics.TargetConnectionErrorCount(sum),
 				"requests": metrics.RequestCount(sum),
 			},
 			Label: jsii.String("errors in percent"), Period: minute,

@@ -5,7 +5,6 @@ package environment
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -58,11 +57,7 @@ func NewStack(scope constructs.Construct, id *string, props *deployhooks.Environ
 	return e
 }
 
-// ServiceOutput is the name of an output of a service: hyphens are not allowed in it.
+// ServiceOutput is the name of an output of a service.
 func ServiceOutput(service, output string) string {
-	name := ""
-	for part := range strings.SplitSeq(service, "-") {
-		name += strings.ToUpper(part[:1]) + part[1:]
-	}
-	return name + output
+	return spec.InOutputs(service) + output
 }

@@ -48,8 +48,8 @@ func Backups(b Backup, l Location) []Statement {
 	return append(all, l.notify(config.Hooks{EventBus: b.EventBus})...)
 }
 
-// proofSecret is what it takes to restore an instance whose password RDS manages, by the
-// caller's permissions ("Permissions required for Secrets Manager integration", Amazon RDS
+// proofSecret is what it takes to restore an instance and to have RDS manage its password, by
+// the caller's permissions ("Permissions required for Secrets Manager integration", Amazon RDS
 // User Guide; the keys, the network and the secret's tag were observed).
 func (l Location) proofSecret(proof string) []Statement {
 	secrets, keys := l.arns("secretsmanager", "secret:rds!db-*"), l.arns("kms", "key/*")

@@ -25,6 +25,7 @@ type account struct {
 	region *region.Region
 	served http.Handler
 	fails  string // the call that fails
+	before func(call string)
 	trail  []string
 
 	mu     sync.Mutex
@@ -58,6 +59,9 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer a.mu.Unlock()
 	a.calls = append(a.calls, operation)
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	if a.before != nil {
+		a.before(operation)
+	}
 	if operation == a.fails {
 		w.WriteHeader(http.StatusBadRequest)
 		fmt.Fprint(w, `{"__type":"AccessDeniedException","message":"not authorized"}`)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -71,10 +72,12 @@ func (r *recorder) unsubscribe(ctx context.Context, queue string) error {
 	return nil
 }
 
-// receive takes the events that have arrived.
+// receive takes the events that have arrived. It waits a second, because without waiting
+// SQS asks only some of its servers ("Amazon SQS short and long polling", SQS developer
+// guide).
 func (r *recorder) receive(ctx context.Context, queue string) error {
 	for {
-		out, err := r.queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &queue, MaxNumberOfMessages: 10})
+		out, err := r.queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &queue, MaxNumberOfMessages: 10, WaitTimeSeconds: 1})
 		if err != nil {
 			return fmt.Errorf("receive events: %w", err)
 		}
@@ -91,6 +94,9 @@ func (r *recorder) receive(ctx context.Context, queue string) error {
 		}
 	}
 }
+
+// unusual are what names of files do not have.
+var unusual = regexp.MustCompile(`[^a-z0-9]+`)
 
 // keepEvent names an event as the fixtures in events/ are: by source and what it says.
 func (r *recorder) keepEvent(body []byte) error {
@@ -112,6 +118,7 @@ func (r *recorder) keepEvent(body []byte) error {
 	if said := event.Detail.State + event.Detail.Outcome; said != "" {
 		what += "-" + strings.ToLower(said)
 	}
+	what = strings.Trim(unusual.ReplaceAllString(what, "-"), "-") // anybody in the account may send events
 	_, service, _ := strings.Cut(event.Source, ".")
 	// The event's own time has seconds only, and may be long before its arrival.
 	r.note(r.now(), service+"-eventbridge-"+what, fmt.Sprintf("event %s, of %s", event.DetailType, event.Time.Format(time.TimeOnly)), body)

@@ -23,7 +23,7 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdout)
 	if errors.Is(err, flag.ErrHelp) {
@@ -35,6 +35,10 @@ func main() {
 		os.Exit(1)
 	}
 }
+
+// endings are the signals that end a recording. A terminal that is closed is one, as
+// otherwise the queue and the rule would stay.
+func endings() []os.Signal { return []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} }
 
 // options are what the command line says.
 type options struct {
@@ -76,7 +80,7 @@ func parse(args []string, out io.Writer) (options, error) {
 		return o, err
 	}
 	for word := range strings.SplitSeq(*redact, ",") {
-		if word != "" {
+		if word = strings.TrimSpace(word); word != "" {
 			o.words = append(o.words, word)
 		}
 	}
@@ -105,7 +109,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	r := newRecorder(cfg, o, out)
 	r.again = func() (context.Context, context.CancelFunc) {
-		return signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM)
+		return signal.NotifyContext(context.WithoutCancel(ctx), endings()...)
 	}
 	return r.record(ctx)
 }

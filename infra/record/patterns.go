@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -8,26 +9,35 @@ import (
 )
 
 var (
-	mailAddress = regexp.MustCompile(`[A-Za-z0-9._%+'-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+`)
-	user        = regexp.MustCompile(`(:user/)[^"\s,]+`)
-	session     = regexp.MustCompile(`(:assumed-role/[^/\s]+/)[^"\s,]+`)
+	mailAddress = regexp.MustCompile(`[\pL\pN._%+'-]+@[\pL\pN-]+(\.[\pL\pN-]+)+`)
+	// user and session are who is named in an ARN. Their names may have commas (IAM API
+	// reference, "RoleSessionName"); one that a space follows is of the text around.
+	user    = regexp.MustCompile(`(:(?:federated-user|user|mfa)/)(?:[^"\s,]|,[^"\s])+`)
+	session = regexp.MustCompile(`(:assumed-role/[^/\s]+/)(?:[^"\s,]|,[^"\s])+`)
 	// uniqueID are access keys and the IDs of users, roles and the like (AWS IAM User Guide,
 	// "IAM identifiers").
-	uniqueID = regexp.MustCompile(`\b(A3T[A-Z0-9]|ABIA|ACCA|AGPA|AIDA|AIPA|AKIA|ANPA|ANVA|APKA|AROA|ASCA|ASIA)[A-Z0-9]{12,}`)
+	uniqueID = regexp.MustCompile(`(A3T[A-Z0-9]|ABIA|ACCA|AGPA|AIDA|AIPA|AKIA|ANPA|ANVA|APKA|AROA|ASCA|ASIA)[A-Z0-9]{12,}`)
 	// secretText are what signs calls: a secret key, which is 40 characters, or a session
-	// token, which is long.
-	secretText  = regexp.MustCompile(`^[A-Za-z0-9/+=]{40}$|[A-Za-z0-9/+=]{100,}`)
-	hexadecimal = regexp.MustCompile(`^[0-9a-f]+$`)
-	signedURL   = regexp.MustCompile(`(?i)(X-Amz-(?:Signature|Security-Token|Credential)=)[^&\s"]+`)
-	ipv4        = regexp.MustCompile(`\d+(?:\.\d+){3}`)
-	ipv6        = regexp.MustCompile(`[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*`)
-	ipHost      = regexp.MustCompile(`\b(ip|ec2)-(\d{1,3})-(\d{1,3})-(\d{1,3})-(\d{1,3})`)
-	digits      = regexp.MustCompile(`\d+`)
-	dashed      = regexp.MustCompile(`\b\d{4}-\d{4}-\d{4}\b`)
+	// token, which is long. What has no capitals is a hash or a path.
+	secretText = regexp.MustCompile(`[A-Za-z0-9/+]{40,}=*`)
+	capital    = regexp.MustCompile(`[A-Z]`)
+	signedURL  = regexp.MustCompile(`(?i)((?:Signature|Security-Token|Credential|AWSAccessKeyId)=)[^&\s"]+`)
+	ipv4       = regexp.MustCompile(`\d+(?:\.\d+){3}`)
+	ipv6       = regexp.MustCompile(`[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*`)
+	ipHost     = regexp.MustCompile(`\b(ip|ec2)-(\d{1,3})-(\d{1,3})-(\d{1,3})-(\d{1,3})`)
+	digits     = regexp.MustCompile(`\d+`)
+	escape     = regexp.MustCompile(`%[0-9A-Fa-f]{2}`) // of URLs
+	dashed     = regexp.MustCompile(`\b\d{4}-\d{4}-\d{4}\b`)
 )
 
 // text replaces, wherever it is in a text, what may not leave an account.
 func (r *redactor) text(s string) string {
+	if plain := escape.ReplaceAllStringFunc(s, unescape); plain != s {
+		if redacted := r.text(plain); redacted != plain {
+			return redacted
+		}
+		return s
+	}
 	if r.words != nil {
 		s = r.words.ReplaceAllString(s, redacted)
 	}
@@ -37,10 +47,10 @@ func (r *redactor) text(s string) string {
 	s = session.ReplaceAllString(s, "${1}session")
 	s = uniqueID.ReplaceAllString(s, "${1}EXAMPLEEXAMPLE")
 	s = secretText.ReplaceAllStringFunc(s, func(found string) string {
-		if hexadecimal.MatchString(found) { // a hash
-			return found
+		if n := len(found); n >= 100 || capital.MatchString(found) && n <= 42 { // with a slash before it, and one after
+			return redacted
 		}
-		return redacted
+		return found
 	})
 	s = r.ipv6(s)
 	s = ipv4.ReplaceAllStringFunc(s, r.address)
@@ -58,6 +68,12 @@ func (r *redactor) text(s string) string {
 		}
 		return r.account(found)
 	})
+}
+
+// unescape is the byte that an escape stands for.
+func unescape(e string) string {
+	b, _ := hex.DecodeString(e[1:]) // two hexadecimal digits
+	return string(b)
 }
 
 // account is what stands for an account: first the one that all fixtures are about.
@@ -100,6 +116,9 @@ func (r *redactor) address(a string) string {
 	return r.addresses[key]
 }
 
+// ofARN is what is before the number and the two colons of an ARN without an account.
+var ofARN = regexp.MustCompile(`:[a-z]+(-[a-z]+)+-$`)
+
 // ipv6 replaces IPv6 addresses. ARNs have colons too, and times.
 func (r *redactor) ipv6(s string) string {
 	var b strings.Builder
@@ -112,7 +131,7 @@ func (r *redactor) ipv6(s string) string {
 		for end > begin && (s[end-1] == '.' || s[end-1] == ':' && !strings.HasSuffix(s[begin:end], "::")) {
 			end-- // of a sentence
 		}
-		if begin < done || end <= begin || end < len(s) && letter(s[end]) || begin > 0 && (letter(s[begin-1]) || s[begin-1] == '-') {
+		if begin < done || end <= begin || end < len(s) && letter(s[end]) || begin > 0 && letter(s[begin-1]) || ofARN.MatchString(s[:begin]) {
 			continue
 		}
 		instead := r.address(s[begin:end])
@@ -125,4 +144,4 @@ func (r *redactor) ipv6(s string) string {
 	return b.String() + s[done:]
 }
 
-func letter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' }
+func letter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }

@@ -165,14 +165,14 @@ func (r *recorder) pollGroup(ctx context.Context, name string) error {
 }
 
 func (r *recorder) pollTargets(ctx context.Context) error {
+	var faults []error // one that was deleted keeps the others from nothing
 	for _, arn := range r.seen.targetGroups {
 		health, err := r.balancers.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: &arn})
 		if err != nil {
-			return fmt.Errorf("read target health of %s: %w", arn, err)
+			faults = append(faults, fmt.Errorf("read target health of %s: %w", arn, err))
+			continue
 		}
-		if err := r.answer("elasticloadbalancing", "DescribeTargetHealth", arn[strings.LastIndex(arn, ":")+1:], health.TargetHealthDescriptions); err != nil {
-			return err
-		}
+		faults = append(faults, r.answer("elasticloadbalancing", "DescribeTargetHealth", arn[strings.LastIndex(arn, ":")+1:], health.TargetHealthDescriptions))
 	}
-	return nil
+	return errors.Join(faults...)
 }

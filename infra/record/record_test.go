@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -140,6 +142,20 @@ func TestRecordingLeavesNothingBehind(t *testing.T) {
 		}
 		testCleanedUp(t, a, out.String())
 	})
+	t.Run("an interrupt while the queue is made", func(t *testing.T) {
+		a := newAccount()
+		ctx, interrupt := context.WithCancel(t.Context())
+		r, out := a.recorder(t, interrupt)
+		a.before = func(call string) {
+			if call == "CreateQueue" {
+				interrupt()
+			}
+		}
+		if err := r.record(ctx); err != nil {
+			t.Error(err)
+		}
+		testCleanedUp(t, a, out.String())
+	})
 	t.Run("the removal fails", func(t *testing.T) {
 		a := newAccount()
 		a.fails = "DeleteQueue"
@@ -152,6 +168,47 @@ func TestRecordingLeavesNothingBehind(t *testing.T) {
 			t.Error("what failed at the end spoils the recording, or leaves the rule as well")
 		}
 	})
+}
+
+// A terminal that is closed ends the recording as Ctrl-C does, and not the process.
+func TestAClosedTerminalEndsTheRecording(t *testing.T) {
+	ctx, stop := signal.NotifyContext(t.Context(), endings()...)
+	defer stop()
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	<-ctx.Done()
+}
+
+// One event that nobody can read, or that names a file in its own way, and a target group
+// that is gone, cost nothing of the rest.
+func TestRecordingKeepsTheRest(t *testing.T) {
+	a := newAccount()
+	a.trail = []string{""}
+	a.events = []string{`{"source":"deployhooks.repair","detail-type":"../x","detail":{"outcome":"../../Y"}}`}
+	ctx, interrupt := context.WithCancel(t.Context())
+	r, out := a.recorder(t, interrupt)
+	wait := r.wait
+	r.wait = func(ctx context.Context, d time.Duration) error {
+		r.seen.targetGroups = append([]string{"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gone/0"}, r.seen.targetGroups...)
+		r.wait = wait
+		return wait(ctx, d)
+	}
+	if err := r.record(ctx); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	got := files(t, r)
+	for _, want := range []string{"repair-eventbridge-x-y-1.json", "elasticloadbalancing-answer-describe-target-health-1.json", "timeline.txt"} {
+		if got[want] == "" {
+			t.Errorf("%s is missing:\n%s", want, out)
+		}
+	}
+	if count := strings.Count(out.String(), "targetgroup/gone"); count > 3 {
+		t.Errorf("what fails is said %d times, and hides the rest", count)
+	}
+	if !strings.Contains(out.String(), "cloudtrail-codedeploy-create-auto-scaling-group at") {
+		t.Errorf("nobody learns what was left out:\n%s", out)
+	}
 }
 
 func TestRecordRefusesWhatCannotWork(t *testing.T) {

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -64,8 +66,8 @@ func newRecorder(cfg aws.Config, o options, out io.Writer) *recorder {
 	}
 }
 
-// cleanUpTime bounds the removal of the queue and the rule, which an interrupt must not
-// cut off.
+// cleanUpTime bounds the making, and the removal, of the queue and the rule, which an
+// interrupt must not cut off.
 const cleanUpTime = time.Minute
 
 // record records until ctx ends or the time is up, and writes what there is.
@@ -74,7 +76,13 @@ func (r *recorder) record(ctx context.Context) (err error) {
 	if err := r.poll(ctx); err != nil { // before anything is made: names may be wrong
 		return err
 	}
-	queue, err := r.subscribe(ctx)
+	if err := os.MkdirAll(r.folder, 0o700); err != nil { // hours later it would be too late
+		return err
+	}
+	// An interrupt must not leave a queue whose name did not arrive.
+	making, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
+	defer cancel()
+	queue, err := r.subscribe(making)
 	if err == nil {
 		r.say("Recording %s/%s every %v. Start the release; press Ctrl-C when it is over and the blue instances are gone.", r.application, r.deploymentGroup, r.every)
 		err = r.watch(ctx, queue)
@@ -111,9 +119,12 @@ func (r *recorder) watch(ctx context.Context, queue string) error {
 	return r.receive(last, queue)
 }
 
+// requestID differs each time.
+var requestID = regexp.MustCompile(`RequestID: [^,]*`)
+
 // unreachable says once what fails; the next poll may succeed.
 func (r *recorder) unreachable(err error) {
-	if text := err.Error(); !r.unreached[text] {
+	if text := requestID.ReplaceAllString(err.Error(), ""); !r.unreached[text] {
 		r.unreached[text] = true
 		r.say("  failed, and tried again: %v", err)
 	}

@@ -35,7 +35,7 @@ var (
 	secretKey = regexp.MustCompile(`(?i)(token|secret|passw|credential|signature|authorization|userdata|privatekey|certificatebody)`)
 	uuid      = regexp.MustCompile(`(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 	// personKey are fields that name people, or that people write.
-	personKey = regexp.MustCompile(`(?i)^(user_?names?|principal_?id|created_?by|requested_?by|owner|description|.*e_?mail.*)$`)
+	personKey = regexp.MustCompile(`(?i)^(user_?names?|key_?name|principal_?id|created_?by|requested_?by|owner|description|.*e_?mail.*)$`)
 	// identityKey are the fields of an identity that name nobody.
 	identityKey = regexp.MustCompile(`^(type|invokedBy)$`)
 	// parameterKey are the parameters of a call that are identifiers, states or bounds. All
@@ -97,7 +97,11 @@ func (r *redactor) value(d *json.Decoder, withoutNulls bool, at place) ([]byte, 
 	case string:
 		return encode(r.string(token, at))
 	case json.Number:
-		return []byte(r.text(token.String())), nil
+		text := r.text(token.String())
+		if !json.Valid([]byte(text)) { // a word that was given
+			return encode(text)
+		}
+		return []byte(text), nil
 	}
 	return encode(token)
 }
@@ -116,24 +120,35 @@ func (r *redactor) array(d *json.Decoder, withoutNulls bool, at place) ([]byte, 
 }
 
 func (r *redactor) object(d *json.Decoder, withoutNulls bool, at place) ([]byte, error) {
-	var fields [][]byte
-	var tag string // the key of a tag, whose value comes later
+	var names []string
+	var values []json.RawMessage
+	var tag string // the key of a tag, which may come after its value
 	for d.More() {
 		token, err := d.Token()
 		if err != nil {
 			return nil, err
 		}
-		key := token.(string)
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, err
+		}
+		names, values = append(names, token.(string)), append(values, value)
+		if strings.EqualFold(names[len(names)-1], "key") {
+			_ = json.Unmarshal(value, &tag) // any other type is no tag's key
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, err
+	}
+	var fields [][]byte
+	for i, key := range names {
 		below := at.field(key)
 		if strings.EqualFold(key, "value") && tag != "" && !publicTag(tag) {
 			below.key = "secret"
 		}
-		value, err := r.value(d, withoutNulls, below)
+		value, err := r.document(values[i], withoutNulls, below)
 		if err != nil {
 			return nil, err
-		}
-		if strings.EqualFold(key, "key") {
-			_ = json.Unmarshal(value, &tag) // any other type is no tag's key
 		}
 		if withoutNulls && string(value) == "null" {
 			continue
@@ -144,8 +159,7 @@ func (r *redactor) object(d *json.Decoder, withoutNulls bool, at place) ([]byte,
 		}
 		fields = append(fields, fmt.Appendf(name, ":%s", value))
 	}
-	_, err := d.Token()
-	return fmt.Appendf(nil, "{%s}", bytes.Join(fields, []byte(","))), err
+	return fmt.Appendf(nil, "{%s}", bytes.Join(fields, []byte(","))), nil
 }
 
 // publicTag reports whether a tag's value says something about the release: it is AWS's or

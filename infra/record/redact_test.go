@@ -41,6 +41,7 @@ func TestRedaction(t *testing.T) {
 		"a version of three parts":           {`"aws-cli/2.15.3"`, `"aws-cli/2.15.3"`},
 		"an access key":                      {`"key AKIAIOSFODNN7EXAMPLA"`, `"key AKIAEXAMPLEEXAMPLE"`},
 		"a secret key":                       {`"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"`, `"REDACTED"`},
+		"a secret key in a sentence":         {`"it is (wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY)."`, `"it is (REDACTED)."`},
 		"a hash":                             {`"2fd4e1c67a2d28fced849ee1bb76e7391b93eb12"`, `"2fd4e1c67a2d28fced849ee1bb76e7391b93eb12"`},
 		"a signed URL":                       {`"https://x/?X-Amz-Credential=AKIA%2F1&X-Amz-Signature=abc"`, `"https://x/?X-Amz-Credential=REDACTED&X-Amz-Signature=REDACTED"`},
 		"a token":                            {`{"nextToken":"abc"}`, `{"nextToken":"REDACTED"}`},
@@ -54,6 +55,16 @@ func TestRedaction(t *testing.T) {
 		"parameters that may hold anything":  {`{"requestParameters":{"autoScalingGroupName":"web","launchTemplate":{"note":"pin 1234"},"minSize":2}}`, `{"requestParameters":{"autoScalingGroupName":"web","launchTemplate":{"note":"REDACTED"},"minSize":2}}`},
 		"what people write":                  {`{"description":"for ada"}`, `{"description":"REDACTED"}`},
 		"a tag of the company's":             {`[{"Key":"cost-centre","Value":"4711"}]`, `[{"Key":"cost-centre","Value":"REDACTED"}]`},
+		"a tag's value before its key":       {`[{"value":"4711","key":"cost-centre"}]`, `[{"value":"REDACTED","key":"cost-centre"}]`},
+		"a key pair, named after its owner":  {`{"requestParameters":{"keyName":"ada"}}`, `{"requestParameters":{"keyName":"REDACTED"}}`},
+		"an account in a URL":                {`"arn%3Aaws%3Aiam%3A%3A111122223333%3Arole and %20111122223333%22"`, `"arn:aws:iam::123456789012:role and  123456789012\""`},
+		"a mail address in a URL":            {`"?by=ada%40example.co.uk"`, `"?by=someone@example.com"`},
+		"a mail address that is not ASCII":   {`"jürgen.größe@müller.example"`, `"someone@example.com"`},
+		"a federated user":                   {`"arn:aws:sts::111122223333:federated-user/ada"`, `"arn:aws:sts::123456789012:federated-user/someone"`},
+		"a user with a comma":                {`"arn:aws:iam::111122223333:user/ada,lovelace, and others"`, `"arn:aws:iam::123456789012:user/someone, and others"`},
+		"a user's second factor":             {`"arn:aws:iam::111122223333:mfa/ada"`, `"arn:aws:iam::123456789012:mfa/someone"`},
+		"a range of IPv6 addresses":          {`"fd00::1-fd00::2"`, `"2001:db8::1-2001:db8::2"`},
+		"an ARN's region before two colons":  {`"arn:aws:s3:eu-west-1::"`, `"arn:aws:s3:eu-west-1::"`},
 		"a tag of AWS's":                     {`[{"Key":"aws:autoscaling:groupName","Value":"web"}]`, `[{"Key":"aws:autoscaling:groupName","Value":"web"}]`},
 		"JSON within a text":                 {`{"NotificationMetadata":"{\"password\":\"x\",\"ip\":\"10.1.2.3\"}"}`, `{"NotificationMetadata":"{\"password\":\"REDACTED\",\"ip\":\"192.0.2.1\"}"}`},
 		"what is null":                       {`{"a":null,"b":1}`, `{"b":1}`},
@@ -64,6 +75,9 @@ func TestRedaction(t *testing.T) {
 				t.Errorf("%s becomes %s, want %s", tt.in, got, tt.want)
 			}
 		})
+	}
+	if got := redactAll(t, `[4711,{"n":14711}]`, "4711"); strings.Join(strings.Fields(got), "") != `["REDACTED",{"n":"1REDACTED"}]` {
+		t.Errorf("a number that was given as a word stays, or what is left is no JSON: %s", got)
 	}
 	if got := redactAll(t, `"Acme shop"`, "acme"); got != `"REDACTED shop"` {
 		t.Errorf("a word that was given stays: %s", got)
@@ -79,8 +93,10 @@ func TestNothingSecretSurvives(t *testing.T) {
 			rapid.StringMatching(`(AKIA|ASIA|AROA)[A-Z2-7]{16}`).Draw(t, "key"),
 			rapid.StringMatching(`fd[0-9a-f]{2}:[1-9a-f]{1,4}:[1-9a-f]{1,4}::[1-9a-f]{1,4}`).Draw(t, "IPv6"),
 			rapid.StringMatching(`[a-z]{3,9}\.[a-z]{3,9}@corp\.[a-z]{3,9}\.com`).Draw(t, "mail"),
+			rapid.StringMatching(`[A-Z][A-Za-z0-9/+]{38}[A-Z]`).Draw(t, "secret key"),
+			"arn:aws:iam::111122223333:" + rapid.SampledFrom([]string{"user/", "federated-user/", "assumed-role/Admin/", "mfa/"}).Draw(t, "identity") + rapid.StringMatching(`zz[a-z]{3,9}[a-z,.@=-]{0,5}[a-z]`).Draw(t, "person"),
 		}
-		around := rapid.SampledFrom([]string{"%s", " %s ", "/%s/", "(%s)", "\"%s\"", "a=%s,", "[%s]", "is %s.", "%s;"})
+		around := rapid.SampledFrom([]string{"%s", " %s ", "/%s/", "(%s)", "\"%s\"", "a=%s,", "[%s]", "is %s.", "%s;", "_%s_", "-%s-", "%%22%s%%22", "%%20%s", "key=%s&"})
 		inText := func(label string) string {
 			var b strings.Builder
 			for i, s := range secrets {

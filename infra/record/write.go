@@ -11,16 +11,14 @@ import (
 
 // write writes the recordings, redacted, and the timeline that has them in order.
 func (r *recorder) write() (files int, err error) {
-	if err := os.MkdirAll(r.folder, 0o700); err != nil {
-		return 0, err
-	}
 	slices.SortStableFunc(r.timeline, func(a, b entry) int { return a.at.Compare(b.at) })
 	count := map[string]int{}
 	var timeline strings.Builder
 	for _, e := range r.timeline {
 		body, err := r.redact.json(e.body, strings.Contains(e.file, "-answer-"))
-		if err != nil {
-			return files, fmt.Errorf("redact %s: %w", e.file, err)
+		if err != nil { // it is not written as it is, and the others are worth as much as before
+			r.say("  %s at %s is left out: %v", e.file, r.since(e.at), err)
+			continue
 		}
 		count[e.file]++
 		name := fmt.Sprintf("%s-%d.json", e.file, count[e.file])

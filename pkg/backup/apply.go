@@ -16,6 +16,9 @@ func (b *Backups) apply(ctx context.Context, s Step, run *Run, o Observed) error
 	case Restore:
 		return b.restore(ctx, s.ID, run, o)
 	case Settle:
+		if run.Action == Prove {
+			return b.manage(ctx, s.Instance)
+		}
 		return b.settle(ctx, s.Instance, o.Replaced)
 	case Unprotect:
 		return b.modify(ctx, &rds.ModifyDBInstanceInput{DBInstanceIdentifier: &s.Instance.ID, DeletionProtection: aws.Bool(false), ApplyImmediately: aws.Bool(true)})
@@ -64,18 +67,28 @@ func (b *Backups) restore(ctx context.Context, id string, run *Run, o Observed) 
 }
 
 // alone are the settings of an instance that is deleted after its checks: small, without
-// backups, with a password that RDS manages in a secret that it deletes with the instance
-// ("Password management with Amazon RDS and AWS Secrets Manager", Amazon RDS User Guide).
+// backups.
 func (b *Backups) alone(in *rds.RestoreDBInstanceFromDBSnapshotInput) {
 	in.DBInstanceClass, in.DBSubnetGroupName, in.VpcSecurityGroupIds = &b.Config.InstanceClass, &b.Config.SubnetGroup, []string{b.Config.SecurityGroup}
 	in.MultiAZ, in.DeletionProtection, in.CopyTagsToSnapshot, in.AutoMinorVersionUpgrade = aws.Bool(false), aws.Bool(false), aws.Bool(false), aws.Bool(false)
-	in.BackupRetentionPeriod, in.ManageMasterUserPassword = aws.Int32(0), aws.Bool(true)
+	in.BackupRetentionPeriod = aws.Int32(0)
+}
+
+// manage has RDS manage the password of an instance that is deleted after its checks, in a
+// secret that it deletes with the instance ("Password management with Amazon RDS and AWS
+// Secrets Manager", Amazon RDS User Guide). A restore cannot ask for that: its
+// ManageMasterUserPassword "applies to RDS for Oracle only" (API reference).
+func (b *Backups) manage(ctx context.Context, i *Instance) error {
+	return b.modify(ctx, &rds.ModifyDBInstanceInput{DBInstanceIdentifier: &i.ID, ManageMasterUserPassword: aws.Bool(true), ApplyImmediately: aws.Bool(true)})
 }
 
 // like are the settings of an instance that replaces another. CloudFormation's own tags are
 // reserved; it finds its resource by the identifier.
 func (b *Backups) like(in *rds.RestoreDBInstanceFromDBSnapshotInput, d types.DBInstance) {
 	in.DBInstanceClass, in.DBSubnetGroupName, in.MultiAZ = d.DBInstanceClass, d.DBSubnetGroup.DBSubnetGroupName, d.MultiAZ
+	if d.Endpoint != nil { // unless given, the port is the snapshot's
+		in.Port = d.Endpoint.Port
+	}
 	for _, g := range d.VpcSecurityGroups {
 		in.VpcSecurityGroupIds = append(in.VpcSecurityGroupIds, aws.ToString(g.VpcSecurityGroupId))
 	}

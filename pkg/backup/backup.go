@@ -130,7 +130,7 @@ const (
 // User Guide).
 const (
 	runLimit     = 8 * time.Hour
-	undoLimit    = 2 * time.Hour    // beyond runLimit
+	undoLimit    = 2 * time.Hour    // since the last change, and beyond runLimit
 	answerLimit  = 30 * time.Minute // for a database that is available and does not answer; a renamed one's name takes "about 10 minutes" ("Renaming a DB instance")
 	abandonLimit = 30 * time.Minute // since a run was last continued; far longer than its waits and retries
 	interval     = 30 * time.Second // between two reconciles

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // CheckResult is what a check has found.
@@ -33,10 +35,27 @@ const (
 	checksLimit    = 10 * time.Minute
 )
 
+// clockError is by how much a row may be newer than the backup that has it: the clocks of
+// those who write rows differ, and a snapshot takes a while.
+const clockError = time.Hour
+
 // unfitError is a backup that does not pass: the same is found however often it is checked.
 type unfitError struct{ error }
 
 func unfit(format string, args ...any) error { return unfitError{fmt.Errorf(format, args...)} }
+
+// refused reports whether PostgreSQL will refuse a statement again, or a connection to the
+// database: by the class of the error ("PostgreSQL Error Codes"), among them corrupted data.
+func refused(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && len(e.Code) == 5 && slices.Contains([]string{
+		"0A", // feature not supported
+		"22", // data exception
+		"3D", // no such database
+		"42", // syntax error or access rule violation
+		"XX", // internal error, data corrupted, index corrupted
+	}, e.Code[:2])
+}
 
 // verify checks a restored database by SQL. An error that is no [unfitError] may pass.
 func (b *Backups) verify(ctx context.Context, i *Instance, taken time.Time) ([]CheckResult, error) {
@@ -84,9 +103,12 @@ func runChecks(ctx context.Context, tx pgx.Tx, checks Checks, taken time.Time) (
 	return results, nil
 }
 
+// anyTable finds a table that no extension has brought.
 func anyTable(ctx context.Context, tx pgx.Tx) ([]CheckResult, error) {
 	var tables int64
-	err := tx.QueryRow(ctx, `SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')`).Scan(&tables)
+	err := tx.QueryRow(ctx, `SELECT count(*) FROM pg_catalog.pg_class AS c WHERE relkind IN ('r', 'p')
+		AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')
+		AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend WHERE classid = 'pg_catalog.pg_class'::regclass AND objid = c.oid AND deptype = 'e')`).Scan(&tables)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("count tables: %w", err)
@@ -101,7 +123,8 @@ func (c Check) run(ctx context.Context, tx pgx.Tx, taken time.Time) (CheckResult
 	r := CheckResult{Table: c.Table}
 	table := pgx.Identifier(strings.Split(c.Table, ".")).Sanitize()
 	var there bool
-	if err := tx.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", table).Scan(&there); err != nil {
+	// A view or a foreign table may show what the backup does not hold.
+	if err := tx.QueryRow(ctx, "SELECT count(*) > 0 FROM pg_catalog.pg_class WHERE oid = to_regclass($1) AND relkind IN ('r', 'p', 'm')", table).Scan(&there); err != nil {
 		return r, fmt.Errorf("find table %s: %w", c.Table, err)
 	}
 	if !there {
@@ -120,22 +143,26 @@ func (c Check) newest(ctx context.Context, tx pgx.Tx, table string, r CheckResul
 	if c.NewestColumn == "" {
 		return r, nil
 	}
+	// The conversion of another type would have its error quote what a row holds.
 	var columns int
-	err := tx.QueryRow(ctx, "SELECT count(*) FROM pg_catalog.pg_attribute WHERE attrelid = to_regclass($1) AND attname = $2 AND attnum > 0 AND NOT attisdropped", table, c.NewestColumn).Scan(&columns)
+	err := tx.QueryRow(ctx, `SELECT count(*) FROM pg_catalog.pg_attribute WHERE attrelid = to_regclass($1) AND attname = $2 AND attnum > 0 AND NOT attisdropped
+		AND atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype)`, table, c.NewestColumn).Scan(&columns)
 	if err != nil {
 		return r, fmt.Errorf("find column %s of %s: %w", c.NewestColumn, c.Table, err)
 	}
 	if columns == 0 {
-		return r, unfit("table %s has no column %s", c.Table, c.NewestColumn)
+		return r, unfit("table %s has no column %s of timestamps or dates", c.Table, c.NewestColumn)
 	}
+	// One row of the future, a typing error, would hide for years that no other is new.
+	column := pgx.Identifier{c.NewestColumn}.Sanitize()
 	var newest *time.Time
-	if err := tx.QueryRow(ctx, "SELECT max("+pgx.Identifier{c.NewestColumn}.Sanitize()+")::timestamptz FROM "+table).Scan(&newest); err != nil {
+	if err := tx.QueryRow(ctx, "SELECT max("+column+")::timestamptz FROM "+table+" WHERE "+column+" <= $1::timestamptz", taken.Add(clockError)).Scan(&newest); err != nil {
 		return r, fmt.Errorf("read the newest %s of %s: %w", c.NewestColumn, c.Table, err)
 	}
 	limit := time.Duration(c.MaxAgeHours) * time.Hour
 	switch {
 	case newest == nil:
-		return r, unfit("table %s has no row with a %s", c.Table, c.NewestColumn)
+		return r, unfit("table %s has no row with a %s before the backup", c.Table, c.NewestColumn)
 	case taken.Sub(*newest) > limit:
 		return r, unfit("the newest %s of %s is %s, more than %d hours before the backup", c.NewestColumn, c.Table, newest.UTC().Format(time.RFC3339), c.MaxAgeHours)
 	}

@@ -40,6 +40,10 @@ func (r *reconcile) finish(ctx context.Context) (Result, error) {
 	end := &End{ID: run.ID, Action: run.Action, At: r.now, Failure: run.Failure}
 	outcome := string(run.Action) + "-failed"
 	switch {
+	case run.Failure != "" && r.seen.Target != nil && r.seen.Target.Run == run.ID: // see planUndo
+		end.Text = fmt.Sprintf("The %s of environment %s has failed: %s.\n\nThe former instance does not exist any more; %s has what the snapshot %s held, and perhaps the master password that it had then.",
+			run.Action, r.Config.Environment, run.Failure, r.Config.Instance, run.Snapshot)
+		r.measure(one(FillFailed))
 	case run.Failure != "":
 		end.Text = fmt.Sprintf("The %s of environment %s has failed: %s.\n\nNothing of it is left behind.", run.Action, r.Config.Environment, run.Failure)
 		failed := ProofFailed

@@ -42,28 +42,23 @@ func fail(format string, args ...any) Step { return Step{Fail: fmt.Sprintf(forma
 // Plan is the next step of a run, or without one the next that puts right what was left
 // behind.
 func Plan(cfg Config, run *Run, o Observed, now time.Time) Step {
-	var s Step
 	switch {
 	case run == nil:
 		return planLeftovers(cfg, o)
 	case run.Failure == "" && now.Sub(run.Started) > runLimit && !run.served():
 		return fail("the run takes longer than %s", runLimit)
 	case run.Action == Fill && run.Failure != "":
-		s = planUndo(cfg, run, o)
+		return planUndo(cfg, run, o)
 	case run.Action == Fill:
-		s = planFill(cfg, run, o)
-	default:
-		s = planProof(cfg, run, o)
+		return planFill(cfg, run, o)
 	}
-	if s.Fail != "" && run.Failure != "" { // what is undone does not fail again
-		return wait("%s", s.Fail)
-	}
-	return s
+	return planProof(cfg, run, o)
 }
 
 // planLeftovers deletes restored instances without a run, and gives the environment its
-// instance back if a fill has left it without. Without any it keeps what a fill has
-// restored: it may be the last.
+// instance back if a fill has left it without. What may be the last of some data is for
+// operators: a former instance beside the environment's own, and what a fill has restored
+// where there is no other.
 func planLeftovers(cfg Config, o Observed) Step {
 	switch {
 	case o.Target == nil && o.Former != nil:
@@ -72,6 +67,10 @@ func planLeftovers(cfg Config, o Observed) Step {
 		return remove(cfg, o.Proof)
 	case o.Fill != nil && o.Target != nil:
 		return remove(cfg, o.Fill)
+	case o.Former != nil:
+		return fail("there is a DB instance %s, of an earlier fill, beside %s: keep what is needed of it, and delete it", o.Former.ID, cfg.Instance)
+	case o.Fill != nil:
+		return fail("there is no DB instance %s, only %s, which a fill has restored: rename it, or delete it", cfg.Instance, o.Fill.ID)
 	}
 	return Step{End: true}
 }
@@ -80,8 +79,8 @@ func planProof(cfg Config, run *Run, o Observed) Step {
 	i := o.Proof
 	switch {
 	case run.Failure != "" || run.Passed != nil:
-		if i != nil {
-			return remove(cfg, i)
+		if i != nil && i.For == cfg.Instance {
+			return dispose(i)
 		}
 		return Step{End: true}
 	case o.Fill != nil: // left by a fill
@@ -92,6 +91,8 @@ func planProof(cfg Config, run *Run, o Observed) Step {
 		return remove(cfg, i)
 	case broken(i):
 		return fail("the restored instance %s is in status %s", i.ID, i.Status)
+	case i.ready() && !run.Settled:
+		return Step{Do: Settle, Instance: i}
 	case !i.ready() || !i.SecretReady:
 		return wait("%s is %s", i.ID, i.Status)
 	}
@@ -103,10 +104,12 @@ func planFill(cfg Config, run *Run, o Observed) Step {
 	former, fresh := o.Replaced, o.Fill
 	swapped := o.Target != nil && o.Target.Run == run.ID
 	switch {
-	case run.Accepted && former != nil && former.ID != cfg.Instance:
-		return dispose(former)
-	case run.Accepted:
+	case run.Accepted && (former == nil || former.ID != formerPrefix+cfg.Instance): // renamed by somebody: theirs
 		return Step{End: true}
+	case run.Accepted && !swapped:
+		return fail("the new instance %s does not exist any more, and %s is kept, which has the former data: rename it to %s, or delete it", cfg.Instance, former.ID, cfg.Instance)
+	case run.Accepted:
+		return dispose(former)
 	case former == nil:
 		return fail("the former instance of %s does not exist any more", cfg.Instance)
 	case swapped && !o.Target.ready():
@@ -131,6 +134,8 @@ func planFill(cfg Config, run *Run, o Observed) Step {
 		return waitFor(former)
 	case former.ID == cfg.Instance:
 		return rename(former, formerPrefix+cfg.Instance)
+	case former.ID != formerPrefix+cfg.Instance:
+		return fail("the former instance was renamed to %s by somebody", former.ID)
 	}
 	return rename(fresh, cfg.Instance)
 }
@@ -139,7 +144,7 @@ func planFill(cfg Config, run *Run, o Observed) Step {
 func planUndo(cfg Config, run *Run, o Observed) Step {
 	former := o.Replaced
 	switch {
-	case former == nil && o.Target == nil && o.Fill != nil: // somebody has deleted it; rather the backup than nothing
+	case former == nil && o.Target == nil && o.Fill != nil && o.Fill.For == cfg.Instance: // somebody has deleted it; rather the backup than nothing
 		return rename(o.Fill, cfg.Instance)
 	case o.Target != nil && o.Target.Run == run.ID && former != nil:
 		return rename(o.Target, fillPrefix+cfg.Instance)
@@ -149,8 +154,8 @@ func planUndo(cfg Config, run *Run, o Observed) Step {
 		return wait("%s is being renamed", o.Fill.ID)
 	case former != nil && former.ID != cfg.Instance && o.Target == nil:
 		return rename(former, cfg.Instance)
-	case o.Fill != nil:
-		return remove(cfg, o.Fill)
+	case o.Fill != nil && o.Fill.For == cfg.Instance:
+		return dispose(o.Fill)
 	}
 	return Step{End: true}
 }
@@ -158,7 +163,10 @@ func planUndo(cfg Config, run *Run, o Observed) Step {
 // rename renames an instance as soon as that is possible. A full storage does not hinder
 // it (assumed).
 func rename(i *Instance, to string) Step {
-	if i.Pending || i.Status != "available" && i.Status != "storage-full" {
+	switch {
+	case i.Status != "storage-full" && broken(i):
+		return fail("%s is %s, and cannot be renamed to %s", i.ID, i.Status, to)
+	case i.Pending || i.Status != "available" && i.Status != "storage-full":
 		return wait("%s is %s, and is to be renamed to %s", i.ID, i.Status, to)
 	}
 	return Step{Do: Rename, Instance: i, To: to}

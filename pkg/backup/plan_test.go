@@ -44,10 +44,14 @@ func TestPlan(t *testing.T) {
 	const proof, fill, former = "deployhooks-proof-db", "deployhooks-fill-db", "deployhooks-former-db"
 	proving, filling := Run{ID: "r", Action: Prove, Started: noon}, Run{ID: "r", Action: Fill, Started: noon, Former: "of db"}
 	but := func(r Run, change func(*Run)) *Run { change(&r); return &r }
+	settled := func(r *Run) { r.Settled = true }
 	passed := func(r *Run) { r.Passed = []CheckResult{}; r.Settled = true }
 	failed := func(r *Run) { r.Failure = "a reason" }
 	old := an("db", "available", "")
 	moved := with(an(former, "available", ""), func(i *Instance) { i.Resource = "of db" })
+	kept := with(an("kept", "available", ""), func(i *Instance) { i.Resource = "of db" })
+	stopped := with(an(former, "stopped", ""), func(i *Instance) { i.Resource = "of db" })
+	accepted := func(r *Run) { r.Accepted = true }
 	pending := func(i *Instance) { i.Pending = true }
 	for name, c := range map[string]struct {
 		run  *Run
@@ -58,8 +62,9 @@ func TestPlan(t *testing.T) {
 		"proof: restored by an earlier run":               {&proving, Observed{Proof: an(proof, "available", "earlier")}, "delete " + proof},
 		"proof: somebody else's instance":                 {&proving, Observed{Proof: an(proof, "available", "")}, "fail: the instance " + proof + " was not created by this function: it has no tag deployhooks:restored-for=db. Rename or delete it"},
 		"proof: being restored":                           {&proving, Observed{Proof: an(proof, "creating", "r")}, "wait: " + proof + " is creating"},
-		"proof: its secret is not ready":                  {&proving, Observed{Proof: with(an(proof, "available", "r"), func(i *Instance) { i.SecretReady = false })}, "wait: " + proof + " is available"},
-		"proof: restored":                                 {&proving, Observed{Proof: an(proof, "available", "r")}, "verify " + proof},
+		"proof: its secret is not ready":                  {but(proving, settled), Observed{Proof: with(an(proof, "available", "r"), func(i *Instance) { i.SecretReady = false })}, "wait: " + proof + " is available"},
+		"proof: restored":                                 {&proving, Observed{Proof: with(an(proof, "available", "r"), func(i *Instance) { i.SecretReady = false })}, "settle " + proof},
+		"proof: its password is managed":                  {but(proving, settled), Observed{Proof: an(proof, "available", "r")}, "verify " + proof},
 		"proof: not restorable":                           {&proving, Observed{Proof: an(proof, "incompatible-network", "r")}, "fail: the restored instance " + proof + " is in status incompatible-network"},
 		"proof: passed":                                   {but(proving, passed), Observed{Proof: an(proof, "available", "r")}, "delete " + proof},
 		"proof: failed, protected":                        {but(proving, failed), Observed{Proof: with(an(proof, "failed", "r"), func(i *Instance) { i.Protected = true })}, "unprotect " + proof},
@@ -69,14 +74,14 @@ func TestPlan(t *testing.T) {
 		"fill: nothing restored yet":                      {&filling, Observed{Target: old, Replaced: old}, "restore " + fill},
 		"fill: restored":                                  {&filling, Observed{Target: old, Replaced: old, Fill: an(fill, "available", "r")}, "settle " + fill},
 		"fill: its password changes":                      {but(filling, passed), Observed{Target: old, Replaced: old, Fill: with(an(fill, "available", "r"), pending)}, "wait: " + fill + " is available"},
-		"fill: settled":                                   {but(filling, func(r *Run) { r.Settled = true }), Observed{Target: old, Replaced: old, Fill: an(fill, "available", "r")}, "verify " + fill},
+		"fill: settled":                                   {but(filling, settled), Observed{Target: old, Replaced: old, Fill: an(fill, "available", "r")}, "verify " + fill},
 		"fill: checked":                                   {but(filling, passed), Observed{Target: old, Replaced: old, Fill: an(fill, "available", "r")}, "rename db " + former},
 		"fill: the former one is about to be renamed":     {but(filling, passed), Observed{Target: old, Replaced: with(an("db", "available", ""), pending), Fill: an(fill, "available", "r")}, "wait: db is available"},
 		"fill: the former one is renamed":                 {but(filling, passed), Observed{Former: moved, Replaced: moved, Fill: an(fill, "available", "r")}, "rename " + fill + " db"},
 		"fill: the new one is gone":                       {but(filling, passed), Observed{Former: moved, Replaced: moved}, "fail: the restored instance " + fill + " does not exist any more"},
 		"fill: swapped":                                   {but(filling, passed), Observed{Target: an("db", "available", "r"), Former: moved, Replaced: moved}, "verify db"},
-		"fill: accepted":                                  {but(filling, func(r *Run) { r.Accepted = true }), Observed{Target: an("db", "available", "r"), Former: moved, Replaced: moved}, "delete " + former},
-		"fill: accepted, and the former one deleted":      {but(filling, func(r *Run) { r.Accepted = true }), Observed{Target: an("db", "available", "r")}, "end"},
+		"fill: accepted":                                  {but(filling, accepted), Observed{Target: an("db", "available", "r"), Former: moved, Replaced: moved}, "delete " + former},
+		"fill: accepted, and the former one deleted":      {but(filling, accepted), Observed{Target: an("db", "available", "r")}, "end"},
 		"undo: nothing renamed":                           {but(filling, failed), Observed{Target: old, Replaced: old, Fill: an(fill, "available", "r")}, "delete " + fill},
 		"undo: the former one is being renamed":           {but(filling, failed), Observed{Target: old, Replaced: with(an("db", "renaming", ""), pending), Fill: an(fill, "available", "r")}, "wait: db is being renamed"},
 		"undo: the former one is renamed":                 {but(filling, failed), Observed{Former: moved, Replaced: moved, Fill: an(fill, "available", "r")}, "rename " + former + " db"},
@@ -87,8 +92,15 @@ func TestPlan(t *testing.T) {
 		"no run: nothing left":                            {nil, Observed{Target: old}, "end"},
 		"no run: a former one under its own name":         {nil, Observed{Former: moved}, "rename " + former + " db"},
 		"no run: a restored one":                          {nil, Observed{Target: old, Fill: an(fill, "available", "earlier")}, "delete " + fill},
-		"no run: a restored one is all that there is":     {nil, Observed{Fill: an(fill, "available", "earlier")}, "end"},
-		"no run: a filled environment and its former one": {nil, Observed{Target: an("db", "available", "earlier"), Former: moved}, "end"},
+		"no run: a restored one is all that there is":     {nil, Observed{Fill: an(fill, "available", "earlier")}, "fail: there is no DB instance db, only " + fill + ", which a fill has restored: rename it, or delete it"},
+		"no run: a filled environment and its former one": {nil, Observed{Target: an("db", "available", "earlier"), Former: moved}, "fail: there is a DB instance " + former + ", of an earlier fill, beside db: keep what is needed of it, and delete it"},
+		"proof: failed on somebody else's instance":       {but(proving, failed), Observed{Proof: an(proof, "available", "")}, "end"},
+		"fill: the former one is renamed by somebody":     {but(filling, passed), Observed{Replaced: kept, Fill: an(fill, "available", "r")}, "fail: the former instance was renamed to kept by somebody"},
+		"fill: accepted, and the former one kept":         {but(filling, accepted), Observed{Target: an("db", "available", "r"), Replaced: kept}, "end"},
+		"fill: accepted, and then deleted by somebody":    {but(filling, accepted), Observed{Former: moved, Replaced: moved}, "fail: the new instance db does not exist any more, and " + former + " is kept, which has the former data: rename it to db, or delete it"},
+		"undo: the former one is stopped":                 {but(filling, failed), Observed{Former: moved, Replaced: stopped, Fill: an(fill, "available", "r")}, "fail: " + former + " is stopped, and cannot be renamed to db"},
+		"undo: nothing but somebody else's":               {but(filling, failed), Observed{Fill: an(fill, "available", "")}, "end"},
+		"undo: somebody else's instance":                  {but(filling, failed), Observed{Target: old, Replaced: old, Fill: an(fill, "available", "")}, "end"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := said(Plan(Config{Instance: "db"}, c.run, c.seen, noon)); got != c.want {

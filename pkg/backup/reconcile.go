@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	"deployhooks/pkg/fault"
@@ -92,7 +93,7 @@ func (r *reconcile) own(ctx context.Context) (result Result, decided bool, err e
 	case r.now.Sub(run.Seen) > abandonLimit:
 		run.Execution = r.execution
 		if run.Failure == "" && !run.served() {
-			run.Failure = "its execution ended before it did"
+			run.Failure = run.because("its execution ended before it did")
 		}
 	case r.req.Action == Fill:
 		return Result{}, true, refuse("a %s is in progress, since %s: start the fill again when it is over", run.Action, run.Started.UTC().Format(time.RFC3339))
@@ -142,7 +143,7 @@ func (r *reconcile) step(ctx context.Context, s Step) (Result, error) {
 		return r.finish(ctx)
 	case s.Fail != "":
 		return r.failed(ctx, s.Fail)
-	case run != nil && run.Failure != "" && r.now.Sub(run.Started) > runLimit+undoLimit && s.Do == Nothing:
+	case s.Do == Nothing && r.overdue():
 		return r.stuck(ctx, s.Wait)
 	}
 	if s.Do == Restore && run.Restored.IsZero() {
@@ -160,28 +161,48 @@ func (r *reconcile) step(ctx context.Context, s Step) (Result, error) {
 	return r.applied(ctx, s, r.apply(ctx, s, run, r.seen))
 }
 
+// overdue reports whether what is left of the run, such as deletions, takes too long.
+func (r *reconcile) overdue() bool {
+	run := r.rec.Run
+	return run != nil && (run.Failure != "" || run.served()) && r.now.Sub(run.Started) > runLimit+undoLimit && r.now.Sub(run.Changed) > undoLimit
+}
+
 // applied is what follows a change: time for it, or the end of the run.
 func (r *reconcile) applied(ctx context.Context, s Step, err error) (Result, error) {
 	text := string(s.Do) + " " + s.ID
 	if s.Instance != nil {
 		text = string(s.Do) + " " + s.Instance.ID
 	}
+	run, waiting := r.rec.Run, Result{State: Waiting, Wait: seconds(interval), Text: text}
 	var e unfitError
 	switch kind := fault.Of(err); {
-	case err == nil && s.Do == Settle:
-		r.rec.Run.Settled = true
-		err = r.save(ctx)
-		return Result{State: Waiting, Wait: seconds(interval), Text: text}, err
 	case err == nil:
 		r.Log.InfoContext(ctx, "changed", "change", s.Do, "instance", text, "to", s.To)
-	case kind == fault.Busy, kind == fault.Conflict, kind == fault.NotFound && s.Do != Restore: // it is changing, or was made before
-		r.Log.InfoContext(ctx, "not yet", "change", s.Do, "instance", text, "error", err)
-	case errors.As(err, &e), !fault.MayPass(err):
+		if run == nil {
+			return waiting, nil
+		}
+		run.Settled, run.Changed, run.Trouble = run.Settled || s.Do == Settle, r.now, ""
+		return waiting, r.save(ctx)
+	case errors.As(err, &e), !fault.MayPass(err) && (kind != fault.NotFound || s.Do == Restore):
 		return r.failed(ctx, reason(err))
-	default:
-		return Result{}, err
+	case kind != fault.Busy && kind != fault.Conflict && kind != fault.NotFound: // the state machine calls again, for a while
+		return Result{}, errors.Join(err, r.troubled(ctx, err))
+	case r.overdue():
+		return r.stuck(ctx, reason(err))
 	}
-	return Result{State: Waiting, Wait: seconds(interval), Text: text}, nil
+	// It is changing, or was made before.
+	r.Log.InfoContext(ctx, "not yet", "change", s.Do, "instance", text, "error", err)
+	return waiting, r.troubled(ctx, err)
+}
+
+// troubled records why a change cannot be made now: the reason, if the run fails of it.
+func (r *reconcile) troubled(ctx context.Context, err error) error {
+	run := r.rec.Run
+	if run == nil || run.Trouble == reason(err) {
+		return nil
+	}
+	run.Trouble = reason(err)
+	return r.save(ctx)
 }
 
 // verified records what the checks have found.
@@ -195,7 +216,7 @@ func (r *reconcile) verified(ctx context.Context, s Step) (Result, error) {
 		run.Accepted, run.Silent = true, time.Time{}
 	case err == nil:
 		run.Passed, run.Seconds, run.Silent = results, seconds(now.Sub(run.Restored)), time.Time{}
-	case errors.As(err, &e), fault.Is(err, fault.Denied), fault.Is(err, fault.Invalid):
+	case errors.As(err, &e), refused(err), fault.Is(err, fault.Denied), fault.Is(err, fault.Invalid):
 		return r.failed(ctx, reason(err))
 	case run.Silent.IsZero():
 		run.Silent = now
@@ -216,7 +237,7 @@ func (r *reconcile) failed(ctx context.Context, why string) (Result, error) {
 		return r.stuck(ctx, why)
 	}
 	r.Log.ErrorContext(ctx, "run failed", "run", run.ID, "action", run.Action, "reason", why)
-	run.Failure = why
+	run.Failure = run.because(why)
 	return Result{State: Waiting, Wait: 1, Text: why}, r.save(ctx)
 }
 
@@ -230,10 +251,15 @@ func (r *reconcile) unobserved(ctx context.Context, err error) (Result, error) {
 
 func seconds(d time.Duration) int { return int(d / time.Second) }
 
-// reason is an error for operators: with what to allow, if that is it.
+// requestID is what differs between two errors of the same reason.
+var requestID = regexp.MustCompile(`RequestID: [^,]*, `)
+
+// reason is an error for operators: with what to allow, if that is it. The same reason is the
+// same text.
 func reason(err error) string {
+	text := requestID.ReplaceAllString(err.Error(), "")
 	if fault.Is(err, fault.Denied) {
-		return err.Error() + ". " + fault.AllowRemedy(err)
+		text += ". " + fault.AllowRemedy(err)
 	}
-	return err.Error()
+	return text
 }

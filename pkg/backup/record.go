@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"strings"
 	"time"
 
 	"deployhooks/pkg/store"
@@ -60,8 +61,20 @@ type Run struct {
 	// Accepted means that the new instance answers under the environment's name: from then
 	// on a fill is not undone any more.
 	Accepted bool `json:"accepted,omitempty"`
+	// Changed is when RDS last took a change.
+	Changed time.Time `json:"changed,omitzero"`
+	// Trouble is why the last change could not be made yet.
+	Trouble string `json:"trouble,omitempty"`
 	// Failure is why the run has failed, and is being undone.
 	Failure string `json:"failure,omitempty"`
+}
+
+// because is why a run fails: with what has kept it from going on, if anything has.
+func (r *Run) because(why string) string {
+	if r.Trouble == "" || strings.Contains(why, r.Trouble) {
+		return why
+	}
+	return why + ": " + r.Trouble
 }
 
 // served reports whether a run has done what it was for: only deletions are left of it.

@@ -4,7 +4,8 @@
 // requests about a custom resource, and for operators.
 //
 // The path of a request: handler.go (what came), reconcile.go (observe, plan, apply,
-// answer, requeue), observe.go, plan.go and plan_delete.go (all the thinking), apply.go.
+// answer, requeue), observe.go, plan.go with plan_create.go and plan_delete.go (all the
+// thinking), apply.go.
 // properties.go reads what the template says.
 //
 // The first release deletes the Auto Scaling group of the template, so ordinary changes

@@ -86,7 +86,7 @@ func (m *Manager) handle(ctx context.Context, w work) error {
 		if err := m.respond(ctx, answer); err != nil {
 			return err
 		}
-		w.Answered = true
+		w.Answered, w.Request.ResponseURL = true, "" // of no use any more
 	}
 	if w.Answered && done.Status == invoke.Failed {
 		m.log.ErrorContext(ctx, "release not followed", "stack", r.Stack, "resource", r.LogicalID, "request", r.ID, "reason", done.Reason)

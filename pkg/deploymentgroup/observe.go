@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"time"
@@ -30,7 +31,8 @@ type Observation struct {
 	// Leftover is that of an update that failed, nil for none.
 	Leftover *Group
 	// AutoScaling are the Auto Scaling groups that the request, the deployment groups and
-	// their releases name, by name, and with a deletion all those that CodeDeploy made.
+	// their releases name, by name; with a deletion all those that CodeDeploy made, and
+	// without a deployment group those that are tagged as its own.
 	AutoScaling map[string]*AutoScaling
 	// Deployments are those that made Auto Scaling groups, by ID; with a deletion only.
 	Deployments map[string]Deployment
@@ -114,6 +116,13 @@ func (m *Manager) observe(ctx context.Context, r Request) (*Observation, error) 
 	}
 	for name, g := range found {
 		o.AutoScaling[name] = autoScaling(g.Described)
+	}
+	if o.Group == nil { // what it had, if somebody has deleted it
+		own, err := m.made(ctx, ownedBy(r.Wanted.ID))
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(o.AutoScaling, own)
 	}
 	if err := errors.Join(m.settling(ctx, r.Wanted.ID, o.Group, o), m.settling(ctx, former, o.Former, o)); err != nil {
 		return nil, err
@@ -205,6 +214,11 @@ func (m *Manager) made(ctx context.Context, by asg.Filter) (map[string]*AutoScal
 		}
 	}
 	return all, nil
+}
+
+// ownedBy finds the Auto Scaling groups of a deployment group.
+func ownedBy(id ID) asg.Filter {
+	return asg.Filter{Name: aws.String("tag:" + OwnTag), Values: []string{id.String()}}
 }
 
 // deploymentsOf are the IDs of the deployments that made Auto Scaling groups, sorted.

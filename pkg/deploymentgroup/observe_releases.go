@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	asg "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	cd "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 )
@@ -63,6 +62,11 @@ func (m *Manager) deployments(ctx context.Context, ids []string) (all []cd.Deplo
 	return all, nil
 }
 
+// settlesWithin is how long after its end a release may settle: CodeDeploy may report success
+// before the termination wait (assumed). Later on, the deployment group names another Auto
+// Scaling group because somebody has it do so.
+const settlesWithin = maxWait*time.Minute + time.Hour
+
 // settling adds releases that are over, and whose replacement the deployment group does not
 // name yet: newer copies than the Auto Scaling groups that it names.
 func (m *Manager) settling(ctx context.Context, id ID, g *Group, o *Observation) error {
@@ -75,7 +79,7 @@ func (m *Manager) settling(ctx context.Context, id ID, g *Group, o *Observation)
 			named = a.Created
 		}
 	}
-	made, err := m.made(ctx, asg.Filter{Name: aws.String("tag:" + OwnTag), Values: []string{id.String()}})
+	made, err := m.made(ctx, ownedBy(id))
 	maps.DeleteFunc(made, func(name string, a *AutoScaling) bool {
 		inRelease := slices.ContainsFunc(g.Releases, func(release Release) bool { return slices.Contains(release.Replacement, name) })
 		return inRelease || slices.Contains(g.AutoScalingGroups, name) || a.Deleting || !a.Created.After(named)
@@ -85,7 +89,7 @@ func (m *Manager) settling(ctx context.Context, id ID, g *Group, o *Observation)
 	}
 	infos, err := m.deployments(ctx, deploymentsOf(made))
 	for _, d := range infos {
-		if d.Status != cd.DeploymentStatusSucceeded || (ID{aws.ToString(d.ApplicationName), aws.ToString(d.DeploymentGroupName)}) != id {
+		if d.Status != cd.DeploymentStatusSucceeded || m.now().Sub(aws.ToTime(d.CompleteTime)) > settlesWithin || (ID{aws.ToString(d.ApplicationName), aws.ToString(d.DeploymentGroupName)}) != id {
 			continue
 		}
 		for _, name := range replacement(d) {

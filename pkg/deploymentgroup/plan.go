@@ -139,7 +139,7 @@ func (r Request) foreign(g *Group) string {
 	case r.owns(g), owner == "" && r.Wanted.Import:
 		return ""
 	case owner != "":
-		return fmt.Sprintf("The deployment group %s belongs to the resource %s of the stack %s. Give another DeploymentGroupName, or remove it there first.", r.Wanted.ID, g.Tags[resourceTag], owner)
+		return fmt.Sprintf("The deployment group %s belongs to the resource %s of the stack %s. Give another DeploymentGroupName, or remove it there first. If that stack is gone, delete the deployment group with its Auto Scaling groups; or, to keep them, remove its tag %s and set Import to true.", r.Wanted.ID, g.Tags[resourceTag], owner, stackTag)
 	}
 	return fmt.Sprintf("The deployment group %s exists already, and no stack made it. Set Import to true to take it over, give another DeploymentGroupName, or delete it.", r.Wanted.ID)
 }
@@ -152,46 +152,6 @@ func (r Request) ownTags() map[string]string {
 	}
 	tags[stackTag], tags[resourceTag], tags[requestTag] = r.Stack, r.LogicalID, r.Time.UTC().Format(time.RFC3339Nano)
 	return tags
-}
-
-// planCreate plans a deployment group that does not exist: in a creation, or in an update to
-// another name.
-func planCreate(r Request, o *Observation) (p Plan) {
-	// An old message that is delivered once more, after the deletion, must not make it anew.
-	if r.PhysicalID == r.Wanted.ID.String() {
-		return faulty("The deployment group %s does not exist any more: somebody has deleted it. Give another DeploymentGroupName, so that one is made in its place.", r.Wanted.ID)
-	}
-	source := r.Wanted.AutoScalingGroup
-	if o.Former != nil && r.owns(o.Former) { // its releases have replaced the template's
-		if len(o.Former.Releases) > 0 {
-			p.wait("deployment %s of %s, which this one replaces, is in progress: until it ends, which Auto Scaling group stays is not known. Wait for it, or stop it", o.Former.Releases[0].ID, r.PhysicalID)
-			return p
-		}
-		if name := firstAlive(o, o.Former.AutoScalingGroups); name != "" {
-			source = name
-		}
-	}
-	if firstAlive(o, []string{source}) == "" {
-		return faulty("There is no Auto Scaling group %s to begin with. The first release deletes that of the template: give AutoScalingGroup the name of one that exists.", source)
-	}
-	if o.Former != nil && r.owns(o.Former) {
-		// What still follows a release for the former one is to end, instead of taking the Auto
-		// Scaling group back.
-		p.change(TagGroup, r.PhysicalID).Tags = map[string]string{requestTag: r.ownTags()[requestTag]}
-	}
-	create := p.change(CreateGroup, r.Wanted.ID.String())
-	create.AutoScalingGroup, create.Tags = source, r.ownTags()
-	p.size(r, source, o.AutoScaling[source], false)
-	return p
-}
-
-// firstAlive is the first of the names whose Auto Scaling group exists.
-func firstAlive(o *Observation, names []string) string {
-	i := slices.IndexFunc(names, func(name string) bool { return o.AutoScaling[name] != nil && !o.AutoScaling[name].Deleting })
-	if i < 0 {
-		return ""
-	}
-	return names[i]
 }
 
 // planUpdate plans what differs. The settings change at once: a deployment in progress

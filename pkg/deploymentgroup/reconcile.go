@@ -43,7 +43,7 @@ func (m *Manager) Reconcile(ctx context.Context, r Request) Outcome {
 		return r.unfinished(p.Waits, err, m.now())
 	}
 	done := Outcome{Status: invoke.Success}
-	if len(p.Follow) > 0 {
+	if len(p.Follow) > 0 || len(p.Changes) > 0 { // a release may have begun meanwhile
 		done.Again = followUp
 	}
 	return done
@@ -73,7 +73,8 @@ func (r Request) unfinished(waits []string, err error, now time.Time) Outcome {
 	}
 	reason := strings.Join(waits, "; ")
 	spreading := now.Before(r.Time.Add(grace)) && (fault.Is(err, fault.Denied) || fault.Code(err) == "InvalidRoleException")
-	if err == nil || fault.MayPass(err) || spreading {
+	vanished := fault.Is(err, fault.NotFound) // since it was observed, as groups do in releases
+	if err == nil || fault.MayPass(err) || vanished || spreading {
 		if !r.overdue(now) {
 			return Outcome{Again: again, Reason: reason}
 		}

@@ -34,6 +34,12 @@ var contents = map[string]string{
 	"stale":   `CREATE TABLE orders (id int, "Made At" timestamptz); INSERT INTO orders SELECT n, '2024-02-01 02:00Z' FROM generate_series(1, 12) n`,
 	"nothing": `SELECT 1`,
 	"other":   `CREATE TABLE orders (id int); INSERT INTO orders SELECT generate_series(1, 12)`,
+	"future":  `CREATE TABLE orders (id int, "Made At" timestamptz); INSERT INTO orders SELECT n, '2024-02-01 02:00Z' FROM generate_series(1, 12) n; INSERT INTO orders VALUES (0, '2204-03-04 02:00Z'), (0, 'infinity')`,
+	"never":   `CREATE TABLE orders (id int, "Made At" timestamptz); INSERT INTO orders SELECT n, '2204-03-04 02:00Z' FROM generate_series(1, 12) n`,
+	"texts":   `CREATE TABLE orders (id int, "Made At" text); INSERT INTO orders SELECT n, 'Jane Doe' FROM generate_series(1, 12) n`,
+	"view":    `CREATE VIEW orders AS SELECT n AS id, now() AS "Made At" FROM generate_series(1, 12) n`,
+	"brought": `CREATE TABLE spatial_ref_sys (id int); ALTER EXTENSION plpgsql ADD TABLE spatial_ref_sys`,
+	"days":    `CREATE TABLE orders (id int, "Made At" date); INSERT INTO orders SELECT n, '2024-03-04' FROM generate_series(1, 12) n`,
 	"old":     `CREATE TABLE orders (id int, "Made At" timestamptz)`,
 }
 

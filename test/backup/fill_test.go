@@ -30,7 +30,10 @@ func oldTrainingIn(t *testing.T, o region.Options, change ...func(*environment))
 }
 
 func TestFill(t *testing.T) {
-	e := oldTraining(t)
+	e := oldTraining(t, func(e *environment) {
+		e.AddDBInstance(region.DBInstance{ID: production, Database: "app", Password: "of production", Data: "good", Port: 5433, Encrypted: true})
+		e.AddDBSnapshot(region.DBSnapshot{ID: "rds:" + production + "-1", Instance: production, At: e.Now().Add(-6 * time.Hour)})
+	})
 	before, _ := e.DescribeDB(training)
 	if got := e.play(fillNow); got != "SUCCEEDED" {
 		t.Fatalf("the fill %s: %q", got, e.notices())
@@ -39,8 +42,8 @@ func TestFill(t *testing.T) {
 		t.Errorf("the environment's database has %q", got)
 	}
 	after, _ := e.DescribeDB(training)
-	if *after.Endpoint.Address != *before.Endpoint.Address {
-		t.Errorf("the endpoint is %s and was %s: services lose their database", *after.Endpoint.Address, *before.Endpoint.Address)
+	if *after.Endpoint.Address != *before.Endpoint.Address || *after.Endpoint.Port != *before.Endpoint.Port {
+		t.Errorf("the endpoint is %s:%d and was %s:%d: services lose their database", *after.Endpoint.Address, *after.Endpoint.Port, *before.Endpoint.Address, *before.Endpoint.Port)
 	}
 	if *after.DBInstanceClass != *before.DBInstanceClass || !*after.MultiAZ || !*after.DeletionProtection || *after.BackupRetentionPeriod != 7 || *after.DBSubnetGroup.DBSubnetGroupName != "private" ||
 		*after.DBParameterGroups[0].DBParameterGroupName != "training-pg" || *after.VpcSecurityGroups[0].VpcSecurityGroupId != "sg-db" || after.MasterUserSecret != nil {

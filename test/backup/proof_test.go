@@ -70,6 +70,15 @@ func TestFailedProofs(t *testing.T) {
 		"stale newest row": {holding("stale"), "is 2024-02-01T02:00:00Z, more than 24 hours before the backup"},
 		"table missing":    {holding("nothing"), "table public.orders is missing"},
 		"column missing":   {holding("other"), "has no column Made At"},
+		"a row of the future hides that no other is new": {holding("future"), "is 2024-02-01T02:00:00Z, more than 24 hours before the backup"},
+		"only rows of the future":                        {holding("never"), "has no row with a Made At before the backup"},
+		"column of texts":                                {holding("texts"), "has no column Made At of timestamps"},
+		"a view":                                         {holding("view"), "table public.orders is missing"},
+		"no such database":                               {holding("absent"), "has failed: connect to deployhooks-proof-training-db."},
+		"tables of extensions only": {func(e *environment) {
+			e.config.Checks = nil
+			holding("brought")(e)
+		}, "the database has no table"},
 		"no table at all": {func(e *environment) {
 			e.config.Checks = nil
 			holding("nothing")(e)
@@ -106,6 +115,16 @@ func TestFailedProofs(t *testing.T) {
 				t.Errorf("the failure is not counted: %s", out)
 			}
 		})
+	}
+}
+
+// TestProofOfDates: a column of dates has a newest one, too.
+func TestProofOfDates(t *testing.T) {
+	e := newEnvironment(t, func(e *environment) {
+		e.AddDBSnapshot(region.DBSnapshot{ID: "rds:days", Instance: training, Data: "days", At: e.Now().Add(-time.Hour)})
+	})
+	if got := e.play(prove); got != "SUCCEEDED" {
+		t.Errorf("the proof has %s: %q", got, e.notices())
 	}
 }
 

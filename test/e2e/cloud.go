@@ -192,6 +192,7 @@ const hooksAssembly = "cdk.out"
 func (c *cloud) deploy(ctx context.Context, sweepEveryMinutes int) (string, error) {
 	outputs, said, err := c.cdkDeploy(ctx, hooksAssembly, map[string]string{
 		"blueprint": c.blueprint, "removalDelayHours": "0",
+		"applications":       "shop", // the environment that is deployed as well has hooks of its own
 		"repairSweepMinutes": strconv.Itoa(sweepEveryMinutes), "drainSweepMinutes": strconv.Itoa(sweepEveryMinutes),
 		"drainShortestHookSeconds": strconv.Itoa(heartbeatSeconds), "drainTargetGroups": unattached, "drainCommand": shutdown,
 	})

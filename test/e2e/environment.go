@@ -150,9 +150,10 @@ func (e *environment) attached(s region.Service) bool {
 }
 
 // passTime lets the region's clock run from now on, five times as fast as the
-// machine's, because waiting for health checks proves nothing.
+// machine's, because waiting for health checks proves nothing. It runs until e is closed,
+// whatever becomes of the step that began it.
 func (e *environment) passTime(ctx context.Context) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -27,6 +28,19 @@ func (e *environment) destroy(ctx context.Context) error {
 			return "", err
 		}
 		want := []string{"bucket " + e.cloud.outputs[config.TenantBucketOutput], "table " + e.cloud.outputs[config.TableOutput], "table " + e.cloud.outputs[config.TenantTableOutput]}
+		// Of the environment: its revisions and access logs, and the baselines of its hooks.
+		ofTraining := func(name string) bool { return strings.Contains(name, trainingName) }
+		kinds := map[string]int{}
+		for _, name := range left {
+			if ofTraining(name) {
+				kind, _, _ := strings.Cut(name, " ")
+				kinds[kind]++
+			}
+		}
+		if retained := (map[string]int{"bucket": 2, "table": 1}); !maps.Equal(kinds, retained) {
+			return "", fmt.Errorf("%v is left; of the environment only %v are meant to be", left, retained)
+		}
+		left = slices.DeleteFunc(left, ofTraining)
 		slices.Sort(left)
 		if !slices.Equal(left, want) {
 			return "", fmt.Errorf("%v is left; only %v is meant to be", left, want)
@@ -136,7 +150,9 @@ func (t *tenants) left(ctx context.Context) (left []string, err error) {
 		return nil, err
 	}
 	for _, name := range secrets {
-		left = append(left, "secret "+name)
+		if !strings.HasPrefix(name, config.EnvironmentStack(trainingName)) { // the database's of the environment
+			left = append(left, "secret "+name)
+		}
 	}
 	for _, name := range identities {
 		left = append(left, "identity "+name)

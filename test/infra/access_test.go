@@ -356,7 +356,8 @@ func TestStateMachinesAndSchedulesReachWhatTheyCall(t *testing.T) {
 func played() map[string]string {
 	const steps = "tenant"
 	return map[string]string{
-		"Repair": "repair", "Drain": "drain", "Intake": "tenant", "DeploymentGroupsRequests": "deploymentgroup", "BackupsBackup": "backup",
+		"Repair": "repair", "Drain": "drain", "Intake": "tenant",
+		"DeploymentGroupsRequests": "deploymentgroup", "BackupsBackup": "backup",
 		"Control": steps, "Database": steps, "Mail": steps, "Network": steps, "Storage": steps,
 	}
 }

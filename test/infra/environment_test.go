@@ -60,6 +60,37 @@ func TestDeploymentGroupComesAfterWhatInstancesNeed(t *testing.T) {
 	}
 }
 
+// A release that crashes after its reroute refuses connections and answers no 5xx itself.
+func TestErrorsAlarmSeesAServiceThatIsDown(t *testing.T) {
+	t.Parallel()
+	metrics := words(environment("production", "").only("AWS::CloudWatch::Alarm", "ServicewebErrorsAlarm").Properties["Metrics"])
+	for _, want := range []string{"FILL(errors, 0) + FILL(refused, 0)", "MetricName=HTTPCode_Target_5XX_Count", "MetricName=TargetConnectionErrorCount"} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("no alarm stops the deployment: the metrics are %s, without %s", metrics, want)
+		}
+	}
+}
+
+// CloudFormation changes the function's role before it deletes what the file no longer has: a
+// role for the services of the file alone leaves the instances of one that was removed running
+// for ever.
+func TestRemovedServiceCanBeDeleted(t *testing.T) {
+	t.Parallel()
+	var may int
+	for _, p := range environment("production", "").permissions("DeploymentGroupsRequestsRole") {
+		for _, resource := range p.Resources {
+			if strings.HasSuffix(resource, ":deploymentgroup:production-*/*") {
+				may += len(p.Actions)
+			} else if strings.Contains(resource, "deploymentgroup:production-web") {
+				t.Errorf("%v is allowed on %s only", p.Actions, resource)
+			}
+		}
+	}
+	if may == 0 {
+		t.Error("the function may change no deployment group of the environment")
+	}
+}
+
 // Instances of another environment, or of nobody's, are out of scope.
 func TestHooksOfAnEnvironmentKeepToIt(t *testing.T) {
 	t.Parallel()

@@ -129,7 +129,7 @@ func changedProduction(dir string) (string, error) {
 		"[example.com, www.example.com]": "[example.com, www.example.com, shop.example.com]",
 		"retentionDays: 90":              "retentionDays: 120",
 		"storageGiB: 100\n":              "storageGiB: 200\n",
-		"services:\n":                    "services:\n  search:\n    hosts: [search.example.com]\n    instanceType: t4g.small\n    minInstances: 2\n    maxInstances: 4\n",
+		"services:\n":                    "services:\n  search:\n    hosts: [search.example.com]\n    zones: [a, b]\n    instanceType: t4g.small\n    minInstances: 2\n    maxInstances: 4\n",
 		"hostedZoneId":                   "certificateArn: arn:aws:acm:eu-west-1:123456789012:certificate/0\n  hostedZoneId",
 	} {
 		if !strings.Contains(all, old) {

@@ -28,15 +28,17 @@ func (r *Region) rdsNeeds(n need, call any, in input) []need {
 		return []need{instance(name[strings.LastIndex(name, ":")+1:]).requesting(call.Tags)}
 	case *rds.RestoreDBInstanceFromDBSnapshotInput:
 		return r.restoreNeeds(n, instance(id), call, in)
+	case *rds.ModifyDBInstanceInput:
+		if deref(call.ManageMasterUserPassword) {
+			return append(secretNeeds(), instance(id))
+		}
 	}
 	return []need{instance(id)}
 }
 
 // restoreNeeds: the snapshot and all groups, also those that the call does not name, keys
-// of encrypted instances, and the network (observed of CreateDBInstance; likely here);
-// rds:AddTagsToResource for tags; and for a password that RDS manages what RDS does by the
-// caller's permissions ("Permissions required for Secrets Manager integration", Amazon RDS
-// User Guide).
+// of encrypted instances, and the network (observed of CreateDBInstance; likely here), and
+// rds:AddTagsToResource for tags.
 func (r *Region) restoreNeeds(n, instance need, call *rds.RestoreDBInstanceFromDBSnapshotInput, in input) []need {
 	all := []need{instance.requesting(call.Tags)}
 	all = append(all, n.on(arn("rds", "snapshot:"+in.text("DBSnapshotIdentifier")), arn("rds", "subgrp:"+cmp.Or(in.text("DBSubnetGroupName"), "default")),
@@ -52,12 +54,15 @@ func (r *Region) restoreNeeds(n, instance need, call *rds.RestoreDBInstanceFromD
 	if s := r.databases.snapshots[in.text("DBSnapshotIdentifier")]; s != nil && deref(s.Encrypted) {
 		all = append(all, keyNeeds("rds", "CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKey")...)
 	}
-	if deref(call.ManageMasterUserPassword) {
-		secret := arn("secretsmanager", "secret:rds!db-0")
-		all = append(all, need{action: "secretsmanager:CreateSecret", resource: secret}, need{action: "secretsmanager:TagResource", resource: secret})
-		all = append(all, keyNeeds("secretsmanager", "Decrypt", "DescribeKey", "GenerateDataKey")...)
-	}
 	return all
+}
+
+// secretNeeds is what RDS does by the caller's permissions for a password that it manages
+// ("Permissions required for Secrets Manager integration", Amazon RDS User Guide).
+func secretNeeds() []need {
+	secret := arn("secretsmanager", "secret:rds!db-0")
+	return append(keyNeeds("secretsmanager", "Decrypt", "DescribeKey", "GenerateDataKey"),
+		need{action: "secretsmanager:CreateSecret", resource: secret}, need{action: "secretsmanager:TagResource", resource: secret})
 }
 
 // keyNeeds are actions on a key that a service makes for the caller.

@@ -45,6 +45,7 @@ type DBInstance struct {
 	SubnetGroup                string
 	SecurityGroups             []string
 	ParameterGroup             string
+	Port                       int32 // 5432 unless set
 	MultiAZ, Encrypted         bool
 	DeletionProtection         bool
 	// Retention is for how many days automated backups are kept; 0 for none.
@@ -61,8 +62,9 @@ type DBSnapshot struct {
 	Type         string // automated, manual or shared; automated unless set
 	Status       string // available unless set
 	At           time.Time
-	Data         string // as the instance's unless set
-	User         string // as the instance's unless set
+	Original     time.Time // when a copy's original was taken; At unless set
+	Data         string    // as the instance's unless set
+	User         string    // as the instance's unless set
 	Encrypted    bool
 	// Becomes is the status in which an instance ends that is restored from it, such as
 	// incompatible-restore; available unless set.
@@ -85,7 +87,7 @@ func (v RDS) DescribeDBSnapshots(ctx context.Context, in *rds.DescribeDBSnapshot
 
 // RestoreDBInstanceFromDBSnapshot begins to create an instance.
 func (v RDS) RestoreDBInstanceFromDBSnapshot(ctx context.Context, in *rds.RestoreDBInstanceFromDBSnapshotInput, _ ...func(*rds.Options)) (*rds.RestoreDBInstanceFromDBSnapshotOutput, error) {
-	return rdsCall(ctx, v.r, "RestoreDBInstanceFromDBSnapshot", in, "DBInstanceIdentifier DBSnapshotIdentifier DBInstanceClass DBSubnetGroupName VpcSecurityGroupIds DBParameterGroupName MultiAZ PubliclyAccessible "+
+	return rdsCall(ctx, v.r, "RestoreDBInstanceFromDBSnapshot", in, "DBInstanceIdentifier DBSnapshotIdentifier DBInstanceClass Port DBSubnetGroupName VpcSecurityGroupIds DBParameterGroupName MultiAZ PubliclyAccessible "+
 		"DeletionProtection CopyTagsToSnapshot AutoMinorVersionUpgrade StorageType Iops StorageThroughput BackupRetentionPeriod PreferredBackupWindow ManageMasterUserPassword EnableCloudwatchLogsExports "+
 		"EnableIAMDatabaseAuthentication Tags", v.r.restoreDBInstance)
 }

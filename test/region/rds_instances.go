@@ -27,7 +27,7 @@ func (r *Region) AddDBInstance(d DBInstance) {
 	i.Engine, i.EngineVersion = aws.String(cmp.Or(d.Engine, "postgres")), aws.String(cmp.Or(d.Version, "17.6"))
 	i.DBInstanceClass, i.MasterUsername = aws.String(cmp.Or(d.Class, "db.t4g.small")), aws.String(cmp.Or(d.User, "postgres"))
 	i.DBName, i.MultiAZ, i.StorageEncrypted, i.DeletionProtection = &d.Database, &d.MultiAZ, &d.Encrypted, &d.DeletionProtection
-	i.BackupRetentionPeriod = &d.Retention
+	i.BackupRetentionPeriod, i.DbInstancePort = &d.Retention, aws.Int32(cmp.Or(d.Port, 5432))
 	i.place(d.SubnetGroup, d.SecurityGroups, cmp.Or(d.ParameterGroup, "default.postgres17"))
 	for _, key := range slices.Sorted(maps.Keys(d.Tags)) {
 		i.TagList = append(i.TagList, types.Tag{Key: &key, Value: aws.String(d.Tags[key])})
@@ -66,7 +66,7 @@ func (i *dbInstance) becomes(status string) {
 	case "creating", "renaming":
 		i.Endpoint = nil
 	case "available":
-		i.Endpoint = &types.Endpoint{Address: aws.String(*i.DBInstanceIdentifier + ".c0ffee." + Name + ".rds.amazonaws.com"), Port: aws.Int32(5432)}
+		i.Endpoint = &types.Endpoint{Address: aws.String(*i.DBInstanceIdentifier + ".c0ffee." + Name + ".rds.amazonaws.com"), Port: i.DbInstancePort}
 	}
 }
 
@@ -151,12 +151,17 @@ func (r *Region) restoreDBInstance(in *rds.RestoreDBInstanceFromDBSnapshotInput)
 		return nil, &types.DBInstanceAlreadyExistsFault{Message: aws.String("DB instance already exists")}
 	case (in.Iops != nil || in.StorageThroughput != nil) && aws.ToString(in.StorageType) == "gp3" && *s.AllocatedStorage < 400: // "gp3 storage", user guide
 		return nil, failure("InvalidParameterCombination", "You can't specify IOPS or storage throughput for engine postgres and a storage size less than 400.")
+	case deref(in.ManageMasterUserPassword) && !strings.HasPrefix(aws.ToString(s.Engine), "oracle"): // "Applies to RDS for Oracle only" (API reference)
+		return nil, failure("InvalidParameterCombination", "ManageMasterUserPassword isn't supported for engine %s when restoring from a snapshot.", *s.Engine)
 	case slices.ContainsFunc(in.Tags, func(t types.Tag) bool { return strings.HasPrefix(aws.ToString(t.Key), "aws:") }):
 		return nil, failure("InvalidParameterValue", "Tag keys that begin with aws: are reserved.")
 	}
 	i := r.newDBInstance(id)
 	i.Engine, i.EngineVersion, i.MasterUsername, i.StorageEncrypted, i.AllocatedStorage = s.Engine, s.EngineVersion, s.MasterUsername, s.Encrypted, s.AllocatedStorage
 	i.DBInstanceClass, i.MultiAZ, i.DBName = in.DBInstanceClass, aws.Bool(deref(in.MultiAZ)), s.database
+	if i.DbInstancePort = s.Port; in.Port != nil { // "Default: The same port as the original DB instance" (API reference)
+		i.DbInstancePort = in.Port
+	}
 	i.DeletionProtection, i.BackupRetentionPeriod = aws.Bool(deref(in.DeletionProtection)), aws.Int32(7) // the snapshot's (assumed)
 	if in.BackupRetentionPeriod != nil {
 		i.BackupRetentionPeriod = in.BackupRetentionPeriod
@@ -164,30 +169,26 @@ func (r *Region) restoreDBInstance(in *rds.RestoreDBInstanceFromDBSnapshotInput)
 	i.place(aws.ToString(in.DBSubnetGroupName), in.VpcSecurityGroupIds, cmp.Or(aws.ToString(in.DBParameterGroupName), "default.postgres17"))
 	i.TagList, i.data, i.password = slices.Clone(in.Tags), s.data, "of the snapshot "+*s.DBSnapshotIdentifier
 	i.EnabledCloudwatchLogsExports, i.CopyTagsToSnapshot = in.EnableCloudwatchLogsExports, aws.Bool(deref(in.CopyTagsToSnapshot))
-	if deref(in.ManageMasterUserPassword) {
-		r.manageSecret(i)
-	}
 	r.after(r.timings.RestoreDB, func() {
 		if *i.DBInstanceStatus != "creating" {
 			return
 		}
 		i.becomes(cmp.Or(s.becomes, "available"))
 		r.backUpDaily(i)
-		if s := i.MasterUserSecret; s != nil {
-			r.after(time.Minute, func() { s.SecretStatus = aws.String("active") })
-		}
 	})
 	d := i.describe()
 	return &rds.RestoreDBInstanceFromDBSnapshotOutput{DBInstance: &d}, nil
 }
 
-// manageSecret has RDS keep the password in a secret of its own, which is active a minute
-// after the instance is available (assumed), and cannot be read before.
+// manageSecret has RDS keep the password in a secret of its own, which cannot be read until
+// it is active: a minute after the password is changed (assumed).
 func (r *Region) manageSecret(i *dbInstance) {
 	id := arn("secretsmanager", "secret:rds!"+"db-"+r.ids.uuid("rds secret")+"-a1b2c3")
-	i.password = r.ids.hex("rds password", 16)
-	i.MasterUserSecret = &types.MasterUserSecret{SecretArn: &id, SecretStatus: aws.String("creating"), KmsKeyId: aws.String(arn("kms", "key/secretsmanager"))}
+	secret := &types.MasterUserSecret{SecretArn: &id, SecretStatus: aws.String("creating"), KmsKeyId: aws.String(arn("kms", "key/secretsmanager"))}
+	i.MasterUserSecret = secret
 	r.databases.secrets[id] = i
+	r.resetPassword(i, r.ids.hex("rds password", 16))
+	r.after(modifyLag+r.timings.ModifyDB+time.Minute, func() { secret.SecretStatus = aws.String("active") })
 }
 
 // deleteDBInstance: "You can't delete a DB instance when deletion protection is enabled";

@@ -22,13 +22,16 @@ func (r *Region) AddDBSnapshot(d DBSnapshot) {
 }
 
 func (r *Region) addDBSnapshot(d DBSnapshot) {
+	if d.Original.IsZero() {
+		d.Original = d.At
+	}
 	s := &dbSnapshot{data: d.Data, becomes: d.Becomes, DBSnapshot: types.DBSnapshot{
 		DBSnapshotIdentifier: &d.ID, DBInstanceIdentifier: &d.Instance, SnapshotType: aws.String(cmp.Or(d.Type, "automated")), Status: aws.String(cmp.Or(d.Status, "available")),
-		DBSnapshotArn: aws.String(arn("rds", "snapshot:"+d.ID)), SnapshotCreateTime: &d.At, OriginalSnapshotCreateTime: &d.At, Engine: aws.String("postgres"), EngineVersion: aws.String("17.6"),
-		MasterUsername: aws.String(cmp.Or(d.User, "postgres")), Encrypted: &d.Encrypted, AllocatedStorage: aws.Int32(20),
+		DBSnapshotArn: aws.String(arn("rds", "snapshot:"+d.ID)), SnapshotCreateTime: &d.At, OriginalSnapshotCreateTime: &d.Original, Engine: aws.String("postgres"), EngineVersion: aws.String("17.6"),
+		MasterUsername: aws.String(cmp.Or(d.User, "postgres")), Encrypted: &d.Encrypted, AllocatedStorage: aws.Int32(20), Port: aws.Int32(5432),
 	}}
 	if i := r.databases.instances[d.Instance]; i != nil {
-		s.data, s.database, s.Engine, s.EngineVersion, s.DbiResourceId = cmp.Or(d.Data, i.data), i.DBName, i.Engine, i.EngineVersion, i.DbiResourceId
+		s.data, s.database, s.Engine, s.EngineVersion, s.DbiResourceId, s.Port = cmp.Or(d.Data, i.data), i.DBName, i.Engine, i.EngineVersion, i.DbiResourceId, i.DbInstancePort
 		s.MasterUsername, s.AllocatedStorage = aws.String(cmp.Or(d.User, aws.ToString(i.MasterUsername))), i.AllocatedStorage
 		s.Encrypted = aws.Bool(d.Encrypted || deref(i.StorageEncrypted))
 	}
@@ -44,6 +47,13 @@ func (r *Region) RemoveDBSnapshots(instance string) {
 			delete(r.databases.snapshots, id)
 		}
 	}
+}
+
+// RemoveDBInstance removes an instance at once, as somebody else might.
+func (r *Region) RemoveDBInstance(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.databases.instances, id)
 }
 
 // backUpDaily takes an automated snapshot in each night's backup window, and keeps it for

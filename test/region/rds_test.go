@@ -24,8 +24,12 @@ func status(r *region.Region, id string) string { return r.DBInstances()[id] }
 func TestRestoreOfDBSnapshot(t *testing.T) {
 	r := shopDatabase()
 	restore := &rds.RestoreDBInstanceFromDBSnapshotInput{DBInstanceIdentifier: aws.String("copy"), DBSnapshotIdentifier: aws.String("rds:shop-1"), ManageMasterUserPassword: aws.Bool(true), BackupRetentionPeriod: aws.Int32(0)}
+	if _, err := r.RDS().RestoreDBInstanceFromDBSnapshot(t.Context(), restore); code(err) != "InvalidParameterCombination" {
+		t.Errorf("manages a restored password, which is for Oracle only: %v", err)
+	}
+	restore.ManageMasterUserPassword = nil
 	out, err := r.RDS().RestoreDBInstanceFromDBSnapshot(t.Context(), restore)
-	if err != nil || *out.DBInstance.DBInstanceStatus != "creating" || out.DBInstance.Endpoint != nil || *out.DBInstance.MasterUserSecret.SecretStatus != "creating" {
+	if err != nil || *out.DBInstance.DBInstanceStatus != "creating" || out.DBInstance.Endpoint != nil || out.DBInstance.MasterUserSecret != nil {
 		t.Fatalf("a restored instance begins as %+v, %v", out, err)
 	}
 	if _, err := r.RDS().RestoreDBInstanceFromDBSnapshot(t.Context(), restore); code(err) != "DBInstanceAlreadyExists" {
@@ -33,6 +37,11 @@ func TestRestoreOfDBSnapshot(t *testing.T) {
 	}
 	if _, err := r.RDS().DeleteDBInstance(t.Context(), &rds.DeleteDBInstanceInput{DBInstanceIdentifier: aws.String("copy"), SkipFinalSnapshot: aws.Bool(true)}); code(err) != "InvalidDBInstanceState" {
 		t.Errorf("deletes an instance that is being created: %v", err)
+	}
+	r.Advance(time.Hour)
+	manage := &rds.ModifyDBInstanceInput{DBInstanceIdentifier: aws.String("copy"), ManageMasterUserPassword: aws.Bool(true), ApplyImmediately: aws.Bool(true)}
+	if out, err := r.RDS().ModifyDBInstance(t.Context(), manage); err != nil || *out.DBInstance.MasterUserSecret.SecretStatus != "creating" {
+		t.Fatalf("a password begins to be managed as %+v, %v", out, err)
 	}
 	r.Advance(time.Hour)
 	d, _ := r.DescribeDB("copy")

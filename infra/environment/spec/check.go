@@ -13,7 +13,7 @@ func (r *reader) check(e *Environment, others []sibling) {
 	r.checkNames(e, others)
 	r.checkNetwork(e, others)
 	r.checkDomain(e)
-	r.checkServices(e)
+	r.checkServices(e, others)
 	r.checkDatabase(e)
 	r.checkBackups(e, others)
 }
@@ -54,6 +54,9 @@ func (r *reader) checkNetwork(e *Environment, others []sibling) {
 
 func (r *reader) checkDomain(e *Environment) {
 	if e.Domain.CertificateARN == "" {
+		if n := len(e.Domain.Name); n > 64 { // ACM API reference, RequestCertificate
+			r.conflict([]string{"domain.name"}, "has %d characters, and ACM gives certificates for 64 at most: give certificateArn, or use a domain above it", n)
+		}
 		if n := len(e.CertificateNames()); n > 10 { // "Quotas" (ACM user guide)
 			r.conflict([]string{"domain", "services"}, "needs a certificate for %d names, because %d hosts are two or more levels below %s, and ACM allows 10: use hosts one level below, or give certificateArn", n, n-2, e.Domain.Name)
 		}
@@ -71,14 +74,23 @@ func (r *reader) checkDomain(e *Environment) {
 	}
 }
 
-func (r *reader) checkServices(e *Environment) {
+func (r *reader) checkServices(e *Environment, others []sibling) {
 	hosts, priorities := map[string]string{}, map[int]string{}
+	outputs := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(e.Services)) {
 		s, path := e.Services[name], "services."+name
 		at := func(key string) []string { return []string{path + "." + key, path} }
 		for _, h := range s.Hosts {
 			if h != e.Domain.Name && !strings.HasSuffix(h, "."+e.Domain.Name) {
 				r.conflict(append(at("hosts"), "domain.name"), "%s is neither %s nor below it, so its DNS record would be in no zone of the environment", h, e.Domain.Name)
+			}
+			if n := len(h); n > 128 { // Elastic Load Balancing API reference, HostHeaderConditionConfig
+				r.conflict(at("hosts"), "%s has %d characters, and a load balancer takes 128", h, n)
+			}
+			for _, o := range others {
+				if o.routes(h) {
+					r.conflict(at("hosts"), "%s is a host of %s as well, and its DNS record can be of one environment only", h, o.file)
+				}
 			}
 			if other := hosts[h]; other != "" {
 				r.conflict(at("hosts"), "%s is routed to the service %s as well: leave it out of one", h, other)
@@ -100,6 +112,10 @@ func (r *reader) checkServices(e *Environment) {
 			r.conflict([]string{path}, "gets the same priority on the load balancer as the service %s: choose another name", other)
 		}
 		priorities[Priority(name)] = name
+		if other := outputs[InOutputs(name)]; other != "" {
+			r.conflict([]string{path}, "gets the same names in the stack's outputs as the service %s, as hyphens are left out of them: choose another name", other)
+		}
+		outputs[InOutputs(name)] = name
 	}
 }
 
@@ -120,7 +136,7 @@ func (r *reader) checkDatabase(e *Environment) {
 func (r *reader) checkBackups(e *Environment, others []sibling) {
 	b := e.Backups
 	if e.Database == nil {
-		for _, key := range []string{"fillFrom", "checks"} {
+		for _, key := range []string{"retentionDays", "fillFrom", "proofDays", "checks"} {
 			if r.lines["backups."+key] > 0 {
 				r.conflict([]string{"backups." + key}, "without a database it would have no effect: add one, or leave it out")
 			}

@@ -31,6 +31,15 @@ func derived(e *Environment) []derivedName {
 	return all
 }
 
+// InOutputs is a service's name in the names of outputs, which have no hyphens.
+func InOutputs(service string) string {
+	name := ""
+	for part := range strings.SplitSeq(service, "-") {
+		name += strings.ToUpper(part[:min(1, len(part))]) + part[min(1, len(part)):]
+	}
+	return name
+}
+
 // ServiceName is the name of a service's target group, CodeDeploy application and
 // deployment group.
 func (e *Environment) ServiceName(service string) string { return e.Name + "-" + service }
@@ -78,7 +87,7 @@ func AmazonLinux(instanceType string) string {
 }
 
 // class is a class of a database instance: family, generation with what it adds, size.
-var class = regexp.MustCompile(`^db\.([tmr])[3-9][a-z]*\.(micro|small|medium|large|([0-9]*)xlarge)$`)
+var class = regexp.MustCompile(`^db\.([tmr])[3-9][a-z]*\.(micro|small|medium|large|(2|4|8|12|16|24|32|48)?xlarge)$`)
 
 // memory is a class's, in GiB ("Hardware specifications for DB instance classes", RDS user
 // guide): an xlarge has 16, twice that in family r, and each size half or twice the next.
@@ -89,13 +98,10 @@ func memory(instanceClass string) (float64, error) {
 	}
 	gib := map[string]float64{"micro": 1, "small": 2, "medium": 4, "large": 8, "xlarge": 16}[m[2]]
 	if m[3] != "" {
-		times, err := strconv.Atoi(m[3])
-		if err != nil || times < 2 || times > 48 {
-			return 0, errors.New("not a size of a class")
-		}
+		times, _ := strconv.Atoi(m[3]) // digits
 		gib = 16 * float64(times)
 	}
-	if m[1] != "t" && strings.Contains("micro small medium", m[2]) {
+	if m[1] != "t" && strings.Contains("micro small medium", m[2]) || m[1] == "t" && gib > 32 {
 		return 0, errors.New("not a size of this family")
 	}
 	if m[1] == "r" {

@@ -17,7 +17,7 @@ func fields(e *Environment) []field {
 	return []field{
 		{"name", required, "the prefix of the names of the environment's stacks and resources; another name is another environment", label(&e.Name)},
 		{"account", "", "the AWS account; none means that of the credentials", account(&e.Account)},
-		{"region", required, "the AWS region", pattern(&e.Region, "a region, such as eu-west-1", `^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$`, "not a region")},
+		{"region", required, "the AWS region", pattern(&e.Region, "a region, such as eu-west-1", `^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`, "not a region")},
 		{"protected", "true", "whether the load balancer, the database and the stack are protected from deletion, also by make destroy", boolean(&e.Protected)},
 		{"network", required, "the VPC", object(networkFields(&e.Network)...)},
 		{"domain", required, "the domain that users know", object(domainFields(&e.Domain)...)},
@@ -49,7 +49,7 @@ func domainFields(d *Domain) []field {
 func serviceFields(s *Service) []field {
 	return []field{
 		{"hosts", required, "the host names that are routed to it", texts(&s.Hosts, "host names, each the domain or below it, and of one service only", 1, 5, host)}, // 5 values in a rule (ALB guide, "Quotas")
-		{"zones", "", "the zones that instances run in, fixed once deployed; none means all of the network: list them before you add a zone to the network", texts(&s.Zones, "zones of the network", 1, MaxZones, zone)},
+		{"zones", required, "the zones that instances run in, fixed once deployed, whatever zones the network gets later", texts(&s.Zones, "zones of the network", 1, MaxZones, zone)},
 		{"port", "8080", "the port on which instances serve HTTP, fixed once deployed", between(&s.Port, 1, 65535)},
 		{"healthCheckPath", "/", "the path that responds with 200 when an instance can serve", pattern(&s.HealthCheckPath, "a path of at most 1000 characters", `^/[!-~]{0,999}$`, "not a path")},
 		{"instanceType", required, "the type of the instances", pattern(&s.InstanceType, "an EC2 instance type, such as t4g.small", `^[a-z][a-z0-9-]*\.[a-z0-9-]+$`, "not an instance type")},
@@ -94,9 +94,12 @@ func checkFields(c *Check) []field {
 
 // label is a name that others are made of; see derived for how long it may be.
 func label(to *string) value {
-	return text(to, "lowercase letters, digits and single hyphens, starting with a letter and not ending with a hyphen; not tenants or central, and not ending with -hooks or -tenants, which name other stacks", func(s string) error {
+	return text(to, "lowercase letters, digits and single hyphens, starting with a letter and not ending with a hyphen; not tenants or central, and not ending with -hooks or -tenants, which name other stacks; not starting with internal-, which AWS refuses for a load balancer", func(s string) error {
 		if s == "tenants" || s == "central" || strings.HasSuffix(s, "-hooks") || strings.HasSuffix(s, "-tenants") {
 			return errors.New("makes the name of another stack")
+		}
+		if strings.HasPrefix(s, "internal-") { // Elastic Load Balancing API reference, CreateLoadBalancer
+			return errors.New("not the name of a load balancer")
 		}
 		return serviceName(s)
 	})
@@ -177,9 +180,6 @@ func services(e *Environment) value {
 			}
 			var s Service
 			object(serviceFields(&s)...).read(r, value, of)
-			if s.Zones == nil {
-				s.Zones = e.Network.Zones
-			}
 			if s.Image == "" {
 				s.Image = AmazonLinux(s.InstanceType)
 			}

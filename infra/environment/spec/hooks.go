@@ -34,7 +34,7 @@ func hooks(e *Environment) value {
 			}
 			e.Hooks[key] = held
 		})
-		if r.bad[path] {
+		if r.bad[path] || r.bad["name"] {
 			return
 		}
 		cfg, err := config.ParseOwn(e.Configuration(nil))

@@ -92,7 +92,10 @@ func missing(name, file string) error {
 
 // files are the environment files of a folder.
 func files(folder string) []string {
-	found, _ := filepath.Glob(filepath.Join(folder, "*"+extension)) // the pattern is a good one
+	found, _ := fs.Glob(os.DirFS(folder), "*"+extension) // the pattern is a good one
+	for i, name := range found {
+		found[i] = filepath.Join(folder, name)
+	}
 	return found
 }
 
@@ -103,7 +106,18 @@ type sibling struct {
 	Account  string
 	Region   string
 	Network  struct{ CIDR string }
+	Services map[string]struct{ Hosts []string }
 	Database *yaml.Node
+}
+
+// routes reports whether a host is one of its services'.
+func (o sibling) routes(host string) bool {
+	for _, s := range o.Services {
+		if slices.Contains(s.Hosts, host) {
+			return true
+		}
+	}
+	return false
 }
 
 // siblings are the other environments of a file's folder. One that cannot be read has
@@ -113,7 +127,11 @@ func siblings(file string) []sibling {
 	for _, other := range files(filepath.Dir(file)) {
 		text, err := os.ReadFile(other)
 		s := sibling{file: filepath.Base(other)}
-		if s.file == filepath.Base(file) || err != nil || yaml.Unmarshal(text, &s) != nil {
+		if s.file == filepath.Base(file) || err != nil {
+			continue
+		}
+		var wrong *yaml.TypeError // of one key; the others are there
+		if err := yaml.Unmarshal(text, &s); err != nil && !errors.As(err, &wrong) {
 			continue
 		}
 		others = append(others, s)

@@ -21,10 +21,16 @@ type reader struct {
 	faults Faults
 }
 
+// longest is how long a fault is: what a key holds may fill the screen.
+const longest = 1000
+
 // fault reports what is wrong at a path.
 func (r *reader) fault(line int, path, format string, args ...any) {
 	r.bad[path] = true
 	text := fmt.Sprintf(format, args...)
+	if len(text) > longest {
+		text = strings.ToValidUTF8(text[:longest], "") + "…"
+	}
 	if path != "" {
 		text = path + ": " + text
 	}
@@ -121,6 +127,8 @@ func (r *reader) each(n *yaml.Node, path, allowed string, visit func(key string,
 		key, value := n.Content[i], n.Content[i+1]
 		of := join(path, key.Value)
 		switch {
+		case key.Kind != yaml.ScalarNode:
+			r.fault(key.Line, path, "has the key %s: not a name", shown(key))
 		case value.Kind == yaml.AliasNode:
 			r.fault(key.Line, of, "a YAML alias (%s), which would hide where a value comes from: write the value", shown(value))
 		case seen[key.Value] > 0:
@@ -197,7 +205,7 @@ func whole[T int | int64](to *T, allowed string, check func(T) error) value {
 	return value{allowed: allowed, read: func(r *reader, n *yaml.Node, path string) {
 		number, err := strconv.ParseInt(n.Value, 10, 64)
 		switch {
-		case n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" || err != nil:
+		case n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" || err != nil || strconv.FormatInt(number, 10) != n.Value: // 010 is 8 to YAML
 			err = errors.New("not a whole number")
 		default:
 			*to = T(number)
@@ -222,7 +230,7 @@ func boolean(to *bool) value {
 	const allowed = "true or false"
 	return value{allowed: allowed, read: func(r *reader, n *yaml.Node, path string) {
 		*to = n.Value == "true"
-		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!bool" {
+		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!bool" || n.Value != "true" && n.Value != "false" { // YAML has True as well
 			r.wrong(n, path, errors.New("neither true nor false"), allowed)
 		}
 	}}

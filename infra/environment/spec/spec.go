@@ -57,7 +57,9 @@ type Service struct {
 	// Hosts are the host names that are routed to the service, below the domain's name or
 	// the name itself.
 	Hosts []string `yaml:"hosts"`
-	// Zones are those of the network's zones that instances run in.
+	// Zones are those of the network's zones that instances run in. They cannot be changed
+	// later, as nothing in the template may be changed of the Auto Scaling group that the
+	// first release replaces.
 	Zones []string `yaml:"zones"`
 	// Port is where instances listen, HealthCheckPath what they answer 200 to when they
 	// can serve.
