@@ -69,7 +69,7 @@ smoke: synth ## Check the deployed stacks, read-only: functions, alarms, queues,
 
 .PHONY: fill
 fill: need-go ## Replace an environment's data by the newest backup of the one its file names (ENVIRONMENT=training)
-	@test -n "$(ENVIRONMENT)" || { echo "give ENVIRONMENT=training, say" >&2; exit 1; }
+	@test -n "$(ENVIRONMENT)" || { echo "ENVIRONMENT is missing: give ENVIRONMENT=training, for example" >&2; exit 1; }
 	@go build -o build/fill ./infra/fill
 	@build/fill "$(ENVIRONMENT)"
 

@@ -84,7 +84,7 @@ func TestFillIsRefused(t *testing.T) {
 		"another name is typed":              {machine, "spec/testdata/everything", "production\n", `got "production", which is not staging: nothing was done`},
 		"nothing is typed":                   {machine, "spec/testdata/everything", "", "nothing was done"},
 		"credentials of another account":     {elsewhere, "spec/testdata/everything", "staging\n", "credentials are for account 999999999999"},
-		"an environment that keeps its data": {machine, "production", "production\n", "is filled from no other"},
+		"an environment that keeps its data": {machine, "production", "production\n", "has no fillFrom"},
 	} {
 		t.Run(scenario, func(t *testing.T) {
 			a := &account{machine: tt.machine}

@@ -23,8 +23,7 @@ import (
 	"deployhooks/infra/environment/spec"
 )
 
-// interval is the time between two questions how the fill stands: states of it take half a
-// minute.
+// interval is the time between two polls of the execution, whose states take half a minute.
 const interval = 15 * time.Second
 
 func main() {
@@ -46,7 +45,7 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer, every 
 		return err
 	}
 	if e.Backups.FillFrom == "" {
-		return fmt.Errorf("environment %s is filled from no other: set fillFrom under backups in its file, where its data may be lost", e.Name)
+		return fmt.Errorf("environment %s has no fillFrom: set it under backups in the environment file of an environment whose data may be replaced", e.Name)
 	}
 	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(e.Region))
 	if err != nil {
@@ -56,7 +55,7 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer, every 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "All data of environment %s will be replaced by the newest backup of %s.\nIts services lose the database for some minutes. Type the environment's name to go on: ", e.Name, e.Backups.FillFrom)
+	fmt.Fprintf(out, "All data of environment %s will be replaced by the newest backup of %s.\nIts services lose the database for some minutes. Type the environment's name to continue: ", e.Name, e.Backups.FillFrom)
 	typed, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read the name: %w", err)
