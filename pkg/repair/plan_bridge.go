@@ -25,6 +25,9 @@ const (
 func (p *Plan) bridge(o *Observation) {
 	g := p.Serving.Group
 	if o.stood(p.Serving) < standing {
+		if b := o.Record.Bridged; p.Serving.Release != nil && !o.Config.AttachDuringTerminationWait && (b == nil || b.Group == g.Name) {
+			p.protect(o, g) // a scale-in does not wait, and the protection of a wrong group is ended
+		}
 		return
 	}
 	if b := o.Record.Bridged; b != nil && b.Group != g.Name { // that one serves no more

@@ -95,13 +95,14 @@ func TestBridge(t *testing.T) {
 			t.Targets = append(t.Targets, fleet.Target{Instance: "i-3", State: fleet.TargetDraining})
 			o.Targets[webARN] = t
 		}, stood(standing)}, Waiting, nil, "d-2", "what somebody deregistered is registered again"},
-		"an instance that terminates":                      {[]func(*Observation){with, func(o *Observation) { o.Groups[green].Instances[2].State = fleet.TerminatingWait }, stood(standing)}, Waiting, nil, "d-2", "users reach an instance that is going"},
-		"attached by somebody else":                        {[]func(*Observation){with, func(o *Observation) { o.Groups[green].Sources = []fleet.TrafficSource{web} }, stood(standing)}, InOrder, nil, "d-2", "what Auto Scaling registers itself is registered twice"},
-		"attaching is configured, and nothing was touched": {[]func(*Observation){with, func(o *Observation) { o.Config.AttachDuringTerminationWait = true }, stood(standing)}, Applied, []string{"attach target group web to " + green}, "d-2", "the configuration is not heeded"},
-		"instances that a scale-in may choose":             {[]func(*Observation){with, unprotected, stood(standing)}, Bridged, protected, "d-2", "a scale-in cuts off the requests of instances that it does not deregister"},
-		"a terminate hook that drains":                     {[]func(*Observation){with, unprotected, drained, stood(standing)}, Waiting, nil, "d-2", "a group cannot shrink for hours, for nothing"},
-		"protected until a terminate hook was put":         {[]func(*Observation){with, bridged, drained, stood(standing)}, Applied, unprotecting, "d-2", "a group cannot shrink for hours, for nothing"},
-		"the group that served before is still protected":  {[]func(*Observation){with, formerly, stood(standing)}, Applied, []string{"end the protection of b-1 of " + blue + " from scale-in"}, "d-2", "a group never shrinks again"},
+		"an instance that terminates":                              {[]func(*Observation){with, func(o *Observation) { o.Groups[green].Instances[2].State = fleet.TerminatingWait }, stood(standing)}, Waiting, nil, "d-2", "users reach an instance that is going"},
+		"attached by somebody else":                                {[]func(*Observation){with, func(o *Observation) { o.Groups[green].Sources = []fleet.TrafficSource{web} }, stood(standing)}, InOrder, nil, "d-2", "what Auto Scaling registers itself is registered twice"},
+		"attaching is configured, and nothing was touched":         {[]func(*Observation){with, func(o *Observation) { o.Config.AttachDuringTerminationWait = true }, stood(standing)}, Applied, []string{"attach target group web to " + green}, "d-2", "the configuration is not heeded"},
+		"instances that a scale-in may choose":                     {[]func(*Observation){with, unprotected, stood(standing)}, Bridged, protected, "d-2", "a scale-in cuts off the requests of instances that it does not deregister"},
+		"instances that a scale-in may choose in the first minute": {[]func(*Observation){with, unprotected, stood(0)}, Bridged, protected, "", "a scale-in cuts off the requests of instances that it does not deregister"},
+		"a terminate hook that drains":                             {[]func(*Observation){with, unprotected, drained, stood(standing)}, Waiting, nil, "d-2", "a group cannot shrink for hours, for nothing"},
+		"protected until a terminate hook was put":                 {[]func(*Observation){with, bridged, drained, stood(standing)}, Applied, unprotecting, "d-2", "a group cannot shrink for hours, for nothing"},
+		"the group that served before is still protected":          {[]func(*Observation){with, formerly, stood(standing)}, Applied, []string{"end the protection of b-1 of " + blue + " from scale-in"}, "d-2", "a group never shrinks again"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := releasing(append([]func(*Observation){registers("i-1", "i-2"), more("i-3"), func(o *Observation) {

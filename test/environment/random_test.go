@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	asgtypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"pgregory.net/rapid"
 
 	"deployhooks/test/region"
@@ -50,9 +52,9 @@ var happenings = map[string]func(*environment, *rapid.T){
 	// An alarm stops the release, and CodeDeploy rolls it back.
 	"alarm": func(e *environment, _ *rapid.T) { e.Stop(e.release) },
 	"grow":  func(e *environment, rt *rapid.T) { e.resize(rapid.IntRange(1, 3).Draw(rt, "more")) },
-	// A scale-in before repair has seen to a release's new group is test/repair's matter.
+	// A scale-in before repair has seen to a release's new group cuts requests off.
 	"shrink": func(e *environment, rt *rapid.T) {
-		if fewer := rapid.IntRange(1, 3).Draw(rt, "fewer"); e.whole() && len(e.Attached(e.GroupOf(e.svc))) > 0 {
+		if fewer := rapid.IntRange(1, 3).Draw(rt, "fewer"); e.whole() && e.seenTo() {
 			e.resize(-fewer)
 		}
 	},
@@ -90,4 +92,11 @@ func (e *environment) whole() bool {
 		zones[e.ZoneOf(i)] = true
 	}
 	return len(inService) >= e.desired() && len(zones) >= 2
+}
+
+// seenTo reports whether the group that serves is attached, or all of it protected from
+// scale-in until it is.
+func (e *environment) seenTo() bool {
+	group, _ := e.Group(e.GroupOf(e.svc))
+	return len(e.Attached(e.GroupOf(e.svc))) > 0 || !slices.ContainsFunc(group.Instances, func(i asgtypes.Instance) bool { return !aws.ToBool(i.ProtectedFromScaleIn) })
 }

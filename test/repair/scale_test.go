@@ -158,3 +158,25 @@ func TestSweepInOrderIsCheap(t *testing.T) {
 		}
 	}
 }
+
+// TestScaleInOnceTheNextReleaseHasBegun holds that a group that is not attached yet when
+// the next release begins loses no instance to a scale-in that takes requests.
+func TestScaleInOnceTheNextReleaseHasBegun(t *testing.T) {
+	t.Parallel()
+	for _, after := range []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute} {
+		f := begin(t, shop())
+		first := f.deploy(region.Deployment{})
+		f.RunUntil(func() bool { return f.Deployed(first) }, time.Hour)
+		f.deploy(region.Deployment{Installs: 20 * time.Minute})
+		old := f.green(first)
+		f.Advance(after)
+		if len(f.Attached(old)) > 0 {
+			t.Fatal("the group was attached before the next release began: this shows nothing")
+		}
+		f.Scale(old, 1)
+		f.Advance(10 * time.Minute)
+		if failed := f.users.Total().Failed; failed > 0 {
+			t.Errorf("%d requests failed by a scale-in %s after the next release began", failed, after)
+		}
+	}
+}
