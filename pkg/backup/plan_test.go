@@ -74,7 +74,7 @@ func TestPlan(t *testing.T) {
 		"fill: nothing restored yet":                      {&filling, Observed{Target: old, Replaced: old}, "restore " + fill},
 		"fill: restored":                                  {&filling, Observed{Target: old, Replaced: old, Fill: an(fill, "available", "r")}, "settle " + fill},
 		"fill: restored by an earlier run":                {but(filling, passed), Observed{Target: old, Replaced: old, Fill: an(fill, "available", "earlier")}, "delete " + fill},
-		"fill: somebody else's instance":                  {&filling, Observed{Target: old, Replaced: old, Fill: an(fill, "available", "")}, "fail: there is an instance " + fill + " that this function has not made: it has no tag deployhooks:restored-for=db. Rename or delete it"},
+		"fill: somebody else's instance":                  {&filling, Observed{Target: old, Replaced: old, Fill: an(fill, "available", "")}, "fail: the instance " + fill + " was not created by this function: it has no tag deployhooks:restored-for=db. Rename or delete it"},
 		"fill: a proof's instance is left to the sweep":   {&filling, Observed{Target: old, Replaced: old, Proof: an(proof, "available", "")}, "restore " + fill},
 		"proof: a fill's instance is left to the sweep":   {&proving, Observed{Fill: an(fill, "available", "")}, "restore " + proof},
 		"fill: its password changes":                      {but(filling, passed), Observed{Target: old, Replaced: old, Fill: with(an(fill, "available", "r"), pending)}, "wait: " + fill + " is available"},

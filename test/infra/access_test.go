@@ -53,7 +53,7 @@ func targets() []target {
 	}, {
 		arns: `$ARN:autoscaling:<Region>:<AccountId>:autoScalingGroup:\*:autoScalingGroupName/.+`, actions: slices.Concat(without(setting.Writes(), []string{"iam:PassRole"}), []string{
 			"autoscaling:CompleteLifecycleAction", "autoscaling:DetachTrafficSources", "autoscaling:EnterStandby", "autoscaling:ExitStandby",
-			"autoscaling:RecordLifecycleActionHeartbeat", "autoscaling:SetInstanceHealth", "autoscaling:SetInstanceProtection",
+			"autoscaling:RecordLifecycleActionHeartbeat", "autoscaling:SetInstanceHealth", "autoscaling:SetInstanceProtection", "autoscaling:SuspendProcesses",
 			"autoscaling:CreateOrUpdateTags",
 		}),
 	}, {
