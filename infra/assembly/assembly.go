@@ -9,12 +9,15 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Stack is one stack of a cloud assembly.
 type Stack struct {
-	Name      string
-	Resources map[string]Resource // by logical ID
+	Name string
+	// Account and Region are where it is deployed; empty means those of the credentials.
+	Account, Region string
+	Resources       map[string]Resource // by logical ID
 }
 
 // Resource is one resource of a template.
@@ -30,8 +33,9 @@ type Resource struct {
 func Read(folder fs.FS) ([]Stack, error) {
 	var manifest struct {
 		Artifacts map[string]struct {
-			Type       string `json:"type"`
-			Properties struct {
+			Type        string `json:"type"`
+			Environment string `json:"environment"` // aws://<account>/<region>
+			Properties  struct {
 				TemplateFile string `json:"templateFile"`
 				StackName    string `json:"stackName"`
 			} `json:"properties"`
@@ -47,6 +51,13 @@ func Read(folder fs.FS) ([]Stack, error) {
 			continue
 		}
 		stack := Stack{Name: name}
+		account, region, _ := strings.Cut(strings.TrimPrefix(artifact.Environment, "aws://"), "/")
+		if account != "unknown-account" {
+			stack.Account = account
+		}
+		if region != "unknown-region" {
+			stack.Region = region
+		}
 		if artifact.Properties.StackName != "" {
 			stack.Name = artifact.Properties.StackName
 		}

@@ -115,10 +115,14 @@ func (c *Central) addBus(senders []*string) {
 }
 
 // allowOutcomes lets principals put outcomes, those of an organization unless it is nil.
-// The source is a condition key of EventBridge's own ("Using IAM policy conditions in
-// Amazon EventBridge", EventBridge user guide).
+// The source is a condition key of EventBridge's own, with those of all entries of a call
+// ("Example policy: Sending events to a custom bus in a different account", EventBridge
+// user guide).
 func (c *Central) allowOutcomes(sid string, from []awsiam.IPrincipal, organization *string) {
-	conditions := map[string]any{"StringLike": map[string]any{"events:source": notice.Namespace + ".*"}}
+	conditions := map[string]any{
+		"ForAllValues:StringLike": map[string]any{"events:source": notice.Namespace + ".*"},
+		"Null":                    map[string]any{"events:source": "false"}, // for none, the other is true
+	}
 	if organization != nil {
 		conditions["StringEquals"] = map[string]any{"aws:PrincipalOrgID": organization}
 	}

@@ -55,10 +55,12 @@ func (e *Environment) addAccessLogs() {
 }
 
 // newRepository makes the image registry of a service. A tag always means the same image,
-// and old images go.
+// and old images go. It outlives the stack, so CloudFormation names it: with a name of its
+// own, a stack that is deployed again would fail, and a first deployment after one that
+// failed.
 func (e *Environment) newRepository(service string) awsecr.Repository {
 	r := awsecr.NewRepository(e, jsii.String("Images-"+service), &awsecr.RepositoryProps{
-		RepositoryName: jsii.String(e.Spec.Name + "/" + service), ImageScanOnPush: jsii.Bool(true),
+		ImageScanOnPush:    jsii.Bool(true),
 		ImageTagMutability: awsecr.TagMutability_IMMUTABLE, RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
 		LifecycleRules: &[]*awsecr.LifecycleRule{
 			{Description: jsii.String("Images that no tag names"), TagStatus: awsecr.TagStatus_UNTAGGED, MaxImageAge: awscdk.Duration_Days(jsii.Number(7))},

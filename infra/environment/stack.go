@@ -28,7 +28,6 @@ func Place(e *spec.Environment) *awscdk.Environment {
 // NewStack adds the stack of an environment.
 func NewStack(scope constructs.Construct, id *string, props *deployhooks.EnvironmentProps) *deployhooks.Environment {
 	s := stack.New(scope, id, Place(props.Spec), "What the services of "+props.Spec.Name+" run on")
-	s.SetTerminationProtection(&props.Spec.Protected)
 	// The CDK leaves the id Default out of logical IDs.
 	e := deployhooks.NewEnvironment(s, jsii.String("Default"), props)
 	stack.AddOutputs(s,

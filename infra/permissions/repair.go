@@ -31,7 +31,7 @@ func Repair(cfg config.Hooks, l Location) []Statement {
 
 // repairChanges is what a repair changes in the fleet.
 func repairChanges(r config.Repair, l Location) []Statement {
-	actions := append(setting.Writes(), "autoscaling:SetInstanceProtection")
+	actions := append(setting.Writes(), "autoscaling:SetInstanceProtection", "autoscaling:SuspendProcesses")
 	switch r.InstancesWithoutRevision {
 	case config.StandbyInstances:
 		actions = append(actions, "autoscaling:EnterStandby", "autoscaling:ExitStandby")

@@ -142,4 +142,12 @@ func (d *Deployment) AddStacks(app awscdk.App, programs string) {
 	if d.cfg.Tenants.Blueprint != "" {
 		tenants.NewStack(app, jsii.String(config.TenantsStack(name)), place, t)
 	}
+	if d.environment != nil && d.environment.Protected {
+		// All of them, as a destroy begins with the tenants and would end at the environment.
+		for _, child := range *app.Node().Children() {
+			if stack, is := child.(awscdk.Stack); is {
+				stack.SetTerminationProtection(jsii.Bool(true))
+			}
+		}
+	}
 }

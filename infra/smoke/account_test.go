@@ -15,13 +15,16 @@ import (
 // account plays the AWS APIs that smoke calls, on the wire, for one deployed stack. The
 // fields are what a test makes wrong.
 type account struct {
-	status        string // of the stack
-	alarm         string // state
-	actions       bool   // whether the alarm's actions are enabled
-	deadLetters   string // how many messages
-	subscription  string // ARN
-	answer        string // of the function
+	place         string          // where the assembly says that the stack is
+	regions       map[string]bool // that were asked, by the signatures
+	status        string          // of the stack
+	alarm         string          // state
+	actions       bool            // whether the alarm's actions are enabled
+	deadLetters   string          // how many messages
+	subscription  string          // ARN
+	answer        string          // of the function
 	functionError string
+	service       bool // whether there is a role with a policy of AWS's own
 	allowed       func(action, resource string, context map[string]string) bool
 
 	invoked []string
@@ -50,9 +53,17 @@ const template = `{"Resources": {
 	"Alarm": {"Type": "AWS::CloudWatch::Alarm"}, "Topic": {"Type": "AWS::SNS::Topic"},
 	"Web": {"Type": "Custom::BlueGreenDeploymentGroup"}}}`
 
+// service are the resources of a service's role.
+const service = `{"Resources": {
+	"Service": {"Type": "AWS::IAM::Role", "Properties": {"ManagedPolicyArns": ["arn:aws:iam::aws:policy/service-role/AWSCodeDeployRole"]}},
+	"ServicePolicy": {"Type": "AWS::IAM::Policy", "Properties": {"Roles": [{"Ref": "Service"}], "PolicyDocument": {"Statement": [
+		{"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}]}}},
+`
+
 // newAccount is an account in which everything is as it should be.
 func newAccount() *account {
 	return &account{
+		place: "aws://unknown-account/unknown-region", regions: map[string]bool{},
 		status: "UPDATE_COMPLETE", alarm: "OK", actions: true, deadLetters: "0", subscription: topicARN + ":1", answer: "[]",
 		allowed: func(action, resource string, context map[string]string) bool {
 			switch action {
@@ -79,9 +90,12 @@ func (a *account) smoke(t *testing.T) (string, error) {
 	} {
 		t.Setenv(name, value)
 	}
-	folder := t.TempDir()
+	folder, template := t.TempDir(), template
+	if a.service {
+		template = strings.Replace(template, `{"Resources": {`, service, 1)
+	}
 	for name, text := range map[string]string{
-		"manifest.json":             `{"artifacts": {"deployhooks": {"type": "aws:cloudformation:stack", "properties": {"templateFile": "deployhooks.template.json"}}}}`,
+		"manifest.json":             `{"artifacts": {"deployhooks": {"type": "aws:cloudformation:stack", "environment": "` + a.place + `", "properties": {"templateFile": "deployhooks.template.json"}}}}`,
 		"deployhooks.template.json": template,
 	} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
@@ -94,6 +108,9 @@ func (a *account) smoke(t *testing.T) (string, error) {
 }
 
 func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if scope := strings.Split(r.Header.Get("Authorization"), "/"); len(scope) > 3 && scope[3] != "iam" {
+		a.regions[scope[2]] = true
+	}
 	switch {
 	case strings.HasPrefix(r.URL.Path, "/2015-03-31/functions/"):
 		var request struct{ Action string }
@@ -135,6 +152,10 @@ func (a *account) result(action string, r *http.Request) string {
 		var b strings.Builder
 		for logical, physical := range map[string]string{"Role": "repair-role", "Policy": "p", "Queue": queueURL, "DeadLetters": queueURL + "-dead", "Alarm": "alarm", "Topic": topicARN, "Web": "shop/web"} {
 			fmt.Fprintf(&b, "<member><LogicalResourceId>%s</LogicalResourceId><PhysicalResourceId>%s</PhysicalResourceId></member>", logical, physical)
+		}
+		if a.service {
+			fmt.Fprint(&b, "<member><LogicalResourceId>Service</LogicalResourceId><PhysicalResourceId>service-role</PhysicalResourceId></member>",
+				"<member><LogicalResourceId>ServicePolicy</LogicalResourceId><PhysicalResourceId>s</PhysicalResourceId></member>")
 		}
 		return "<StackResourceSummaries>" + b.String() + "</StackResourceSummaries>"
 	case "ListExports":

@@ -60,12 +60,16 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", flags.Arg(0), err)
 	}
+	if len(stacks) == 0 {
+		return fmt.Errorf("%s has no stacks, so there is nothing to check", flags.Arg(0))
+	}
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		return fmt.Errorf("find AWS credentials: %w", err)
 	}
-	s := newSmoke(cfg)
+	s := &smoke{}
 	for _, stack := range stacks {
+		s.in(cfg, stack.Region)
 		s.stack(ctx, stack)
 	}
 	if failed := s.print(out); failed > 0 {
@@ -86,11 +90,13 @@ type smoke struct {
 	results []result
 }
 
-func newSmoke(cfg aws.Config) *smoke {
-	return &smoke{
-		stacks: cloudformation.NewFromConfig(cfg), functions: lambda.NewFromConfig(cfg), alarms: cloudwatch.NewFromConfig(cfg),
-		queues: sqs.NewFromConfig(cfg), topics: sns.NewFromConfig(cfg), iam: iam.NewFromConfig(cfg),
+// in has what follows be checked in a region; empty means that of the credentials.
+func (s *smoke) in(cfg aws.Config, region string) {
+	if region != "" {
+		cfg.Region = region
 	}
+	s.stacks, s.functions, s.alarms = cloudformation.NewFromConfig(cfg), lambda.NewFromConfig(cfg), cloudwatch.NewFromConfig(cfg)
+	s.queues, s.topics, s.iam = sqs.NewFromConfig(cfg), sns.NewFromConfig(cfg), iam.NewFromConfig(cfg)
 }
 
 // state is what a check found.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -86,12 +88,47 @@ func TestSmokeFindsWhatIsWrong(t *testing.T) {
 	}
 }
 
+// The role that CodeDeploy acts as may delete Auto Scaling groups, by AWS's own policy.
+func TestSmokeDoesNotBlameRolesForPoliciesOfAWS(t *testing.T) {
+	a := newAccount()
+	a.service = true
+	table, err := a.smoke(t)
+	if err != nil {
+		t.Errorf("%v\n%s", err, table)
+	}
+	for _, want := range []string{"may service-role statement 1 not checked: IAM simulates no actions with wildcards", "may not service-role not checked: it has AWS's own policies"} {
+		if got := strings.Join(lines(table, waiting), "\n"); !strings.Contains(got, want) {
+			t.Errorf("the table lacks %q: %s", want, got)
+		}
+	}
+}
+
+// An environment's file says where it is, whatever region and account the shell has.
+func TestSmokeChecksWhereTheStackIs(t *testing.T) {
+	a := newAccount()
+	a.place = "aws://123456789012/eu-central-1"
+	if table, err := a.smoke(t); err != nil || len(a.regions) != 1 || !a.regions["eu-central-1"] {
+		t.Errorf("%v were asked (%v)\n%s", a.regions, err, table)
+	}
+	a = newAccount()
+	a.place = "aws://210987654321/eu-west-1"
+	if table, err := a.smoke(t); err == nil || !strings.Contains(table, "the credentials are of account 123456789012, and it belongs to 210987654321") {
+		t.Errorf("the stack of that name in another account passes: %v\n%s", err, table)
+	}
+}
+
 func TestSmokeSaysWhatItIs(t *testing.T) {
 	var out strings.Builder
 	if err := run(t.Context(), []string{"--help"}, &out); err == nil || !strings.Contains(out.String(), "changes nothing") {
 		t.Errorf("%v: %s", err, &out)
 	}
-	if err := run(t.Context(), nil, &out); err == nil {
-		t.Error("without an assembly nothing is checked, and that counts as success")
+	empty := t.TempDir()
+	if err := os.WriteFile(filepath.Join(empty, "manifest.json"), []byte(`{"artifacts": {}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{nil, {empty}} {
+		if err := run(t.Context(), args, &out); err == nil || !strings.Contains(err.Error(), "one cloud assembly is needed") && !strings.Contains(err.Error(), "has no stacks") {
+			t.Errorf("%v: nothing is checked, and that counts as success: %v", args, err)
+		}
 	}
 }

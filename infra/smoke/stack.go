@@ -59,6 +59,9 @@ func (s *smoke) find(ctx context.Context, synthesised assembly.Stack) (*deployed
 	if d.place, err = arn.Parse(aws.ToString(stack.StackId)); err != nil {
 		return nil, err
 	}
+	if synthesised.Account != "" && d.place.AccountID != synthesised.Account {
+		return nil, fmt.Errorf("the credentials are of account %s, and it belongs to %s", d.place.AccountID, synthesised.Account)
+	}
 	for _, o := range stack.Outputs {
 		d.outputs[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
 	}

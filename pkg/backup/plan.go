@@ -83,8 +83,6 @@ func planProof(cfg Config, run *Run, o Observed) Step {
 			return dispose(i)
 		}
 		return Step{End: true}
-	case o.Fill != nil: // left by a fill
-		return remove(cfg, o.Fill)
 	case i == nil:
 		return Step{Do: Restore, ID: proofPrefix + cfg.Instance}
 	case i.Run != run.ID:
@@ -116,8 +114,6 @@ func planFill(cfg Config, run *Run, o Observed) Step {
 		return waitFor(o.Target)
 	case swapped:
 		return Step{Do: Verify, Instance: o.Target, Accept: true}
-	case o.Proof != nil:
-		return remove(cfg, o.Proof)
 	case fresh == nil && former.ID == cfg.Instance:
 		return Step{Do: Restore, ID: fillPrefix + cfg.Instance}
 	case fresh == nil:

@@ -59,6 +59,7 @@ const (
 	replaceInstances = "replace-instances"
 	protect          = "protect-from-scale-in"
 	unprotect        = "end-protection-from-scale-in"
+	suspendBlue      = "suspend-processes" // and remembers it
 )
 
 // steps are those kinds: in words, of items, Auto Scaling group and target group, and
@@ -76,6 +77,7 @@ var steps = map[string]struct {
 	replaceInstances: {"have Auto Scaling replace %[1]s of %[2]s", replaceUnhealthy},
 	protect:          {"protect %[1]s of %[2]s from scale-in until the group is attached", protection(true)},
 	unprotect:        {"end the protection of %[1]s of %[2]s from scale-in", protection(false)},
+	suspendBlue:      {"suspend %[1]s of %[2]s while its release waits to terminate it", suspendProcesses},
 }
 
 // say is a change in words, in the imperative.
@@ -134,6 +136,11 @@ func replaceUnhealthy(ctx context.Context, clients Clients, c setting.Change) er
 		}
 	}
 	return nil
+}
+
+func suspendProcesses(ctx context.Context, clients Clients, c setting.Change) error {
+	_, err := clients.Groups.SuspendProcesses(ctx, &autoscaling.SuspendProcessesInput{AutoScalingGroupName: &c.Group, ScalingProcesses: c.Items})
+	return err
 }
 
 func protection(protected bool) func(context.Context, Clients, setting.Change) error {

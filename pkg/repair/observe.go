@@ -224,6 +224,9 @@ func (o *Observation) openGroups() []string {
 	if b := o.Record.Bridged; b != nil {
 		names = append(names, b.Group)
 	}
+	if b := o.Record.Blue; b != nil {
+		names = append(names, b.Group)
+	}
 	for _, d := range o.Deployments {
 		if d.release() {
 			names = append(names, d.Replacement...)

@@ -76,6 +76,9 @@ func decide(o *Observation) Plan {
 			Remedy: "Deploy again, or name an existing Auto Scaling group in the deployment group."})
 		return p
 	}
+	if p.Serving.Phase != Rerouted {
+		p.letIn(o)
+	}
 	switch p.Serving.Phase {
 	case Settled:
 		p.keep(o)
@@ -132,11 +135,13 @@ func (p *Plan) awaitEvidence(o *Observation, g *fleet.AutoScalingGroup) {
 	}
 }
 
-// attachFails reports whether attaching has failed for a while: for hours, if an
-// instance refresh is in progress, which replaces every instance meanwhile.
+// attachFails reports whether attaching has failed for a while, or waits for unhealthy
+// instances: for hours, if an instance refresh is in progress, which replaces every
+// instance meanwhile.
 func (o *Observation) attachFails() bool {
 	for matter, since := range o.Record.Blocked {
-		if strings.HasPrefix(matter, "failed autoscaling:AttachTrafficSources") && o.Now.Sub(since) >= standing {
+		waits := strings.HasPrefix(matter, "failed autoscaling:AttachTrafficSources") || strings.HasPrefix(matter, unhealthyIn)
+		if waits && o.Now.Sub(since) >= standing {
 			return true
 		}
 	}
@@ -171,6 +176,7 @@ func (p *Plan) duringTheRelease(o *Observation) {
 // duringTheWait is for a release that has moved the traffic and has not ended.
 func (p *Plan) duringTheWait(o *Observation) {
 	g, s := p.Serving.Group, p.Serving
+	p.keepOut(o)
 	p.blueGroups(o)
 	switch {
 	case o.Config.AttachDuringTerminationWait && o.stood(s) >= standing:

@@ -40,7 +40,7 @@ func (p *Plan) blueGroups(o *Observation) {
 			continue
 		}
 		attached := slices.DeleteFunc(slices.Clone(g.Sources), func(s fleet.TrafficSource) bool { return !slices.Contains(o.wanted(p.Serving.Group), s) })
-		if len(attached) == 0 {
+		if len(attached) == 0 || p.keepsOut(o, g) {
 			continue
 		}
 		if o.Config.BlueGroupThatStays == Detach && o.Config.admits(g) && p.Serving.Phase == Settled && len(o.lacking(p.Serving.Group)) == 0 && o.noRollback() {

@@ -29,15 +29,18 @@ func (p Plan) finish(o *Observation) Plan {
 	return p
 }
 
-// bridging are the kinds of changes for a group that may not be attached yet.
-var bridging = []string{bridge, protect}
+// bridges reports whether a change is one of those until the group that serves may be
+// attached.
+func (p Plan) bridges(c setting.Change) bool {
+	return slices.Contains([]string{bridge, protect, suspendBlue}, c.Kind) || c.Kind == deregister && p.Serving.Phase == Rerouted
+}
 
 func (p Plan) outcome(o *Observation) Outcome {
 	required := slices.ContainsFunc(p.Blockers, func(b Blocker) bool { return b.ActionRequired })
 	switch {
 	case len(p.Changes) > 0 && o.Config.Mode == ModePlan:
 		return Planned
-	case len(p.Changes) > 0 && !p.failed && !slices.ContainsFunc(p.Changes, func(c setting.Change) bool { return !slices.Contains(bridging, c.Kind) }):
+	case len(p.Changes) > 0 && !p.failed && !slices.ContainsFunc(p.Changes, func(c setting.Change) bool { return !p.bridges(c) }):
 		return Bridged
 	case len(p.Changes) > 0 && !p.failed:
 		return Applied

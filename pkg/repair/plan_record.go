@@ -74,9 +74,15 @@ func (p Plan) pending(o *Observation, n *Record) {
 		return
 	}
 	for _, c := range p.Changes {
+		if c.Kind == setting.Resume && o.keptOut(c.Group) {
+			continue // nothing was broken
+		}
 		switch c.Kind {
 		case bridge, protect:
 			n.Bridged = n.Bridged.with(c)
+			continue
+		case suspendBlue:
+			n.Blue = &Blue{Group: c.Group, Originals: n.Blue.Originals, Suspended: true}
 			continue
 		case deregister, unprotect, exitStandby:
 			continue
@@ -92,9 +98,9 @@ func (p Plan) pending(o *Observation, n *Record) {
 
 // recordFirst reports whether the record is saved before the plan is applied: once
 // processes are resumed, nothing in AWS shows that instances launched meanwhile are
-// still to be registered.
+// still to be registered, and once they are suspended, nothing shows by whom.
 func (p Plan) recordFirst() bool {
-	return slices.ContainsFunc(p.Changes, func(c setting.Change) bool { return c.Kind == setting.Resume })
+	return slices.ContainsFunc(p.Changes, func(c setting.Change) bool { return c.Kind == setting.Resume || c.Kind == suspendBlue })
 }
 
 // formerLimit bounds how many former groups are remembered.

@@ -54,6 +54,9 @@ func except(all, some []fleet.TrafficSource) []fleet.TrafficSource {
 // what is attached while AddToLoadBalancer is suspended stays without its instances.
 func (p *Plan) restore(o *Observation, g *fleet.AutoScalingGroup) {
 	if g.IsSuspended(setting.AddToLoadBalancer) {
+		if o.keptOut(g.Name) {
+			return // letIn resumes it
+		}
 		if !o.verified(g) && setting.SuspendedByCodeDeploy(g) {
 			p.Changes = append(p.Changes, o.resume(g)...)
 			return
@@ -179,6 +182,10 @@ func (o *Observation) notDeployed(g *fleet.AutoScalingGroup) *Blocker {
 		Remedy: "Deploy to it, or attach it by hand."}
 }
 
+// unhealthyIn begins the matter of a traffic source that unhealthy instances keep from
+// being attached.
+const unhealthyIn = "unhealthy in "
+
 // unhealthy delays an attachment that would have an ELB-checked group replace its
 // instances: once the source is InService, it replaces each that the target group
 // reports unhealthy. Instances that are not registered do not count: attaching
@@ -193,7 +200,7 @@ func (o *Observation) unhealthy(g *fleet.AutoScalingGroup, s fleet.TrafficSource
 	well, absent := len(in(fleet.TargetHealthy, fleet.TargetUnused)), len(in("")) // unused: no load balancer sends it anything or checks it
 	running := len(instances(g, fleet.Instance.InService))
 	sick := running - well - absent
-	matter := "unhealthy in " + s.ID
+	matter := unhealthyIn + s.ID
 	late := max(o.blockedFor(matter), o.released()) >= gracePeriod
 	if sick == 0 || late {
 		return nil

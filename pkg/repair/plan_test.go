@@ -332,6 +332,13 @@ func TestPlan(t *testing.T) {
 		"just those three suspended by hand after a failed release": {
 			vary: []func(*Observation){failedRelease(nil), suspend(green, trio...)}, outcome: Waiting, reason: "AddToLoadBalancer", again: true, harm: "a person's freeze is lifted",
 		},
+		"one unhealthy instance has kept the group unattached for a minute, and another has launched": {
+			vary: []func(*Observation){more("i-3"), unhealthy("i-2"), since("unhealthy in "+webARN, standing), func(o *Observation) {
+				o.Record.Evidence, o.Record.EvidenceSince = serving(o).evidence(), noon.Add(-standing)
+			}},
+			outcome: Bridged, changes: []string{"register i-3 of " + green + " in target group web"}, reason: "1 are healthy", again: true,
+			notifies: "Instances registered until the release ends", harm: "what a group launches serves nobody while one instance is unhealthy",
+		},
 		"half of the instances are unhealthy": {
 			vary: []func(*Observation){unhealthy("i-2")}, outcome: Waiting, reason: "1 are healthy in target group web and 1 are not", again: true, harm: "Auto Scaling replaces half of the group at once",
 		},

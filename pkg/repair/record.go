@@ -37,6 +37,9 @@ type Record struct {
 	Former []string `json:"former,omitempty"`
 	// Bridged are the instances that were registered one by one.
 	Bridged *Bridge `json:"bridged,omitempty"`
+	// Blue is the group that a release has taken the traffic from, while the release
+	// waits to terminate it.
+	Blue *Blue `json:"blue,omitempty"`
 	// OnStandby are instances that were put on standby until CodeDeploy has deployed
 	// to them.
 	OnStandby []string `json:"onStandby,omitempty"`
@@ -141,6 +144,16 @@ func (b *Bridge) with(c setting.Change) *Bridge {
 		grown.Targets[c.TargetGroup] = union(grown.Targets[c.TargetGroup])
 	}
 	return grown
+}
+
+// Blue is a group whose instances a release has deregistered.
+type Blue struct {
+	Group string `json:"autoScalingGroup"`
+	// Originals are the instances in service that were not registered after the
+	// reroute. A rollback registers them again.
+	Originals []string `json:"originals"`
+	// Suspended means that the function has suspended AddToLoadBalancer.
+	Suspended bool `json:"suspended,omitempty"`
 }
 
 // since is when what blocks began to; now, if it is new.

@@ -170,7 +170,7 @@ func (g summary) inOrder() bool {
 	r := g.record
 	o := Observation{Record: r, DeploymentGroup: g.DeploymentGroup}
 	if g.unreadable != nil || g.group == nil || !o.verified(g.group) || r.Published != g.group.Name || r.Deployment != g.Last ||
-		len(r.Notices.Outbox) > 0 || len(r.Pending) > 0 || r.Settle || len(r.Blocked) > 0 || r.Bridged != nil || len(r.OnStandby) > 0 ||
+		len(r.Notices.Outbox) > 0 || len(r.Pending) > 0 || r.Settle || len(r.Blocked) > 0 || r.Bridged != nil || r.Blue != nil || len(r.OnStandby) > 0 ||
 		len(r.Former) > 0 {
 		return false
 	}

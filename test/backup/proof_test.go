@@ -83,6 +83,12 @@ func TestFailedProofs(t *testing.T) {
 			e.config.Checks = nil
 			holding("nothing")(e)
 		}, "the database has no table"},
+		"only the first of two tables": {func(e *environment) {
+			e.config.Checks = backup.Checks{{Table: "public.lost"}, {Table: "public.orders", MinRows: 12}}
+		}, "table public.lost is missing"},
+		"only the last of two tables": {func(e *environment) {
+			e.config.Checks = backup.Checks{{Table: "public.orders", MinRows: 12}, {Table: "public.orders", MinRows: 13}}
+		}, "has 12 rows, fewer than 13"},
 		"snapshot missing":       {func(e *environment) { e.RemoveDBSnapshots(training) }, "there is no snapshot of training-db that is available"},
 		"restore fails":          {becoming("incompatible-restore"), "is in status incompatible-restore"},
 		"storage full":           {becoming("storage-full"), "is in status storage-full"},

@@ -53,17 +53,15 @@ type environment struct {
 	svc    region.Service
 	users  *region.Stream
 	losses []loss
-	// release is the last deployment that a scenario has started, "" without one, and
-	// blue are the instances that there were when each began.
+	// release is the last deployment that a scenario has started, "" without one.
 	release string
-	blue    map[string][]string
 }
 
 // start is an environment up and running, the hooks' schedules included.
 func start(t testing.TB, c configuration) *environment {
 	t.Helper()
 	// Auto Scaling takes its time to notice a dead instance: a status check a minute.
-	e := &environment{Region: region.New(region.Options{RebalancesZones: true, Timings: region.Timings{Replace: time.Minute}}), t: t, config: c, blue: map[string][]string{}}
+	e := &environment{Region: region.New(region.Options{RebalancesZones: true, Timings: region.Timings{Replace: time.Minute}}), t: t, config: c}
 	svc := region.Service{
 		Application: "shop", DeploymentGroup: "web", TargetGroups: []string{"web"}, Zones: c.zones,
 		Instances: c.instances, Min: c.instances, TerminationWait: c.wait, RollBack: true,
@@ -91,11 +89,7 @@ func start(t testing.TB, c configuration) *environment {
 }
 
 // deploy starts the release of a scenario.
-func (e *environment) deploy() {
-	blue := e.InService(e.GroupOf(e.svc))
-	e.release = e.Deploy(e.svc, region.Deployment{})
-	e.blue[e.release] = blue
-}
+func (e *environment) deploy() { e.release = e.Deploy(e.svc, region.Deployment{}) }
 
 // state is what there is to see of the environment: what changes it is a step.
 func (e *environment) state() string {
@@ -174,10 +168,19 @@ const (
 	sweeps   = 12 * time.Minute
 )
 
+// keptOut is how long the blue group may have what it launched registered after the
+// reroute: what repair needs to see that the traffic was moved, a minute in which that
+// stands, and draining.
+const keptOut = 6 * time.Minute
+
 // settle lets the environment recover, the release end, and the functions sweep. What is
-// left of the termination wait is skipped, as an operator may, because nothing happens in it.
+// left of the termination wait then is skipped, as an operator may, because nothing
+// happens in it.
 func (e *environment) settle() {
 	e.RunUntil(func() bool { return e.release == "" || e.Ended(e.release) || e.StageOf(e.release) == region.StageWait }, 3*time.Hour)
+	if e.StageOf(e.release) == region.StageWait {
+		e.Advance(keptOut)
+	}
 	if n := len(e.losses); n > 0 {
 		recovered := e.losses[n-1].at.Add(recovery)
 		if e.losses[n-1].zone != "" {

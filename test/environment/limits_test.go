@@ -5,45 +5,6 @@ import (
 	"time"
 )
 
-// TestTheBlueGroupLosesAnInstance shows what is not covered: while a release waits to
-// terminate the blue group, that group replaces a lost instance, and as it is still
-// attached to the target group, the old version is back in front of users. When CodeDeploy
-// deletes the group, what is in flight there is cut off. Should this fail because nothing
-// is cut off any more, take the exception out of the oracle and the README.
-func TestTheBlueGroupLosesAnInstance(t *testing.T) {
-	t.Parallel()
-	e := production().reach(t, (*environment).deploy, 5*time.Minute)
-	blue, green := e.Groups(e.release)
-	e.lose(e.blue[e.release][0])
-	e.Advance(5 * time.Minute)
-	seconds := e.users.Seconds()
-	last := seconds[len(seconds)-5]
-	if last.ByGroup[blue]+last.ByGroup[green] == 0 {
-		t.Fatalf("nobody serves: %+v", last)
-	}
-	old := 0
-	for _, s := range seconds[len(seconds)-60:] {
-		old += s.ByGroup[blue]
-	}
-	if old == 0 {
-		t.Error("the old version is not back in front of users: the README says that it may be")
-	}
-	e.settle()
-	cut := 0
-	for _, f := range e.users.Failures() {
-		if e.blueReplaced(f) {
-			cut += f.Requests
-		}
-	}
-	// Three requests a second in turn to four instances, 20 s at the longest.
-	if cut == 0 || cut > 15 {
-		t.Errorf("%d requests were cut off when the blue group was deleted, want some, and no more than were in flight to one instance", cut)
-	}
-	for _, text := range append(e.unanswered(), e.faults()...) {
-		t.Error(text)
-	}
-}
-
 // TestTrainingLosesRequests shows the limit of an environment of one instance: when it
 // dies, nobody answers until another has been launched and passes its health check.
 func TestTrainingLosesRequests(t *testing.T) {

@@ -2,7 +2,6 @@ package environment
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -27,15 +26,14 @@ const nodeNamed = 90 * time.Second
 //   - it was sent to the load balancer's node in a failed zone before clients could know
 //     from the DNS ([nodeNamed]).
 //
-// Every other one could, but for one gap that is known and shown on its own
-// ([TestTheBlueGroupLosesAnInstance], [environment.blueReplaced]): a failure at any instance that lives, at a dead one later than
+// Every other one could: a failure at any instance that lives, at a dead one later than
 // that, with no target at all, or of a request cut off by a deregistration or a
 // termination. A request that was answered by an instance whose version was not released
 // counts as well.
 func (e *environment) unanswered() (list []string) {
 	noticed := e.noticed()
 	for _, f := range e.users.Failures() {
-		if !e.excused(f, noticed) && !e.blueReplaced(f) {
+		if !e.excused(f, noticed) {
 			list = append(list, fmt.Sprintf("%d from %s to %s: %s at %s: %s", f.Requests, e.since(f.First), e.since(f.Last), f.Cause, f.Instance, f.Why))
 		}
 	}
@@ -56,20 +54,6 @@ func (e *environment) excused(f region.Failure, noticed time.Duration) bool {
 		case f.Cause == "died-in-flight" && lost && within(0),
 			f.Cause == "not-answering" && lost && within(noticed),
 			f.Cause == "dead-node" && l.zone != "" && within(nodeNamed):
-			return true
-		}
-	}
-	return false
-}
-
-// blueReplaced reports whether requests were cut off when CodeDeploy deleted the blue
-// group of the release: at an instance that the group had launched during the release, in
-// the place of a lost one. The group is still attached, so that it registers what it
-// launches, and the force delete drains nothing.
-func (e *environment) blueReplaced(f region.Failure) bool {
-	for release, before := range e.blue {
-		blue, _ := e.Groups(release)
-		if f.Cause == "cut-early" && f.Group == blue && blue != "" && !slices.Contains(before, f.Instance) {
 			return true
 		}
 	}

@@ -20,7 +20,7 @@ func TestRandomLosses(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		c := production()
 		c.instances = rapid.IntRange(2, 6).Draw(rt, "instances")
-		c.wait = time.Duration(rapid.SampledFrom([]int{0, 5, 15}).Draw(rt, "termination wait, in minutes")) * time.Minute
+		c.wait = time.Duration(rapid.SampledFrom([]int{10, 15, 60}).Draw(rt, "termination wait, in minutes")) * time.Minute
 		c.delay = time.Duration(rapid.SampledFrom([]int{30, 60, 300}).Draw(rt, "deregistration delay, in seconds")) * time.Second
 		e := start(t, c)
 		late := rapid.SliceOfN(rapid.IntRange(0, 60), 7, 7).Draw(rt, "deliveries, in seconds")

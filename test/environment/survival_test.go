@@ -80,6 +80,40 @@ func TestProductionSurvivesTheLossOfAnyZone(t *testing.T) {
 	}
 }
 
+// TestTheBlueGroupLosesAnInstance holds that the old version stays away from users while a
+// release waits to terminate the blue group: the group is still attached to the target
+// group and replaces a lost instance. That it registers one in the reroute is seen
+// minutes later; when CodeDeploy deletes the group, nothing is in flight there.
+func TestTheBlueGroupLosesAnInstance(t *testing.T) {
+	t.Parallel()
+	for _, into := range []time.Duration{3 * time.Minute, 4 * time.Minute, 5 * time.Minute, 10 * time.Minute, 50 * time.Minute} {
+		t.Run(into.String(), func(t *testing.T) {
+			t.Parallel()
+			e := production().reach(t, (*environment).deploy, into)
+			blue, _ := e.Groups(e.release)
+			if e.StageOf(e.release) != region.StageWait && e.StageOf(e.release) != region.StageReroute {
+				t.Fatalf("the release is in stage %q: this shows nothing", e.StageOf(e.release))
+			}
+			e.lose(e.InService(blue)[0])
+			e.Advance(2 * time.Minute)
+			if len(e.InService(blue)) < e.config.instances {
+				t.Fatal("the blue group does not replace what it has lost: this shows nothing")
+			}
+			e.Advance(4 * time.Minute)
+			since := e.Now()
+			e.Advance(70 * time.Minute)
+			for _, s := range e.users.Seconds() {
+				if s.At.After(since) && s.ByGroup[blue] > 0 {
+					t.Fatalf("%d of %d requests are answered by the old version at %s, six minutes after the loss and later", s.ByGroup[blue], s.Requests, s.At)
+				}
+			}
+			for _, text := range append(e.unanswered(), e.faults()...) {
+				t.Error(text)
+			}
+		})
+	}
+}
+
 func named(doing string, eventsLost bool) string {
 	if eventsLost {
 		return doing + ", events lost"

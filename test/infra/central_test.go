@@ -35,8 +35,8 @@ func TestCentralBusTakesOutcomesOfTheSendersOnly(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := []string{
-		"Allow * events:PutEvents on <Bus.Arn> if StringEquals=aws:PrincipalOrgID=o-a1b2c3d4e5 StringLike=events:source=deployhooks.*",
-		"Allow AWS=arn:<Partition>:iam::111122223333:root, arn:<Partition>:iam::444455556666:root events:PutEvents on <Bus.Arn> if StringLike=events:source=deployhooks.*",
+		"Allow * events:PutEvents on <Bus.Arn> if ForAllValues:StringLike=events:source=deployhooks.* Null=events:source=false StringEquals=aws:PrincipalOrgID=o-a1b2c3d4e5",
+		"Allow AWS=arn:<Partition>:iam::111122223333:root, arn:<Partition>:iam::444455556666:root events:PutEvents on <Bus.Arn> if ForAllValues:StringLike=events:source=deployhooks.* Null=events:source=false",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("others may send, or the senders may not (-want +got):\n%s", diff)

@@ -138,6 +138,25 @@ func TestAnotherZoneMovesNoSubnet(t *testing.T) {
 	}
 }
 
+// What outlives the stack has no name of its own, which a stack that is deployed again, or
+// for the first time after a failure, would find taken.
+func TestEnvironmentCanBeDeployedAgain(t *testing.T) {
+	t.Parallel()
+	names := map[string]string{"AWS::ECR::Repository": "RepositoryName", "AWS::S3::Bucket": "BucketName"}
+	for _, name := range []string{"training", "staging"} {
+		for id, r := range environment(name, "").Resources {
+			property := names[r.Type]
+			switch {
+			case r.DeletionPolicy != "Retain" || r.Type == "AWS::AutoScaling::LifecycleHook": // which belongs to a group
+			case property == "":
+				t.Errorf("%s: say what names %s, of type %s", name, id, r.Type)
+			case r.Properties[property] != nil:
+				t.Errorf("%s: %s is named %v, and outlives the stack", name, id, r.Properties[property])
+			}
+		}
+	}
+}
+
 // What users send is never read or changed on the way, and what they must not send never
 // arrives.
 func TestLoadBalancerSpeaksHTTPSOnly(t *testing.T) {

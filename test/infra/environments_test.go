@@ -2,6 +2,7 @@ package infra
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -64,6 +65,9 @@ func newEnvironments(dir, build string) (map[string]template, []finding, error) 
 			awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(nil), nil)
 		}
 		app.Synth(nil)
+		if err := checkProtection(out, name == "production" || name == "changed"); err != nil {
+			return nil, nil, err
+		}
 		if err := readEnvironment(made, name, out); err != nil {
 			return nil, nil, err
 		}
@@ -79,6 +83,30 @@ func newEnvironments(dir, build string) (map[string]template, []finding, error) 
 		}
 	}
 	return made, found, nil
+}
+
+// checkProtection holds that all stacks of an environment are protected from a destroy, or
+// none: with some, a destroy that is refused has deleted the others.
+func checkProtection(out string, want bool) error {
+	b, err := os.ReadFile(filepath.Join(out, "manifest.json"))
+	if err != nil {
+		return err
+	}
+	var manifest struct {
+		Artifacts map[string]struct {
+			Type       string
+			Properties struct{ TerminationProtection bool }
+		}
+	}
+	if err := json.Unmarshal(b, &manifest); err != nil {
+		return err
+	}
+	for name, a := range manifest.Artifacts {
+		if a.Type == "aws:cloudformation:stack" && a.Properties.TerminationProtection != want {
+			return fmt.Errorf("the protection of stack %s is %v, want %v", name, a.Properties.TerminationProtection, want)
+		}
+	}
+	return nil
 }
 
 // readEnvironment reads the templates of a cloud assembly.

@@ -104,7 +104,7 @@ func environmentJustified() map[finding]string {
 		everything(requests):              "reads that AWS has no narrower resource for, and ec2:RunInstances with a launch template of this account only",
 		anyOf(requests, "autoscaling", "autoScalingGroup:*:autoScalingGroupName/*"):          "every deployment makes a group of a new name; tags narrow it",
 		anyOf(requests, "codedeploy", "deploymentgroup:*"):                                   "the tag of a copy names a deployment; which application it is of is not known before",
-		anyOf(requests, "codedeploy", "deploymentgroup:production-*/*"):                      "the deployment groups of the environment's services, those that it has no longer among them, which are deleted after the role changes",
+		anyOf(requests, "codedeploy", "deploymentgroup:production-*/*"):                      "the deployment groups of the environment, and of services that have left it",
 		anyOf(requests, "ec2", "*/*"):                                                        "tags of what a launch makes, while it is made only",
 		anyOf(requests, "ssm", "parameter/*"):                                                "which parameter has the image, the launch template says",
 		{"AwsSolutions-IAM5[Resource::<Revisions44E8601F.Arn>/production-web/*]", instances}: "revisions of its own service",

@@ -99,7 +99,7 @@ func TestRolesAllowWhatTheFunctionsCallAndNothingElse(t *testing.T) {
 	standby, replace := []string{"autoscaling:EnterStandby", "autoscaling:ExitStandby"}, []string{"autoscaling:SetInstanceHealth"}
 	detach, pass := []string{"autoscaling:DetachTrafficSources", "vpc-lattice:DeregisterTargets"}, []string{"iam:PassRole"}
 	changes := slices.Concat(standby, replace, detach, pass, setting.Writes(), []string{
-		"autoscaling:SetInstanceProtection", "elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:RegisterTargets", "vpc-lattice:RegisterTargets",
+		"autoscaling:SetInstanceProtection", "autoscaling:SuspendProcesses", "elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:RegisterTargets", "vpc-lattice:RegisterTargets",
 	})
 	command := []string{"ssm:SendCommand"}
 	draining := slices.Concat(command, []string{
@@ -152,7 +152,7 @@ func TestScopeLimitsRepair(t *testing.T) {
 	testStatements(t, configured, "RepairRole", map[string]statement{
 		"RepairAutoScalingGroups": {
 			Actions: set(append(setting.Writes(),
-				"autoscaling:DetachTrafficSources", "autoscaling:EnterStandby", "autoscaling:ExitStandby", "autoscaling:SetInstanceProtection",
+				"autoscaling:DetachTrafficSources", "autoscaling:EnterStandby", "autoscaling:ExitStandby", "autoscaling:SetInstanceProtection", "autoscaling:SuspendProcesses",
 			)),
 			Resources: []string{"arn:<Partition>:autoscaling:<Region>:<AccountId>:autoScalingGroup:*:autoScalingGroupName/*"},
 			Condition: "StringEquals=aws:ResourceTag/hooks=on",

@@ -1,6 +1,7 @@
 package region
 
 import (
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -199,16 +200,23 @@ func (r *Region) rollBack(failed *deployment) {
 // anew ("Redeploy and roll back a deployment with CodeDeploy": the original
 // instances are registered again, the replacement ones deregistered). The
 // deployment may have failed in the reroute or have been stopped in the
-// termination wait. That the rollback's own view names the original group as
+// termination wait; instances that the original group has launched since the traffic
+// was taken from it are not among the original ones. That the rollback's own view names the original group as
 // its target, and the deployment group then does too, is assumed.
 func (r *Region) rerouteBack(d *deployment) {
 	if d.over() {
 		return
 	}
 	d.stage = StageReroute
+	var took []string
+	if undone := r.deployments[aws.ToString(d.rollback.RollbackTriggeringDeploymentId)]; undone != nil {
+		took = undone.originals
+	}
 	if original := r.groups[d.green]; original != nil {
 		for _, i := range original.inService() {
-			d.targets = append(d.targets, i.id)
+			if took == nil || slices.Contains(took, i.id) {
+				d.targets = append(d.targets, i.id)
+			}
 		}
 	}
 	d.installed = true
