@@ -18,7 +18,7 @@ func fields(e *Environment) []field {
 		{"name", required, "the prefix of the names of the environment's stacks and resources; another name is another environment", label(&e.Name)},
 		{"account", "", "the AWS account; none means that of the credentials", account(&e.Account)},
 		{"region", required, "the AWS region", pattern(&e.Region, "a region, such as eu-west-1", `^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`, "not a region")},
-		{"protected", "true", "whether the load balancer, the database and the stack are protected from deletion, also by make destroy", boolean(&e.Protected)},
+		{"protected", "true", "whether the load balancer, the database and the stacks are protected from deletion, also by make destroy", boolean(&e.Protected)},
 		{"network", required, "the VPC", object(networkFields(&e.Network)...)},
 		{"domain", required, "the domain that users know", object(domainFields(&e.Domain)...)},
 		{"services", required, "the web applications, by name", services(e)},
