@@ -49,6 +49,9 @@ func retainedBy(stack assembly.Stack) (retained []string) {
 		if path, ok := r.Metadata["aws:cdk:path"].(string); ok {
 			name = strings.TrimSuffix(path, "/Resource")
 		}
+		if r.Type == "AWS::AutoScaling::LifecycleHook" { // it is deleted with its Auto Scaling group
+			continue
+		}
 		switch r.DeletionPolicy {
 		case "Retain":
 			retained = append(retained, fmt.Sprintf("%s (%s)", name, r.Type))

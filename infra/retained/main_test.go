@@ -18,6 +18,7 @@ func TestListNamesWhatOutlivesTheStacks(t *testing.T) {
 		"shop.template.json": file(`{"Resources": {
 			"Database1": {"Type": "AWS::RDS::DBInstance", "DeletionPolicy": "Snapshot"},
 			"Bucket1": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain", "Metadata": {"aws:cdk:path": "shop/Bucket/Resource"}},
+			"Hook":    {"Type": "AWS::AutoScaling::LifecycleHook", "DeletionPolicy": "Retain"},
 			"Queue1": {"Type": "AWS::SQS::Queue", "DeletionPolicy": "Delete"}, "Role1": {"Type": "AWS::IAM::Role"}}}`),
 		"hooks.template.json": file(`{"Resources": {}}`),
 		"old.template.json":   file(`{"Resources": {"Table": {"Type": "AWS::DynamoDB::Table", "DeletionPolicy": "Retain"}}}`), // of an earlier synthesis
