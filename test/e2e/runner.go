@@ -171,7 +171,7 @@ func (w *runner) run(ctx context.Context, log string, env []string, name string,
 		if ctx.Err() != nil {
 			return "", ctx.Err()
 		}
-		return "", fmt.Errorf("%s %s: %w; the end of %s:\n%s", filepath.Base(name), strings.Join(args, " "), err, w.log(log), tail(w.log(log), 25))
+		return output.String(), fmt.Errorf("%s %s: %w; the end of %s:\n%s", filepath.Base(name), strings.Join(args, " "), err, w.log(log), tail(w.log(log), 25))
 	}
 	return strings.TrimSpace(output.String()), nil
 }
