@@ -11,7 +11,7 @@ func TestFaults(t *testing.T) {
 	below := map[string]int{ // how many lines below the replaced text a fault is, if not in its line
 		"an alias": 1, "an age without a column": -2, "more instances at least than at most": -1,
 		"a host that is routed twice": -12, "services that differ by a hyphen": 2, "an alias for a key": 1, "a service without zones": -1, "a database too small for what is open": 4,
-		"no YAML": -7, // the parser says where
+		"no YAML": -7, "a tab": -8, // the parser says where
 	}
 	for scenario, tt := range map[string]struct {
 		old, replacement string
@@ -23,17 +23,20 @@ func TestFaults(t *testing.T) {
 		"a key that is missing":                  {"  cidr: 10.30.0.0/20\n", "", "network.cidr: required, and missing: the VPC's address range"},
 		"a key twice":                            {"protected: false", "name: staging", "name: duplicate key, first in line 2"},
 		"a list for a mapping":                   {"network:\n  cidr: 10.30.0.0/20\n  zones: [a, b, c]\n  natGateways: 2", "network: [a]", `network: got [a]: not a mapping; allowed: a mapping with the keys cidr, zones, natGateways`},
-		"a string for a number":                  {"port: 3000", `port: "3000"`, `services.web.port: got "3000": not a whole number; allowed: a whole number from 1 to 65535`},
+		"a string for a number":                  {"port: 3000", `port: "3000"`, `services.web.port: got "3000": not a whole number: write it without quotes; allowed: a whole number from 1 to 65535`},
 		"a number with a zero before it":         {"port: 3000", "port: 0300", "services.web.port: got 0300: not a whole number"}, // 192 to YAML
 		"a truth value with a capital":           {"multiAZ: true", "multiAZ: True", "database.multiAZ: got True: neither true nor false"},
 		"an alias for a key":                     {"protected: false", "protected: &region false\n*region : x", "has the key *region: not a name"},
 		"a fraction for a number":                {"minInstances: 2", "minInstances: 2.5", "services.web.minInstances: got 2.5: not a whole number"},
-		"a number for a string":                  {`version: "16.10"`, "version: 16.10", `database.version: got 16.10: not a string; allowed: "major.minor"`},
+		"a number for a string":                  {`version: "16.10"`, "version: 16.10", `database.version: got 16.10: not a string: write "16.10", in quotes; allowed: "major.minor"`},
 		"a word for a truth value":               {"multiAZ: true", "multiAZ: sometimes", `database.multiAZ: got "sometimes": neither true nor false`},
 		"a string for a list":                    {"zones: [b, c]", "zones: b", `services.search-api.zones: got "b": not a list; allowed: a list of 1 to 5 zones of the network`},
 		"an alias":                               {"name: shop\n  version: \"16.10\"", "name: &name shop\n  version: *name", "database.version: a YAML alias (*name), which would hide where a value comes from"},
 		"a second document":                      {"logs:", "---\nlogs:", "has a second YAML document: write a file for each environment"},
 		"no YAML":                                {"network:", "network: [", "is not YAML: line"},
+		"a tab":                                  {"  cidr:", "\tcidr:", "is not YAML: line 8: found character that cannot start any token; a line begins with a tab, which YAML does not take: indent with spaces"},
+		"a public range with bits beyond":        {"10.30.0.0/20", "8.8.8.0/16", `network.cidr: got "8.8.8.0/16": not private`},
+		"a path without a slash":                 {"port: 3000", "healthCheckPath: health", `services.web.healthCheckPath: got "health": not a path; allowed: a path that begins with /`},
 		"a name with capitals":                   {"name: staging", "name: Staging", `name: got "Staging": not a name of that form`},
 		"a name of another stack":                {"name: staging", "name: staging-hooks", `name: got "staging-hooks": makes the name of another stack`},
 		"two environments of a name":             {"name: staging", "name: plain", "name: plain is the name of plain.yaml as well"},

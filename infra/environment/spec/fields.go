@@ -51,7 +51,7 @@ func serviceFields(s *Service) []field {
 		{"hosts", required, "the host names that are routed to it", texts(&s.Hosts, "host names, each the domain or below it, and of one service only", 1, 5, host)}, // 5 values in a rule (ALB guide, "Quotas")
 		{"zones", required, "the zones that instances run in, fixed once deployed, whatever zones the network gets later", texts(&s.Zones, "zones of the network", 1, MaxZones, zone)},
 		{"port", "8080", "the port on which instances serve HTTP, fixed once deployed", between(&s.Port, 1, 65535)},
-		{"healthCheckPath", "/", "the path that responds with 200 when an instance can serve", pattern(&s.HealthCheckPath, "a path of at most 1000 characters", `^/[!-~]{0,999}$`, "not a path")},
+		{"healthCheckPath", "/", "the path that responds with 200 when an instance can serve", pattern(&s.HealthCheckPath, "a path that begins with /, of at most 1000 characters", `^/[!-~]{0,999}$`, "not a path")},
 		{"instanceType", required, "the type of the instances", pattern(&s.InstanceType, "an EC2 instance type, such as t4g.small", `^[a-z][a-z0-9-]*\.[a-z0-9-]+$`, "not an instance type")},
 		{"image", "", "the SSM parameter of the machine image; none means Amazon Linux 2023 for the type's architecture", pattern(&s.Image, "the name of an SSM parameter", `^(/[A-Za-z0-9_.-]+)+$`, "not the name of a parameter")},
 		{"minInstances", required, "the minimum number of instances", between(&s.MinInstances, 1, 1000)},
@@ -145,10 +145,10 @@ func addresses(s string) error {
 	switch {
 	case err != nil || !p.Addr().Is4():
 		return errors.New("not a range of IPv4 addresses")
-	case p != p.Masked():
-		return fmt.Errorf("has host bits set: write %s", p.Masked())
 	case !p.Addr().IsPrivate():
 		return errors.New("not private")
+	case p != p.Masked():
+		return fmt.Errorf("has host bits set: write %s", p.Masked())
 	case p.Bits() < 16 || p.Bits() > 22:
 		return errors.New("of the wrong size")
 	case p.Overlaps(inUseByAWS):

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -20,6 +21,9 @@ import (
 const Folder = "infra/environment"
 
 const extension = ".yaml"
+
+// tabs is an indentation that the YAML library's errors do not name.
+var tabs = regexp.MustCompile(`(?m)^ *\t`)
 
 // Fault is one thing wrong with an environment file.
 type Fault struct {
@@ -148,7 +152,11 @@ func (r *reader) parse(text []byte) *yaml.Node {
 	case errors.Is(err, io.EOF):
 		r.faults = append(r.faults, Fault{File: r.file, Text: "is empty: an environment has a name, a region, a network, a domain and services"})
 	case err != nil:
-		r.faults = append(r.faults, Fault{File: r.file, Text: "is not YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")})
+		fault := "is not YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")
+		if tabs.Match(text) {
+			fault += "; a line begins with a tab, which YAML does not take: indent with spaces"
+		}
+		r.faults = append(r.faults, Fault{File: r.file, Text: fault})
 	case !errors.Is(decoder.Decode(&next), io.EOF):
 		r.faults = append(r.faults, Fault{File: r.file, Line: next.Line, Text: "has a second YAML document: write a file for each environment"})
 	default:

@@ -176,8 +176,12 @@ func join(path, key string) string {
 func text(to *string, allowed string, check func(string) error) value {
 	return value{allowed: allowed, read: func(r *reader, n *yaml.Node, path string) {
 		err := errors.New("not a string")
-		if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" {
+		switch {
+		case n.Kind != yaml.ScalarNode:
+		case n.ShortTag() == "!!str":
 			*to, err = n.Value, check(n.Value)
+		case check(n.Value) == nil:
+			err = fmt.Errorf("not a string: write %q, in quotes", n.Value)
 		}
 		if err != nil {
 			r.wrong(n, path, err, allowed)
@@ -207,6 +211,9 @@ func whole[T int | int64](to *T, allowed string, check func(T) error) value {
 		switch {
 		case n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" || err != nil || strconv.FormatInt(number, 10) != n.Value: // 010 is 8 to YAML
 			err = errors.New("not a whole number")
+			if n.ShortTag() == "!!str" && strconv.FormatInt(number, 10) == n.Value {
+				err = errors.New("not a whole number: write it without quotes")
+			}
 		default:
 			*to = T(number)
 			err = check(T(number))
