@@ -51,6 +51,9 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer, every 
 	if err != nil {
 		return fmt.Errorf("find AWS credentials: %w", err)
 	}
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		return fmt.Errorf("no AWS credentials: set AWS_PROFILE, and check with `aws sts get-caller-identity` (%w)", err)
+	}
 	machine, err := machineOf(ctx, cloudformation.NewFromConfig(cfg), e)
 	if err != nil {
 		return err

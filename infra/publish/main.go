@@ -56,6 +56,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("find AWS credentials: %w", err)
 	}
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		return fmt.Errorf("no AWS credentials: set AWS_PROFILE, and check with `aws sts get-caller-identity` (%w)", err)
+	}
 	to := strings.FieldsFunc(*regions, func(r rune) bool { return r == ',' || r == ' ' })
 	if len(to) == 0 {
 		to = []string{cfg.Region}

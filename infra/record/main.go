@@ -107,6 +107,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("find AWS credentials: %w", err)
 	}
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		return fmt.Errorf("no AWS credentials: set AWS_PROFILE, and check with `aws sts get-caller-identity` (%w)", err)
+	}
 	r := newRecorder(cfg, o, out)
 	r.again = func() (context.Context, context.CancelFunc) {
 		return signal.NotifyContext(context.WithoutCancel(ctx), endings()...)
