@@ -50,7 +50,7 @@ func retainedBy(stack assembly.Stack) (retained []string) {
 			name = strings.TrimSuffix(path, "/Resource")
 		}
 		switch r.DeletionPolicy {
-		case "Retain":
+		case "Retain", "RetainExceptOnCreate":
 			retained = append(retained, fmt.Sprintf("%s (%s)", name, r.Type))
 		case "Snapshot":
 			retained = append(retained, fmt.Sprintf("a final snapshot of %s (%s)", name, r.Type))
