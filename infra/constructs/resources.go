@@ -100,7 +100,8 @@ func (h *DeploymentHooks) addBaselines() {
 	props.TableName = awscdk.Names_UniqueResourceName(h, &awscdk.UniqueResourceNameOptions{Separator: jsii.String("-"), MaxLength: jsii.Number(245)})
 	props.TableName = jsii.String(*props.TableName + "-baselines")
 	props.SortKey = stringKey("deploymentGroup")
-	props.RemovalPolicy = awscdk.RemovalPolicy_RETAIN
+	// Retained, except by the roll-back of a first deployment: its name would be taken in the next.
+	props.RemovalPolicy = awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
 	props.PointInTimeRecoverySpecification = &awsdynamodb.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: jsii.Bool(true)}
 	h.Baselines = awsdynamodb.NewTable(h, jsii.String("Baselines"), props)
 }

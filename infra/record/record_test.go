@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"deployhooks/test/region"
 )
 
 // files are the recordings by name.
@@ -63,8 +65,38 @@ func TestRecordsARelease(t *testing.T) {
 	if lost == 0 || green < 2 {
 		t.Errorf("the replacement group was recorded %d times, and its lost attachment %d times", green, lost)
 	}
+	if text := got["cloudtrail-codedeploy-describe-tags-1.json"]; text != "" {
+		t.Errorf("what only reads, which is most of CloudTrail, hides what changes: %s", text)
+	}
 	testTimeline(t, got)
 	testCleanedUp(t, a, out.String())
+}
+
+// What earlier releases did is none of this one's.
+func TestEarlierReleasesAreNotRecorded(t *testing.T) {
+	a := newAccount()
+	earlier := a.region.Deploy(region.Service{Application: "shop", DeploymentGroup: "web"}, region.Deployment{})
+	for !a.region.Deployed(earlier) {
+		a.region.Advance(time.Minute)
+	}
+	a.region.Advance(time.Hour)
+	ctx, interrupt := context.WithCancel(t.Context())
+	r, out := a.recorder(t, interrupt)
+	if err := r.record(ctx); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	got := files(t, r)
+	if got["codedeploy-answer-get-deployment-1.json"] == "" {
+		t.Errorf("the release is not recorded:\n%s", out)
+	}
+	for name, text := range got {
+		if strings.HasPrefix(name, "codedeploy-answer-get-deployment-") && strings.Contains(text, `"DeploymentId": "`+earlier) && !strings.Contains(name, "-group-") {
+			t.Errorf("%s is of an earlier release: %s", name, text)
+		}
+	}
+	if strings.Contains(got["timeline.txt"], "GetDeployment "+earlier) {
+		t.Errorf("the timeline has an earlier release:\n%s", got["timeline.txt"])
+	}
 }
 
 // testTimeline holds that the timeline has every recording once, in order.

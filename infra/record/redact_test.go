@@ -53,6 +53,7 @@ func TestRedaction(t *testing.T) {
 		"who called":                         {`{"userIdentity":{"type":"IAMUser","principalId":"x","userName":"ada","invokedBy":"codedeploy.amazonaws.com"}}`, `{"userIdentity":{"type":"IAMUser","principalId":"REDACTED","userName":"REDACTED","invokedBy":"codedeploy.amazonaws.com"}}`},
 		"the role behind who called":         {`{"userIdentity":{"sessionContext":{"sessionIssuer":{"type":"Role","userName":"ada"}}}}`, `{"userIdentity":{"sessionContext":{"sessionIssuer":{"type":"Role","userName":"REDACTED"}}}}`},
 		"parameters that may hold anything":  {`{"requestParameters":{"autoScalingGroupName":"web","launchTemplate":{"note":"pin 1234"},"minSize":2}}`, `{"requestParameters":{"autoScalingGroupName":"web","launchTemplate":{"note":"REDACTED"},"minSize":2}}`},
+		"answers that may hold anything":     {`{"responseElements":{"autoScalingGroupName":"web","launchTemplate":{"note":"pin 1234"}}}`, `{"responseElements":{"autoScalingGroupName":"web","launchTemplate":{"note":"REDACTED"}}}`},
 		"what people write":                  {`{"description":"for ada"}`, `{"description":"REDACTED"}`},
 		"a tag of the company's":             {`[{"Key":"cost-centre","Value":"4711"}]`, `[{"Key":"cost-centre","Value":"REDACTED"}]`},
 		"a tag's value before its key":       {`[{"value":"4711","key":"cost-centre"}]`, `[{"value":"REDACTED","key":"cost-centre"}]`},

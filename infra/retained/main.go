@@ -53,7 +53,7 @@ func retainedBy(stack assembly.Stack) (retained []string) {
 			continue
 		}
 		switch r.DeletionPolicy {
-		case "Retain":
+		case "Retain", "RetainExceptOnCreate":
 			retained = append(retained, fmt.Sprintf("%s (%s)", name, r.Type))
 		case "Snapshot":
 			retained = append(retained, fmt.Sprintf("a final snapshot of %s (%s)", name, r.Type))

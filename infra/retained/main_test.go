@@ -19,6 +19,7 @@ func TestListNamesWhatOutlivesTheStacks(t *testing.T) {
 			"Database1": {"Type": "AWS::RDS::DBInstance", "DeletionPolicy": "Snapshot"},
 			"Bucket1": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain", "Metadata": {"aws:cdk:path": "shop/Bucket/Resource"}},
 			"Hook":    {"Type": "AWS::AutoScaling::LifecycleHook", "DeletionPolicy": "Retain"},
+			"Table1": {"Type": "AWS::DynamoDB::Table", "DeletionPolicy": "RetainExceptOnCreate", "Metadata": {"aws:cdk:path": "shop/Table/Resource"}},
 			"Queue1": {"Type": "AWS::SQS::Queue", "DeletionPolicy": "Delete"}, "Role1": {"Type": "AWS::IAM::Role"}}}`),
 		"hooks.template.json": file(`{"Resources": {}}`),
 		"old.template.json":   file(`{"Resources": {"Table": {"Type": "AWS::DynamoDB::Table", "DeletionPolicy": "Retain"}}}`), // of an earlier synthesis
@@ -30,6 +31,7 @@ func TestListNamesWhatOutlivesTheStacks(t *testing.T) {
 	want := `Deleting shop retains:
   a final snapshot of Database1 (AWS::RDS::DBInstance)
   shop/Bucket (AWS::S3::Bucket)
+  shop/Table (AWS::DynamoDB::Table)
 Deleting shop-hooks retains:
   nothing
 `

@@ -21,6 +21,8 @@ type account struct {
 	alarm         string          // state
 	actions       bool            // whether the alarm's actions are enabled
 	deadLetters   string          // how many messages
+	deadRead      string          // how many more are being read
+	undeployed    string          // the resource that is synthesised alone
 	subscription  string          // ARN
 	answer        string          // of the function
 	functionError string
@@ -64,7 +66,7 @@ const service = `{"Resources": {
 func newAccount() *account {
 	return &account{
 		place: "aws://unknown-account/unknown-region", regions: map[string]bool{},
-		status: "UPDATE_COMPLETE", alarm: "OK", actions: true, deadLetters: "0", subscription: topicARN + ":1", answer: "[]",
+		status: "UPDATE_COMPLETE", alarm: "OK", actions: true, deadLetters: "0", deadRead: "0", subscription: topicARN + ":1", answer: "[]",
 		allowed: func(action, resource string, context map[string]string) bool {
 			switch action {
 			case "sqs:ReceiveMessage":
@@ -125,7 +127,7 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, a.answer)
 	case r.Header.Get("X-Amz-Target") == "AmazonSQS.GetQueueAttributes":
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-		fmt.Fprintf(w, `{"Attributes": {"ApproximateNumberOfMessages": %q, "ApproximateNumberOfMessagesNotVisible": "0"}}`, a.deadLetters)
+		fmt.Fprintf(w, `{"Attributes": {"ApproximateNumberOfMessages": %q, "ApproximateNumberOfMessagesNotVisible": %q}}`, a.deadLetters, a.deadRead)
 	default:
 		a.query(w, r)
 	}
@@ -151,6 +153,9 @@ func (a *account) result(action string, r *http.Request) string {
 	case "ListStackResources":
 		var b strings.Builder
 		for logical, physical := range map[string]string{"Role": "repair-role", "Policy": "p", "Queue": queueURL, "DeadLetters": queueURL + "-dead", "Alarm": "alarm", "Topic": topicARN, "Web": "shop/web"} {
+			if logical == a.undeployed {
+				continue
+			}
 			fmt.Fprintf(&b, "<member><LogicalResourceId>%s</LogicalResourceId><PhysicalResourceId>%s</PhysicalResourceId></member>", logical, physical)
 		}
 		if a.service {

@@ -64,6 +64,8 @@ func TestSmokeFindsWhatIsWrong(t *testing.T) {
 		"an alarm notifies nobody":         {func(a *account) { a.actions = false }, failed, "alarm alarm its actions are disabled"},
 		"an alarm has no data":             {func(a *account) { a.alarm = "INSUFFICIENT_DATA" }, waiting, "alarm alarm no data yet"},
 		"messages were not processed":      {func(a *account) { a.deadLetters = "3" }, failed, "dead letters " + queueURL + "-dead 3 messages"},
+		"messages are being read":          {func(a *account) { a.deadRead = "2" }, failed, "dead letters " + queueURL + "-dead 0 messages, and 2 that are being read"},
+		"a change was not deployed":        {func(a *account) { a.undeployed = "Alarm" }, failed, "deployed deployhooks Alarm is synthesised and not deployed: deploy again"},
 		"a mail address is not confirmed":  {func(a *account) { a.subscription = "PendingConfirmation" }, failed, "subscribed " + topicARN + " not confirmed, by mail: ops@example.com"},
 		"nobody is subscribed":             {func(a *account) { a.subscription = "" }, failed, "subscribed " + topicARN + " nobody: aws sns subscribe"},
 		"a boundary denies what is needed": {func(a *account) { a.allowed = func(string, string, map[string]string) bool { return false } }, failed, "may repair-role ReadOwnQueue denied: sqs:ReceiveMessage on " + queueARN},

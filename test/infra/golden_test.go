@@ -115,7 +115,7 @@ func summary(t template) string {
 	for _, id := range slices.Sorted(maps.Keys(t.Resources)) {
 		r := t.Resources[id]
 		fmt.Fprintf(&b, "%s  %s\n", name(id), r.Type)
-		if r.DeletionPolicy == "Retain" {
+		if strings.HasPrefix(r.DeletionPolicy, "Retain") {
 			fmt.Fprintf(&b, "    retained\n")
 		}
 		for _, property := range slices.Sorted(maps.Keys(r.Properties)) {
