@@ -83,7 +83,7 @@ func TestProofOfForeignInstance(t *testing.T) {
 	if got := e.play(prove); got != "FAILED" || e.record().Run != nil || e.Now().Sub(began) > time.Hour {
 		t.Errorf("it has %s after %s, and the run is %+v", got, e.Now().Sub(began), e.record().Run)
 	}
-	if all := e.notices(); len(e.left()) != 1 || len(all) != 1 || !strings.Contains(all[0], "this function has not made") {
+	if all := e.notices(); len(e.left()) != 1 || len(all) != 1 || !strings.Contains(all[0], "was not created by this function") {
 		t.Errorf("a stranger's instance is %v, and operators get %q", e.left(), all)
 	}
 }
