@@ -31,7 +31,7 @@ func (p Plan) notices(o *Observation) notice.Ledger[notice.Notice] {
 	case p.Outcome == Planned:
 		ledger = ledger.Add(planned, res.notice("Repair planned, not applied"))
 	case p.Outcome == Bridged:
-		ledger = ledger.Add(p.Serving.evidence()+" bridged", res.notice("Instances registered until the release ends"))
+		ledger = ledger.Add(p.Serving.evidence()+" bridged", res.notice("Temporary changes until the release ends"))
 	case p.settled && len(p.Done) > 0:
 		done := res
 		done.Outcome = Repaired

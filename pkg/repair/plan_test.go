@@ -337,7 +337,7 @@ func TestPlan(t *testing.T) {
 				o.Record.Evidence, o.Record.EvidenceSince = serving(o).evidence(), noon.Add(-standing)
 			}},
 			outcome: Bridged, changes: []string{"register i-3 of " + green + " in target group web"}, reason: "1 are healthy", again: true,
-			notifies: "Instances registered until the release ends", harm: "what a group launches serves nobody while one instance is unhealthy",
+			notifies: "Temporary changes until the release ends", harm: "what a group launches serves nobody while one instance is unhealthy",
 		},
 		"half of the instances are unhealthy": {
 			vary: []func(*Observation){unhealthy("i-2")}, outcome: Waiting, reason: "1 are healthy in target group web and 1 are not", again: true, harm: "Auto Scaling replaces half of the group at once",

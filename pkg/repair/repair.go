@@ -53,8 +53,9 @@ const (
 	// Applied means that changes were made. A later reconcile finds out whether
 	// they work.
 	Applied Outcome = "applied"
-	// Bridged means that instances were registered one by one, because a release
-	// is in progress and the group must not be attached before its end.
+	// Bridged means that changes were made that last until the release ends, because the
+	// group must not be attached before: instances were registered one by one or protected
+	// from scale-in, or the blue group was kept from registering more.
 	Bridged Outcome = "bridged"
 	// Waiting means that something is due that would do harm, or fail, now.
 	Waiting Outcome = "waiting"

@@ -108,7 +108,11 @@ func TestPostgresSecretScheduledForDeletion(t *testing.T) {
 	in := input(t, newTenant(), "postgres", parameters()["postgres"])
 	apply(t, "postgres", in)
 	cloud.ScheduleDeletion("deployhooks/" + in.Tenant + "/postgres")
-	if _, err := newState().process(&network{}).kinds["postgres"].Apply(context.Background(), in); class(err) != step.Transient || !strings.Contains(step.RemedyOf(err), "restore it") {
+	_, err := newState().process(&network{}).kinds["postgres"].Apply(context.Background(), in)
+	for err != nil && strings.Contains(err.Error(), "another try works") { // the server has not ended the last try's connection yet
+		_, err = newState().process(&network{}).kinds["postgres"].Apply(context.Background(), in)
+	}
+	if class(err) != step.Transient || !strings.Contains(step.RemedyOf(err), "restore it") {
 		t.Errorf("a change: %v: nobody knows how to get the tenant's password back", err)
 	}
 	if err := undo(in); err != nil || cloud.Secret("deployhooks/"+in.Tenant+"/postgres") != "" {
