@@ -136,3 +136,15 @@ func TestNamesMayBeginAlike(t *testing.T) {
 		t.Errorf("the account of the credentials may be the other's: %v", faults(t, file))
 	}
 }
+
+// No more is asked of the limit of storage than RDS gives.
+func TestFillFromTheLargestDatabaseThereIs(t *testing.T) {
+	file, _ := edited(t, "maxStorageGiB: 200", "maxStorageGiB: 65536")
+	other := "name: other\naccount: \"123456789012\"\nregion: eu-central-1\ndatabase: {maxStorageGiB: 65536}\n"
+	if err := os.WriteFile(filepath.Join(filepath.Dir(file), "other.yaml"), []byte(other), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if all := faults(t, file); len(all) > 0 {
+		t.Errorf("it can never be filled: %v", all)
+	}
+}
