@@ -253,3 +253,18 @@ func TestTenantsReachTheDatabaseOfTheirEnvironment(t *testing.T) {
 		t.Errorf("the database lets in %s", ingress)
 	}
 }
+
+// The number of resources with which an environment's file is refused is that of the
+// templates.
+func TestResourcesAreThoseThatAreCounted(t *testing.T) {
+	t.Parallel()
+	for name, file := range map[string]string{"training": environmentFolder + "/training.yaml", "production": environmentFolder + "/production.yaml", "staging": "../../infra/environment/spec/testdata/everything.yaml"} {
+		e, err := spec.Read(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := spec.Resources(e), len(environment(name, "").Resources); got != want {
+			t.Errorf("%s is said to have %d resources, and has %d: correct the numbers in infra/environment/spec/size.go, or a large environment ends with a stack trace", name, got, want)
+		}
+	}
+}

@@ -16,6 +16,7 @@ func (r *reader) check(e *Environment, others []sibling) {
 	r.checkServices(e, others)
 	r.checkDatabase(e)
 	r.checkBackups(e, others)
+	r.checkSize(e)
 }
 
 // conflict reports what does not fit at the first of some paths, unless one of them has a
@@ -33,9 +34,26 @@ func (r *reader) checkNames(e *Environment, others []sibling) {
 			r.conflict([]string{"name"}, "%s is the name of %s as well: their stacks would be the same; choose another", e.Name, o.file)
 		}
 	}
+	r.checkOverlap(e, others)
 	for _, d := range derived(e) {
 		if excess := len(d.name) - d.limit; excess > 0 {
 			r.conflict([]string{d.path}, "makes the %s %s of %d characters, and AWS allows %d: shorten it, or the environment's name, by %d", d.what, d.name, len(d.name), d.limit, excess)
+		}
+	}
+}
+
+// checkOverlap refuses a name that begins with another's and a hyphen, in the same place:
+// what the functions of the one may change, <name>-*, would be the other's as well, and
+// service b-c of a would have the CodeDeploy application of service c of a-b. Accounts that
+// only one file says may be the same.
+func (r *reader) checkOverlap(e *Environment, others []sibling) {
+	for _, o := range others {
+		if o.Region != e.Region || o.Account != e.Account && o.Account != "" && e.Account != "" || o.Name == "" || e.Name == "" {
+			continue
+		}
+		long, short := max(e.Name, o.Name), min(e.Name, o.Name) // a prefix sorts first
+		if strings.HasPrefix(long, short+"-") {
+			r.conflict([]string{"name"}, "%s begins with the name of the environment %s and a hyphen (the other is in %s), so the functions of %[2]s could change its deployment groups: rename the one that is not deployed yet", long, short, o.file)
 		}
 	}
 }
@@ -153,6 +171,14 @@ func (r *reader) checkBackups(e *Environment, others []sibling) {
 		r.conflict([]string{"backups.fillFrom"}, "%s has no database, so it has no backups", b.FillFrom)
 	case others[from].Region != e.Region || others[from].Account != e.Account:
 		r.conflict([]string{"backups.fillFrom", "region", "account"}, "%s is in another account or region, from which backups are not copied: use one in account %q and region %s", b.FillFrom, e.Account, e.Region)
+	}
+	if from >= 0 && b.FillFrom != e.Name && others[from].Database != nil && e.Database != nil {
+		// The snapshot may be as large as that database may grow, the restored instance is never
+		// smaller ("Scaling up DB instance storage", RDS user guide), and the limit is above it
+		// by 10 %, as in checkDatabase.
+		if least := min((others[from].Database.MaxStorageGiB*11+9)/10, mostStorage); e.Database.MaxStorageGiB < least {
+			r.conflict([]string{"database.maxStorageGiB", "backups.fillFrom"}, "got %d, and a fill from %s needs %d, as that database may grow to %d GiB: raise this, which costs nothing until the storage is used, or lower that", e.Database.MaxStorageGiB, b.FillFrom, least, others[from].Database.MaxStorageGiB)
+		}
 	}
 	for i, c := range b.Checks {
 		path := fmt.Sprintf("backups.checks[%d]", i)

@@ -15,7 +15,7 @@ import (
 // fields are the keys of an environment file, in the order in which people read them.
 func fields(e *Environment) []field {
 	return []field{
-		{"name", required, "the prefix of the names of the environment's stacks and resources; another name is another environment", label(&e.Name)},
+		{"name", required, "the prefix of the names of the environment's stacks and resources; another name is another environment", label(&e.Name).and("; of two in the same account and region, neither may begin with the other's name and a hyphen")},
 		{"account", "", "the AWS account; none means that of the credentials", account(&e.Account)},
 		{"region", required, "the AWS region", pattern(&e.Region, "a region, such as eu-west-1", `^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`, "not a region")},
 		{"protected", "true", "whether the load balancer, the database and the stacks are protected from deletion, also by make destroy", boolean(&e.Protected)},
@@ -67,12 +67,16 @@ func databaseFields(d *Database) []field {
 		{"name", required, "the name of the database", pattern(&d.Name, "at most 63 lowercase letters, digits and _, the first a letter", `^[a-z][a-z0-9_]{0,62}$`, "not a name that PostgreSQL takes without quotes")},
 		{"version", required, "the version of PostgreSQL, in quotes", pattern(&d.Version, `"major.minor", such as "17.6", 13 or later`, `^(1[3-9]|[2-9][0-9])\.[0-9]{1,2}$`, "not a version")},
 		{"instanceClass", required, "the instance class; a change restarts the database", text(&d.InstanceClass, "a class of families t, m or r, such as db.t4g.micro or db.m7g.large", func(c string) error { _, err := memory(c); return err })},
-		{"storageGiB", "20", "the initial storage", between(&d.StorageGiB, 20, 65536)}, // RDS user guide, "Amazon RDS DB instance storage"
-		{"maxStorageGiB", required, "the limit of storage autoscaling", between(&d.MaxStorageGiB, 22, 65536).and(", at least 10 % more than storageGiB")},
+		{"storageGiB", "20", "the initial storage", between(&d.StorageGiB, 20, mostStorage)},
+		{"maxStorageGiB", required, "the limit of storage autoscaling", between(&d.MaxStorageGiB, 22, mostStorage).and(", at least 10 % more than storageGiB, and than maxStorageGiB of the environment in fillFrom")},
 		{"multiAZ", "false", "whether there is a standby in another zone that takes over", boolean(&d.MultiAZ)},
 		{"maxConnections", "0", "how many connections all services open together, for the alarm; 0 means as many as the class allows", between(&d.MaxConnections, 0, mostConnections).and(", not more than the class has memory for")},
 	}
 }
+
+// mostStorage is how much storage an instance may have, in GiB ("Amazon RDS DB instance
+// storage", RDS user guide).
+const mostStorage = 65536
 
 func backupFields(b *Backups) []field {
 	return []field{

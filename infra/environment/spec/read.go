@@ -111,7 +111,9 @@ type sibling struct {
 	Region   string
 	Network  struct{ CIDR string }
 	Services map[string]struct{ Hosts []string }
-	Database *yaml.Node
+	Database *struct {
+		MaxStorageGiB int `yaml:"maxStorageGiB"`
+	}
 }
 
 // routes reports whether a host is one of its services'.
