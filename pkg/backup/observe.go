@@ -16,6 +16,7 @@ type Instance struct {
 	ID       string
 	Resource string // stays when the instance is renamed
 	Status   string
+	Created  time.Time // by RDS, also of a restored one
 	// Pending means that a new name or password takes effect later; the status may not
 	// show it yet.
 	Pending   bool
@@ -91,7 +92,7 @@ func (b *Backups) take(o *Observed, i *Instance, run *Run) {
 
 func instanceOf(d types.DBInstance) *Instance {
 	i := &Instance{
-		ID: aws.ToString(d.DBInstanceIdentifier), Resource: aws.ToString(d.DbiResourceId), Status: aws.ToString(d.DBInstanceStatus),
+		ID: aws.ToString(d.DBInstanceIdentifier), Resource: aws.ToString(d.DbiResourceId), Status: aws.ToString(d.DBInstanceStatus), Created: aws.ToTime(d.InstanceCreateTime),
 		Protected: aws.ToBool(d.DeletionProtection), settings: d,
 	}
 	if p := d.PendingModifiedValues; p != nil {

@@ -76,7 +76,7 @@ func newEnvironmentIn(t *testing.T, o region.Options, change ...func(*environmen
 		Environment: "training", Instance: training, Database: "app", SubnetGroup: "private", SecurityGroup: "sg-proof", InstanceClass: "db.t4g.micro",
 		FillFrom: production, Secret: secretARN, Checks: backup.Checks{{Table: "public.orders", MinRows: 10, NewestColumn: "Made At", MaxAgeHours: 24}},
 	}}
-	e.AddDBInstance(region.DBInstance{ID: training, Database: "app", Password: password, Data: "good", Retention: 7, SubnetGroup: "private", SecurityGroups: []string{"sg-db"},
+	e.AddDBInstance(region.DBInstance{ID: training, Database: "app", Password: password, Created: e.Now().AddDate(0, -1, 0), Data: "good", Retention: 7, SubnetGroup: "private", SecurityGroups: []string{"sg-db"},
 		ParameterGroup: "training-pg", DeletionProtection: true, Encrypted: true, Tags: map[string]string{"team": "shop", "aws:cloudformation:stack-name": "training"}})
 	e.AddDBInstance(region.DBInstance{ID: production, Database: "app", Password: "of production", Data: "good", Retention: 7, Encrypted: true})
 	for _, id := range []string{training, production} {
