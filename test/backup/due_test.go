@@ -15,17 +15,23 @@ import (
 func newDatabase(t *testing.T, data string, change ...func(*environment)) *environment {
 	return newEnvironment(t, append(change, func(e *environment) {
 		e.RemoveDBSnapshots(training)
-		e.AddDBInstance(region.DBInstance{ID: training, Database: "app", Password: password, Data: data, Retention: 7, Encrypted: true})
+		e.AddDBInstance(region.DBInstance{ID: training, Database: "app", Password: password, Data: data, Retention: 7, SubnetGroup: "private", ParameterGroup: "training-pg", Encrypted: true})
 	})...)
 }
 
 // TestFirstProof: a new environment does not alarm operators because there was no night yet. The
 // proof is made when there is a backup, and not a week later.
 func TestFirstProof(t *testing.T) {
-	e := newDatabase(t, "good", func(e *environment) { e.config.Checks = nil })
+	e := newDatabase(t, "good", func(e *environment) {
+		e.config.Checks = nil
+		e.AddDBInstance(region.DBInstance{ID: proofOf + training, Tags: map[string]string{"deployhooks:restored-for": training}})
+	})
 	began := e.Now()
 	if got := e.play(prove); got != "SUCCEEDED" || e.record().Run != nil {
 		t.Errorf("at once it has %s", got)
+	}
+	if e.play(sweep); len(e.left()) > 0 {
+		t.Errorf("until then, %v is left of an earlier environment", e.left())
 	}
 	for range 30 {
 		e.play(sweep)
@@ -91,8 +97,12 @@ func TestFillFromEmpty(t *testing.T) {
 		e.config.Checks = nil
 		e.AddDBSnapshot(region.DBSnapshot{ID: "empty", Instance: production, Data: "nothing"})
 	})
-	if got := e.play(fillNow); got != "FAILED" || e.serves() != "good" {
-		t.Errorf("it has %s, and the environment serves %q", got, e.serves())
+	if got := e.play(fillNow); got != "FAILED" || e.serves() != "good" || !strings.Contains(strings.Join(e.notices(), ""), "has no table") {
+		t.Errorf("it has %s, and the environment serves %q: %q", got, e.serves(), e.notices())
+	}
+	e.Advance(25 * time.Hour)
+	if e.play(sweep); e.record().Proof != nil || e.record().Last.Action != backup.Fill {
+		t.Errorf("the sweep makes a proof of a fill that has failed: %+v", e.record().Last)
 	}
 }
 
