@@ -57,8 +57,9 @@ func refused(err error) bool {
 	}, e.Code[:2])
 }
 
-// verify checks a restored database by SQL. An error that is no [unfitError] may pass.
-func (b *Backups) verify(ctx context.Context, i *Instance, taken time.Time) ([]CheckResult, error) {
+// verify checks a restored database by SQL; one that may be empty, and is, passes. An error that
+// is no [unfitError] may pass.
+func (b *Backups) verify(ctx context.Context, i *Instance, taken time.Time, mayBeEmpty bool) ([]CheckResult, error) {
 	secret := b.Config.Secret
 	if s := i.settings.MasterUserSecret; s != nil {
 		secret = aws.ToString(s.SecretArn)
@@ -79,14 +80,20 @@ func (b *Backups) verify(ctx context.Context, i *Instance, taken time.Time) ([]C
 		return nil, fmt.Errorf("begin the checks of %s: %w", i.ID, err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	tables, err := countTables(ctx, tx)
+	switch {
+	case err != nil:
+		return nil, err
+	case tables == 0 && mayBeEmpty, tables > 0 && len(b.Config.Checks) == 0:
+		return []CheckResult{{Table: anyTable, Rows: tables}}, nil
+	case len(b.Config.Checks) == 0:
+		return nil, unfit("the database has no table")
+	}
 	return runChecks(ctx, tx, b.Config.Checks, taken)
 }
 
 // runChecks finds all that is wrong.
 func runChecks(ctx context.Context, tx pgx.Tx, checks Checks, taken time.Time) ([]CheckResult, error) {
-	if len(checks) == 0 {
-		return anyTable(ctx, tx)
-	}
 	results := []CheckResult{}
 	var wrong []error
 	for _, c := range checks {
@@ -103,19 +110,18 @@ func runChecks(ctx context.Context, tx pgx.Tx, checks Checks, taken time.Time) (
 	return results, nil
 }
 
-// anyTable finds a table that no extension has brought.
-func anyTable(ctx context.Context, tx pgx.Tx) ([]CheckResult, error) {
-	var tables int64
-	err := tx.QueryRow(ctx, `SELECT count(*) FROM pg_catalog.pg_class AS c WHERE relkind IN ('r', 'p')
+// anyTable is what a result has for a table where the number of tables was counted.
+const anyTable = "any"
+
+// countTables counts the tables that no extension has brought.
+func countTables(ctx context.Context, tx pgx.Tx) (tables int64, err error) {
+	err = tx.QueryRow(ctx, `SELECT count(*) FROM pg_catalog.pg_class AS c WHERE relkind IN ('r', 'p')
 		AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')
 		AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend WHERE classid = 'pg_catalog.pg_class'::regclass AND objid = c.oid AND deptype = 'e')`).Scan(&tables)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("count tables: %w", err)
-	case tables == 0:
-		return nil, unfit("the database has no table")
+	if err != nil {
+		return 0, fmt.Errorf("count tables: %w", err)
 	}
-	return []CheckResult{{Table: "any", Rows: tables}}, nil
+	return tables, nil
 }
 
 // run checks one table.

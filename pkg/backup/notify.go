@@ -27,8 +27,11 @@ func one(metric string) notice.Value { return notice.Value{Name: metric, Unit: "
 // measure counts ages, which grow without any run.
 func (r *reconcile) measure(more ...notice.Value) {
 	values := append(more, notice.Value{Name: AgeOfProof, Value: r.rec.ageOfProof(r.now).Hours()})
-	if n := r.seen.Newest; n != nil {
-		values = append(values, notice.Value{Name: BackupAge, Value: r.now.Sub(n.Taken).Hours()})
+	switch newest, t := r.seen.Newest, r.seen.Target; {
+	case newest != nil:
+		values = append(values, notice.Value{Name: BackupAge, Value: r.now.Sub(newest.Taken).Hours()})
+	case t != nil: // as if it were of the moment when the instance was created
+		values = append(values, notice.Value{Name: BackupAge, Value: r.now.Sub(t.Created).Hours()})
 	}
 	r.Notices.Measure(r.Config.Environment, values...)
 }
@@ -60,6 +63,9 @@ func (r *reconcile) finish(ctx context.Context) (Result, error) {
 		outcome = "proven"
 		r.rec.Proof = &Proof{At: r.now, Snapshot: run.Snapshot, Taken: run.Taken, Seconds: run.Seconds, Checks: run.Passed}
 		end.Text = fmt.Sprintf("The snapshot %s of environment %s was restored and has passed its checks within %d s.", run.Snapshot, r.Config.Environment, run.Seconds)
+		if r.rec.Proof.empty() {
+			end.Text += " It has no table yet: from a week after the instance was created, a proof fails of that."
+		}
 		r.measure(notice.Value{Name: ProofSeconds, Unit: "Seconds", Value: float64(run.Seconds)})
 	}
 	if run.Failure != "" || run.Action == Fill {
@@ -149,6 +155,10 @@ func (r *reconcile) report() *Report {
 		if i != nil {
 			p.Instances = append(p.Instances, i.ID+" "+i.Status)
 		}
+	}
+	if r.due() {
+		p.Next = string(Prove)
+		return p
 	}
 	s := Plan(r.Config, r.rec.Run, r.seen, r.now)
 	p.Next = cmp.Or(s.Fail, s.Wait, string(s.Do), "nothing")

@@ -16,6 +16,7 @@ type Instance struct {
 	ID       string
 	Resource string // stays when the instance is renamed
 	Status   string
+	Created  time.Time // by RDS, also of a restored one
 	// Pending means that a new name or password takes effect later; the status may not
 	// show it yet.
 	Pending   bool
@@ -33,8 +34,10 @@ type Observed struct {
 	Target, Proof, Fill, Former *Instance
 	// Replaced is the instance that the fill in progress replaces, under whatever name.
 	Replaced *Instance
-	// Newest is the newest snapshot of the environment that can be restored, Source that of
-	// the environment it is filled from.
+	// From is the instance that fills the environment.
+	From *Instance
+	// Newest is the newest snapshot of Target that can be restored, Source that of From. Where
+	// there is no such instance, it is the newest of any that had its identifier.
 	Newest, Source *Snapshot
 }
 
@@ -62,8 +65,8 @@ func (b *Backups) observe(ctx context.Context, run *Run) (Observed, error) {
 		}
 	}
 	var err error
-	if o.Newest, err = b.newest(ctx, b.Config.Instance); err == nil && b.Config.FillFrom != "" {
-		o.Source, err = b.newest(ctx, b.Config.FillFrom)
+	if o.Newest, err = b.newest(ctx, b.Config.Instance, o.Target); err == nil && b.Config.FillFrom != "" {
+		o.Source, err = b.newest(ctx, b.Config.FillFrom, o.From)
 	}
 	return o, err
 }
@@ -79,6 +82,8 @@ func (b *Backups) take(o *Observed, i *Instance, run *Run) {
 		o.Fill = i
 	case formerPrefix + b.Config.Instance:
 		o.Former = i
+	case b.Config.FillFrom:
+		o.From = i
 	}
 	if run != nil && run.Former == i.Resource {
 		o.Replaced = i
@@ -87,7 +92,7 @@ func (b *Backups) take(o *Observed, i *Instance, run *Run) {
 
 func instanceOf(d types.DBInstance) *Instance {
 	i := &Instance{
-		ID: aws.ToString(d.DBInstanceIdentifier), Resource: aws.ToString(d.DbiResourceId), Status: aws.ToString(d.DBInstanceStatus),
+		ID: aws.ToString(d.DBInstanceIdentifier), Resource: aws.ToString(d.DbiResourceId), Status: aws.ToString(d.DBInstanceStatus), Created: aws.ToTime(d.InstanceCreateTime),
 		Protected: aws.ToBool(d.DeletionProtection), settings: d,
 	}
 	if p := d.PendingModifiedValues; p != nil {
@@ -107,16 +112,22 @@ func instanceOf(d types.DBInstance) *Instance {
 	return i
 }
 
-// newest is the newest snapshot of an instance, automated or manual, that is available.
-func (b *Backups) newest(ctx context.Context, instance string) (*Snapshot, error) {
+// newest is the newest snapshot, automated or manual, that is available: of an instance if it
+// exists, and otherwise of its identifier. An identifier that a fill has moved to another
+// instance has snapshots of both, which their DbiResourceId tells apart: it "can't be changed"
+// (DBSnapshot, Amazon RDS API Reference).
+func (b *Backups) newest(ctx context.Context, id string, of *Instance) (*Snapshot, error) {
 	var found *Snapshot
-	pages := rds.NewDescribeDBSnapshotsPaginator(b.RDS, &rds.DescribeDBSnapshotsInput{DBInstanceIdentifier: &instance})
+	pages := rds.NewDescribeDBSnapshotsPaginator(b.RDS, &rds.DescribeDBSnapshotsInput{DBInstanceIdentifier: &id})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("list snapshots of %s: %w", instance, err)
+			return nil, fmt.Errorf("list snapshots of %s: %w", id, err)
 		}
 		for _, s := range page.DBSnapshots {
+			if of != nil && aws.ToString(s.DbiResourceId) != of.Resource {
+				continue
+			}
 			taken := aws.ToTime(s.OriginalSnapshotCreateTime)
 			if taken.IsZero() {
 				taken = aws.ToTime(s.SnapshotCreateTime)

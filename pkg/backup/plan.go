@@ -222,7 +222,7 @@ func Blocked(cfg Config, action Action, o Observed) string {
 	case t.settings.MasterUserSecret != nil:
 		return fmt.Sprintf("RDS manages the master password of %s, so the new instance would have another secret: give the environment a secret of its own", cfg.Instance)
 	case s == nil:
-		return fmt.Sprintf("there is no snapshot of %s in this account and region that is available", cfg.FillFrom)
+		return fmt.Sprintf("there is no snapshot of %s in this account and region that is available, and of the present instance", cfg.FillFrom)
 	}
 	return mismatch(cfg, t, s)
 }

@@ -79,9 +79,16 @@ func (r *reconcile) save(ctx context.Context) error {
 // nothing to drive.
 func (r *reconcile) own(ctx context.Context) (result Result, decided bool, err error) {
 	run := r.rec.Run
+	if r.req.Action == Sweep && r.due() {
+		r.req.Action = Prove
+	}
 	switch {
 	case run == nil && r.rec.Last != nil && r.rec.Last.ID == r.id: // the answer was lost
 		return r.rec.Last.result(), true, nil
+	case run == nil && r.req.Action == Prove && r.early():
+		r.measure()
+		r.rec.Postponed = true
+		return Result{State: Done, Text: fmt.Sprintf("there is no snapshot of %s yet: the sweep begins the proof when there is one", r.Config.Instance)}, true, r.save(ctx)
 	case run == nil && r.req.Action != Sweep:
 		result, err = r.begin(ctx)
 		return result, true, err
@@ -124,7 +131,7 @@ func (r *reconcile) begin(ctx context.Context) (Result, error) {
 			run.Former = r.seen.Target.Resource
 		}
 	}
-	r.rec.Run = run
+	r.rec.Run, r.rec.Postponed = run, r.rec.Postponed && run.Action != Prove
 	r.Log.InfoContext(ctx, "run begun", "run", run.ID, "action", run.Action, "snapshot", run.Snapshot)
 	return Result{State: Waiting, Wait: 1, Text: "begun"}, r.save(ctx)
 }
@@ -208,7 +215,7 @@ func (r *reconcile) troubled(ctx context.Context, err error) error {
 // verified records what the checks have found.
 func (r *reconcile) verified(ctx context.Context, s Step) (Result, error) {
 	run := r.rec.Run
-	results, err := r.verify(ctx, s.Instance, run.Taken)
+	results, err := r.verify(ctx, s.Instance, run.Taken, r.mayBeEmpty())
 	now := r.Now()
 	var e unfitError
 	switch {

@@ -19,6 +19,9 @@ type Record struct {
 	// Run is the one in progress, Last the one before.
 	Run  *Run `json:"run,omitempty"`
 	Last *End `json:"last,omitempty"`
+	// Postponed means that a proof was asked for before the instance could have a backup: the
+	// sweep begins it.
+	Postponed bool `json:"postponed,omitempty"`
 	// Notified is the last reason for which something could not be put right, of which
 	// operators were notified.
 	Notified string `json:"notified,omitempty"`

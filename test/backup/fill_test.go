@@ -23,7 +23,7 @@ func oldTraining(t *testing.T, change ...func(*environment)) *environment {
 func oldTrainingIn(t *testing.T, o region.Options, change ...func(*environment)) *environment {
 	t.Helper()
 	return newEnvironmentIn(t, o, append([]func(*environment){func(e *environment) {
-		e.AddDBInstance(region.DBInstance{ID: training, Database: "app", Password: password, Data: "old", Retention: 7, SubnetGroup: "private", SecurityGroups: []string{"sg-db"},
+		e.AddDBInstance(region.DBInstance{ID: training, Database: "app", Password: password, Created: e.Now().AddDate(0, -1, 0), Data: "old", Retention: 7, SubnetGroup: "private", SecurityGroups: []string{"sg-db"},
 			ParameterGroup: "training-pg", MultiAZ: true, DeletionProtection: true, Encrypted: true, Tags: map[string]string{"team": "shop", "aws:cloudformation:stack-name": "training"}})
 		e.AddDBSnapshot(region.DBSnapshot{ID: "rds:" + training + "-1", Instance: training, At: e.Now().Add(-6 * time.Hour)})
 	}}, change...)...)

@@ -55,9 +55,11 @@ type environment struct {
 	calls, kill int
 	dead        bool
 	deny        string // an action
-	tls         *tls.Config
-	parameters  map[string]string // of the last connection
-	started     int
+	// afterGet runs when the function has read its record, until it reports true.
+	afterGet   func() bool
+	tls        *tls.Config
+	parameters map[string]string // of the last connection
+	started    int
 }
 
 func newEnvironment(t *testing.T, change ...func(*environment)) *environment {
@@ -74,7 +76,7 @@ func newEnvironmentIn(t *testing.T, o region.Options, change ...func(*environmen
 		Environment: "training", Instance: training, Database: "app", SubnetGroup: "private", SecurityGroup: "sg-proof", InstanceClass: "db.t4g.micro",
 		FillFrom: production, Secret: secretARN, Checks: backup.Checks{{Table: "public.orders", MinRows: 10, NewestColumn: "Made At", MaxAgeHours: 24}},
 	}}
-	e.AddDBInstance(region.DBInstance{ID: training, Database: "app", Password: password, Data: "good", Retention: 7, SubnetGroup: "private", SecurityGroups: []string{"sg-db"},
+	e.AddDBInstance(region.DBInstance{ID: training, Database: "app", Password: password, Created: e.Now().AddDate(0, -1, 0), Data: "good", Retention: 7, SubnetGroup: "private", SecurityGroups: []string{"sg-db"},
 		ParameterGroup: "training-pg", DeletionProtection: true, Encrypted: true, Tags: map[string]string{"team": "shop", "aws:cloudformation:stack-name": "training"}})
 	e.AddDBInstance(region.DBInstance{ID: production, Database: "app", Password: "of production", Data: "good", Retention: 7, Encrypted: true})
 	for _, id := range []string{training, production} {
@@ -99,7 +101,7 @@ func (e *environment) install() {
 	e.SetFaults(e.fault)
 	e.records = store.NewDynamoDB[backup.Record](e.role.DynamoDB(), backup.Layout("backups"))
 	backups := backup.New(backup.Parts{
-		Config: e.config, RDS: e.role.RDS(), Secrets: secrets{e}, Store: e.records, Connect: e.connect,
+		Config: e.config, RDS: e.role.RDS(), Secrets: secrets{e}, Store: contested{e.records, e}, Connect: e.connect,
 		Authorities: func(context.Context) ([]byte, error) { return authority, nil },
 		Notices:     notice.New(topics, "backup", e.role.SNS(), e.role.EventBridge(), &e.metrics, e.Now), Now: e.Now, Log: harness.Logger(),
 	})
@@ -142,6 +144,11 @@ func (e *environment) ask(payload string) (result backup.Result) {
 
 // forgetRecord loses the record, as the deletion of its table does.
 func (e *environment) forgetRecord() {
+	e.changeRecord(func(r *backup.Record) { *r = backup.Record{} })
+}
+
+// changeRecord writes the record as another execution does.
+func (e *environment) changeRecord(change func(*backup.Record)) {
 	all := store.NewDynamoDB[backup.Record](e.DynamoDB(), backup.Layout("backups"))
 	key := store.Key{Partition: e.config.Instance}
 	found, err := all.Get(context.Background(), key)
@@ -149,7 +156,7 @@ func (e *environment) forgetRecord() {
 		e.t.Fatal(err)
 	}
 	item := found[key]
-	item.Value = backup.Record{}
+	change(&item.Value)
 	if _, err := all.Put(context.Background(), item); err != nil {
 		e.t.Fatal(err)
 	}

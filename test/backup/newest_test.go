@@ -56,3 +56,32 @@ func TestFillInCrowd(t *testing.T) {
 		t.Errorf("there are %d instances", len(all))
 	}
 }
+
+// replaced gives an identifier to another instance, and leaves it newer backups of the former
+// one, which pass no check.
+func replaced(e *environment, i region.DBInstance) {
+	e.AddDBSnapshot(region.DBSnapshot{ID: "rds:" + i.ID + "-former", Instance: i.ID, Data: "few", At: e.Now().Add(-time.Hour)})
+	e.AddDBInstance(i)
+	e.AddDBSnapshot(region.DBSnapshot{ID: "rds:" + i.ID + "-present", Instance: i.ID, At: e.Now().Add(-2 * time.Hour)})
+}
+
+// TestSnapshotsOfFormerInstance: the backups of an instance that was replaced, as by a fill, have
+// the identifier still, and say nothing of the data that is served now.
+func TestSnapshotsOfFormerInstance(t *testing.T) {
+	e := newEnvironment(t, func(e *environment) {
+		replaced(e, region.DBInstance{ID: training, Database: "app", Password: password, Data: "good", Encrypted: true})
+	})
+	if got := e.play(prove); got != "SUCCEEDED" || e.record().Proof.Snapshot != "rds:"+training+"-present" {
+		t.Errorf("the proof has %s, of %+v: %q", got, e.record().Proof, e.notices())
+	}
+	e = oldTraining(t, func(e *environment) {
+		replaced(e, region.DBInstance{ID: production, Database: "app", Password: "of production", Data: "good", Encrypted: true})
+	})
+	if got := e.play(fillNow); got != "SUCCEEDED" || e.serves() != "good" {
+		t.Errorf("the fill has %s, and the environment serves %q: %q", got, e.serves(), e.notices())
+	}
+	e = oldTraining(t, func(e *environment) { e.RemoveDBInstance(production) })
+	if got := e.play(fillNow); got != "SUCCEEDED" {
+		t.Errorf("a fill from the last backup of a deleted environment has %s: %q", got, e.notices())
+	}
+}

@@ -50,6 +50,7 @@ type DBInstance struct {
 	DeletionProtection         bool
 	// Retention is for how many days automated backups are kept; 0 for none.
 	Retention int32
+	Created   time.Time // now unless set
 	Tags      map[string]string
 	// Data names what the database holds. Snapshots and what is restored of them hold the
 	// same; a test decides what that is.

@@ -32,6 +32,9 @@ func (r *Region) AddDBInstance(d DBInstance) {
 	for _, key := range slices.Sorted(maps.Keys(d.Tags)) {
 		i.TagList = append(i.TagList, types.Tag{Key: &key, Value: aws.String(d.Tags[key])})
 	}
+	if !d.Created.IsZero() {
+		i.InstanceCreateTime = &d.Created
+	}
 	i.becomes("available")
 	r.backUpDaily(i)
 }
