@@ -15,6 +15,7 @@ import (
 
 	"deployhooks/infra/build"
 	"deployhooks/infra/config"
+	"deployhooks/infra/program"
 )
 
 // otherModule is a CDK application that imports the constructs.
@@ -178,11 +179,8 @@ func TestSynthesisReportsFaultsFirst(t *testing.T) {
 	write(t, folder, "blueprint/blueprint.yaml", "name: shop\nsteps:\n  - name: database\n    kind: postgress\n")
 	write(t, folder, "infra/environment/production.yaml", "name: production\nregoin: eu-west-1\n")
 	for scenario, tt := range map[string]struct{ context, want string }{
-		"a blueprint":                    {`{"deployhooks:blueprint":"blueprint"}`, "blueprint.yaml:4: steps[0] database.kind: there is no kind postgress: write postgres"},
-		"an environment":                 {`{"deployhooks:environment":"production"}`, "infra/environment/production.yaml:2: regoin: unknown, so it would have no effect (it holds \"eu-west-1\"): write region"},
-		"an environment that is not one": {`{"deployhooks:environment":"prodution"}`, `there is no environment "prodution"`},
-		"an environment that is empty":   {`{"deployhooks:environment":""}`, "context key deployhooks:environment: got \"\": empty"},
-		"a setting":                      {`{"deployhooks:logLevel":"loud"}`, "context key deployhooks:logLevel"},
+		"a blueprint":    {`{"deployhooks:blueprint":"blueprint"}`, "blueprint.yaml:4: steps[0] database.kind: there is no kind postgress: write postgres"},
+		"an environment": {`{"deployhooks:environment":"production"}`, "infra/environment/production.yaml:2: regoin: unknown, so it would have no effect (it holds \"eu-west-1\"): write region"},
 	} {
 		cmd := exec.Command(os.Args[0])
 		cmd.Dir = folder
@@ -193,6 +191,22 @@ func TestSynthesisReportsFaultsFirst(t *testing.T) {
 		}
 		if strings.Contains(string(said), "goroutine") {
 			t.Errorf("%s: the fault is lost in a stack: %s", scenario, said)
+		}
+	}
+}
+
+// What the program reads before it builds anything refuses every kind of mistake, whatever
+// else it finds out with Node running.
+func TestFaultsOfTheContext(t *testing.T) {
+	t.Parallel()
+	for scenario, tt := range map[string]struct{ key, value, want string }{
+		"an environment that is not one": {"environment", "prodution", `there is no environment "prodution"`},
+		"an environment that is empty":   {"environment", "", "context key deployhooks:environment: got \"\": empty"},
+		"a setting":                      {"logLevel", "loud", "context key deployhooks:logLevel"},
+	} {
+		_, err := program.Read(map[string]any{config.Prefix + tt.key: tt.value})
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %s", scenario, err, tt.want)
 		}
 	}
 }
